@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "abi/call_numbers.h"
+
 #define AEGIS_ABI_VERSION 1
 
 /* Errors: AEGIS_E_name, returned negated in a0. */
@@ -18,9 +20,6 @@ enum aegis_error {
 #include "errors.def"
 #undef AEGIS_ERROR
 };
-
-#define AEGIS_CALL_FIRST 0x1000 /* below: foreign numbers, upcalled to the library */
-#define AEGIS_CALL_END   0x1060
 
 #define AEGIS_PAGE_SIZE 4096
 #define AEGIS_ANY       UINT64_MAX /* for page_alloc: whichever page is free */
@@ -230,8 +229,9 @@ struct aegis_predicate {
  * which libraries keep free for this (docs/concepts.md).
  */
 #define AEGIS_UPCALL_FRAMES 4
+#define AEGIS_CAUSE_FOREIGN 8 /* scause of an ecall: a system call below AEGIS_CALL_FIRST, number in a7 */
 struct aegis_upcall_frame {
-    uint64_t cause; /* scause; AEGIS_CAUSE_FOREIGN for a system call below AEGIS_CALL_FIRST */
+    uint64_t cause; /* scause */
     uint64_t pc;
     uint64_t value; /* stval */
     uint64_t t0, t1, t2;
