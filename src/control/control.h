@@ -61,7 +61,7 @@ enum control_code {
 /* The sentence of a code of codes.def, or NULL. Never freed. */
 const char *control_code_text(uint32_t code);
 
-/* A view of bytes that belong to somebody else. */
+/* A view of bytes that belong to somebody else; data is aligned to nothing. */
 struct control_bytes {
     const uint8_t *data;
     uint32_t size;
