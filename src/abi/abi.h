@@ -108,8 +108,9 @@ struct aegis_env_info {
     char name[AEGIS_NAME_SIZE]; /* zero-padded, as its creator gave it */
     uint64_t generation; /* of capabilities for it */
     uint64_t slices;     /* slices it was given */
+    uint64_t ended;      /* counts environments that it owns and that came to ENDED: wait on it */
 };
-_Static_assert(sizeof(struct aegis_env_info) == 80, "layout");
+_Static_assert(sizeof(struct aegis_env_info) == 88, "layout");
 
 #define AEGIS_SLOTS 64
 
