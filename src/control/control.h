@@ -48,6 +48,8 @@ enum control_type {
     CONTROL_LIST = 4,
     CONTROL_STATUS = 5,
     CONTROL_STOP = 6,
+    CONTROL_INFO = 0x101, /* these two are for aegisctl's broker, not for the agent */
+    CONTROL_HALT = 0x102,
     CONTROL_ERROR = 0xffff,
 };
 
