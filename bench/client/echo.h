@@ -1,0 +1,42 @@
+/*
+ * UDP echo round trips, with a window of requests under way.
+ */
+#ifndef BENCH_CLIENT_ECHO_H
+#define BENCH_CLIENT_ECHO_H
+
+#include <stdint.h>
+#include "bench/client/wire.h"
+#include "bench/plugin/counter.h"
+
+#define WINDOW_MAX 256
+
+struct echo_plan {
+    uint64_t count;    /* requests to measure */
+    uint64_t warmup;   /* requests before them that are not measured */
+    uint64_t size;     /* bytes of UDP payload, PAYLOAD_MIN to PAYLOAD_MAX */
+    uint64_t window;   /* requests under way at once, 1 to WINDOW_MAX */
+    uint64_t timeout;  /* ns after which a request counts as lost */
+    uint64_t deadline; /* ns for everything */
+    const struct counter
+        *counter;    /* of the guest's instructions; NULL: not counted. Needs window 1 */
+    uint64_t settle; /* ns without an instruction after which the guest has finished an echo */
+};
+#define PAYLOAD_MIN 16
+
+struct echo_result {
+    uint64_t sent, received, lost, wrong, late;
+    uint64_t duration; /* ns from the first measured request to the last answer */
+    uint64_t *rtt;     /* received round trips in ns, in order of arrival */
+    uint64_t *insn;    /* instructions of each; NULL if not counted */
+    bool expired;      /* the deadline passed before all was sent */
+};
+
+/*
+ * Carries the plan out. rtt and insn have room for plan->count values and belong to the caller;
+ * insn may be NULL. A request without an answer in time counts as lost; an answer with other bytes,
+ * addresses or checksums than it should have as wrong; one that comes after it was given up, or
+ * twice, as late. Returns 0, or -1 with a sentence on stderr when the wire failed.
+ */
+int echo_run(struct wire *wire, const struct echo_plan *plan, struct echo_result *result);
+
+#endif
