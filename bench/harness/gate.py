@@ -1,0 +1,50 @@
+"""The gate: rows that repeat to the instruction must not get worse unnoticed."""
+
+import json
+from pathlib import Path
+
+from .results import AEGIS, show
+
+GATED_UNITS = ("insn", "bytes")
+TOLERANCE = 0.05
+UPDATE = "ci/bench --quick --update {path}"
+
+
+def gated(results):
+    """The rows that the gate watches: counted, not timed, and Aegis-V's own."""
+    return [v for v in results.values.values()
+            if v["system"] == AEGIS and v["unit"] in GATED_UNITS and v["value"] is not None]
+
+
+def write_baseline(results, path):
+    rows = [{k: v[k] for k in ("group", "row", "unit", "system", "value")} for v in gated(results)]
+    Path(path).write_text("[\n" + ",\n".join(json.dumps(r) for r in rows) + "\n]\n")
+
+
+def compare(results, path, groups):
+    """
+    Holds the results against the baseline in path, for the rows of these groups. Returns (lines, failures): a line a
+    row, saying old and new, and how many of them fail: worse by more than TOLERANCE, or vanished.
+    """
+    now = {(v["group"], v["row"]): v["value"] for v in gated(results)}
+    lines, failures = [], 0
+    for old in json.loads(Path(path).read_text()):
+        key = old["group"], old["row"]
+        if old["group"] not in groups:
+            continue
+        name, was = "/".join(key), old["value"]
+        if key not in now:
+            failures += 1
+            lines.append(f"FAIL {name}: was {show(was)} {old['unit']}, not measured any more")
+            continue
+        change = now[key] / was - 1
+        if results.rows[key]["better"] == "higher":
+            change = -change
+        worse = change > TOLERANCE
+        failures += worse
+        lines.append(f"{'FAIL' if worse else 'ok  '} {name}: was {show(was)}, is {show(now[key])} {old['unit']} "
+                     f"({now[key] / was - 1:+.1%})")
+    if failures:
+        lines.append(f"{failures} rows fail. If that is meant, say why in a commit of what this writes: "
+                     f"{UPDATE.format(path=path)}")
+    return lines, failures

@@ -1,0 +1,118 @@
+"""The peer: Debian 13's riscv64 kernel with an initramfs of busybox and the bench's own programs."""
+
+import hashlib
+import lzma
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = ROOT / "bench/peers/linux"
+MODULES = ("virtio_mmio", "virtio_net")
+CROSS = "riscv64-linux-gnu-gcc"
+CROSS_INCLUDE = "/usr/riscv64-linux-gnu/include"
+# Quiet, so that Linux isn't charged for its messages; no router solicitations into the samples.
+COMMAND_LINE = "console=ttyS0 quiet loglevel=0 ipv6.disable=1 rdinit=/init panic=-1"
+PROGRAMS = {
+    "udp-echo": ["udp-echo.c"],
+    "xdp-load": ["xdp-load.c"],
+}
+
+
+class PeerMissing(Exception):
+    """The peer can't be had here; the text says why."""
+
+
+def cache_folder():
+    default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "aegis-v"
+    return Path(os.environ.get("AEGIS_CACHE", default))
+
+
+def run(command, what):
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise PeerMissing(f"{what}: {error}") from None
+    if done.returncode != 0:
+        raise PeerMissing(f"{what}: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout.strip()
+
+
+def module_order(folder, wanted):
+    """Module files in the order in which to load them, by the depends= of each."""
+    files = {re.sub(r"\.ko(\.xz)?$", "", p.name): p for p in folder.rglob("*.ko*")}
+    order = []
+
+    def add(name):
+        path = files.get(name)
+        if path is None or any(name == n for n, _ in order):
+            return
+        data = path.read_bytes()
+        if path.suffix == ".xz":
+            data = lzma.decompress(data)
+        found = re.search(rb"\0depends=([^\0]*)", data)
+        for dependency in found[1].decode().split(",") if found and found[1] else []:
+            add(dependency.replace("-", "_"))
+        order.append((name, data))
+
+    for name in wanted:
+        add(name)
+    missing = [name for name in wanted if name not in files]
+    if missing:
+        raise PeerMissing(f"the kernel package has no module {', '.join(missing)}")
+    return order
+
+
+def compile_programs(folder):
+    for name, sources in PROGRAMS.items():
+        run([CROSS, "-O2", "-static", "-Wall", "-Wextra", "-Werror", f"-I{ROOT}",
+             *(str(SOURCES / s) for s in sources), "-o", str(folder / name)], f"compiling {name} for the peer")
+    run(["clang", "-O2", "-g", "-target", "bpf", f"-I{CROSS_INCLUDE}", "-Wall", "-Wextra", "-Werror",
+         "-c", str(SOURCES / "xdp-echo.c"), "-o", str(folder / "xdp-echo.o")], "compiling xdp-echo for the peer")
+    return [*PROGRAMS, "xdp-echo.o"]
+
+
+def build_initramfs(base, target):
+    """Builds the initramfs from the unpacked packages under base."""
+    with tempfile.TemporaryDirectory(dir=target.parent) as name:
+        folder = Path(name)
+        files = compile_programs(folder)
+        order = module_order(next((base / "usr/lib/modules").iterdir()), MODULES)
+        for module, data in order:
+            (folder / f"{module}.ko").write_bytes(data)
+        (folder / "modules").write_text("".join(f"{module}.ko\n" for module, _ in order))
+        shutil.copy(SOURCES / "init", folder / "init")
+        shutil.copy(base / "usr/bin/busybox", folder / "busybox")
+        files += ["init", "busybox", "modules", *(f"{module}.ko" for module, _ in order)]
+        run([str(ROOT / "src/apps/mkcpio"), str(folder / "initramfs"), *(f"{f}={folder / f}" for f in files)],
+            "packing the peer's initramfs")
+        os.replace(folder / "initramfs", target)
+
+
+def prepare(say):
+    """QEMU's arguments that boot the peer, less the command line; fetched and built when first needed."""
+    if not shutil.which(CROSS) or not shutil.which("clang"):
+        raise PeerMissing(f"{CROSS} or clang is not installed; ci/setup bench installs both")
+    say("fetching Debian's riscv64 Linux, unless it is cached")
+    base = Path(run([str(ROOT / "ci/fetch"), "linux"], "ci/fetch linux"))
+    kernel = next((base / "boot").glob("vmlinu*"), None)
+    if kernel is None:
+        raise PeerMissing(f"{base}/boot holds no kernel")
+    inputs = [*sorted(SOURCES.rglob("*")), *sorted((ROOT / "bench/guest").glob("*")), Path(__file__)]
+    key = hashlib.sha256(kernel.name.encode())
+    for path in inputs:
+        if path.is_file():
+            key.update(path.read_bytes())
+    initramfs = cache_folder() / f"bench-linux-{key.hexdigest()[:16]}.cpio"
+    if not initramfs.exists():
+        say("building the peer's programs and initramfs")
+        build_initramfs(base, initramfs)
+    return ["-kernel", str(kernel), "-initrd", str(initramfs)]
+
+
+def arguments(prepared, task):
+    """QEMU's arguments for the peer doing task: udp, xdp, rows or boot."""
+    return [*prepared, "-append", f"{COMMAND_LINE} bench={task}"]

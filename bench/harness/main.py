@@ -1,0 +1,134 @@
+"""The command line of ci/bench."""
+
+import argparse
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from . import aegis, boot, client, gate, kernel, linux, machine, net, recorded, report
+from .results import Results, group_lines, group_names, layout
+
+ROOT = Path(__file__).resolve().parents[2]
+MEASURED = {"boot": boot.measure, "net": net.measure, "kernel": kernel.measure}
+ERRORS = (machine.MachineError, client.ClientError, subprocess.SubprocessError, OSError)
+
+
+class Context:
+    """What every group needs: where things are, how long to measure, and where results go."""
+
+    def __init__(self, build, quick):
+        self.build, self.quick = Path(build), quick
+        self.linux = None  # QEMU's arguments for the peer, or None
+        self.results = Results()
+        self.started = time.monotonic()
+
+    def host(self, path):
+        return self.build / path
+
+    def guest(self, path):
+        return self.build / "guest" / path
+
+    def say(self, text):
+        print(f"bench: {time.monotonic() - self.started:4.0f} s  {text}", file=sys.stderr, flush=True)
+
+
+def parse(argv):
+    parser = argparse.ArgumentParser(
+        prog="ci/bench", description="Measures Aegis-V, the bare limit and, if asked, Linux in the same QEMU; prints a "
+        "table a group. A row without code says 'not yet'. Exit status: 0, 1 if something failed, 2 for a usage error.")
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help="what to measure: " + ", ".join(group_names()) +
+                        " (default: all)")
+    parser.add_argument("--json", metavar="FILE", help="write the results to FILE")
+    parser.add_argument("--quick", action="store_true", help="fewer samples: 3 minutes at most instead of 20")
+    parser.add_argument("--peer", choices=["linux"], help="measure this peer beside Aegis-V")
+    parser.add_argument("--compare", metavar="FILE", help="fail if a counted row is more than 5 %% worse than in FILE")
+    parser.add_argument("--update", metavar="FILE", help="write the counted rows to FILE, a baseline for --compare")
+    parser.add_argument("--report", action="store_true", help="write docs/performance.md and its plots")
+    parser.add_argument("--from", metavar="FILE", dest="source", help="take the results of an earlier --json FILE "
+                        "instead of measuring")
+    parser.add_argument("--build", metavar="FOLDER", help="use this build as it is (default: build, made anew)")
+    options = parser.parse_args(argv)
+    unknown = [g for g in options.groups if g not in group_names()]
+    if unknown:
+        parser.error(f"no group {', '.join(unknown)}; there are {', '.join(group_names())}")
+    if options.compare and not Path(options.compare).is_file():
+        parser.error(f"--compare {options.compare}: no such file; ci/bench --quick --update {options.compare} makes it")
+    if options.source and not Path(options.source).is_file():
+        parser.error(f"--from {options.source}: no such file")
+    options.groups = options.groups or group_names()
+    return options
+
+
+def build(context, given):
+    """Installs what the bench needs and builds the tree, unless a build was given."""
+    if given:
+        return
+    for command in (["ci/setup", "bench"], ["cmake", "--preset", "default"], ["cmake", "--build", "--preset", "default"]):
+        context.say(" ".join(command))
+        done = subprocess.run(command if command[0] != "ci/setup" else [str(ROOT / "ci/setup"), "bench"], cwd=ROOT,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=900, check=False)
+        if done.returncode != 0:
+            raise OSError(f"{' '.join(command)} failed:\n{done.stdout[-4000:]}")
+
+
+def measure(options, context):
+    """Measures the groups; returns how many of them failed."""
+    failures = 0
+    if options.peer:
+        try:
+            context.linux = linux.prepare(context.say)
+        except linux.PeerMissing as error:
+            context.say(f"no peer: {error}")
+    for group in options.groups:
+        if group not in MEASURED:
+            continue
+        try:
+            MEASURED[group](context)
+        except ERRORS as error:
+            failures += 1
+            print(f"ci/bench: group {group}: {error}", file=sys.stderr)
+    recorded.add(context.results, options.groups)
+    context.results.fill(options.groups)
+    return failures
+
+
+def print_tables(results, groups):
+    if "net" in groups and any(key[0] == "net" and key[1] == "udp_rtt" for key in results.values):
+        print(layout(*net.table(results)), end="\n\n")
+    for group in groups:
+        header, lines = group_lines(results, group)
+        if lines:
+            print(layout(header, lines), end="\n\n")
+
+
+def judge(options, results):
+    """Compares with the baseline; returns how many rows fail."""
+    lines, failures = gate.compare(results, options.compare, options.groups)
+    print("\n".join(lines))
+    return failures
+
+
+def main(argv):
+    options = parse(argv)
+    context = Context(options.build or ROOT / "build", options.quick)
+    try:
+        if options.source:
+            context.results, failures = Results.read(options.source), 0
+        else:
+            build(context, options.build)
+            failures = measure(options, context)
+    except ERRORS as error:
+        print(f"ci/bench: {error}", file=sys.stderr)
+        return 1
+    print_tables(context.results, options.groups)
+    if options.json:
+        context.results.write(options.json)
+    if options.update:
+        gate.write_baseline(context.results, options.update)
+    if options.report:
+        report.write(context.results, ROOT / "docs")
+    if options.compare:
+        failures += judge(options, context.results)
+    return 1 if failures else 0

@@ -1,0 +1,57 @@
+"""The systems under test, each opened as a machine that is ready to be measured."""
+
+from contextlib import contextmanager
+
+from . import aegis, linux
+from .machine import Machine
+from .results import AEGIS
+
+LIMIT, LINUX, LINUX_XDP = "limit", "linux", "linux-xdp"
+LABELS = {
+    LIMIT: "limit (bare metal)",
+    AEGIS: "Aegis-V, application on its ring",
+    LINUX: "Linux, UDP socket",
+    LINUX_XDP: "Linux, XDP in the driver",
+}
+
+
+@contextmanager
+def open_limit(context, plugin):
+    with Machine(LIMIT, ["-kernel", str(context.guest("bench/limit.elf"))], plugin=plugin) as machine:
+        machine.wait_line("answers UDP port 7", 30)
+        yield machine
+
+
+def open_linux(task, ready):
+    @contextmanager
+    def opened(context, plugin):
+        with Machine(f"linux ({task})", linux.arguments(context.linux, task), plugin=plugin) as machine:
+            machine.wait_line(ready, 120)
+            yield machine
+
+    return opened
+
+
+@contextmanager
+def open_aegis(context, plugin):
+    with Machine(AEGIS, aegis.arguments(context), plugin=plugin) as machine:
+        aegis.start_echo(context, machine)
+        yield machine
+
+
+ECHOES = {
+    LIMIT: open_limit,
+    AEGIS: open_aegis,
+    LINUX: open_linux("udp", "udp-echo: ready"),
+    LINUX_XDP: open_linux("xdp", "xdp-load: ready, native"),
+}
+
+
+def echo_systems(context):
+    """Names of the systems that can echo here, in the order of the table."""
+    names = [LIMIT]
+    if aegis.available(context):
+        names.append(AEGIS)
+    if context.linux:
+        names += [LINUX, LINUX_XDP]
+    return names
