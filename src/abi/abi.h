@@ -287,6 +287,14 @@ struct aegis_net_binding {
 };
 #define AEGIS_FILTER_MAX 65536 /* bytes of one filter image */
 
+/* What net_counters tells. */
+struct aegis_counters {
+    uint64_t received; /* frames that the classifier gave to the binding */
+    uint64_t dropped;  /* of those, lost because its ring was full or missing */
+    uint64_t sent;     /* frames that net_send took */
+    uint64_t refused;  /* frames that the egress filter refused */
+};
+
 /* What an environment's first instruction finds at a0, if its creator is the kernel. */
 struct aegis_start {
     uint64_t env;   /* its number */
