@@ -2,14 +2,14 @@
  * DPF: packet filters as data, after "DPF: Fast, Flexible Message Demultiplexing using Dynamic Code
  * Generation" (Engler and Kaashoek, SIGCOMM 1996).
  *
- * A filter is a DAG of atoms. An atom asks whether a field of the frame, under a mask, lies in a set of
- * values, and names one successor for each answer. That is little enough for the questions that a
- * kernel has to ask to be decidable: is this image sound (dpf_verify), is this filter contained in that
- * one (dpf_contains), can two filters take the same frame (dpf_overlaps), which of all filters takes this
- * frame (dpf_trie_*).
+ * A filter is a DAG of atoms. An atom asks whether a field of the frame, under a mask, lies in a
+ * set of values, and names one successor for each answer. That is little enough for the questions
+ * that a kernel has to ask to be decidable: is this image sound (dpf_verify), is this filter
+ * contained in that one (dpf_contains), can two filters take the same frame (dpf_overlaps), which
+ * of all filters takes this frame (dpf_trie_*).
  *
- * The library is free-standing: no heap, no global state, no recursion, at most 1 KiB of stack a function.
- * What it needs beyond that is memory that its caller gives.
+ * The library is free-standing: no heap, no global state, no recursion, at most 1 KiB of stack a
+ * function. What it needs beyond that is memory that its caller gives.
  */
 #ifndef DPF_DPF_H
 #define DPF_DPF_H
@@ -32,7 +32,7 @@ const char *dpf_strerror(int error);
  *
  *   struct dpf_header
  *   struct dpf_node  [nodes]    successors point only forward, so no path is longer than nodes
- *   struct dpf_range [ranges]   the sets; several nodes may share one
+ *   struct dpf_range [ranges]   the sets, one after the other in the order of their nodes
  */
 #define DPF_MAGIC      0x46504441u /* "ADPF" */
 #define DPF_VERSION    1
@@ -63,28 +63,29 @@ _Static_assert(sizeof(struct dpf_header) == 16, "layout");
  *   DPF_LENGTH   goto (length of the frame & mask) in set ? yes : no
  *   DPF_SHIFT    base = (relative ? base : 0) + ((load(at, width) & mask) << shift); goto yes
  *
- * A load that doesn't lie wholly in the frame's readable bytes rejects the frame. "Has any bit of mask" is
- * "not in {0}"; "these bytes exist" is mask 0 and the set {0}.
+ * A load that doesn't lie wholly in the frame's readable bytes rejects the frame. "Has any bit of
+ * mask" is "not in {0}"; "these bytes exist" is mask 0 and the set {0}.
  */
 enum dpf_kind { DPF_FIELD = 1, DPF_LENGTH, DPF_SHIFT };
 
 struct dpf_node {
-    uint8_t kind;     /* enum dpf_kind */
-    uint8_t width;    /* bytes: 1, 2, 4 or 8; 4 for DPF_LENGTH */
-    uint8_t relative; /* 1: at the running base, which a shift must have set on every path to here */
-    int8_t shift;     /* DPF_SHIFT: bits to the left, or to the right if negative; else 0 */
-    uint16_t offset;  /* 0 for DPF_LENGTH */
+    uint8_t kind;  /* enum dpf_kind */
+    uint8_t width; /* bytes: 1, 2, 4 or 8; 4 for DPF_LENGTH */
+    uint8_t
+        relative;    /* 1: at the running base, which a shift must have set on every path to here */
+    int8_t shift;    /* DPF_SHIFT: bits to the left, or to the right if negative; else 0 */
+    uint16_t offset; /* 0 for DPF_LENGTH */
     uint16_t yes;
     uint16_t no;    /* DPF_REJECT for DPF_SHIFT */
-    uint16_t set;   /* index of the set's first range; 0 for DPF_SHIFT */
+    uint16_t set;   /* index of the set's first range: where the sets before it end */
     uint16_t count; /* ranges of the set, at least 1; 0 for DPF_SHIFT */
     uint16_t reserved;
     uint64_t mask;
 };
 _Static_assert(sizeof(struct dpf_node) == 24, "layout");
 
-/* All values under the node's mask from low to high. Both ends lie under the mask; the ranges of a set
-   rise, and some value under the mask lies between any two of them. */
+/* All values under the node's mask from low to high. Both ends lie under the mask; the ranges of a
+   set rise, and some value under the mask lies between any two of them. */
 struct dpf_range {
     uint64_t low;
     uint64_t high;
@@ -101,9 +102,9 @@ struct dpf_filter {
 };
 
 /*
- * Checks an untrusted image in one walk over its nodes and makes a view on it. The image stays in the
- * caller's memory, which nobody may change from the call on. Returns 0 or a DPF_E_*, and then filter is
- * unchanged.
+ * Checks an untrusted image in one walk over its nodes and makes a view on it. The image stays in
+ * the caller's memory, which nobody may change from the call on. Returns 0 or a DPF_E_*, and then
+ * filter is unchanged.
  */
 int dpf_verify(const void *image, size_t size, struct dpf_filter *filter);
 
@@ -117,43 +118,44 @@ bool dpf_match(const struct dpf_filter *filter, const uint8_t *frame, size_t ava
 
 enum dpf_decision { DPF_NO, DPF_YES, DPF_UNDECIDED };
 
-/* Working memory of the functions that take a scratch argument: 8-byte aligned, contents don't matter. */
+/* Working memory of the functions that take a scratch argument: 8-byte aligned, contents don't
+ * matter. */
 #define DPF_SCRATCH_SIZE 32768
 
 /*
- * Whether outer accepts every frame that inner accepts. DPF_YES is a proof. DPF_NO: a path through both
- * was found that inner accepts and outer doesn't, and on which no contradiction is seen. DPF_UNDECIDED:
- * the budget or the scratch memory was spent first.
+ * Whether outer accepts every frame that inner accepts. DPF_YES is a proof. DPF_NO: a path through
+ * both was found that inner accepts and outer doesn't, and on which no contradiction is seen.
+ * DPF_UNDECIDED: the budget or the scratch memory was spent first.
  *
- * The walk goes down both DAGs at once and keeps what each test has told about the frame. Exact where
- * facts about one base don't have to be weighed against facts about another.
- * budget: steps, each some 100 to 1,000 instructions. Most pairs of filters take less than 100.
+ * The walk goes down both DAGs at once and keeps what each test has told about the frame. Exact
+ * where facts about one base don't have to be weighed against facts about another. budget: steps,
+ * each some 100 to 1,000 instructions. Most pairs of filters take less than 100.
  */
 enum dpf_decision dpf_contains(const struct dpf_filter *outer, const struct dpf_filter *inner,
                                size_t budget, void *scratch);
 
-/* Whether some frame is accepted by both. Here DPF_NO (disjoint) is the proof, DPF_YES the failure to see
-   a contradiction. Otherwise as dpf_contains. */
+/* Whether some frame is accepted by both. Here DPF_NO (disjoint) is the proof, DPF_YES the failure
+   to see a contradiction. Otherwise as dpf_contains. */
 enum dpf_decision dpf_overlaps(const struct dpf_filter *a, const struct dpf_filter *b,
                                size_t budget, void *scratch);
 
 /*
- * Makers of filters. Each writes an image to memory (8-byte aligned, size bytes) and returns the bytes that
- * it takes, or DPF_E_SPACE, DPF_E_ALIGNMENT.
+ * Makers of filters. Each writes an image to memory (8-byte aligned, size bytes) and returns the
+ * bytes that it takes, or DPF_E_SPACE, DPF_E_ALIGNMENT.
  */
 int dpf_make_all(void *memory, size_t size);  /* accepts every frame */
 int dpf_make_none(void *memory, size_t size); /* accepts none */
 /* Accepts the frames whose Ethernet source address (bytes 6 to 11) is mac. */
 int dpf_make_source_mac(void *memory, size_t size, const uint8_t mac[6]);
-/* Accepts the frames that both a and b accept; a is asked first. Also DPF_E_NODES, DPF_E_RANGES if both
-   together are too large. memory must not overlap their images. */
+/* Accepts the frames that both a and b accept; a is asked first. Also DPF_E_NODES, DPF_E_RANGES if
+   both together are too large. memory must not overlap their images. */
 int dpf_conjoin(const struct dpf_filter *a, const struct dpf_filter *b, void *memory, size_t size);
 
 /*
- * The merged trie: which of many filters takes a frame. Paths of all filters are inserted with their atoms
- * in one canonical order, so that shared prefixes are tested once; alternatives on one field are one node
- * with a table of values, hashed or sorted. So classification costs the same for one filter and for a
- * thousand of its shape, and grows with the number of different shapes.
+ * The merged trie: which of many filters takes a frame. Paths of all filters are inserted with
+ * their atoms in one canonical order, so that shared prefixes are tested once; alternatives on one
+ * field are one node with a table of values, hashed or sorted. So classification costs the same for
+ * one filter and for a thousand of its shape, and grows with the number of different shapes.
  *
  * A trie holds no pointers: it may be copied or mapped anywhere, aligned to 8 bytes.
  */
@@ -162,8 +164,8 @@ struct dpf_trie;
 struct dpf_member {
     const struct dpf_filter *filter; /* read while the trie is built, not later */
     uint32_t id;                     /* what dpf_classify reports; not DPF_NONE */
-    uint32_t rank;                   /* of the members that match, the highest rank wins; < 2^32 - 1 */
-    bool tap;                        /* gets copies beside the winner; rank doesn't matter */
+    uint32_t rank; /* of the members that match, the highest rank wins; < 2^32 - 1 */
+    bool tap;      /* gets copies beside the winner; rank doesn't matter */
 };
 
 #define DPF_NONE     0xffffffffu
@@ -178,9 +180,9 @@ int dpf_trie_build(void *memory, size_t size, uint64_t seed, const struct dpf_me
                    size_t count, void *scratch);
 
 /*
- * The same in steps, for a kernel that must not be away for long: begin, add each member, then finish until
- * it returns 0. finish handles about work table entries a call and returns 1 if some are left. A DPF_E_SPACE
- * or DPF_E_TAPS of any step is final: begin again.
+ * The same in steps, for a kernel that must not be away for long: begin, add each member, then
+ * finish until it returns 0. finish handles about work table entries a call and returns 1 if some
+ * are left. A DPF_E_SPACE or DPF_E_TAPS of any step is final: begin again.
  */
 int dpf_trie_begin(void *memory, size_t size, uint64_t seed);
 int dpf_trie_add(void *memory, const struct dpf_member *member, void *scratch);

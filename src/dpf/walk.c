@@ -1,0 +1,223 @@
+/*
+ * Containment and overlap of two filters: a walk down both DAGs at once.
+ *
+ * A state is a node of each filter and what the tests so far have told about the frame. The filter
+ * whose atom comes first in the frame takes the next step; where both answers are possible, one is
+ * put by and the walk comes back to it. A path ends where the pair of ends settles the question,
+ * and is dropped where it can't matter any more. What is put by lies in the caller's scratch
+ * memory, so the walk needs no recursion.
+ */
+#include "dpf/facts.h"
+
+#define CHOICES_MAX 512
+
+enum side { A, B }; /* for containment A is the outer filter, B the inner one */
+
+/* A branch put by: where the walk stood, and which side then takes which way. */
+struct choice {
+    uint16_t at[2];
+    uint8_t running[2];
+    uint8_t side;
+    uint8_t bases;
+    uint16_t facts;
+    bool load; /* the way: the load succeeds; else: the test's answer is no */
+};
+
+struct walk {
+    const struct dpf_filter *filter[2];
+    bool containment;
+    uint16_t at[2];     /* successor that each filter has come to */
+    uint8_t running[2]; /* each filter's running base, a number of facts.base */
+    uint16_t choices;
+    struct facts facts;
+    struct choice choice[CHOICES_MAX];
+};
+_Static_assert(sizeof(struct walk) <= DPF_SCRATCH_SIZE, "the walk lives in the scratch memory");
+
+static bool ended(uint16_t at)
+{
+    return at == DPF_ACCEPT || at == DPF_REJECT;
+}
+
+static const struct dpf_node *node_of(const struct walk *walk, enum side side)
+{
+    return &walk->filter[side]->nodes[walk->at[side]];
+}
+
+/* Puts the present state by, to be resumed at this side's node. */
+static void put_by(struct walk *walk, enum side side, bool load)
+{
+    if (walk->choices == CHOICES_MAX) {
+        walk->facts.full = true;
+        return;
+    }
+    walk->choice[walk->choices++] = (struct choice){
+        .at = {walk->at[A], walk->at[B]},
+        .running = {walk->running[A], walk->running[B]},
+        .side = (uint8_t)side,
+        .bases = walk->facts.bases,
+        .facts = walk->facts.count,
+        .load = load,
+    };
+}
+
+static struct fact test_fact(const struct walk *walk, enum side side, bool holds)
+{
+    const struct dpf_node *node = node_of(walk, side);
+    struct place place = {node->offset, node->relative ? walk->running[side] : 0};
+    return (struct fact){
+        .set = walk->filter[side]->ranges + node->set,
+        .mask = node->mask,
+        .place = facts_resolve(&walk->facts, place),
+        .count = node->count,
+        .width = node->width,
+        .kind = node->kind == DPF_LENGTH ? FACT_LENGTH : FACT_FIELD,
+        .holds = holds,
+    };
+}
+
+static struct fact load_fact(const struct walk *walk, enum side side, bool holds)
+{
+    const struct dpf_node *node = node_of(walk, side);
+    struct place end = {(uint32_t)node->offset + node->width,
+                        node->relative ? walk->running[side] : 0};
+    return (struct fact){
+        .place = facts_resolve(&walk->facts, end), .kind = FACT_READABLE, .holds = holds};
+}
+
+/*
+ * Whether the side's load succeeds. A failure rejects, which matters only for the outer filter of a
+ * containment: then that way is taken at once and success is put by. Returns whether to go on to
+ * the test.
+ */
+static bool load(struct walk *walk, enum side side)
+{
+    struct fact succeeds = load_fact(walk, side, true), fails = succeeds;
+    enum readable readable = facts_readable(&walk->facts, succeeds.place);
+    if (readable == READABLE_UNKNOWN && walk->containment && side == A) {
+        put_by(walk, side, true);
+        fails.holds = false;
+        facts_learn(&walk->facts, &fails);
+        readable = READABLE_NO;
+    } else if (readable == READABLE_UNKNOWN) {
+        facts_learn(&walk->facts, &succeeds);
+    }
+    if (readable == READABLE_NO)
+        walk->at[side] = DPF_REJECT;
+    return readable != READABLE_NO;
+}
+
+/* Takes the side's test, or its shift, with the load behind it. */
+static void test(struct walk *walk, enum side side)
+{
+    const struct dpf_node *node = node_of(walk, side);
+    if (node->kind == DPF_SHIFT) {
+        walk->running[side] = facts_shift(&walk->facts, node, walk->running[side]);
+        walk->at[side] = node->yes;
+        return;
+    }
+    struct fact yes = test_fact(walk, side, true), no = test_fact(walk, side, false);
+    bool can_yes = facts_possible(&walk->facts, &yes);
+    bool can_no = facts_possible(&walk->facts, &no);
+    if (can_yes && can_no) {
+        put_by(walk, side, false);
+        facts_learn(&walk->facts, &yes);
+    }
+    walk->at[side] = can_yes ? node->yes : node->no;
+}
+
+static void step(struct walk *walk, enum side side)
+{
+    if (node_of(walk, side)->kind == DPF_LENGTH || load(walk, side))
+        test(walk, side);
+}
+
+/* Takes up what was put by last; false if nothing is left. */
+static bool resume(struct walk *walk)
+{
+    if (!walk->choices)
+        return false;
+    const struct choice *c = &walk->choice[--walk->choices];
+    enum side side = c->side;
+    for (enum side s = A; s <= B; s++) {
+        walk->at[s] = c->at[s];
+        walk->running[s] = c->running[s];
+    }
+    facts_return(&walk->facts, c->facts, c->bases);
+    if (c->load) {
+        struct fact succeeds = load_fact(walk, side, true);
+        facts_learn(&walk->facts, &succeeds);
+        test(walk, side);
+    } else {
+        struct fact no = test_fact(walk, side, false);
+        facts_learn(&walk->facts, &no);
+        walk->at[side] = node_of(walk, side)->no;
+    }
+    return true;
+}
+
+/* The side to step: the only one not ended, or the one whose atom comes first; B if both are alike.
+ */
+static enum side next_side(const struct walk *walk)
+{
+    if (ended(walk->at[A]))
+        return B;
+    if (ended(walk->at[B]))
+        return A;
+    const struct dpf_node *a = node_of(walk, A), *b = node_of(walk, B);
+    if (a->relative != b->relative)
+        return a->relative ? B : A;
+    return a->offset < b->offset ? A : B;
+}
+
+enum path { PATH_GOES_ON, PATH_DROPPED, PATH_FOUND };
+
+/* What is looked for: both accept; or, for containment, the inner filter accepts and the outer
+ * rejects. */
+static enum path judge(const struct walk *walk)
+{
+    uint16_t wanted = walk->containment ? DPF_REJECT : DPF_ACCEPT;
+    if (walk->at[B] == DPF_REJECT || (ended(walk->at[A]) && walk->at[A] != wanted))
+        return PATH_DROPPED;
+    return walk->at[B] == DPF_ACCEPT && walk->at[A] == wanted ? PATH_FOUND : PATH_GOES_ON;
+}
+
+/* DPF_YES if a path of the kind looked for was found, DPF_NO if there is none. */
+static enum dpf_decision search(struct walk *walk, const struct dpf_filter *a,
+                                const struct dpf_filter *b, bool containment, size_t budget)
+{
+    walk->filter[A] = a;
+    walk->filter[B] = b;
+    walk->containment = containment;
+    walk->at[A] = a->entry;
+    walk->at[B] = b->entry;
+    walk->running[A] = walk->running[B] = 0;
+    walk->choices = 0;
+    facts_start(&walk->facts, budget);
+    for (;;) {
+        enum path path = judge(walk);
+        if (path == PATH_FOUND)
+            return walk->facts.guessed || walk->facts.full ? DPF_UNDECIDED : DPF_YES;
+        if (path == PATH_DROPPED && !resume(walk))
+            return DPF_NO;
+        if (path == PATH_DROPPED)
+            continue;
+        if (!walk->facts.budget || walk->facts.full)
+            return DPF_UNDECIDED;
+        walk->facts.budget--;
+        step(walk, next_side(walk));
+    }
+}
+
+enum dpf_decision dpf_overlaps(const struct dpf_filter *a, const struct dpf_filter *b,
+                               size_t budget, void *scratch)
+{
+    return search(scratch, a, b, false, budget);
+}
+
+enum dpf_decision dpf_contains(const struct dpf_filter *outer, const struct dpf_filter *inner,
+                               size_t budget, void *scratch)
+{
+    enum dpf_decision found = search(scratch, outer, inner, true, budget);
+    return found == DPF_UNDECIDED ? found : found == DPF_YES ? DPF_NO : DPF_YES;
+}
