@@ -1,0 +1,10 @@
+/* The commands, one a file of the same name. */
+#ifndef AEGISCTL_COMMANDS_H
+#define AEGISCTL_COMMANDS_H
+
+#include "options.h"
+
+extern const struct command command_run, command_load, command_unload, command_list, command_rtt,
+    command_status, command_log, command_stop;
+
+#endif

@@ -1,0 +1,45 @@
+/* aegisctl: boots Aegis-V in QEMU, and controls what runs in it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "commands.h"
+
+static const struct command *const commands[] = {
+    &command_run, &command_load,   &command_unload, &command_list,
+    &command_rtt, &command_status, &command_log,    &command_stop,
+};
+#define COMMANDS (sizeof commands / sizeof commands[0])
+
+static void print_usage(FILE *to)
+{
+    fprintf(to, "usage: aegisctl COMMAND [options]\n\n"
+                "Boots Aegis-V in QEMU, and controls what runs in it.\n\ncommands:\n");
+    for (size_t i = 0; i < COMMANDS; i++) {
+        char left[64];
+
+        snprintf(left, sizeof left, "%s %s", commands[i]->name, commands[i]->arguments);
+        fprintf(to, "  %-20s %s\n", left, commands[i]->summary);
+    }
+    fprintf(to,
+            "\naegisctl COMMAND --help tells of its options. Exit status: 0, 1 after a failure, 2 "
+            "after a mistake\nof usage; run and stop return QEMU's.\n");
+}
+
+int main(int argc, char **argv)
+{
+    if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+        print_usage(stdout);
+        return 0;
+    }
+    for (size_t i = 0; argc >= 2 && i < COMMANDS; i++) {
+        if (strcmp(argv[1], commands[i]->name) == 0) {
+            return commands[i]->run(commands[i], argc - 1, argv + 1);
+        }
+    }
+    if (argc < 2) {
+        fprintf(stderr, "aegisctl: no command is given; see aegisctl --help\n");
+    } else {
+        fprintf(stderr, "aegisctl: \"%s\" is no command; see aegisctl --help\n", argv[1]);
+    }
+    return 2;
+}

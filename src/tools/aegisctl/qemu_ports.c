@@ -1,0 +1,134 @@
+/* What only QEMU itself can tell: the ports that it picked, and why it ended. */
+#include "qemu.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "clock.h"
+
+#define LIMIT_MS 10000
+#define PROMPT   "(qemu) "
+
+/* Read from the monitor until its prompt, or until text is full. */
+static int read_prompt(int fd, char *text, size_t size, int64_t deadline, struct why *why)
+{
+    size_t fill = 0;
+
+    for (;;) {
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        ssize_t n;
+
+        text[fill] = 0;
+        if (strstr(text, PROMPT) != NULL || fill == size - 1) {
+            return 0;
+        }
+        if (poll(&p, 1, clock_left(deadline)) == 0) {
+            return why_set(why, "QEMU's monitor said nothing for %d s", LIMIT_MS / 1000);
+        }
+        n = read(fd, text + fill, size - 1 - fill);
+        if (n == 0 || (n < 0 && errno != EINTR)) {
+            return why_set(why, "QEMU ended at its start");
+        }
+        fill += n > 0 ? (size_t)n : 0;
+    }
+}
+
+/* Lines such as "  UDP[HOST_FORWARD]   3   127.0.0.1 33632   10.0.2.15     7     0     0". */
+static void parse(const char *text, struct machine *machine)
+{
+    static const char mark[] = "UDP[HOST_FORWARD]";
+
+    for (const char *at = text; (at = strstr(at, mark)) != NULL; at += sizeof mark - 1) {
+        unsigned host, guest;
+
+        if (sscanf(at + sizeof mark - 1, "%*d %*s %u %*s %u", &host, &guest) != 2) {
+            continue;
+        }
+        for (int i = 0; i < machine->forward_count; i++) {
+            struct forward *f = &machine->forwards[i];
+
+            if (f->guest == guest && (f->host == 0 || f->host == host)) {
+                f->host = (uint16_t)host;
+                break;
+            }
+        }
+    }
+}
+
+int qemu_ports(const struct qemu *qemu, struct machine *machine, struct why *why)
+{
+    static const char question[] = "info usernet\n";
+    int64_t deadline = clock_ms() + LIMIT_MS;
+    char text[16384];
+
+    if (read_prompt(qemu->monitor, text, sizeof text, deadline, why) != 0) {
+        return -1;
+    }
+    if (strcmp(machine->net, "user") != 0) {
+        return 0;
+    }
+    if (send(qemu->monitor, question, strlen(question), MSG_NOSIGNAL) < 0 ||
+        read_prompt(qemu->monitor, text, sizeof text, deadline, why) != 0) {
+        return why_set(why, "QEMU ended at its start");
+    }
+    parse(text, machine);
+    for (int i = 0; i < machine->forward_count; i++) {
+        if (machine->forwards[i].host == 0) {
+            return why_set(
+                why,
+                "QEMU's \"info usernet\" does not tell the port that leads to guest port "
+                "%u; name one with --port",
+                machine->forwards[i].guest);
+        }
+    }
+    return 0;
+}
+
+/* What would mend a complaint of QEMU's, by a part of its text. */
+static const struct {
+    const char *part, *remedy;
+} remedies[] = {
+    {"Could not set up host forwarding",
+     "that UDP port of 127.0.0.1 is taken; choose another with --port, "
+     "or 0 for a free one"},
+    {"opensbi", "install Debian's package opensbi"},
+    {"firmware", "install Debian's package opensbi"},
+    {"cannot set up guest memory", "choose less with --memory"},
+    {"Cannot allocate memory", "choose less with --memory"},
+    {"user networking", "this QEMU was built without it; use Debian's package qemu-system-misc"},
+    {"could not load kernel", "build it, or name another with --kernel"},
+};
+
+bool qemu_complaint(const struct instance *instance, struct why *why)
+{
+    char path[INSTANCE_PATH_MAX], line[700], last[700] = "";
+    FILE *file;
+
+    instance_path(instance, "qemu.log", path);
+    file = fopen(path, "re");
+    if (file == NULL) {
+        return false;
+    }
+    while (fgets(line, sizeof line, file) != NULL) {
+        line[strcspn(line, "\n")] = 0;
+        if (line[0] != 0) {
+            memcpy(last, line, sizeof last);
+        }
+    }
+    fclose(file);
+    if (last[0] == 0) {
+        return false;
+    }
+    why_set(why, "%s", last);
+    for (size_t i = 0; i < sizeof remedies / sizeof remedies[0]; i++) {
+        if (strstr(last, remedies[i].part) != NULL) {
+            why_set(why, "%s: %s", last, remedies[i].remedy);
+            break;
+        }
+    }
+    return true;
+}

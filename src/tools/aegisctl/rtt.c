@@ -1,0 +1,278 @@
+/*
+ * aegisctl rtt: round trips of UDP datagrams to an echo service in the machine, one at a time.
+ *
+ * Each payload holds its number and this run's nonce, and is filled from both, so that an answer
+ * that is late, doubled, cut or altered is told from the right one.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <arpa/inet.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "client.h"
+#include "clock.h"
+#include "commands.h"
+
+#define SIZE_MAX_UDP 1472 /* what fits an Ethernet frame */
+#define GIVE_UP      10   /* datagrams lost in a row */
+
+struct run {
+    long count, size, limit_ms;
+    uint32_t nonce;
+    int fd;
+    int64_t *times; /* ns, of the answered ones */
+    long answered, lost, wrong;
+};
+
+static void fill(const struct run *run, uint32_t number, uint8_t *payload)
+{
+    uint32_t state = run->nonce ^ number;
+
+    memcpy(payload, &number, 4);
+    memcpy(payload + 4, &run->nonce, 4);
+    for (long i = 8; i < run->size; i++) {
+        state = state * 1664525 + 1013904223; /* Numerical Recipes' generator */
+        payload[i] = (uint8_t)(state >> 24);
+    }
+}
+
+enum verdict { RIGHT, LATE, WRONG };
+
+/* Late: the right answer to an earlier datagram that was given up. */
+static enum verdict judge(const struct run *run, uint32_t number, const uint8_t *expected,
+                          const uint8_t *got, ssize_t size)
+{
+    uint8_t earlier[SIZE_MAX_UDP];
+    uint32_t claimed;
+
+    if (size == run->size && memcmp(got, expected, (size_t)size) == 0) {
+        return RIGHT;
+    }
+    if (size != run->size) {
+        return WRONG;
+    }
+    memcpy(&claimed, got, 4);
+    if (claimed >= number) {
+        return WRONG;
+    }
+    fill(run, claimed, earlier);
+    return memcmp(got, earlier, (size_t)size) == 0 ? LATE : WRONG;
+}
+
+/* Wait for the answer to one datagram. Returns 1, 0 at its deadline, -1 if the socket fails. */
+static int await_answer(struct run *run, uint32_t number, const uint8_t *expected, int64_t deadline,
+                        struct why *why)
+{
+    uint8_t got[SIZE_MAX_UDP + 1];
+
+    for (;;) {
+        struct pollfd p = {.fd = run->fd, .events = POLLIN};
+        ssize_t n;
+
+        if (poll(&p, 1, clock_left(deadline)) == 0) {
+            return 0;
+        }
+        n = recv(run->fd, got, sizeof got, MSG_DONTWAIT);
+        if (n < 0 && errno != EAGAIN && errno != EINTR) {
+            return why_set(why, "nobody answers there: %s", strerror(errno));
+        }
+        if (n < 0) {
+            continue;
+        }
+        switch (judge(run, number, expected, got, n)) {
+        case RIGHT:
+            return 1;
+        case WRONG:
+            run->wrong++;
+            break;
+        case LATE:
+            break;
+        }
+    }
+}
+
+static int exchange_all(struct run *run, struct why *why)
+{
+    uint8_t payload[SIZE_MAX_UDP];
+    int in_a_row = 0;
+
+    for (long i = 0; i < run->count; i++) {
+        int64_t start;
+        int status;
+
+        fill(run, (uint32_t)i, payload);
+        start = clock_ns();
+        if (send(run->fd, payload, (size_t)run->size, 0) != run->size) {
+            return why_set(why, "cannot send: %s", strerror(errno));
+        }
+        status = await_answer(run, (uint32_t)i, payload, clock_ms() + run->limit_ms, why);
+        if (status < 0) {
+            return -1;
+        }
+        if (status > 0) {
+            run->times[run->answered++] = clock_ns() - start;
+            in_a_row = 0;
+        } else {
+            run->lost++;
+            if (++in_a_row == GIVE_UP) {
+                return why_set(why,
+                               "%d datagrams in a row were not answered within %ld ms each (%ld "
+                               "answered before, %ld wrong answers)",
+                               GIVE_UP, run->limit_ms, run->answered, run->wrong);
+            }
+        }
+    }
+    return 0;
+}
+
+static int compare(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* The smallest time that at least `percent` of all do not exceed, in µs. */
+static double percentile(const struct run *run, long percent)
+{
+    long rank = (run->answered * percent + 99) / 100;
+
+    return run->answered == 0 ? 0 : (double)run->times[rank > 0 ? rank - 1 : 0] / 1000;
+}
+
+static void print_result(struct run *run, long port, bool json)
+{
+    qsort(run->times, (size_t)run->answered, sizeof run->times[0], compare);
+    if (json) {
+        printf(
+            "{\"round_trips\": %ld, \"lost\": %ld, \"wrong\": %ld, \"size\": %ld, \"port\": %ld, "
+            "\"min_us\": %.1f, \"median_us\": %.1f, \"p99_us\": %.1f}\n",
+            run->answered, run->lost, run->wrong, run->size, port, percentile(run, 0),
+            percentile(run, 50), percentile(run, 99));
+        return;
+    }
+    printf("%-12s %8s %8s %10s %10s %10s\n", "round trips", "lost", "wrong", "min µs", "median µs",
+           "p99 µs");
+    printf("%-12ld %8ld %8ld %9.1f %9.1f %9.1f\n", run->answered, run->lost, run->wrong,
+           percentile(run, 0), percentile(run, 50), percentile(run, 99));
+}
+
+/* The host's port that leads to a port of the guest, as the broker knows. */
+static int ask_port(const char *instance, long guest, long *port, struct why *why)
+{
+    struct control_info info = {0};
+    struct control_forward_row row;
+    struct client_session session;
+    struct control_message reply;
+    size_t position = 0;
+    int status;
+
+    status = client_open(&session, instance, why);
+    if (status == 0) {
+        status = client_ask(&session, CONTROL_INFO, CONTROL_RECORD_info, &info, CLIENT_LIMIT_MS,
+                            &reply, why);
+    }
+    while (status == 0 && *port == 0 &&
+           control_next_row(CONTROL_RECORD_forward_row, reply.body, reply.size, &position, &row) >
+               0) {
+        *port = row.guest == (uint32_t)guest ? (long)row.host : 0;
+    }
+    client_close(&session);
+    if (status == 0 && *port == 0) {
+        return why_set(
+            why,
+            "no port of the host leads to port %ld of instance %s; start it with aegisctl "
+            "run --port 0:%ld",
+            guest, instance, guest);
+    }
+    return status;
+}
+
+static int open_socket(long port, struct why *why)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET,
+        .sin_port = htons((uint16_t)port),
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+    };
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
+        return why_set(why, "no socket to 127.0.0.1:%ld: %s", port, strerror(errno));
+    }
+    return fd;
+}
+
+static int measure(struct run *run, long port, bool json)
+{
+    struct why why;
+    int status = 0;
+
+    run->fd = open_socket(port, &why);
+    run->times = calloc((size_t)run->count, sizeof run->times[0]);
+    if (run->times == NULL || getrandom(&run->nonce, sizeof run->nonce, 0) != sizeof run->nonce) {
+        why_set(&why, "no memory for %ld round trips, or no random number", run->count);
+        status = -1;
+    } else if (run->fd < 0 || exchange_all(run, &why) != 0) {
+        status = -1;
+    }
+    if (status != 0) {
+        why_in(&why, "127.0.0.1:%ld", port);
+        status = why_print(&why, "rtt");
+    } else {
+        print_result(run, port, json);
+        status = run->wrong == 0 && run->answered > 0 ? 0 : 1;
+        if (status != 0) {
+            why_set(&why, "127.0.0.1:%ld: %ld answers were wrong, %ld right", port, run->wrong,
+                    run->answered);
+            why_print(&why, "rtt");
+        }
+    }
+    if (run->fd >= 0) {
+        close(run->fd);
+    }
+    free(run->times);
+    return status;
+}
+
+static int rtt(const struct command *command, int argc, char **argv)
+{
+    const char *name = INSTANCE_DEFAULT;
+    struct run run = {.count = 1000, .size = 60, .limit_ms = 1000, .fd = -1};
+    long port = 0, guest = 7;
+    bool json = false;
+    const struct option_row rows[] = {
+        {"count", OPTION_NUMBER, &run.count, "N", "datagrams, one after the other (default: 1000)",
+         1, 10000000},
+        {"size", OPTION_NUMBER, &run.size, "BYTES", "payload of each (default: 60)", 8,
+         SIZE_MAX_UDP},
+        {"limit", OPTION_NUMBER, &run.limit_ms, "MS",
+         "how long to wait for each answer (default: 1000)", 1, 60000},
+        {"guest", OPTION_NUMBER, &guest, "PORT", "port of the guest (default: 7)", 1, 65535},
+        {"port", OPTION_NUMBER, &port, "PORT",
+         "port of the host, if not the one that leads to --guest", 1, 65535},
+        {"json", OPTION_FLAG, &json, NULL, "print one JSON object instead of the table", 0, 0},
+        {"instance", OPTION_TEXT, &name, "NAME", INSTANCE_HELP, 0, 0},
+        {0},
+    };
+    int count, status = options_parse(command, rows, argc, argv, &count);
+    struct why why;
+
+    if (status >= 0) {
+        return status;
+    }
+    if (port == 0 && ask_port(name, guest, &port, &why) != 0) {
+        return why_print(&why, "rtt");
+    }
+    return measure(&run, port, json);
+}
+
+const struct command command_rtt = {
+    "rtt", "", 0, 0, "Measure round trips of UDP datagrams to the machine.", rtt,
+};

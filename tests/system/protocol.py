@@ -1,0 +1,139 @@
+"""The control protocol (src/control/control.h) a second time, written from its description, so that the C library has
+an independent peer: frames 00 COBS(magic, length, data, CRC-32) 00, segments, bodies of tagged fields."""
+import struct
+import zlib
+
+MAGIC = 0xA391
+SEGMENT = 1024
+REPLY = 0x8000
+HELLO, LOAD, UNLOAD, LIST, STATUS, STOP, INFO, HALT = 1, 2, 3, 4, 5, 6, 0x101, 0x102
+ERROR = 0xFFFF
+ROW = 0x100  # + number of the record in messages.def, counted from 0
+RECORDS = ("hello load loaded unload unloaded list listed binding_row status state netif_row stop stopping info "
+           "informed forward_row halt halted error").split()
+
+# record -> {tag: (name, kind)}; n: a number of 4 bytes, N: of 8, s: text, b: bytes
+FIELDS = {
+    "hello": {1: ("version", "n"), 2: ("self", "N"), 3: ("peer", "N"), 4: ("body_max", "n")},
+    "load": {1: ("name", "s"), 2: ("app", "s"), 3: ("netif", "n"), 4: ("ingress", "b"), 5: ("egress", "b")},
+    "loaded": {1: ("binding", "n"), 2: ("env", "n")},
+    "unload": {1: ("name", "s")},
+    "list": {1: ("start", "n")},
+    "listed": {1: ("next", "n")},
+    "binding_row": {1: ("name", "s"), 2: ("app", "s"), 3: ("binding", "n"), 4: ("env", "n"), 5: ("netif", "n"),
+                    6: ("ingress_size", "n"), 7: ("egress_size", "n"), 8: ("received", "N"), 9: ("dropped", "N"),
+                    10: ("sent", "N")},
+    "state": {1: ("uptime", "N"), 2: ("timebase", "N"), 3: ("pages_total", "N"), 4: ("pages_free", "N"),
+              5: ("envs", "n"), 6: ("harts", "n"), 7: ("address", "s"), 8: ("revision", "s")},
+    "netif_row": {1: ("netif", "n"), 2: ("mac", "b"), 3: ("mtu", "n"), 4: ("received", "N"), 5: ("unclaimed", "N"),
+                  6: ("sent", "N")},
+    "stop": {1: ("status", "n")},
+    "error": {1: ("code", "n"), 2: ("text", "s")},
+}
+PACK = {"n": lambda v: struct.pack("<I", v), "N": lambda v: struct.pack("<Q", v), "s": lambda v: v.encode(), "b": bytes}
+UNPACK = {"n": lambda b: struct.unpack("<I", b)[0], "N": lambda b: struct.unpack("<Q", b)[0],
+          "s": lambda b: b.decode("ascii"), "b": bytes}
+
+
+def cobs(data: bytes) -> bytes:
+    out = bytearray()
+    for i, run in enumerate(data.split(b"\0")):
+        while len(run) >= 254:
+            out += b"\xff" + run[:254]
+            run = run[254:]
+        out += bytes([len(run) + 1]) + run
+    return bytes(out)
+
+
+def uncobs(data: bytes) -> bytes:
+    out, at = bytearray(), 0
+    while at < len(data):
+        code = data[at]
+        run = data[at + 1:at + code]
+        if len(run) != code - 1:
+            raise ValueError("the run ends beyond the frame")
+        out += run
+        at += code
+        if code != 255 and at < len(data):
+            out.append(0)
+    return bytes(out)
+
+
+def frame(data: bytes) -> bytes:
+    plain = struct.pack("<HH", MAGIC, len(data)) + data
+    return b"\0" + cobs(plain + struct.pack("<I", zlib.crc32(plain))) + b"\0"
+
+
+def encode_message(kind: int, number: int, body: bytes) -> bytes:
+    out = b""
+    for offset in range(0, max(len(body), 1), SEGMENT):
+        out += frame(struct.pack("<HHIII", kind, 0, number, len(body), offset) + body[offset:offset + SEGMENT])
+    return out
+
+
+def encode(record: str, **values) -> bytes:
+    body = b""
+    for tag, (name, kind) in FIELDS.get(record, {}).items():
+        value = PACK[kind](values.pop(name))
+        body += struct.pack("<HHI", tag, 0, len(value)) + value
+    assert not values, values
+    return body
+
+
+def encode_row(record: str, **values) -> bytes:
+    body = encode(record, **values)
+    return struct.pack("<HHI", ROW + RECORDS.index(record), 0, len(body)) + body
+
+
+def fields(body: bytes):
+    at = 0
+    while at < len(body):
+        tag, zero, length = struct.unpack_from("<HHI", body, at)
+        assert zero == 0 and at + 8 + length <= len(body), "malformed body"
+        yield tag, body[at + 8:at + 8 + length]
+        at += 8 + length
+
+
+def decode(record: str, body: bytes) -> dict:
+    known = FIELDS.get(record, {})
+    return {known[tag][0]: UNPACK[known[tag][1]](value) for tag, value in fields(body) if tag in known}
+
+
+def rows(record: str, body: bytes) -> list:
+    return [decode(record, value) for tag, value in fields(body) if tag == ROW + RECORDS.index(record)]
+
+
+class Receiver:
+    """Bytes in, (type, id, body) out."""
+
+    def __init__(self):
+        self.pending = b""
+        self.message = None  # (type, id, total, bytearray)
+
+    def feed(self, data: bytes):
+        *whole, self.pending = (self.pending + data).split(b"\0")
+        for piece in whole:
+            message = self.segment(piece) if piece else None
+            if message:
+                yield message
+
+    def segment(self, piece: bytes):
+        try:
+            plain = uncobs(piece)
+            magic, length = struct.unpack_from("<HH", plain)
+        except (ValueError, struct.error):
+            return None
+        if magic != MAGIC or len(plain) != length + 8 or struct.unpack("<I", plain[-4:])[0] != zlib.crc32(plain[:-4]):
+            return None
+        kind, _, number, total, offset = struct.unpack_from("<HHIII", plain, 4)
+        data = plain[20:-4]
+        if offset == 0:
+            self.message = (kind, number, total, bytearray())
+        if self.message is None or self.message[:3] != (kind, number, total) or len(self.message[3]) != offset:
+            self.message = None
+            return None
+        self.message[3].extend(data)
+        if len(self.message[3]) < total:
+            return None
+        message, self.message = self.message, None
+        return message[0], message[1], bytes(message[3])

@@ -1,0 +1,361 @@
+"""aegisctl alone, with a stand-in for QEMU (fake_qemu): what it says and returns when anything on its way goes wrong."""
+import os
+import pathlib
+import signal
+import socket
+import time
+
+import pytest
+
+from conftest import HERE
+
+
+@pytest.fixture
+def ctl(aegisctl, folder):
+    """aegisctl with fake_qemu on the PATH, and files that can pass for images; ctl.fake() chooses a behaviour."""
+    tools = folder / "tools"
+    tools.mkdir()
+    (tools / "qemu-system-riscv64").symlink_to(HERE / "fake_qemu")
+    image = folder / "image"
+    image.write_bytes(b"image")
+    aegisctl.env.update(PATH=f"{tools}:{aegisctl.env['PATH']}", FAKE_PATH=str(HERE))
+    aegisctl.images = ("--kernel", image, "--initrd", image)
+    return aegisctl
+
+
+def run(ctl, *args, fake="", **more):
+    return ctl("run", "--detach", *ctl.images, *args, FAKE=fake, **more)
+
+
+def alive(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def wait_until(condition, limit=20):
+    end = time.monotonic() + limit
+    while not condition():
+        assert time.monotonic() < end, "the condition did not become true"
+        time.sleep(0.02)
+
+
+def one_line(text, *parts):
+    assert text.count("\n") == 1 and all(p in text for p in parts), text
+
+
+def qemu_pid(ctl, *args):
+    return int(ctl.ok("status", *args).split("process ")[1].split()[0])
+
+
+@pytest.mark.parametrize("args, part", [
+    ([], "no command"), (["fly"], "is no command"), (["run", "--fly"], "unknown option --fly"),
+    (["run", "--memory", "x"], "not a number"), (["run", "--memory=0"], "not a number"), (["run", "--port"], "needs a value"),
+    (["run", "--port", "70000"], "not HOST"), (["run", "--port", "1:0"], "not HOST"), (["run", "--net", "tap"], "no network"),
+    (["run", "--net", "dgram:a"], "two paths"), (["run", "--net", "stream:"], "lacks the path"),
+    (["run", "--net", "none", "--port", "1"], "needs --net user"), (["run", "more"], "too much"),
+    (["load"], "missing"), (["load", "udp"], "--app"), (["load", "udp", "--app", "a b"], "--app"),
+    (["unload", "a/b"], "no name"), (["rtt", "--size", "4"], "not a number"), (["run", "-d"], "unknown option -d")])
+def test_mistakes_of_usage_are_named_and_exit_2(ctl, args, part):
+    done = ctl(*args)
+    assert done.returncode == 2
+    one_line(done.stderr, part, "--help")
+
+
+@pytest.mark.parametrize("command", ["", "run", "load", "unload", "list", "rtt", "status", "log", "stop"])
+def test_help_goes_to_stdout(ctl, command):
+    done = ctl(*([command] if command else []), "--help")
+    assert done.returncode == 0 and "usage: aegisctl" in done.stdout and done.stderr == ""
+
+
+@pytest.mark.parametrize("fake, parts", [
+    ("old", ["5.2", "7.2", "qemu-system-misc"]),
+    ("dumb", ["does not tell a version"]),
+    ("complain", ["something is odd", "status 1"]),
+    ("port-taken", ["is taken", "--port"]),
+    ("refuse", ["status 1", "16 MiB", "24 MiB"]),
+    ("version", ["version 9", "version 1", "same sources"])])
+def test_a_start_that_fails_says_why_in_one_line(ctl, fake, parts):
+    done = run(ctl, fake=fake)
+    assert done.returncode == 1
+    one_line(done.stderr, *parts)
+
+
+@pytest.mark.parametrize("fake, parts", [("no-banner", ["no banner", "1 s", "serial.log"]), ("silent", ["agent", "1 s"])])
+def test_a_machine_that_does_not_come_up_is_given_up(ctl, fake, parts):
+    done = run(ctl, "--timeout", "1", fake=fake)
+    assert done.returncode == 1
+    one_line(done.stderr, *parts)
+
+
+def test_qemu_that_hangs_at_its_version_is_given_up(ctl):
+    done = run(ctl, fake="hang-version")
+    assert done.returncode == 1
+    one_line(done.stderr, "--version said nothing")
+
+
+def test_a_panic_at_boot_shows_its_lines(ctl):
+    done = run(ctl, fake="panic")
+    assert done.returncode == 1
+    assert "status 7" in done.stderr and "page.c:12" in done.stderr and "ra 0xffffffff" in done.stderr
+    later = ctl("list")
+    assert later.returncode == 1
+    one_line(later.stderr, "does not run", "page.c:12")
+
+
+def test_a_missing_qemu_names_the_package(ctl, folder):
+    done = run(ctl, PATH=str(folder))
+    assert done.returncode == 1
+    one_line(done.stderr, "not on the PATH", "qemu-system-misc")
+
+
+def test_a_missing_image_is_named(ctl, folder):
+    done = ctl("run", "--kernel", folder / "nothing")
+    assert done.returncode == 1
+    one_line(done.stderr, "nothing", "--kernel", "ci/build")
+
+
+def test_a_machine_serves_and_stops(ctl):
+    up = run(ctl, "--memory", 64, "--cpus", 2, "--append", "panic=0")
+    assert up.returncode == 0 and "127.0.0.1:40007 -> guest 7" in up.stdout
+    log = ctl.ok("log")
+    assert "-m 64M" in log and "-smp 2" in log and "ip=10.0.2.15/24,10.0.2.2 panic=0" in log
+    status = ctl.ok("status")
+    assert "12.3 s" in status and "52:54:00:12:34:56" in status and "\x1b" not in status
+    assert ctl("stop").returncode == 0
+    gone = ctl("status")
+    assert gone.returncode == 1
+    one_line(gone.stderr, "does not run", "status 0")
+    assert "Aegis-V" in ctl.ok("log")
+
+
+def test_bindings_are_listed_over_several_pages_and_unloaded(ctl):
+    run(ctl)
+    for i in range(5):
+        ctl.ok("load", f"udp port {i + 1}", "--app", "udp-echo", "--name", f"b{i}")
+    lines = ctl.ok("list").splitlines()
+    assert [line.split()[0] for line in lines] == ["name", "b0", "b1", "b2", "b3", "b4"]
+    ctl.ok("unload", "b2")
+    assert "b2" not in ctl.ok("list")
+    again = ctl("unload", "b2")
+    assert again.returncode == 1
+    one_line(again.stderr, "aegisctl: unload: agent: b2: no binding")
+
+
+def test_an_error_of_the_agent_is_passed_on_without_its_control_characters(ctl):
+    run(ctl, fake="error")
+    done = ctl("load", "udp port 7", "--app", "udp-echo")
+    assert done.returncode == 1 and "\x1b" not in done.stderr
+    one_line(done.stderr, "aegisctl: load: agent: bind: the filter overlaps another owner's: narrow it, or unload")
+
+
+@pytest.mark.parametrize("text, part", [("udp port", "syntax"), ("udp prot 7", "syntax"), ("inbound", "inbound"), ("", "empty")])
+def test_a_filter_that_does_not_compile_is_refused_before_it_is_sent(ctl, text, part):
+    run(ctl)
+    done = ctl("load", text, "--app", "udp-echo")
+    assert done.returncode == 1 and part in done.stderr.lower()
+    assert len(ctl.ok("list").splitlines()) == 1
+
+
+def test_stop_returns_the_status(ctl):
+    run(ctl)
+    assert ctl("stop", "--status", 5).returncode == 5
+
+
+@pytest.mark.parametrize("fake, part", [("no-stop", "within 10 s"), ("refuse-stop", "belongs to somebody else")])
+def test_a_machine_that_does_not_stop_is_killed(ctl, fake, part):
+    run(ctl, fake=fake)
+    pid = qemu_pid(ctl)
+    done = ctl("stop")
+    assert done.returncode == 1
+    one_line(done.stderr, part, "QEMU was killed")
+    assert not alive(pid)
+
+
+def test_a_request_that_is_not_answered_ends(ctl):
+    run(ctl, fake="deaf-load")
+    done = ctl("load", "udp port 7", "--app", "udp-echo")
+    assert done.returncode == 1
+    one_line(done.stderr, "did not answer within 10 s")
+    assert ctl("list").returncode == 0
+
+
+def test_a_panic_under_a_request_is_its_answer(ctl):
+    run(ctl, fake="die-load")
+    done = ctl("load", "udp port 7", "--app", "udp-echo")
+    assert done.returncode == 1
+    one_line(done.stderr, "status 3", "the sky fell")
+
+
+def test_a_restart_of_the_agent_fails_what_was_under_way(ctl):
+    run(ctl, fake="restart")
+    done = ctl("load", "udp port 7", "--app", "udp-echo")
+    assert done.returncode == 1
+    one_line(done.stderr, "restarted")
+    assert ctl("list").returncode == 0
+
+
+def test_noise_on_the_console_is_survived(ctl):
+    assert run(ctl, fake="noise").returncode == 0
+    for i in range(10):
+        ctl.ok("load", "udp port 7", "--app", "udp-echo", "--name", f"n{i}")
+    assert len(ctl.ok("list").splitlines()) == 11
+
+
+def test_many_clients_at_once(ctl):
+    run(ctl)
+    done = [ctl.start("load", f"udp port {i}", "--app", "udp-echo", "--name", f"n{i}") for i in range(1, 21)]
+    for process in done:
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+    assert len(ctl.ok("list").splitlines()) == 21
+
+
+def test_instances_are_apart_and_a_name_runs_once(ctl):
+    assert run(ctl, "--instance", "one").returncode == 0
+    assert run(ctl, "--name", "two").returncode == 0
+    twice = run(ctl, "--instance", "one")
+    assert twice.returncode == 1
+    one_line(twice.stderr, "one runs already", "stop")
+    ctl.ok("load", "udp port 7", "--app", "udp-echo", "--instance", "two")
+    assert len(ctl.ok("list", "--instance", "one").splitlines()) == 1
+    assert ctl("stop", "--instance", "one").returncode == 0
+    assert len(ctl.ok("list", "--instance", "two").splitlines()) == 2
+
+
+def test_a_race_for_one_name_has_one_winner(ctl):
+    racers = [ctl.start("run", "--detach", *ctl.images) for _ in range(5)]
+    outcomes = []
+    for racer in racers:
+        racer.communicate(timeout=60)
+        outcomes.append(racer.returncode)
+    assert sorted(outcomes) == [0, 1, 1, 1, 1]
+
+
+def test_qemu_dies_with_its_broker_and_the_name_is_free_again(ctl):
+    run(ctl)
+    pid = qemu_pid(ctl)
+    broker = int(pathlib.Path(f"/proc/{pid}/stat").read_text().split()[3])
+    os.kill(broker, signal.SIGKILL)
+    wait_until(lambda: not alive(pid))
+    gone = ctl("list")
+    assert gone.returncode == 1
+    one_line(gone.stderr, "does not run")
+    assert run(ctl).returncode == 0
+    ctl.ok("list")
+
+
+def test_the_broker_ends_with_qemu_and_tells_how(ctl):
+    run(ctl)
+    os.kill(qemu_pid(ctl), signal.SIGTERM)
+    wait_until(lambda: not (ctl.folder / "aegis-v/default/control").exists())
+    done = ctl("list")
+    assert done.returncode == 1
+    one_line(done.stderr, "does not run", "status 143")
+
+
+def test_the_foreground_prints_the_log_and_returns_the_status(ctl):
+    process = ctl.start("run", *ctl.images)
+    wait_until(lambda: (ctl.folder / "aegis-v/default/control").exists())
+    assert ctl("stop", "--status", 3).returncode == 3
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 3 and "Aegis-V (fake)" in out and "instance default is up" in err
+
+
+def test_an_interrupt_stops_the_foreground_in_order(ctl):
+    process = ctl.start("run", *ctl.images)
+    wait_until(lambda: (ctl.folder / "aegis-v/default/control").exists())
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 0
+
+
+def test_noise_from_a_client_hurts_nobody_else(ctl):
+    run(ctl)
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(str(ctl.folder / "aegis-v/default/control"))
+        s.sendall(os.urandom(100000))
+        assert len(ctl.ok("list").splitlines()) == 1
+    ctl.ok("list")
+
+
+def test_a_folder_that_others_can_enter_is_refused(ctl):
+    base = ctl.folder / "aegis-v"
+    base.mkdir(mode=0o755)
+    base.chmod(0o755)
+    done = run(ctl)
+    assert done.returncode == 1
+    one_line(done.stderr, "open to others", "755")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder away")
+def test_a_folder_of_somebody_else_is_refused(ctl):
+    base = ctl.folder / "aegis-v"
+    base.mkdir(mode=0o700)
+    os.chown(base, 12345, 12345)
+    done = run(ctl)
+    os.chown(base, 0, 0)
+    assert done.returncode == 1
+    one_line(done.stderr, "not a directory of ours", "12345")
+
+
+def test_a_link_in_place_of_the_folder_is_refused(ctl, folder):
+    (folder / "elsewhere").mkdir(mode=0o700)
+    (folder / "aegis-v").symlink_to(folder / "elsewhere")
+    done = run(ctl)
+    assert done.returncode == 1
+    one_line(done.stderr, "not a directory of ours")
+
+
+def test_names_too_long_for_a_socket_are_refused(ctl, folder):
+    deep = folder / ("d" * 60)
+    deep.mkdir(mode=0o700)
+    done = run(ctl, "--instance", "i" * 60, XDG_RUNTIME_DIR=str(deep))
+    assert done.returncode == 1
+    one_line(done.stderr, "too long", "shorter --instance")
+
+
+def test_rtt_tells_lost_late_and_wrong_answers(ctl):
+    """A service that answers rightly, then not, then wrongly, by the number in the payload."""
+    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    server.bind(("127.0.0.1", 0))
+    port = server.getsockname()[1]
+    process = ctl.start("rtt", "--port", port, "--count", 20, "--limit", 200, "--json")
+    late = None
+    for i in range(20):
+        data, peer = server.recvfrom(2000)
+        number = int.from_bytes(data[:4], "little")
+        assert number == i and len(data) == 60
+        if number == 5:
+            late = data
+            continue
+        if number == 6:
+            server.sendto(late, peer)
+        if number == 9:
+            server.sendto(data[:-1] + bytes([data[-1] ^ 1]), peer)
+        if number == 11:
+            server.sendto(data[:-1], peer)
+        server.sendto(data, peer)
+    out, err = process.communicate(timeout=20)
+    assert '"round_trips": 19, "lost": 1, "wrong": 2' in out
+    assert process.returncode == 1 and "2 answers were wrong" in err
+
+
+def test_rtt_gives_up_when_nobody_answers(ctl):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        port = server.getsockname()[1]
+        done = ctl("rtt", "--port", port, "--limit", 20)
+    assert done.returncode == 1
+    one_line(done.stderr, "10 datagrams in a row")
+    done = ctl("rtt", "--port", port)
+    assert done.returncode == 1
+    one_line(done.stderr, "nobody answers there")
+
+
+def test_rtt_needs_a_forwarded_port(ctl):
+    run(ctl, "--port", "0:9")
+    done = ctl("rtt")
+    assert done.returncode == 1
+    one_line(done.stderr, "no port of the host leads to port 7", "--port 0:7")
