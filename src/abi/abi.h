@@ -170,7 +170,6 @@ struct aegis_info {
     uint64_t console_received; /* bytes that wait for console_read */
     uint64_t console_space;    /* counts transmit buffers that came free: wait on it when FULL */
     uint64_t console_pending;  /* transmit buffers that the device still has: 0 before a machine is ended */
-    uint64_t self;     /* always 0 here: an environment learns its number from its start block */
     struct aegis_netif_info netifs[AEGIS_NETIF_MAX];
     char bootargs[AEGIS_BOOTARGS_SIZE]; /* zero-terminated */
 };

@@ -1,0 +1,55 @@
+#include "kernel/arena.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Pieces lie back to back; a piece's size includes its header. The last one has size 0 and is used. */
+struct piece {
+    size_t size;
+    size_t used;
+};
+#define UNIT sizeof(struct piece)
+_Static_assert(UNIT == 16, "alignment of what arena_alloc returns");
+
+static struct piece *first;
+
+static struct piece *after(struct piece *piece)
+{
+    return (struct piece *)((uint8_t *)piece + piece->size);
+}
+
+void arena_init(void *memory, size_t bytes)
+{
+    bytes &= ~(UNIT - 1);
+    first = memory;
+    *first = (struct piece){.size = bytes - UNIT};
+    *after(first) = (struct piece){.used = true};
+}
+
+void *arena_alloc(size_t bytes)
+{
+    size_t size = (bytes + 2 * UNIT - 1) & ~(UNIT - 1);
+
+    for (struct piece *p = first; p->size; p = after(p)) {
+        if (p->used)
+            continue;
+        while (after(p)->size && !after(p)->used)
+            p->size += after(p)->size;
+        if (p->size < size)
+            continue;
+        if (p->size >= size + 2 * UNIT) {
+            size_t rest = p->size - size;
+            p->size = size;
+            *after(p) = (struct piece){.size = rest};
+        }
+        p->used = true;
+        return p + 1;
+    }
+    return NULL;
+}
+
+void arena_free(void *memory)
+{
+    if (memory)
+        ((struct piece *)memory - 1)->used = false;
+}

@@ -1,0 +1,19 @@
+/*
+ * Memory for what applications download: one region, sized at boot, cut first-fit. It is not for the
+ * kernel's own needs, and its users carve quotas from it.
+ */
+#ifndef AEGIS_KERNEL_ARENA_H
+#define AEGIS_KERNEL_ARENA_H
+
+#include <stddef.h>
+
+/* Takes bytes of memory, 16-byte aligned, at boot. */
+void arena_init(void *memory, size_t bytes);
+
+/* 16-byte aligned memory, not cleared; NULL if there is no such piece. */
+void *arena_alloc(size_t bytes);
+
+/* Gives back what arena_alloc returned; NULL is fine. */
+void arena_free(void *memory);
+
+#endif

@@ -1,0 +1,102 @@
+/*
+ * Dispatch. entry.S indexes the table of the hart, which this file fills from calls.def. A 32-bit parameter
+ * takes the low half of its register, as the calling convention has callers extend it: what is above is cut
+ * off by the wrappers, since an application's word for it is no guarantee.
+ */
+#include "kernel/call.h"
+
+#include "kernel/env.h"
+#include "kernel/power.h"
+#include "kernel/print.h"
+
+/* Takes the registers as they are, and converts each to its parameter's type. */
+#define V(type, name) (type)
+#define P(type, name) (uaddr_t)
+#define E(...)
+#define WRAP(name, ...)                                                                            \
+    static long wrap_##name(uint64_t r0, uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4)       \
+    {                                                                                              \
+        (void)r0, (void)r1, (void)r2, (void)r3, (void)r4;                                          \
+        return call_##name(__VA_ARGS__);                                                           \
+    }
+#define AEGIS_CALL0(n, name, e, s)                WRAP(name)
+#define AEGIS_CALL1(n, name, a, e, s)             WRAP(name, a r0)
+#define AEGIS_CALL2(n, name, a, b, e, s)          WRAP(name, a r0, b r1)
+#define AEGIS_CALL3(n, name, a, b, c, e, s)       WRAP(name, a r0, b r1, c r2)
+#define AEGIS_CALL4(n, name, a, b, c, d, e, s)    WRAP(name, a r0, b r1, c r2, d r3)
+#define AEGIS_CALL5(n, name, a, b, c, d, f, e, s) WRAP(name, a r0, b r1, c r2, d r3, f r4)
+#include "abi/calls.def"
+#undef AEGIS_CALL0
+#undef AEGIS_CALL1
+#undef AEGIS_CALL2
+#undef AEGIS_CALL3
+#undef AEGIS_CALL4
+#undef AEGIS_CALL5
+
+static const struct {
+    uint32_t number;
+    long (*function)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
+} rows[] = {
+#define AEGIS_CALL0(n, name, ...) {n, wrap_##name},
+#define AEGIS_CALL1               AEGIS_CALL0
+#define AEGIS_CALL2               AEGIS_CALL0
+#define AEGIS_CALL3               AEGIS_CALL0
+#define AEGIS_CALL4               AEGIS_CALL0
+#define AEGIS_CALL5               AEGIS_CALL0
+#include "abi/calls.def"
+};
+
+_Static_assert(AEGIS_E_NO_CALL == AEGIS_NO_CALL_ERROR, "entry.S");
+
+static long no_call(void)
+{
+    return -AEGIS_E_NO_CALL;
+}
+
+void call_init(struct hart *hart)
+{
+    for (size_t i = 0; i < sizeof(hart->calls) / sizeof(*hart->calls); i++)
+        hart->calls[i] = (void *)no_call;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+        hart->calls[rows[i].number - AEGIS_CALL_FIRST] = (void *)rows[i].function;
+}
+
+long call_null(void)
+{
+    return 0;
+}
+
+#define LOG_MOST 1024
+
+long call_log(uaddr_t text, uint64_t length)
+{
+    char copy[LOG_MOST];
+    const struct env *self = this_hart->env;
+
+    if (length > sizeof(copy))
+        return -AEGIS_E_RANGE;
+    if (!user_read(copy, text, length))
+        return -AEGIS_E_ADDRESS;
+    /* Each line begins with who says it, and holds nothing that moves the cursor: none can pass for another's. */
+    for (uint64_t at = 0; at < length;) {
+        uint64_t end = at;
+        for (; end < length && copy[end] != '\n'; end++)
+            if ((copy[end] < ' ' && copy[end] != '\t') || copy[end] == 0x7f)
+                copy[end] = '?';
+        print("[%u %s] ", self->number, env_infos[self->number].name);
+        print_bytes(copy + at, end - at);
+        print("\n");
+        at = end + 1;
+    }
+    return 0;
+}
+
+long call_shutdown(uint64_t status)
+{
+    if (this_hart->env->number != FIRST_ENV)
+        return -AEGIS_E_OWNER;
+    if (status > 255)
+        return -AEGIS_E_RANGE;
+    print("aegis: shut down with status %lu\n", status);
+    power_off((uint32_t)status);
+}

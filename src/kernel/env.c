@@ -1,0 +1,339 @@
+#include "kernel/env.h"
+
+#include <string.h>
+
+#include "kernel/call.h"
+#include "kernel/expose.h"
+#include "kernel/fpu.h"
+#include "kernel/map.h"
+#include "kernel/netif.h"
+#include "kernel/page.h"
+#include "kernel/power.h"
+#include "kernel/print.h"
+#include "kernel/slice.h"
+#include "kernel/upcall.h"
+#include "kernel/user.h"
+#include "kernel/wake.h"
+
+struct env *env_table[ENV_COUNT];
+struct aegis_env_info *env_infos;
+uint32_t env_page_lists[ENV_COUNT];
+
+static uint32_t next_serial = 1;
+static uint64_t asid_max;
+
+#define END_STEP_PAGES 64 /* taken back in one step: keeps interrupts off for some 10,000 instructions */
+
+void env_init(void)
+{
+    env_infos = expose_alloc(ENV_COUNT * sizeof(*env_infos), &info->envs);
+    info->env_count = ENV_COUNT;
+    for (size_t i = 0; i < ENV_COUNT; i++)
+        env_page_lists[i] = NO_PAGE;
+    asid_max = paging_asid_max();
+}
+
+struct env *env_make(uint32_t number, uint32_t owner, struct aegis_page *page,
+                     struct aegis_page *root, const char *name)
+{
+    struct aegis_env_info *i = &env_infos[number];
+    struct env *env = page_memory(page);
+    uint64_t generation = i->generation;
+
+    memset(env, 0, PAGE_SIZE);
+    page->state = AEGIS_PAGE_ENV;
+    map_init_root(root);
+    env->number = number;
+    env->root = page_memory(root);
+    /* With fewer ASIDs than environments all use 0, and env_enter flushes. */
+    env->asid = asid_max >= ENV_COUNT ? number : 0;
+    env->satp = SATP_SV39 | env->asid << SATP_ASID_SHIFT | page_ppn(root);
+    /* The number's previous user may have left translations under its ASID (section 4.2.1). */
+    __asm__ volatile("sfence.vma x0, %0" ::"r"(env->asid) : "memory");
+
+    uint32_t page_total = i->pages;
+    *i = (struct aegis_env_info){.serial = next_serial++,
+                                 .owner = owner,
+                                 .state = AEGIS_ENV_CREATED,
+                                 .pages = page_total,
+                                 .generation = generation};
+    memcpy(i->name, name, AEGIS_NAME_SIZE);
+    env_table[number] = env;
+    return env;
+}
+
+long env_target(uint32_t number, struct env **env)
+{
+    uint32_t self = this_hart->env->number;
+
+    if (number == 0 || number == self) {
+        *env = this_hart->env;
+        return 0;
+    }
+    if (number >= ENV_COUNT)
+        return -AEGIS_E_RANGE;
+    if (env_infos[number].state == AEGIS_ENV_NONE || env_infos[number].owner != self)
+        return -AEGIS_E_OWNER;
+    if (env_infos[number].state != AEGIS_ENV_CREATED && env_infos[number].state != AEGIS_ENV_LIVE)
+        return -AEGIS_E_STATE;
+    *env = env_table[number];
+    return 0;
+}
+
+long env_check_control(uint32_t number)
+{
+    struct env *env;
+
+    return env_target(number, &env);
+}
+
+void env_enter(struct env *env)
+{
+    if (this_hart->env != env) {
+        this_hart->env = env;
+        satp_write(env->satp);
+        if (env->asid == 0)
+            __asm__ volatile("sfence.vma" ::: "memory");
+        fpu_switch(env);
+    }
+    env_resume(env);
+}
+
+void env_save_call(struct env *env)
+{
+    memset(env->x, 0, sizeof(env->x));
+    env->x[REG_SP] = this_hart->user_sp;
+    env->x[REG_RA] = this_hart->user_ra;
+    env->x[REG_TP] = this_hart->user_tp;
+    __asm__ volatile("mv %0, gp" : "=r"(env->x[REG_GP]));
+    env->pc = csr_read(sepc) + 4;
+}
+
+static const char *reason_text(enum aegis_exit_reason reason)
+{
+    static const char *const texts[] = {
+        [AEGIS_EXIT_NONE] = "no reason",
+        [AEGIS_EXIT_STATUS] = "status",
+        [AEGIS_EXIT_KILLED] = "ended by its owner, status",
+        [AEGIS_EXIT_EXCEPTION] = "exception",
+        [AEGIS_EXIT_DEPTH] = "exceptions nested too deeply, the last is",
+    };
+    return texts[reason];
+}
+
+static void report_end(const struct env *env, const struct aegis_env_info *i)
+{
+    if (i->exit_reason == AEGIS_EXIT_STATUS && i->exit_value == 0)
+        return;
+    print("aegis: environment %u (%s) ends: %s %lu", env->number, i->name,
+          reason_text(i->exit_reason), i->exit_value);
+    if (i->exit_reason == AEGIS_EXIT_EXCEPTION || i->exit_reason == AEGIS_EXIT_DEPTH)
+        print(" (%s) at pc 0x%lx, address 0x%lx", upcall_cause_name(i->exit_value), i->exit_pc,
+              i->exit_address);
+    print("\n");
+}
+
+/*
+ * From here on no translation of env's tables is used or cached, so that a walk can't touch the A and D bits
+ * of what becomes of their pages (section 4.2.1).
+ */
+static void leave_address_space(const struct env *env)
+{
+    if (this_hart->env == env) {
+        this_hart->env = NULL;
+        satp_write(SATP_SV39 | virt_to_phys(kernel_root) >> PAGE_SHIFT);
+    }
+    __asm__ volatile("sfence.vma x0, %0" ::"r"(env->asid) : "memory");
+}
+
+void env_begin_end(struct env *env, enum aegis_exit_reason reason, uint64_t value, uint64_t pc,
+                   uint64_t address)
+{
+    struct aegis_env_info *i = &env_infos[env->number];
+
+    i->exit_reason = (uint8_t)reason;
+    i->exit_value = value;
+    i->exit_pc = pc;
+    i->exit_address = address;
+    report_end(env, i);
+    i->state = AEGIS_ENV_ENDING;
+    wake_cancel(env);
+    leave_address_space(env);
+}
+
+/* What must be gone before pages are taken back: everything that pins them. */
+static void unbind_all(struct env *env)
+{
+    if (env->upcall) {
+        page_unpin(page_of(virt_to_phys(env->upcall) >> PAGE_SHIFT));
+        env->upcall = NULL;
+    }
+    netif_end_env(env->number);
+    fpu_forget(env);
+    env->unbound = true;
+}
+
+/* Gives env's children to its own owner, so that somebody can end and free them. */
+static void leave_children(uint32_t number)
+{
+    for (uint32_t n = 1; n < ENV_COUNT; n++)
+        if (env_infos[n].state != AEGIS_ENV_NONE && env_infos[n].owner == number) {
+            env_infos[n].owner = env_infos[number].owner;
+            env_infos[n].generation++;
+        }
+}
+
+static void become_ended(struct env *env, struct aegis_page *env_page)
+{
+    struct aegis_env_info *i = &env_infos[env->number];
+    uint32_t number = env->number;
+    struct aegis_page *root = page_of(virt_to_phys(env->root) >> PAGE_SHIFT);
+
+    leave_children(number);
+    slice_revoke(number);
+    env_table[number] = NULL;
+    page_release(root);
+    page_release(env_page);
+    i->generation++;
+    i->state = AEGIS_ENV_ENDED;
+    if (number == FIRST_ENV) {
+        print("aegis: the first application has ended: nobody owns the machine any more\n");
+        power_off(1);
+    }
+    env_infos[i->owner].ended++;
+}
+
+/*
+ * Tables of env may hold mappings of others' pages, and its pages may be mapped by others: both are undone
+ * before the page is freed. A table's links page has to outlive the table, so tables go in a pass of their
+ * own: whichever comes first on the list, its partner is found by table->links.
+ */
+static void empty_table(struct aegis_page *table)
+{
+    pte_t *entries = page_memory(table);
+
+    for (size_t i = 0; i < PTES; i++)
+        if ((entries[i] & PTE_V) && (entries[i] & PTE_LEAF))
+            map_remove(table, &entries[i]);
+    page_release(&pages[table->links]);
+    page_release(table);
+}
+
+bool env_end_step(struct env *env)
+{
+    struct aegis_page *env_page = page_of(virt_to_phys(env) >> PAGE_SHIFT);
+    struct aegis_page *root = page_of(virt_to_phys(env->root) >> PAGE_SHIFT);
+    struct aegis_page *page = page_first_of(env->number), *next;
+
+    if (!env->unbound) {
+        unbind_all(env);
+        return false;
+    }
+    /* Tables first, a single one a step: each has up to 512 mappings. */
+    pte_t *level1, *level0;
+    for (size_t i = 0; i < PTES / 2; i++) {
+        if (i == EXPOSED_INDEX || !(env->root[i] & PTE_V))
+            continue;
+        level1 = ppn_to_virt(pte_ppn(env->root[i]));
+        for (size_t j = 0; j < PTES; j++) {
+            if (!(level1[j] & PTE_V))
+                continue;
+            level0 = ppn_to_virt(pte_ppn(level1[j]));
+            level1[j] = 0;
+            empty_table(page_of(virt_to_phys(level0) >> PAGE_SHIFT));
+            return false;
+        }
+        env->root[i] = 0;
+        empty_table(page_of(virt_to_phys(level1) >> PAGE_SHIFT));
+        return false;
+    }
+    for (size_t n = 0; page && n < END_STEP_PAGES; n++, page = next) {
+        next = page->next == NO_PAGE ? NULL : &pages[page->next];
+        if (page == env_page || page == root)
+            continue;
+        if (page->pins)
+            netif_reclaim();
+        if (page->pins) /* a device still reads it: a later step looks again */
+            continue;
+        map_remove_all(page);
+        page_release(page);
+    }
+    if (env_infos[env->number].pages > 2)
+        return false;
+    become_ended(env, env_page);
+    return true;
+}
+
+long call_env_create(uint64_t page, uint64_t root, uaddr_t name)
+{
+    uint32_t self = this_hart->env->number, number = FIRST_ENV;
+    char text[AEGIS_NAME_SIZE];
+    long error = page_check_donation(page, self);
+
+    if (!error)
+        error = page_check_donation(root, self);
+    if (!error && page == root)
+        error = -AEGIS_E_STATE;
+    if (!error && !user_read(text, name, sizeof(text)))
+        error = -AEGIS_E_ADDRESS;
+    if (error)
+        return error;
+    while (number < ENV_COUNT && env_infos[number].state != AEGIS_ENV_NONE)
+        number++;
+    if (number == ENV_COUNT || !slice_grant(number))
+        return -AEGIS_E_NO_SLOT;
+
+    for (size_t i = 0; i < sizeof(text); i++) /* the log prints it */
+        if (text[i] && (text[i] < ' ' || text[i] > '~'))
+            text[i] = '?';
+    text[sizeof(text) - 1] = 0;
+    page_move(page_of(page), number);
+    page_move(page_of(root), number);
+    env_make(number, self, page_of(page), page_of(root), text);
+    return number;
+}
+
+long call_env_start(uint32_t number, uint64_t pc, uint64_t sp, uint64_t argument)
+{
+    struct env *env;
+    long error = env_target(number, &env);
+
+    if (error)
+        return error;
+    if (env_infos[env->number].state != AEGIS_ENV_CREATED)
+        return -AEGIS_E_STATE;
+    if (pc >= AEGIS_USER_END || pc % 2 || sp >= AEGIS_USER_END)
+        return -AEGIS_E_RANGE;
+    env->pc = pc;
+    env->x[REG_SP] = sp;
+    env->x[REG_A0] = argument;
+    env_infos[env->number].state = AEGIS_ENV_LIVE;
+    return 0;
+}
+
+long call_env_end(uint32_t number, uint64_t status)
+{
+    struct env *env;
+    long error = env_target(number, &env);
+
+    if (error)
+        return error;
+    bool self = env == this_hart->env;
+    env_begin_end(env, self ? AEGIS_EXIT_STATUS : AEGIS_EXIT_KILLED, status, 0, 0);
+    if (self)
+        slice_next();
+    return 0;
+}
+
+long call_env_free(uint32_t number)
+{
+    if (number == 0 || number >= ENV_COUNT)
+        return -AEGIS_E_RANGE;
+    struct aegis_env_info *i = &env_infos[number];
+    if (i->state == AEGIS_ENV_NONE || i->owner != this_hart->env->number)
+        return -AEGIS_E_OWNER;
+    if (i->state != AEGIS_ENV_ENDED)
+        return -AEGIS_E_STATE;
+    *i = (struct aegis_env_info){.generation = i->generation};
+    return 0;
+}

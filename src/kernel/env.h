@@ -1,0 +1,97 @@
+/*
+ * Environments: what resources belong to, and what runs (SOSP '95, section 3.1: an address space with
+ * the addresses at which the kernel upcalls it).
+ *
+ * Invariant: env_table[n] != NULL <=> env_infos[n].state is CREATED, LIVE or ENDING, and then it lies in a
+ * page of state ENV that n owns; the numbers with state NONE own nothing.
+ */
+#ifndef AEGIS_KERNEL_ENV_H
+#define AEGIS_KERNEL_ENV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "abi/abi.h"
+#include "kernel/env_offsets.h"
+#include "kernel/hart.h"
+#include "kernel/rv64/paging.h"
+
+#define ENV_COUNT 1024
+#define FIRST_ENV 1 /* the first application: everything is its own at first */
+
+/* Registers by number. */
+enum { REG_RA = 1, REG_SP, REG_GP, REG_TP, REG_T0, REG_T1, REG_T2, REG_A0 = 10, REG_A7 = 17 };
+
+struct wake {
+    uint32_t count;    /* predicates armed */
+    bool armed;        /* whether it waits at all */
+    uint64_t deadline; /* rdtime */
+    struct {
+        const volatile uint64_t *word; /* in PHYSMAP */
+        struct aegis_page *pinned;     /* page that holds it, or NULL if it is exposed */
+        uint64_t mask;
+        uint64_t value;
+        uint64_t op;
+    } predicates[AEGIS_PREDICATES_MAX];
+};
+
+/* Lies in its ENV page. */
+struct env {
+    uint64_t x[32]; /* registers while it doesn't run; x[0] unused */
+    uint64_t pc;
+    uint64_t fpu[33]; /* f0..f31, fcsr: while another owns the registers */
+    uint32_t number;
+    uint64_t asid;
+    uint64_t satp;
+    pte_t *root;
+    struct wake wake;
+    struct aegis_upcall_page *upcall; /* in PHYSMAP, pinned; NULL before upcall_bind */
+    uint64_t upcall_va;
+    uint64_t handler;
+    bool unbound; /* while it ends: what pinned its pages is gone */
+};
+_Static_assert(offsetof(struct env, x) == ENV_X(0), "entry.S");
+_Static_assert(offsetof(struct env, pc) == ENV_PC, "entry.S");
+_Static_assert(sizeof(struct env) <= PAGE_SIZE, "one page");
+
+extern struct env *env_table[ENV_COUNT];
+extern struct aegis_env_info *env_infos;    /* exposed */
+extern uint32_t env_page_lists[ENV_COUNT]; /* first page of each, or NO_PAGE */
+
+void env_init(void);
+
+/*
+ * Makes an environment of two pages that belong to owner (or to FIRST_ENV itself, at boot); number is
+ * free. name has AEGIS_NAME_SIZE bytes.
+ */
+struct env *env_make(uint32_t number, uint32_t owner, struct aegis_page *page,
+                     struct aegis_page *root, const char *name);
+
+/*
+ * Finds the environment that a call means: the caller for 0, or one that the caller owns. Returns 0, or
+ * negated RANGE, OWNER, STATE (neither created nor live).
+ */
+long env_target(uint32_t number, struct env **env);
+
+/* Whether the caller may act for env: as env_target. */
+long env_check_control(uint32_t number);
+
+/*
+ * Begins to end env: it doesn't run again, and its slots of the slice vector take back what it holds.
+ * pc and address say where an exception came from.
+ */
+void env_begin_end(struct env *env, enum aegis_exit_reason reason, uint64_t value, uint64_t pc,
+                   uint64_t address);
+
+/* One bounded step of taking back; returns whether env is ended and gone. */
+bool env_end_step(struct env *env);
+
+/* Enters env in user mode: switches address space if another is active, and loads all registers. */
+_Noreturn void env_enter(struct env *env);
+_Noreturn void env_resume(struct env *env); /* entry.S: the same, address space being active */
+
+/* For a call that gives the processor away: keeps pc (behind the ecall), sp, gp, tp; zeroes the rest. */
+void env_save_call(struct env *env);
+
+#endif

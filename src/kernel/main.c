@@ -1,0 +1,163 @@
+/*
+ * The boot, in order. At its end the kernel has bound nothing for itself that an application could use:
+ * everything goes to the first application.
+ */
+#include <string.h>
+
+#include "kernel/boot_memory.h"
+#include "kernel/call.h"
+#include "kernel/cap.h"
+#include "kernel/classify.h"
+#include "kernel/drivers/plic.h"
+#include "kernel/drivers/rtc.h"
+#include "kernel/drivers/uart.h"
+#include "kernel/drivers/virtio.h"
+#include "kernel/drivers/virtio_console.h"
+#include "kernel/drivers/virtio_rng.h"
+#include "kernel/entropy.h"
+#include "kernel/env.h"
+#include "kernel/expose.h"
+#include "kernel/first.h"
+#include "kernel/netif.h"
+#include "kernel/page.h"
+#include "kernel/power.h"
+#include "kernel/print.h"
+#include "kernel/rv64/sbi.h"
+#include "kernel/rv64/timer.h"
+#include "kernel/slice.h"
+
+#define SEED_BYTES 32 /* taken from virtio-rng */
+
+_Noreturn void kernel_main(uint64_t hart, uint64_t tree);
+_Noreturn void run_on_stack(uint64_t top, void (*function)(void)); /* entry.S */
+
+struct hart boot_hart;
+static struct board board;
+static struct virtio devices[BOARD_VIRTIO];
+static size_t device_count;
+
+/* Bytes, in the form that netif_init wants: all network devices, in the order of the device tree. */
+static size_t collect_nics(struct virtio *nics)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < device_count; i++) {
+        if (devices[i].id != VIRTIO_ID_NET)
+            continue;
+        if (count == AEGIS_NETIF_MAX)
+            print("aegis: more than %d network devices: the rest is left alone\n", AEGIS_NETIF_MAX);
+        else
+            nics[count++] = devices[i];
+    }
+    return count;
+}
+
+static void find_devices(void)
+{
+    for (size_t i = 0; i < board.virtio_count; i++)
+        if (virtio_probe(&devices[device_count], &board.virtio[i]))
+            device_count++;
+}
+
+static void init_entropy(void)
+{
+    uint8_t seed[SEED_BYTES];
+
+    for (size_t i = 0; i < device_count; i++)
+        if (devices[i].id == VIRTIO_ID_RNG)
+            entropy_add(seed, virtio_rng_read(&devices[i], seed, sizeof(seed)));
+    if (board.rng_seed_size)
+        entropy_add(board.rng_seed, board.rng_seed_size);
+    entropy_ready();
+    memset(seed, 0, sizeof(seed));
+    cap_init(entropy_key(ENTROPY_CAPABILITIES));
+}
+
+static void init_devices(void)
+{
+    struct virtio nics[AEGIS_NETIF_MAX];
+    size_t nic_count = collect_nics(nics);
+
+    netif_init(nics, nic_count);
+    if (nic_count == 0)
+        print("aegis: no network device: start QEMU with -device virtio-net-device\n");
+    for (size_t i = 0; i < device_count; i++)
+        if (devices[i].id == VIRTIO_ID_CONSOLE) {
+            console_init(&devices[i]);
+            return;
+        }
+    print("aegis: no control console: start QEMU with -device virtconsole\n");
+}
+
+/* The boot hart runs; the others must be where the firmware parks them. */
+static void check_parked(void)
+{
+    size_t parked = 0;
+
+    for (size_t i = 0; i < board.hart_count; i++) {
+        if (board.harts[i] == this_hart->id)
+            continue;
+        if (sbi_hart_status(board.harts[i]) != SBI_HART_STOPPED)
+            refuse("hart %lu is not stopped: the firmware must hold it (SBI HSM)", board.harts[i]);
+        parked++;
+    }
+    print("aegis: hart %lu runs, %lu parked\n", this_hart->id, parked);
+}
+
+static void init_hart(void)
+{
+    call_init(this_hart);
+    /* The exposed time is rdtime; cycles and instructions may be read as well (section 4.1.5). */
+    csr_write(scounteren, 7);
+    csr_write(sie, SIE_STIE | SIE_SEIE);
+    csr_clear(sstatus, SSTATUS_SPP | SSTATUS_FS);
+    csr_set(sstatus, SSTATUS_SPIE);
+}
+
+/* On the mapped stack, with guard pages, under the final page table. */
+static void boot(void)
+{
+    size_t length;
+    const char *panic_when;
+
+    uart_init(&board);
+    power_init(&board.test);
+    timer_init(board.sstc);
+    plic_init(&board);
+    page_init(&board);
+    expose_init(&board);
+    info->wall = rtc_wall_at_zero(&board);
+    env_init();
+    slice_init();
+    find_devices();
+    init_entropy();
+    classify_init(entropy_key(ENTROPY_HASH_TABLES).k0);
+    init_devices();
+    init_hart();
+    page_init_free();
+    check_parked();
+    print("aegis: %lu MiB of memory, %lu pages free, timebase %lu Hz%s\n",
+          page_count * PAGE_SIZE >> 20, info->free_pages, board.timebase,
+          board.sstc ? ", sstc" : "");
+    panic_when = board_argument(&board, "panic", &length);
+    if (panic_when && length == 1 && *panic_when == '1')
+        panic("asked for by panic=1 in the boot arguments");
+    first_load(&board);
+    slice_next();
+}
+
+void kernel_main(uint64_t hart, uint64_t tree)
+{
+    print("\nAegis-V " AEGIS_VERSION ": an exokernel for RISC-V\n");
+    this_hart->id = hart;
+    /* Until its own stack is mapped, a panic runs on the first one. */
+    uint64_t sp;
+    __asm__ volatile("mv %0, sp" : "=r"(sp));
+    this_hart->emergency = sp;
+    board_read(&board, tree, hart);
+    boot_memory_init(&board);
+    paging_init(&board);
+    this_hart->stack = STACK_BASE + STACK_OFFSET + STACK_SIZE;
+    this_hart->emergency = STACK_BASE + ESTACK_OFFSET + STACK_SIZE;
+    run_on_stack(this_hart->stack, boot);
+}

@@ -1,0 +1,52 @@
+/*
+ * PTEs as the software TLB: a cache of secure bindings between an environment's addresses and pages, which
+ * the library fills as it likes (Engler, Kaashoek, O'Toole 1995, sections 3.1 and 5.1).
+ *
+ * Invariant: a PTE of an environment is valid and a leaf <=> its location is on the list page.links of the
+ * page that it maps; the page is DATA or RING, or W is clear.
+ */
+#ifndef AEGIS_KERNEL_MAP_H
+#define AEGIS_KERNEL_MAP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kernel/page.h"
+#include "kernel/rv64/paging.h"
+
+struct env;
+
+/* Makes a cleared root table for a new environment of page, which is donated and becomes PTABLE. */
+void map_init_root(struct aegis_page *page);
+
+/* Links a donated table and the page of its reverse links below root; the entry must be empty. */
+void map_insert_table(pte_t *entry, struct aegis_page *table, struct aegis_page *links);
+
+/*
+ * The entry for va at level (0 to 2) of env's tables, or NULL if a table above it is missing; *table is the
+ * page that holds it, if table is not NULL.
+ */
+pte_t *map_entry(const struct env *env, uint64_t va, unsigned int level, struct aegis_page **table);
+
+/* Fills an empty leaf entry, in table, with page and PTE bits. */
+void map_insert(struct aegis_page *table, pte_t *entry, struct aegis_page *page, uint64_t bits);
+
+/* Empties a valid leaf entry in table. The caller flushes. */
+void map_remove(struct aegis_page *table, pte_t *entry);
+
+/* Removes every mapping of a page, in whatever environment, and flushes each. */
+void map_remove_all(struct aegis_page *page);
+
+/* PTE bits of AEGIS_PROT_*, or 0 if they have no valid meaning. */
+uint64_t map_bits(uint32_t prot);
+
+/* Forgets cached translations of va in env (Privileged Architecture, section 4.2.1). */
+void map_flush(const struct env *env, uint64_t va);
+
+/*
+ * Mends a page fault that the PTE doesn't justify: A or D clear on hardware that leaves them to software
+ * (section 4.3.1), or a translation cached before the PTE was valid. Returns whether to retry.
+ */
+bool map_mend_fault(const struct env *env, uint64_t va, uint64_t cause);
+
+#endif

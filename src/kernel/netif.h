@@ -1,0 +1,64 @@
+/*
+ * Frame bindings: who gets which frames and may send which (SOSP '95, section 3.2; design sections 3 and 5).
+ *
+ * Invariant: for each bound binding b but roots: b.ingress is contained in parent.ingress and b.egress in
+ * parent.egress; two bindings of one interface overlap in ingress only if one is an ancestor of the other,
+ * or both have one owner and one is contained in the other; rank counts the bindings that contain b, so
+ * that of all bindings that match a frame exactly one has the highest rank.
+ */
+#ifndef AEGIS_KERNEL_NETIF_H
+#define AEGIS_KERNEL_NETIF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "abi/abi.h"
+#include "dpf/dpf.h"
+#include "kernel/drivers/virtio_net.h"
+
+#define RING_PAGES (1 + AEGIS_RING_SLOTS / 2)
+
+struct binding {
+    struct dpf_filter ingress, egress; /* views on images in the arena */
+    void *images;                      /* both, in one piece of the arena */
+    uint32_t rank;
+    struct aegis_ring *ring; /* header page in PHYSMAP, or NULL */
+    uint64_t head;           /* the kernel's own count of frames put: the page's is only shown */
+    uint64_t slot_mask;
+    uint32_t ring_pages[RING_PAGES]; /* indices into pages[]; state RING, pinned */
+    uint32_t ring_page_count;
+    struct aegis_counters counters;
+};
+
+struct netif {
+    struct nic nic;
+    struct aegis_netif_info *info;
+    void *tries[2];     /* memory of the classifier in use and of the next one */
+    uint32_t active;    /* which of them is in use */
+    bool unfinished;    /* frames wait whose turn is at the next slice boundary */
+};
+
+extern struct netif *netifs; /* info->netif_count of them */
+
+/* Sizes the tables, makes an interface of each virtio-net device, each with a root binding of FIRST_ENV. */
+void netif_init(struct virtio *devices, size_t count);
+
+/* What is exposed of binding number index, or NULL if it isn't bound. */
+struct aegis_binding_info *netif_binding(uint64_t index);
+
+/* Number index, bound. */
+struct binding *netif_binding_state(uint32_t index);
+
+/* The classifier in use. */
+static inline const struct dpf_trie *netif_trie(const struct netif *netif)
+{
+    return netif->tries[netif->active];
+}
+
+/* Undoes what env has bound; children of its bindings go to their parents. */
+void netif_end_env(uint32_t env);
+
+/* Takes back sent frames of all interfaces, and unpins their pages. */
+void netif_reclaim(void);
+
+#endif

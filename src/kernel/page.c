@@ -1,0 +1,179 @@
+#include "kernel/page.h"
+
+#include <string.h>
+
+#include "kernel/boot_memory.h"
+#include "kernel/call.h"
+#include "kernel/env.h"
+#include "kernel/expose.h"
+#include "kernel/print.h"
+
+struct aegis_page *pages;
+uint64_t first_ppn, page_count;
+
+static uint32_t free_head = NO_PAGE;
+
+static uint32_t index_of(const struct aegis_page *page)
+{
+    return (uint32_t)(page - pages);
+}
+
+static void list_insert(uint32_t *head, struct aegis_page *page)
+{
+    page->previous = NO_PAGE;
+    page->next = *head;
+    if (*head != NO_PAGE)
+        pages[*head].previous = index_of(page);
+    *head = index_of(page);
+}
+
+static void list_remove(uint32_t *head, struct aegis_page *page)
+{
+    if (page->previous == NO_PAGE)
+        *head = page->next;
+    else
+        pages[page->previous].next = page->next;
+    if (page->next != NO_PAGE)
+        pages[page->next].previous = page->previous;
+}
+
+void page_init(const struct board *board)
+{
+    struct range span = boot_memory_span(board);
+
+    first_ppn = span.start >> PAGE_SHIFT;
+    page_count = (span.end - span.start) >> PAGE_SHIFT;
+    if (page_count > PAGE_COUNT_MAX) {
+        print("aegis: memory beyond %lu GiB is left unused\n", (PAGE_COUNT_MAX << PAGE_SHIFT) >> 30);
+        page_count = PAGE_COUNT_MAX;
+    }
+    pages = boot_alloc((page_count * sizeof(*pages) + PAGE_SIZE - 1) / PAGE_SIZE, 1);
+    for (uint64_t i = 0; i < page_count; i++)
+        pages[i] = (struct aegis_page){.state = AEGIS_PAGE_KERNEL,
+                                       .links = NO_PAGE,
+                                       .next = NO_PAGE,
+                                       .previous = NO_PAGE,
+                                       .last = UINT32_MAX};
+}
+
+void page_init_free(void)
+{
+    size_t count;
+    const struct range *ranges = boot_memory_free(&count);
+
+    while (count-- > 0) {
+        for (uint64_t at = ranges[count].end; at > ranges[count].start;) {
+            at -= PAGE_SIZE;
+            if (!page_valid(at >> PAGE_SHIFT))
+                continue;
+            struct aegis_page *page = page_of(at >> PAGE_SHIFT);
+            page->state = AEGIS_PAGE_FREE;
+            list_insert(&free_head, page);
+            info->free_pages++;
+        }
+    }
+}
+
+struct aegis_page *page_find_free(void)
+{
+    return free_head == NO_PAGE ? NULL : &pages[free_head];
+}
+
+void page_take(struct aegis_page *page, uint32_t env)
+{
+    list_remove(&free_head, page);
+    info->free_pages--;
+    if (page->last != 0 && page->last != env_infos[env].serial)
+        memset(page_memory(page), 0, PAGE_SIZE);
+    page->last = env_infos[env].serial;
+    page->owner = env;
+    page->state = AEGIS_PAGE_DATA;
+    page->links = NO_PAGE;
+    list_insert(&env_page_lists[env], page);
+    env_infos[env].pages++;
+}
+
+static void leave_owner(struct aegis_page *page)
+{
+    list_remove(&env_page_lists[page->owner], page);
+    env_infos[page->owner].pages--;
+    page->generation++;
+}
+
+void page_release(struct aegis_page *page)
+{
+    leave_owner(page);
+    page->owner = 0;
+    page->state = AEGIS_PAGE_FREE;
+    page->links = NO_PAGE;
+    list_insert(&free_head, page);
+    info->free_pages++;
+}
+
+void page_move(struct aegis_page *page, uint32_t env)
+{
+    leave_owner(page);
+    page->owner = env;
+    page->last = env_infos[env].serial;
+    list_insert(&env_page_lists[env], page);
+    env_infos[env].pages++;
+}
+
+struct aegis_page *page_first_of(uint32_t env)
+{
+    return env_page_lists[env] == NO_PAGE ? NULL : &pages[env_page_lists[env]];
+}
+
+long page_check_donation(uint64_t ppn, uint32_t env)
+{
+    if (!page_valid(ppn))
+        return -AEGIS_E_RANGE;
+    const struct aegis_page *page = page_of(ppn);
+    if (page->owner != env)
+        return -AEGIS_E_OWNER;
+    if (page->state != AEGIS_PAGE_DATA || page->refs)
+        return -AEGIS_E_STATE;
+    return page->pins ? -AEGIS_E_PINNED : 0;
+}
+
+long call_page_alloc(uint64_t ppn)
+{
+    struct aegis_page *page;
+
+    if (ppn == AEGIS_ANY) {
+        page = page_find_free();
+        if (!page)
+            return -AEGIS_E_NO_PAGE;
+    } else {
+        if (!page_valid(ppn))
+            return -AEGIS_E_RANGE;
+        page = page_of(ppn);
+        if (page->state != AEGIS_PAGE_FREE)
+            return -AEGIS_E_IN_USE;
+    }
+    page_take(page, this_hart->env->number);
+    return (long)page_ppn(page);
+}
+
+long call_page_free(uint64_t ppn)
+{
+    long error = page_check_donation(ppn, this_hart->env->number);
+
+    if (error)
+        return error;
+    page_release(page_of(ppn));
+    return 0;
+}
+
+long call_page_give(uint64_t ppn, uint32_t env)
+{
+    long error = page_check_donation(ppn, this_hart->env->number);
+
+    if (error)
+        return error;
+    error = env_check_control(env);
+    if (error)
+        return error;
+    page_move(page_of(ppn), env);
+    return 0;
+}

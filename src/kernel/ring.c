@@ -1,0 +1,101 @@
+#include "kernel/ring.h"
+
+#include <string.h>
+
+#include "kernel/call.h"
+#include "kernel/env.h"
+#include "kernel/netif.h"
+#include "kernel/page.h"
+#include "kernel/user.h"
+
+_Static_assert(AEGIS_SLOT_FRAME % 8 == NIC_BUFFER_FRAME % 8, "both sides of the copy are aligned alike");
+_Static_assert(NIC_BUFFER_SIZE - NIC_BUFFER_FRAME <= AEGIS_SLOT_SIZE - AEGIS_SLOT_FRAME,
+               "every frame that the device can give fits into a slot");
+
+#define SLOTS_A_PAGE (PAGE_SIZE / AEGIS_SLOT_SIZE)
+
+bool ring_put(struct binding *binding, uint32_t index, const uint8_t *frame, size_t length,
+              uint64_t time)
+{
+    struct aegis_ring *ring = binding->ring;
+
+    if (!ring)
+        return false;
+    /* tail is the owner's: any value of it makes the ring look full or not, and nothing worse. */
+    if (binding->head - ring->tail > binding->slot_mask) {
+        ring->dropped++;
+        return false;
+    }
+    uint64_t number = binding->head & binding->slot_mask;
+    uint8_t *slot = (uint8_t *)page_memory(&pages[binding->ring_pages[1 + number / SLOTS_A_PAGE]]) +
+                    number % SLOTS_A_PAGE * AEGIS_SLOT_SIZE;
+    *(struct aegis_slot_header *)slot = (struct aegis_slot_header){
+        .length = (uint16_t)length, .binding = index, .time = time};
+    memcpy(slot + AEGIS_SLOT_FRAME, frame, length);
+    /* The slot before the head that shows it. */
+    __asm__ volatile("fence w, w" ::: "memory");
+    ring->head = ++binding->head;
+    return true;
+}
+
+void ring_release(struct binding *binding)
+{
+    for (uint32_t i = 0; binding->ring && i < binding->ring_page_count; i++) {
+        struct aegis_page *page = &pages[binding->ring_pages[i]];
+        page_unpin(page);
+        page->state = AEGIS_PAGE_DATA;
+    }
+    binding->ring = NULL;
+}
+
+/* The index of the caller's own page, mapped writable at va, that can become part of a ring; or an error. */
+static long ring_page(uaddr_t va)
+{
+    void *memory = user_at(this_hart->env, va, PTE_R | PTE_W);
+
+    if (!memory || va >= AEGIS_EXPOSED_BASE)
+        return -AEGIS_E_ADDRESS;
+    struct aegis_page *page = page_of(virt_to_phys(memory) >> PAGE_SHIFT);
+    if (page->owner != this_hart->env->number)
+        return -AEGIS_E_OWNER;
+    return page->state == AEGIS_PAGE_DATA && page_can_pin(page) ? (long)(page - pages)
+                                                                : -AEGIS_E_STATE;
+}
+
+long call_net_ring(uint32_t index, uaddr_t ring, uint64_t slots)
+{
+    struct aegis_binding_info *i = netif_binding(index);
+    uint32_t found[RING_PAGES];
+    uint32_t count;
+
+    if (!i || slots < 2 || slots > AEGIS_RING_SLOTS || (slots & (slots - 1)))
+        return -AEGIS_E_RANGE;
+    if (i->owner != this_hart->env->number)
+        return -AEGIS_E_OWNER;
+    struct binding *binding = netif_binding_state(index);
+    if (binding->ring)
+        return -AEGIS_E_IN_USE;
+    if (ring % PAGE_SIZE)
+        return -AEGIS_E_ALIGNMENT;
+    count = 1 + (uint32_t)slots / SLOTS_A_PAGE;
+    for (uint32_t n = 0; n < count; n++) {
+        long page = ring_page(ring + (uint64_t)n * PAGE_SIZE);
+        if (page < 0)
+            return page;
+        found[n] = (uint32_t)page;
+    }
+
+    for (uint32_t n = 0; n < count; n++) {
+        binding->ring_pages[n] = found[n];
+        pages[found[n]].state = AEGIS_PAGE_RING;
+        page_pin(&pages[found[n]]);
+    }
+    binding->ring_page_count = count;
+    binding->slot_mask = slots - 1;
+    binding->ring = page_memory(&pages[found[0]]);
+    binding->head = binding->ring->tail; /* an owner that binds pages of an old ring goes on there */
+    binding->ring->head = binding->head;
+    binding->ring->dropped = 0;
+    i->slots = (uint16_t)slots;
+    return 0;
+}

@@ -1,0 +1,44 @@
+/* Traps that entry.S doesn't finish itself. */
+#include "kernel/env.h"
+#include "kernel/fpu.h"
+#include "kernel/interrupt.h"
+#include "kernel/map.h"
+#include "kernel/panic.h"
+#include "kernel/print.h"
+#include "kernel/slice.h"
+#include "kernel/upcall.h"
+
+_Noreturn void trap_user(struct env *env, uint64_t cause, uint64_t value);
+_Noreturn void trap_in_kernel_panic(uint64_t cause);
+
+/* From user mode, all registers saved in env (entry.S). */
+void trap_user(struct env *env, uint64_t cause, uint64_t value)
+{
+    switch (cause) {
+    case CAUSE_TIMER:
+        slice_timer(env);
+    case CAUSE_EXTERNAL:
+        interrupt_poll();
+        env_enter(env);
+    case CAUSE_ILLEGAL:
+        if (fpu_take(env))
+            env_enter(env);
+        break;
+    case CAUSE_FETCH_PAGE_FAULT:
+    case CAUSE_LOAD_PAGE_FAULT:
+    case CAUSE_STORE_PAGE_FAULT:
+        if (map_mend_fault(env, value, cause))
+            env_enter(env);
+        break;
+    default:
+        break;
+    }
+    if (cause & CAUSE_INTERRUPT)
+        panic("interrupt %lu, which is not enabled", cause & ~CAUSE_INTERRUPT);
+    upcall_exception(env, cause, value);
+}
+
+void trap_in_kernel_panic(uint64_t cause)
+{
+    panic_trap(cause, this_hart->panic_regs);
+}

@@ -1,0 +1,73 @@
+#include "kernel/rx.h"
+
+#include "kernel/expose.h"
+#include "kernel/netif.h"
+#include "kernel/ring.h"
+#include "kernel/rv64/csr.h"
+
+/*
+ * Frames of one entry: some 1,000 instructions each when they are long, so that an entry stays below 45,000
+ * (design section 2.7). The rest waits, with the interrupt masked, until the next slice boundary: a flood
+ * can't keep the processor from applications.
+ */
+#define RX_BATCH 32
+
+static void receive_frame(struct netif *netif, const uint8_t *frame, size_t length)
+{
+    struct dpf_result result = dpf_classify(netif_trie(netif), frame, length, length);
+
+    netif->info->received++;
+    if (!netif_binding(result.id)) {
+        netif->info->unclaimed++;
+        return;
+    }
+    struct binding *binding = netif_binding_state(result.id);
+    binding->counters.received++;
+    if (!binding->ring)
+        netif->info->unclaimed++;
+    if (!ring_put(binding, result.id, frame, length, time_now()))
+        binding->counters.dropped++;
+}
+
+static void receive(struct netif *netif)
+{
+    struct nic *nic = &netif->nic;
+    uint32_t left = RX_BATCH;
+    size_t length;
+    uint16_t head;
+
+    do {
+        const uint8_t *frame;
+        while (left > 0 && (frame = nic_rx_next(nic, &length, &head))) {
+            receive_frame(netif, frame, length);
+            nic_rx_return(nic, head);
+            left--;
+        }
+        virtq_publish(&nic->rx);
+    } while (left > 0 && virtq_want_interrupt(&nic->rx));
+    netif->unfinished = left == 0;
+    if (netif->unfinished)
+        virtq_want_no_interrupt(&nic->rx, nic->rx.size);
+}
+
+void rx_interrupt(void *argument)
+{
+    struct netif *netif = argument;
+
+    virtio_acknowledge(&netif->nic.device);
+    netif->info->sent += nic_tx_reclaim(&netif->nic);
+    if (!netif->unfinished)
+        receive(netif);
+}
+
+bool rx_continue(void)
+{
+    bool more = false;
+
+    for (uint32_t i = 0; i < info->netif_count; i++) {
+        if (netifs[i].unfinished)
+            receive(&netifs[i]);
+        more |= netifs[i].unfinished;
+    }
+    return more;
+}

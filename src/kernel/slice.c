@@ -1,0 +1,142 @@
+#include "kernel/slice.h"
+
+#include "kernel/call.h"
+#include "kernel/env.h"
+#include "kernel/expose.h"
+#include "kernel/interrupt.h"
+#include "kernel/rv64/timer.h"
+#include "kernel/wake.h"
+
+#define SLICES_A_SECOND 100
+
+static struct aegis_slot *slots; /* exposed */
+static uint32_t slot_end;        /* no slot from here on is taken */
+
+_Noreturn void run_on_stack(uint64_t top, void (*function)(void)); /* entry.S */
+
+void slice_init(void)
+{
+    slots = expose_alloc(AEGIS_SLOTS * sizeof(*slots), &info->slots);
+    info->slice = (uint32_t)(info->timebase / SLICES_A_SECOND);
+}
+
+bool slice_grant(uint32_t env)
+{
+    for (uint32_t i = 0; i < AEGIS_SLOTS; i++)
+        if (slots[i].env == 0) {
+            slots[i].env = env;
+            if (i >= slot_end)
+                slot_end = i + 1;
+            return true;
+        }
+    return false;
+}
+
+void slice_revoke(uint32_t env)
+{
+    for (uint32_t i = 0; i < AEGIS_SLOTS; i++)
+        if (slots[i].env == env)
+            slots[i].env = 0;
+    while (slot_end > 0 && slots[slot_end - 1].env == 0)
+        slot_end--;
+}
+
+/* Runs env from now to the end of a new slice. */
+static _Noreturn void run(struct env *env)
+{
+    this_hart->slice_end = time_now() + info->slice;
+    timer_set(this_hart->slice_end);
+    env_infos[env->number].slices++;
+    env_enter(env);
+}
+
+/* Goes once round the vector from the slot behind the present one. Returns if nobody can run. */
+static void run_somebody(uint64_t now)
+{
+    for (uint32_t n = 0; n < slot_end; n++) {
+        uint32_t slot = this_hart->slot + 1 < slot_end ? this_hart->slot + 1 : 0;
+        this_hart->slot = slot;
+        struct env *env = env_table[slots[slot].env];
+        if (!env)
+            continue;
+        switch (env_infos[env->number].state) {
+        case AEGIS_ENV_LIVE:
+            if (wake_ready(env, now))
+                run(env);
+            break;
+        case AEGIS_ENV_ENDING:
+            env_end_step(env);
+            interrupt_poll();
+            break;
+        default:
+            break;
+        }
+    }
+}
+
+static bool somebody_ends(void)
+{
+    for (uint32_t i = 0; i < slot_end; i++)
+        if (env_infos[slots[i].env].state == AEGIS_ENV_ENDING)
+            return true;
+    return false;
+}
+
+/* Earliest deadline of all who wait. */
+static uint64_t next_deadline(void)
+{
+    uint64_t deadline = AEGIS_FOREVER;
+
+    for (uint32_t i = 0; i < slot_end; i++) {
+        const struct env *env = env_table[slots[i].env];
+        if (env && env->wake.armed && env->wake.deadline < deadline)
+            deadline = env->wake.deadline;
+    }
+    return deadline;
+}
+
+static _Noreturn void schedule(void)
+{
+    for (;;) {
+        interrupt_poll();
+        run_somebody(time_now());
+        if (somebody_ends())
+            continue;
+        /*
+         * An interrupt that comes between the last poll and wfi stays pending, and wfi returns at once when
+         * an enabled interrupt is pending, although sstatus.SIE is clear (section 3.3.3): none is lost.
+         */
+        timer_set(next_deadline());
+        __asm__ volatile("wfi" ::: "memory");
+    }
+}
+
+void slice_next(void)
+{
+    run_on_stack(this_hart->stack, schedule);
+}
+
+void slice_timer(struct env *env)
+{
+    if (time_now() < this_hart->slice_end)
+        env_enter(env);
+    slice_next();
+}
+
+long call_yield(uint32_t number)
+{
+    struct env *self = this_hart->env, *env = NULL;
+
+    if (number != 0 && number != self->number) {
+        if (number >= ENV_COUNT || env_infos[number].state == AEGIS_ENV_NONE)
+            return -AEGIS_E_RANGE;
+        if (env_infos[number].state != AEGIS_ENV_LIVE)
+            return -AEGIS_E_STATE;
+        env = env_table[number];
+    }
+    env_save_call(self);
+    /* The rest of the slice goes along; its end stays where it was. */
+    if (env && wake_ready(env, time_now()))
+        env_enter(env);
+    slice_next();
+}

@@ -1,0 +1,102 @@
+/* One frame's way out: the sender's pages, the egress filter on a kernel's copy, the device. */
+#include "kernel/call.h"
+#include "kernel/env.h"
+#include "kernel/netif.h"
+#include "kernel/page.h"
+#include "kernel/user.h"
+
+#define FRAME_LEAST 14 /* an Ethernet header */
+
+_Static_assert(NIC_HEADER + AEGIS_HEADER_COPY <= NIC_TX_HEADER, "the copy fits into a slot");
+_Static_assert(AEGIS_FRAME_MAX - AEGIS_HEADER_COPY <= PAGE_SIZE, "the rest lies in at most two pages");
+
+/*
+ * Finds the pieces of the caller's memory from va on, length bytes, that lie in one page each; returns how
+ * many, or an error. length is at most a page.
+ */
+static long find_pieces(uaddr_t va, uint64_t length, struct nic_piece *pieces)
+{
+    uint32_t count = 0;
+
+    while (length) {
+        uint64_t n = PAGE_SIZE - va % PAGE_SIZE;
+        const void *at = user_at(this_hart->env, va, PTE_R);
+        if (!at)
+            return -AEGIS_E_ADDRESS;
+        n = n < length ? n : length;
+        struct nic_piece *piece = &pieces[count++];
+        *piece = (struct nic_piece){.physical = virt_to_phys(at), .length = (uint32_t)n};
+        piece->page = page_of(piece->physical >> PAGE_SHIFT);
+        if (!page_can_pin(piece->page))
+            return -AEGIS_E_STATE;
+        va += n;
+        length -= n;
+    }
+    return count;
+}
+
+/* Checks one frame and gives it to the device: 0, or why not. */
+static long send_frame(struct netif *netif, struct binding *binding, struct aegis_frame_out out)
+{
+    struct nic *nic = &netif->nic;
+    struct nic_piece pieces[NIC_TX_PIECES - 1];
+    uaddr_t va = (uaddr_t)out.address;
+    uint64_t copied = out.length < AEGIS_HEADER_COPY ? out.length : AEGIS_HEADER_COPY;
+    long count;
+
+    if (out.length < FRAME_LEAST || out.length > AEGIS_FRAME_MAX)
+        return -AEGIS_E_RANGE;
+    if (nic->tx_free == NIC_TX_SLOTS)
+        return -AEGIS_E_FULL;
+    uint8_t *copy = nic_tx_copy(nic, nic->tx_free);
+    if (!user_read(copy, va, copied))
+        return -AEGIS_E_ADDRESS;
+    if (!dpf_match(&binding->egress, copy, copied, out.length)) {
+        binding->counters.refused++;
+        return -AEGIS_E_EGRESS;
+    }
+    count = find_pieces(va + copied, out.length - copied, pieces);
+    if (count < 0)
+        return count;
+
+    for (long i = 0; i < count; i++)
+        page_pin(pieces[i].page);
+    nic_tx(nic, copied, pieces, (uint32_t)count);
+    binding->counters.sent++;
+    return 0;
+}
+
+long call_net_send(uint32_t index, uaddr_t frames, uint64_t count)
+{
+    struct aegis_binding_info *i = netif_binding(index);
+    struct aegis_frame_out out;
+    uint64_t sent;
+    long result = 0;
+
+    if (!i || count == 0 || count > AEGIS_SEND_MAX)
+        return -AEGIS_E_RANGE;
+    if (i->owner != this_hart->env->number)
+        return -AEGIS_E_OWNER;
+    struct netif *netif = &netifs[i->netif];
+    netif->info->sent += nic_tx_reclaim(&netif->nic);
+    for (sent = 0; sent < count; sent++) {
+        if (!user_read(&out, frames + sent * sizeof(out), sizeof(out)))
+            result = -AEGIS_E_ADDRESS;
+        else
+            result = send_frame(netif, netif_binding_state(index), out);
+        if (result < 0)
+            break;
+    }
+    virtq_publish(&netif->nic.tx);
+    /*
+     * Somebody may wait for a pin to go, or for room: then the device has to say when it has sent. (If it has
+     * already, the next interrupt or call reclaims; so look once more.)
+     */
+    if (netif->nic.tx_pinned || result == -AEGIS_E_FULL) {
+        if (virtq_want_interrupt(&netif->nic.tx))
+            netif->info->sent += nic_tx_reclaim(&netif->nic);
+    } else {
+        virtq_want_no_interrupt(&netif->nic.tx, netif->nic.tx.size / 2);
+    }
+    return sent ? (long)sent : result;
+}
