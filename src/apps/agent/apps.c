@@ -1,0 +1,81 @@
+#include "agent.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static struct app apps[APPS_MAX];
+static uint64_t ended_seen;
+
+static struct app *running(const char *name)
+{
+    for (size_t i = 0; i < APPS_MAX; i++) {
+        struct app *app = &apps[i];
+        if (!strcmp(app->name, name) && aegis_env(app->proc.env)->state == AEGIS_ENV_LIVE)
+            return app;
+    }
+    return NULL;
+}
+
+static struct app *make(const char *name, const char *argument, int64_t *status)
+{
+    char *const argv[] = {(char *)(uintptr_t)name, (char *)(uintptr_t)argument, NULL};
+    struct proc_options options = {.name = name, .argc = argument ? 2 : 1, .argv = argv};
+
+    for (size_t i = 0; i < APPS_MAX; i++) {
+        struct app *app = &apps[i];
+        if (app->name[0])
+            continue;
+        *status = proc_create(&app->proc, &options);
+        if (*status < 0)
+            return NULL;
+        strncpy(app->name, name, sizeof app->name - 1);
+        app->started = false;
+        return app;
+    }
+    *status = -AEGIS_E_NO_SLOT;
+    return NULL;
+}
+
+struct app *app_find(const char *name, const char *argument, bool anew, int64_t *status)
+{
+    struct app *app = anew ? NULL : running(name);
+    return app ? app : make(name, argument, status);
+}
+
+int64_t app_start(struct app *app)
+{
+    int64_t status = app->started ? 0 : proc_start(&app->proc);
+    app->started |= status == 0;
+    return status;
+}
+
+void app_abandon(struct app *app)
+{
+    struct proc_status ignored;
+    if (app->started)
+        return;
+    proc_kill(&app->proc, 0);
+    proc_wait(&app->proc, &ignored, AEGIS_FOREVER);
+    app->name[0] = 0;
+}
+
+void apps_reap(void)
+{
+    ended_seen = aegis_env(exos.env)->ended; /* before the look: an end after it shows again */
+    for (size_t i = 0; i < APPS_MAX; i++) {
+        struct app *app = &apps[i];
+        struct proc_status status;
+        char text[128];
+        uint32_t env = app->proc.env;
+        if (!app->name[0] || !proc_reap(&app->proc, &status))
+            continue;
+        printf("agent: %s (environment %u) has ended: %s\n", app->name, (unsigned)env,
+               proc_describe(&status, text, sizeof text));
+        app->name[0] = 0;
+    }
+}
+
+struct aegis_predicate apps_when_ended(void)
+{
+    return AEGIS_WHEN(aegis_env(exos.env)->ended, NE, ended_seen);
+}

@@ -1,0 +1,82 @@
+#include "agent.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "dpf/dpf.h"
+#include "libos/console/console.h"
+#include "libos/net/headers.h"
+#include "libos/net/net.h"
+#include "libos/start/error.h"
+#include "libos/time/time.h"
+
+#define DRAIN_LIMIT 1000000000UL /* ns for the last reply to leave */
+
+/* The filter "EtherType is ARP", as a DPF image: one atom. */
+static const struct arp_filter {
+    struct dpf_header header;
+    struct dpf_node node;
+    struct dpf_range range;
+} arp_filter = {
+    .header = {.magic = DPF_MAGIC, .version = DPF_VERSION, .nodes = 1, .ranges = 1},
+    .node = {.kind = DPF_FIELD,
+             .width = 2,
+             .offset = ETH_TYPE,
+             .yes = DPF_ACCEPT,
+             .no = DPF_REJECT,
+             .count = 1,
+             .mask = 0xffff},
+    .range = {.low = ETH_TYPE_ARP, .high = ETH_TYPE_ARP},
+};
+
+/* Each interface gets an arpd of its own: one that fails takes nothing else with it. */
+static void start_arpd(uint32_t netif, const char *address)
+{
+    const struct control_bytes image = {(const uint8_t *)&arp_filter, sizeof arp_filter};
+    struct control_load load = {.app = "arpd", .netif = netif, .ingress = image, .egress = image};
+    struct refusal refusal;
+    char argument[72];
+
+    snprintf(load.name, sizeof load.name, "arp%u", (unsigned)netif);
+    snprintf(argument, sizeof argument, "ip=%s", address);
+    if (!binding_make(&load, argument, true, &refusal))
+        fprintf(stderr, "agent: no answers to ARP on interface %u: %s\n", (unsigned)netif,
+                refusal.text);
+}
+
+static void start_network(void)
+{
+    struct net_address address;
+    char text[64];
+    uint32_t count = aegis_info()->netif_count;
+
+    if (!net_boot_address(&address, text))
+        fprintf(stderr,
+                "agent: the boot arguments' ip= is not ADDRESS/PREFIX,GATEWAY; taking ip=%s\n",
+                text);
+    for (uint32_t i = 0; i < count; i++)
+        start_arpd(i, text);
+    printf("agent: ready, %s on %u network interface%s\n", text, (unsigned)count,
+           count == 1 ? "" : "s");
+}
+
+int main(void)
+{
+    if (!exos.boot) {
+        fprintf(stderr, "agent: has to be the first program of the machine\n");
+        return 1;
+    }
+    start_network();
+    session_open();
+    for (;;) {
+        apps_reap();
+        int stop = session_serve();
+        if (stop >= 0) {
+            console_drain(time_after(DRAIN_LIMIT));
+            int64_t status = aegis_shutdown((uint64_t)stop);
+            fprintf(stderr, "agent: shutdown: %s\n", aegis_strerror(status));
+        }
+        struct aegis_predicate when[] = {console_readable(), apps_when_ended()};
+        aegis_wait(when, 2, AEGIS_FOREVER);
+    }
+}

@@ -1,0 +1,132 @@
+/*
+ * Packet rings: frames of a binding in this program's own memory, read without a system call, and
+ * sending.
+ *
+ * A binding belongs to the program that it feeds; somebody else may have made it (the agent, for a
+ * user's filter). So a program looks for bindings that it owns and gives each a ring:
+ *
+ *     struct net net;
+ *     net_wait_binding(&seen, AEGIS_FOREVER); net_open_next(&net, 64);
+ *     while ((slot = net_next(&net))) { ... net_frame(slot), slot->length ...; net_release(&net); }
+ */
+#ifndef EXOS_NET_NET_H
+#define EXOS_NET_NET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libos/start/start.h"
+
+struct net {
+    struct aegis_ring *ring; /* NULL if it isn't open */
+    uint8_t *slots;          /* behind the ring's header page */
+    uint64_t tail;           /* frames taken so far: what ring->tail will be */
+    uint64_t mask;           /* slots - 1 */
+    uint32_t binding;
+    uint16_t netif;
+    uint64_t generation; /* of the binding, to see that it still is the same one */
+};
+
+/*
+ * Open a ring of `slots` slots (a power of two, 2 to AEGIS_RING_SLOTS) for the first binding that
+ * this program owns and that has none yet. Returns 1, 0 if there is no such binding, or a negated
+ * enum aegis_error.
+ */
+int64_t net_open_next(struct net *net, uint64_t slots);
+
+/* Whether net's binding is still bound to this program. */
+bool net_alive(const struct net *net);
+
+/* Give up the ring of a binding that isn't bound any more, or undo the binding and then the ring.
+ */
+void net_close(struct net *net);
+
+/*
+ * Wait until bindings of this program were made or undone since *seen was filled, at most until
+ * deadline. *seen begins as 0 and is the library's. Returns whether something happened.
+ */
+bool net_wait_binding(uint64_t *seen, uint64_t deadline);
+
+/* Holds once that is so. */
+struct aegis_predicate net_when_bindings(uint64_t seen);
+
+/* The oldest frame that wasn't released yet, or NULL. It stays until net_release. */
+static inline const struct aegis_slot_header *net_next(const struct net *net)
+{
+    if (__atomic_load_n(&net->ring->head, __ATOMIC_ACQUIRE) == net->tail)
+        return NULL;
+    return (const struct aegis_slot_header *)(net->slots +
+                                              (net->tail & net->mask) * AEGIS_SLOT_SIZE);
+}
+
+/* A slot's frame: it may be changed in place. IPv4 addresses in it are aligned to 8 bytes. */
+static inline uint8_t *net_frame(const struct aegis_slot_header *slot)
+{
+    return (uint8_t *)(uintptr_t)slot + AEGIS_SLOT_FRAME;
+}
+
+/* Give the oldest frame's slot back to the kernel. */
+static inline void net_release(struct net *net)
+{
+    __atomic_store_n(&net->ring->tail, ++net->tail, __ATOMIC_RELEASE);
+}
+
+/* The same for the count oldest frames. */
+static inline void net_release_many(struct net *net, uint64_t count)
+{
+    net->tail += count;
+    __atomic_store_n(&net->ring->tail, net->tail, __ATOMIC_RELEASE);
+}
+
+/* Holds while a frame waits in the ring: for aegis_wait. */
+static inline struct aegis_predicate net_readable(const struct net *net)
+{
+    return AEGIS_WHEN(net->ring->head, NE, net->tail);
+}
+
+/*
+ * Send frames that lie in memory which stays as it is until the device has read it. That is over
+ * when the call returns for the first AEGIS_HEADER_COPY bytes, and for the rest once their pages'
+ * pins are gone. Returns how many of the frames were taken, or why the first was
+ * not (EGRESS, FULL, ...).
+ */
+static inline int64_t net_send(const struct net *net, const struct aegis_frame_out *frames,
+                               uint64_t count)
+{
+    return aegis_net_send(net->binding, frames, count);
+}
+
+/*
+ * Send one frame by copying it: `frame` may be changed as soon as this returns. Waits for a free
+ * buffer or room in the device's queue until deadline. Returns 1, 0 at the deadline, or a negated
+ * error.
+ */
+int64_t net_send_copy(struct net *net, const void *frame, size_t length, uint64_t deadline);
+
+/* The Internet checksum (RFC 1071) of bytes, continued from sum (0 at first); fold it for the
+ * header. */
+uint32_t net_sum(uint32_t sum, const void *bytes, size_t size);
+uint16_t net_fold(uint32_t sum);
+
+/* An IPv4 configuration as bootargs give it: ip=ADDRESS/PREFIX,GATEWAY. Host byte order. */
+struct net_address {
+    uint32_t address;
+    uint32_t gateway; /* 0 if none is given */
+    uint8_t prefix;
+};
+
+/*
+ * Parse the value of ip=; text ends at a zero or a blank. Returns whether it is well-formed: four
+ * decimal numbers to 255, a prefix to 32, and optionally a gateway.
+ */
+bool net_parse_address(const char *text, struct net_address *address);
+
+/*
+ * The ip= of the exposed boot arguments, or the default 10.0.2.15/24,10.0.2.2 without one. Returns
+ * false, with the default, if there is one but malformed. *text, of at least 64 bytes, gets what
+ * was used.
+ */
+bool net_boot_address(struct net_address *address, char text[64]);
+
+#endif

@@ -1,0 +1,66 @@
+#include <string.h>
+
+#include "libos/net/net.h"
+#include "libos/vm/vm.h"
+
+#define HEADER_PAGES 1
+#define SLOTS_A_PAGE (AEGIS_PAGE_SIZE / AEGIS_SLOT_SIZE)
+
+static int64_t open_ring(struct net *net, uint32_t binding, uint64_t slots)
+{
+    const volatile struct aegis_binding_info *info = aegis_binding(binding);
+    uint8_t *memory = vm_alloc(HEADER_PAGES + slots / SLOTS_A_PAGE, VM_READ_WRITE);
+    if (!memory)
+        return -AEGIS_E_NO_PAGE;
+    int64_t status = aegis_net_ring(binding, (struct aegis_ring *)memory, slots);
+    if (status < 0) {
+        vm_free(memory);
+        return status;
+    }
+    *net = (struct net){.ring = (struct aegis_ring *)memory,
+                        .slots = memory + HEADER_PAGES * AEGIS_PAGE_SIZE,
+                        .mask = slots - 1,
+                        .binding = binding,
+                        .netif = info->netif,
+                        .generation = info->generation};
+    return 1;
+}
+
+int64_t net_open_next(struct net *net, uint64_t slots)
+{
+    if (slots < SLOTS_A_PAGE || slots > AEGIS_RING_SLOTS || (slots & (slots - 1)))
+        return -AEGIS_E_RANGE;
+    for (uint32_t b = 0; b < aegis_info()->binding_count; b++) {
+        const volatile struct aegis_binding_info *info = aegis_binding(b);
+        if (info->owner == exos.env && info->slots == 0 && info->parent != b)
+            return open_ring(net, b, slots);
+    }
+    return 0;
+}
+
+bool net_alive(const struct net *net)
+{
+    const volatile struct aegis_binding_info *info = aegis_binding(net->binding);
+    return info->owner == exos.env && info->generation == net->generation;
+}
+
+void net_close(struct net *net)
+{
+    if (net_alive(net))
+        aegis_net_unbind(net->binding);
+    vm_free(net->ring);
+    memset(net, 0, sizeof *net);
+}
+
+struct aegis_predicate net_when_bindings(uint64_t seen)
+{
+    return AEGIS_WHEN(aegis_env(exos.env)->bindings, NE, seen);
+}
+
+bool net_wait_binding(uint64_t *seen, uint64_t deadline)
+{
+    struct aegis_predicate changed = net_when_bindings(*seen);
+    bool happened = aegis_wait(&changed, 1, deadline) == 0;
+    *seen = aegis_env(exos.env)->bindings;
+    return happened;
+}

@@ -1,0 +1,47 @@
+/*
+ * The stubs of the system calls. Arguments are in a0 to a5 already, as the psABI passes them, and the
+ * result comes in a0: a stub only names the number. The kernel keeps s0 to s11 across a call, except
+ * across yield and wait, after which it may have run others: it restores pc, sp, gp and tp alone, and the
+ * floating-point registers, which stay the environment's until another uses them.
+ */
+        .macro  stub number, name
+        .section .text.hot.aegis_\name, "ax", @progbits
+        .globl  aegis_\name
+        .type   aegis_\name, @function
+aegis_\name:
+        .ifc    \name, yield
+        .set    saving, 1
+        .else
+        .ifc    \name, wait
+        .set    saving, 1
+        .else
+        .set    saving, 0
+        .endif
+        .endif
+        .if     saving
+        addi    sp, sp, -112
+        sd      ra, 104(sp)
+        .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+        sd      s\n, 8 * \n(sp)
+        .endr
+        .endif
+        li      a7, \number
+        ecall
+        .if     saving
+        ld      ra, 104(sp)
+        .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+        ld      s\n, 8 * \n(sp)
+        .endr
+        addi    sp, sp, 112
+        .endif
+        ret
+        .size   aegis_\name, . - aegis_\name
+        .endm
+
+#define AEGIS_CALL0(number, name, ...) stub number, name
+#define AEGIS_CALL1 AEGIS_CALL0
+#define AEGIS_CALL2 AEGIS_CALL0
+#define AEGIS_CALL3 AEGIS_CALL0
+#define AEGIS_CALL4 AEGIS_CALL0
+#define AEGIS_CALL5 AEGIS_CALL0
+#include "abi/calls.def"

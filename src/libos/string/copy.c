@@ -1,0 +1,117 @@
+/*
+ * memcpy, memmove, memset: eight bytes at a time. picolibc's are built for size, six instructions a
+ * byte. Words are only loaded and stored aligned, since misaligned access may trap to firmware on
+ * real hardware; a copy between different alignments shifts pairs of aligned words together.
+ */
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+typedef uint64_t __attribute__((may_alias)) word;
+#define WORD       sizeof(word)
+#define OFFSET(p)  ((uintptr_t)(p) & (WORD - 1))
+#define SHORT_COPY 16 /* below it, setting up costs more than it saves */
+
+/* Forward, both aligned alike; returns with less than a word left. */
+static inline size_t copy_words(unsigned char **to, const unsigned char **from, size_t size)
+{
+    word *t = (word *)*to;
+    const word *f = (const word *)*from;
+    for (; size >= 4 * WORD; size -= 4 * WORD, t += 4, f += 4) {
+        word a = f[0], b = f[1], c = f[2], d = f[3];
+        t[0] = a, t[1] = b, t[2] = c, t[3] = d;
+    }
+    for (; size >= WORD; size -= WORD)
+        *t++ = *f++;
+    *to = (unsigned char *)t;
+    *from = (const unsigned char *)f;
+    return size;
+}
+
+/* For functions that read whole aligned words of which a part belongs to their caller. */
+#define READS_WHOLE_WORDS __attribute__((no_sanitize("address")))
+
+/*
+ * Forward, `to` aligned, `from` not. Each aligned word that is loaded holds a byte of the source,
+ * so none lies on a page beyond it.
+ */
+READS_WHOLE_WORDS static size_t copy_shifted(unsigned char **to, const unsigned char **from,
+                                             size_t size)
+{
+    unsigned low = 8 * (unsigned)OFFSET(*from), high = 64 - low;
+    word *t = (word *)*to;
+    const word *f = (const word *)(*from - OFFSET(*from));
+    word now = *f++;
+    size_t words = 0;
+    for (; size >= 2 * WORD; size -= WORD, words++) {
+        word next = *f++;
+        *t++ = now >> low | next << high;
+        now = next;
+    }
+    *to += words * WORD;
+    *from += words * WORD;
+    return size;
+}
+
+/*
+ * The order of both functions towards lower addresses: every load comes before the stores that
+ * could change what it reads. Without `restrict`, which would let the compiler forget that.
+ */
+static inline void copy_forward(unsigned char *t, const unsigned char *f, size_t size)
+{
+    if (size >= SHORT_COPY) {
+        for (; OFFSET(t); size--)
+            *t++ = *f++;
+        size = OFFSET(f) ? copy_shifted(&t, &f, size) : copy_words(&t, &f, size);
+    }
+    while (size--)
+        *t++ = *f++;
+}
+
+void *memcpy(void *restrict to, const void *restrict from, size_t size)
+{
+    copy_forward(to, from, size);
+    return to;
+}
+
+/* Backward if the destination begins inside the source, else forward. */
+void *memmove(void *to, const void *from, size_t size)
+{
+    unsigned char *t = to;
+    const unsigned char *f = from;
+    if ((uintptr_t)t - (uintptr_t)f >= size) { /* t below f, or behind its end */
+        copy_forward(t, f, size);
+        return to;
+    }
+    t += size;
+    f += size;
+    if (size >= SHORT_COPY && OFFSET(t) == OFFSET(f)) {
+        for (; OFFSET(t); size--)
+            *--t = *--f;
+        for (; size >= WORD; size -= WORD) {
+            t -= WORD;
+            f -= WORD;
+            *(word *)t = *(const word *)f;
+        }
+    }
+    while (size--)
+        *--t = *--f;
+    return to;
+}
+
+void *memset(void *to, int value, size_t size)
+{
+    unsigned char *t = to, byte = (unsigned char)value;
+    if (size >= SHORT_COPY) {
+        for (; OFFSET(t); size--)
+            *t++ = byte;
+        word w = byte * 0x0101010101010101u;
+        for (; size >= 4 * WORD; size -= 4 * WORD, t += 4 * WORD)
+            ((word *)t)[0] = w, ((word *)t)[1] = w, ((word *)t)[2] = w, ((word *)t)[3] = w;
+        for (; size >= WORD; size -= WORD, t += WORD)
+            *(word *)t = w;
+    }
+    while (size--)
+        *t++ = byte;
+    return to;
+}

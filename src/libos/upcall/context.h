@@ -1,0 +1,24 @@
+/* Offsets in struct upcall_context (upcall.h), for entry.S. */
+#ifndef EXOS_UPCALL_CONTEXT_H
+#define EXOS_UPCALL_CONTEXT_H
+
+#define CONTEXT_X(n)  (8 * (n))
+#define CONTEXT_F(n)  (256 + 8 * (n))
+#define CONTEXT_FCSR  512
+#define CONTEXT_PC    520
+#define CONTEXT_CAUSE 528
+#define CONTEXT_VALUE 536
+#define CONTEXT_FRAME 544
+#define CONTEXT_SIZE  560 /* a multiple of 16 */
+
+#define UPCALL_STACK_SIZE 16384
+
+/* Offsets in struct aegis_upcall_frame (abi/abi.h). */
+#define FRAME_CAUSE 0
+#define FRAME_PC    8
+#define FRAME_VALUE 16
+#define FRAME_T0    24
+#define FRAME_T1    32
+#define FRAME_T2    40
+
+#endif

@@ -1,0 +1,109 @@
+/*
+ * Where the kernel enters an exception's handler, and the way back.
+ *
+ * On entry t0 = the frame, which holds cause, pc, value, t0, t1, t2; every other register is as it was. The
+ * context goes to ExOS's exception stack: from its top, or, when the exception came from a handler, from
+ * where that one is (there is no red zone below sp). AEGIS_UPCALL_FRAMES bounds how often.
+ */
+#include "libos/upcall/context.h"
+
+        .section .text.hot.upcall, "ax", @progbits
+        .globl  upcall_entry
+        .type   upcall_entry, @function
+        .balign 4
+upcall_entry:
+        la      t1, upcall_stack
+        sub     t2, sp, t1
+        li      t1, UPCALL_STACK_SIZE
+        bltu    t2, t1, 1f
+        la      t1, upcall_stack_top
+        j       2f
+1:      andi    t1, sp, -16
+2:      addi    t1, t1, -CONTEXT_SIZE
+
+        .irp    n, 1, 2, 3, 4, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+        sd      x\n, CONTEXT_X(\n)(t1)
+        .endr
+        mv      sp, t1
+        sd      t0, CONTEXT_FRAME(sp)
+        ld      a1, FRAME_T0(t0)
+        ld      a2, FRAME_T1(t0)
+        ld      a3, FRAME_T2(t0)
+        sd      a1, CONTEXT_X(5)(sp)
+        sd      a2, CONTEXT_X(6)(sp)
+        sd      a3, CONTEXT_X(7)(sp)
+        ld      a1, FRAME_PC(t0)
+        ld      a2, FRAME_CAUSE(t0)
+        ld      a3, FRAME_VALUE(t0)
+        sd      a1, CONTEXT_PC(sp)
+        sd      a2, CONTEXT_CAUSE(sp)
+        sd      a3, CONTEXT_VALUE(sp)
+        .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+        fsd     f\n, CONTEXT_F(\n)(sp)
+        .endr
+        frcsr   a1
+        sd      a1, CONTEXT_FCSR(sp)
+
+        mv      a0, sp
+        call    upcall_dispatch
+
+        ld      a1, CONTEXT_FCSR(sp)
+        fscsr   a1
+        .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+        fld     f\n, CONTEXT_F(\n)(sp)
+        .endr
+        ld      t0, CONTEXT_FRAME(sp)
+        ld      a1, CONTEXT_PC(sp)
+        ld      a2, CONTEXT_X(5)(sp)
+        ld      a3, CONTEXT_X(6)(sp)
+        ld      a4, CONTEXT_X(7)(sp)
+        sd      a1, FRAME_PC(t0)
+        sd      a2, FRAME_T0(t0)
+        sd      a3, FRAME_T1(t0)
+        sd      a4, FRAME_T2(t0)
+        .irp    n, 1, 4, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+        ld      x\n, CONTEXT_X(\n)(sp)
+        .endr
+        ld      sp, CONTEXT_X(2)(sp)
+
+/*
+ * The tail. Its loads come from the pinned frame only, so none of them faults. The frame is free from the
+ * moment depth is lowered, and still read three times after: no exception can come in between, and an
+ * asynchronous upcall has to leave this frame alone (it uses the one above the depth that it finds).
+ */
+        .globl  upcall_tail
+upcall_tail:
+        ld      gp, FRAME_PC(t0)
+        srli    t2, t0, 12
+        slli    t2, t2, 12              /* the upcall page: depth is its first word */
+        ld      t1, 0(t2)
+        addi    t1, t1, -1
+        sd      t1, 0(t2)
+        ld      t1, FRAME_T1(t0)
+        ld      t2, FRAME_T2(t0)
+        ld      t0, FRAME_T0(t0)
+        jr      gp
+        .globl  upcall_tail_end
+upcall_tail_end:
+        .size   upcall_entry, . - upcall_entry
+
+/* bool upcall_probe(const volatile uint64_t *word, uint64_t *value): dispatch knows the two labels. */
+        .globl  upcall_probe, upcall_probe_load, upcall_probe_failed
+        .type   upcall_probe, @function
+upcall_probe:
+upcall_probe_load:
+        ld      a0, 0(a0)
+        sd      a0, 0(a1)
+        li      a0, 1
+        ret
+upcall_probe_failed:
+        li      a0, 0
+        ret
+        .size   upcall_probe, . - upcall_probe
+
+        .section .bss.upcall_stack, "aw", @nobits
+        .balign 16
+upcall_stack:
+        .zero   UPCALL_STACK_SIZE
+        .globl  upcall_stack_top
+upcall_stack_top:

@@ -1,0 +1,86 @@
+#include "libos/upcall/upcall.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+#include "libos/start/start.h"
+#include "libos/upcall/context.h"
+
+_Static_assert(offsetof(struct upcall_context, f) == CONTEXT_F(0), "entry.S");
+_Static_assert(offsetof(struct upcall_context, fcsr) == CONTEXT_FCSR, "entry.S");
+_Static_assert(offsetof(struct upcall_context, pc) == CONTEXT_PC, "entry.S");
+_Static_assert(offsetof(struct upcall_context, cause) == CONTEXT_CAUSE, "entry.S");
+_Static_assert(offsetof(struct upcall_context, value) == CONTEXT_VALUE, "entry.S");
+_Static_assert(offsetof(struct upcall_context, frame) == CONTEXT_FRAME, "entry.S");
+_Static_assert(sizeof(struct upcall_context) <= CONTEXT_SIZE, "entry.S");
+_Static_assert(offsetof(struct aegis_upcall_frame, cause) == FRAME_CAUSE, "entry.S");
+_Static_assert(offsetof(struct aegis_upcall_frame, pc) == FRAME_PC, "entry.S");
+_Static_assert(offsetof(struct aegis_upcall_frame, value) == FRAME_VALUE, "entry.S");
+_Static_assert(offsetof(struct aegis_upcall_frame, t0) == FRAME_T0, "entry.S");
+_Static_assert(offsetof(struct aegis_upcall_frame, t1) == FRAME_T1, "entry.S");
+_Static_assert(offsetof(struct aegis_upcall_frame, t2) == FRAME_T2, "entry.S");
+_Static_assert(offsetof(struct aegis_upcall_page, depth) == 0, "entry.S");
+_Static_assert((int)UPCALL_FOREIGN == AEGIS_CAUSE_FOREIGN, "the kernel's number");
+
+void upcall_entry(void);
+void upcall_dispatch(struct upcall_context *context);
+extern const char upcall_probe_load[], upcall_probe_failed[];
+
+/* A page of its own, since the kernel pins it. */
+static _Alignas(AEGIS_PAGE_SIZE) union {
+    struct aegis_upcall_page page;
+    uint8_t whole[AEGIS_PAGE_SIZE];
+} frames;
+
+static upcall_handler handlers[UPCALL_CAUSES];
+static uint64_t count;
+static bool bound;
+
+static void bind(void)
+{
+    if (!bound)
+        bound = aegis_upcall_bind(&frames.page, (uint64_t)upcall_entry) == 0;
+}
+
+/* upcall_probe's load faulted: make it return false. */
+static bool probe_failed(struct upcall_context *context)
+{
+    if (context->pc != (uint64_t)upcall_probe_load)
+        return false;
+    context->pc = (uint64_t)upcall_probe_failed;
+    return true;
+}
+
+/*
+ * Called by entry.S. What nobody handles happens again with no handler bound, so that the kernel's
+ * record of the program's end is about the instruction that was to blame.
+ */
+void upcall_dispatch(struct upcall_context *context)
+{
+    int saved = errno;
+    upcall_handler handler = context->cause < UPCALL_CAUSES ? handlers[context->cause] : NULL;
+
+    count++;
+    if (!probe_failed(context) && !(handler && handler(context)))
+        aegis_upcall_bind(NULL, 0);
+    errno = saved;
+}
+
+upcall_handler upcall_set(enum upcall_cause cause, upcall_handler handler)
+{
+    upcall_handler before = handlers[cause];
+    handlers[cause] = handler;
+    bind();
+    return before;
+}
+
+uint64_t upcall_count(void)
+{
+    return count;
+}
+
+/* Before main: upcall_probe has to work without any handler set. */
+__attribute__((constructor)) static void bind_for_probes(void)
+{
+    bind();
+}

@@ -1,0 +1,63 @@
+/*
+ * Exceptions, handled by the application in C and resumed without the kernel (design section 4;
+ * Engler, Kaashoek and O'Toole, "Exokernel", SOSP 1995, section 5.3).
+ *
+ * A handler gets all registers as they were, may change them, and returns true to go on with them.
+ * Its stack is apart from the interrupted one, so that overflowing a stack can be handled too.
+ * Handlers may take exceptions themselves, up to AEGIS_UPCALL_FRAMES deep. gp is not preserved: it
+ * carries the pc back.
+ */
+#ifndef EXOS_UPCALL_UPCALL_H
+#define EXOS_UPCALL_UPCALL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* scause values (RISC-V Privileged Architecture 1.12, table 4.2). */
+enum upcall_cause {
+    UPCALL_MISALIGNED_FETCH = 0,
+    UPCALL_FETCH_FAULT = 1,
+    UPCALL_ILLEGAL = 2,
+    UPCALL_BREAKPOINT = 3,
+    UPCALL_MISALIGNED_LOAD = 4,
+    UPCALL_LOAD_FAULT = 5,
+    UPCALL_MISALIGNED_STORE = 6,
+    UPCALL_STORE_FAULT = 7,
+    UPCALL_FOREIGN =
+        8, /* a system call with a number below AEGIS_CALL_FIRST: AEGIS_CAUSE_FOREIGN */
+    UPCALL_FETCH_PAGE = 12,
+    UPCALL_LOAD_PAGE = 13,
+    UPCALL_STORE_PAGE = 15,
+    UPCALL_CAUSES = 16
+};
+
+struct upcall_context {
+    uint64_t x[32]; /* x[0] is ignored, and so is a change of x[3], gp */
+    double f[32];
+    uint64_t fcsr;
+    uint64_t pc;    /* where to go on: unchanged, the instruction runs again */
+    uint64_t cause; /* enum upcall_cause */
+    uint64_t value; /* stval: the address that faulted, the instruction's bits, or 0 */
+    void *frame;    /* the kernel's (struct aegis_upcall_frame) */
+};
+
+/* Returns whether it handled the exception. */
+typedef bool (*upcall_handler)(struct upcall_context *context);
+
+/*
+ * Make handler the one for cause, or none if it is NULL. An exception without a handler, or whose
+ * handler returns false, ends the program with a truthful record (AEGIS_EXIT_EXCEPTION at its pc).
+ * Returns the handler before. The first call binds ExOS's entry to the kernel.
+ */
+upcall_handler upcall_set(enum upcall_cause cause, upcall_handler handler);
+
+/*
+ * Read a word that may not be mapped (another's page that may vanish at any time). Returns whether
+ * it could be read; *value is set only then.
+ */
+bool upcall_probe(const volatile uint64_t *word, uint64_t *value);
+
+/* Exceptions that reached this program so far. */
+uint64_t upcall_count(void);
+
+#endif

@@ -1,0 +1,174 @@
+/*
+ * malloc and its kin over a TLSF heap (heap.h) that grows at sbrk's end. All of C's and POSIX's
+ * names are here, so that picolibc's smaller allocator isn't linked.
+ */
+#include <errno.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/lock.h>
+#include <unistd.h>
+
+#include "libos/start/error.h"
+#include "libos/start/start.h"
+#include "libos/vm/heap.h"
+#include "libos/vm/internal.h"
+#include "libos/vm/vm.h"
+
+#define GROW_PAGES 16 /* at a time, at least: amortises the system calls */
+
+static uint64_t brk_start, brk_now, brk_mapped; /* mapped: end of the pages that are there */
+static struct heap heap;
+
+void vm_heap_init(uint64_t upper)
+{
+    brk_start = brk_now = brk_mapped = upper;
+}
+
+/* Maps pages up to limit. What was mapped when one fails stays for the next attempt. */
+static int64_t map_to(uint64_t limit)
+{
+    for (; brk_mapped < limit; brk_mapped += AEGIS_PAGE_SIZE) {
+        int64_t ppn = aegis_page_alloc(AEGIS_ANY);
+        if (ppn < 0)
+            return ppn;
+        int64_t status = vm_map(0, brk_mapped, (uint64_t)ppn, VM_READ_WRITE, NULL);
+        if (status < 0) {
+            aegis_page_free((uint64_t)ppn);
+            return status;
+        }
+        memset((void *)brk_mapped, 0,
+               AEGIS_PAGE_SIZE); /* it may hold this program's own old bytes */
+    }
+    return 0;
+}
+
+/* Moves the end of the heap; it never shrinks below its start, and pages stay mapped when it does
+ * shrink. */
+void *sbrk(ptrdiff_t change)
+{
+    uint64_t before = brk_now, now = before + (uint64_t)change;
+    if ((change > 0 && (now < before || now > VM_BASE)) ||
+        (change < 0 && (now > before || now < brk_start))) {
+        errno = ENOMEM;
+        return (void *)-1;
+    }
+    int64_t status = map_to((now + AEGIS_PAGE_SIZE - 1) & ~(uint64_t)(AEGIS_PAGE_SIZE - 1));
+    if (status < 0) {
+        errno = aegis_errno(status);
+        return (void *)-1;
+    }
+    brk_now = now;
+    return (void *)before;
+}
+
+static int grow(size_t size)
+{
+    uint64_t slack = -brk_now & (HEAP_ALIGNMENT - 1); /* a program may have called sbrk itself */
+    uint64_t need = vm_pages(size + size / 8 + 4 * HEAP_ALIGNMENT);
+    uint64_t least = vm_pages(size + 4 * HEAP_ALIGNMENT + slack);
+    uint64_t bytes = (need < GROW_PAGES ? GROW_PAGES : need) * AEGIS_PAGE_SIZE;
+    char *memory = sbrk((ptrdiff_t)(slack + bytes));
+    if (memory == (void *)-1) { /* little is left: perhaps the least that will do */
+        bytes = least * AEGIS_PAGE_SIZE;
+        memory = sbrk((ptrdiff_t)(slack + bytes));
+    }
+    if (memory == (void *)-1)
+        return 0;
+    heap_grow(&heap, memory + slack, bytes);
+    return 1;
+}
+
+static void *allocate(size_t size, size_t alignment)
+{
+    if (size >= HEAP_MAX / 2 || alignment >= HEAP_MAX / 2) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    __LIBC_LOCK();
+    void *memory = heap_alloc(&heap, size, alignment);
+    /* The search rounds up to a class, by a sixteenth at most: ask for as much more. */
+    size_t worst = size + size / 8 + 2 * alignment + 64;
+    if (!memory && grow(worst))
+        memory = heap_alloc(&heap, size, alignment);
+    __LIBC_UNLOCK();
+    if (!memory)
+        errno = ENOMEM;
+    return memory;
+}
+
+void *malloc(size_t size)
+{
+    return allocate(size, HEAP_ALIGNMENT);
+}
+
+void free(void *memory)
+{
+    if (!memory)
+        return;
+    __LIBC_LOCK();
+    heap_free(&heap, memory);
+    __LIBC_UNLOCK();
+}
+
+void *calloc(size_t count, size_t size)
+{
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes)) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    void *memory = allocate(bytes, HEAP_ALIGNMENT);
+    return memory ? memset(memory, 0, bytes) : NULL;
+}
+
+void *realloc(void *old, size_t size)
+{
+    if (!old)
+        return malloc(size);
+    if (size == 0) {
+        free(old);
+        return NULL;
+    }
+    __LIBC_LOCK();
+    int done = heap_resize(&heap, old, size);
+    __LIBC_UNLOCK();
+    if (done)
+        return old;
+    void *memory = malloc(size);
+    if (memory) {
+        memcpy(memory, old, heap_size(old) < size ? heap_size(old) : size);
+        free(old);
+    }
+    return memory;
+}
+
+void *memalign(size_t alignment, size_t size)
+{
+    if (alignment & (alignment - 1)) {
+        errno = EINVAL;
+        return NULL;
+    }
+    return allocate(size, alignment < HEAP_ALIGNMENT ? HEAP_ALIGNMENT : alignment);
+}
+
+void *aligned_alloc(size_t alignment, size_t size)
+{
+    return memalign(alignment, size);
+}
+
+int posix_memalign(void **memory, size_t alignment, size_t size)
+{
+    if (alignment < sizeof(void *) || alignment & (alignment - 1))
+        return EINVAL;
+    void *result = allocate(size, alignment);
+    if (!result)
+        return ENOMEM;
+    *memory = result;
+    return 0;
+}
+
+size_t malloc_usable_size(void *memory)
+{
+    return memory ? heap_size(memory) : 0;
+}
