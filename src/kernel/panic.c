@@ -26,13 +26,14 @@ static void put_message(char c)
         epitaph.message[message_length++] = c;
 }
 
-static void print_address(uint64_t address)
+/* An address of the trace; that of a return lies behind its call, which may end its function. */
+static void print_address(uint64_t address, uint64_t behind)
 {
     uint64_t offset;
-    const char *name = symbol_at(address, &offset);
+    const char *name = symbol_at(address - behind, &offset);
 
     if (name)
-        print("aegis: panic:   0x%lx %s+0x%lx\n", address, name, offset);
+        print("aegis: panic:   0x%lx %s+0x%lx\n", address, name, offset + behind);
     else
         print("aegis: panic:   0x%lx\n", address);
 }
@@ -72,7 +73,7 @@ static _Noreturn void report(void)
     epitaph.trace_length = unwind(r[32], r[2], r[1], low, high, epitaph.trace, EPITAPH_TRACE);
     print("aegis: panic: back trace, innermost first:\n");
     for (uint64_t i = 0; i < epitaph.trace_length; i++)
-        print_address(epitaph.trace[i]);
+        print_address(epitaph.trace[i], i > 0 || epitaph.cause == UINT64_MAX);
     power_off(STATUS_PANIC);
 }
 
@@ -105,18 +106,16 @@ void panic_trap(uint64_t cause, const uint64_t registers[34])
     report();
 }
 
-void panic(const char *format, ...)
+/* panic's second half: entry.S has kept the registers, and its return address in the place of sepc. */
+_Noreturn void panic_report(const char *format, ...);
+
+void panic_report(const char *format, ...)
 {
     va_list arguments;
 
     enter_panic();
     epitaph.cause = UINT64_MAX;
-    memset(epitaph.registers, 0, sizeof(epitaph.registers));
-    __asm__ volatile("mv %0, sp" : "=r"(epitaph.registers[2]));
-    __asm__ volatile("auipc %0, 0" : "=r"(epitaph.registers[32]));
-    __asm__ volatile("mv %0, s0\n\tmv %1, s1" : "=r"(epitaph.registers[8]), "=r"(epitaph.registers[9]));
-    epitaph.registers[1] = (uint64_t)(uintptr_t)__builtin_return_address(0);
-    epitaph.registers[4] = (uint64_t)(uintptr_t)this_hart;
+    memcpy(epitaph.registers, this_hart->panic_regs, sizeof(epitaph.registers));
     void (*before)(char) = print_to_swap(put_message);
     va_start(arguments, format);
     vprint(format, arguments);

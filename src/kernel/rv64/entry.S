@@ -184,7 +184,17 @@ env_resume:
         .globl  run_on_stack
 run_on_stack:
         mv      sp, a0
+        li      ra, 0                   /* where back traces end */
         jr      a1
+
+/* panic(format, ...): keeps all registers as its caller had them, then reports. */
+        .globl  panic
+panic:
+        .irp    n, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+        sd      x\n, HART_PANIC_REGS + 8 * \n(tp)
+        .endr
+        sd      ra, HART_PANIC_REGS + 8 * 32(tp)
+        tail    panic_report
 
 /* A trap taken in the kernel: sscratch was 0 and now holds the kernel's tp. */
 trap_in_kernel:

@@ -86,7 +86,9 @@ size_t unwind(uint64_t pc, uint64_t sp, uint64_t ra, uint64_t stack_low, uint64_
     bool innermost = true;
 
     while (length < most) {
-        const struct symbol *function = find(pc);
+        const struct symbol *function = find(innermost ? pc : pc - 1);
+        if (pc == 0)
+            break; /* where run_on_stack began */
         trace[length++] = pc;
         if (!function)
             break;
