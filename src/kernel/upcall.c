@@ -45,11 +45,22 @@ void upcall_exception(struct env *env, uint64_t cause, uint64_t value)
     env_enter(env);
 }
 
+static void unbind(struct env *self)
+{
+    if (self->upcall)
+        page_unpin(page_of(virt_to_phys(self->upcall) >> PAGE_SHIFT));
+    self->upcall = NULL;
+}
+
 long call_upcall_bind(uaddr_t page_va, uint64_t handler)
 {
     struct env *self = this_hart->env;
     struct aegis_upcall_page *upcall;
 
+    if (page_va == 0 && handler == 0) {
+        unbind(self);
+        return 0;
+    }
     if (page_va % 64 || page_va % PAGE_SIZE > PAGE_SIZE - sizeof(*upcall) || handler % 2)
         return -AEGIS_E_ALIGNMENT;
     if (handler >= AEGIS_USER_END)
@@ -62,8 +73,7 @@ long call_upcall_bind(uaddr_t page_va, uint64_t handler)
         return -AEGIS_E_ADDRESS;
 
     page_pin(page);
-    if (self->upcall)
-        page_unpin(page_of(virt_to_phys(self->upcall) >> PAGE_SHIFT));
+    unbind(self);
     self->upcall = upcall;
     self->upcall_va = page_va;
     self->handler = handler;
