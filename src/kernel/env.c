@@ -58,6 +58,9 @@ struct env *env_make(uint32_t number, uint32_t owner, struct aegis_page *page,
                                  .pages = page_total,
                                  .generation = generation};
     memcpy(i->name, name, AEGIS_NAME_SIZE);
+    /* What these pages will hold is this environment's, not that of whoever had its number when it got them. */
+    page->last = i->serial;
+    root->last = i->serial;
     env_table[number] = env;
     return env;
 }

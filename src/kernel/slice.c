@@ -50,9 +50,14 @@ static _Noreturn void run(struct env *env)
     env_enter(env);
 }
 
-/* Goes once round the vector from the slot behind the present one. Returns if nobody can run. */
-static void run_somebody(uint64_t now)
+/*
+ * Goes once round the vector from the slot behind the present one. Returns if nobody can run: whether it took
+ * a step of an environment's end, which is work left or news for whoever waits for the end.
+ */
+static bool run_somebody(uint64_t now)
 {
+    bool stepped = false;
+
     for (uint32_t n = 0; n < slot_end; n++) {
         uint32_t slot = this_hart->slot + 1 < slot_end ? this_hart->slot + 1 : 0;
         this_hart->slot = slot;
@@ -66,20 +71,14 @@ static void run_somebody(uint64_t now)
             break;
         case AEGIS_ENV_ENDING:
             env_end_step(env);
+            stepped = true;
             interrupt_poll();
             break;
         default:
             break;
         }
     }
-}
-
-static bool somebody_ends(void)
-{
-    for (uint32_t i = 0; i < slot_end; i++)
-        if (env_infos[slots[i].env].state == AEGIS_ENV_ENDING)
-            return true;
-    return false;
+    return stepped;
 }
 
 /* Earliest deadline of all who wait. */
@@ -99,8 +98,7 @@ static _Noreturn void schedule(void)
 {
     for (;;) {
         interrupt_poll();
-        run_somebody(time_now());
-        if (somebody_ends())
+        if (run_somebody(time_now()))
             continue;
         /*
          * An interrupt that comes between the last poll and wfi stays pending, and wfi returns at once when
