@@ -78,6 +78,8 @@ void *boot_alloc(size_t pages, size_t align)
 {
     uint64_t size = pages * PAGE_SIZE, mask = align * PAGE_SIZE - 1;
 
+    assert_kernel(pages > 0);
+
     for (size_t i = 0; i < free_count; i++) {
         struct range r = free_ranges[i];
         uint64_t start = (r.start + mask) & ~mask;

@@ -33,11 +33,46 @@
 #undef AEGIS_CALL4
 #undef AEGIS_CALL5
 
+typedef long call_function(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
+
+/*
+ * The same with a line on the log before and after (trace=1 in the boot arguments). yield and wait have no
+ * line after: they go on elsewhere.
+ */
+static long traced(const char *name, call_function *function, const uint64_t *r)
+{
+    print("trace: %u %s(0x%lx, 0x%lx, 0x%lx, 0x%lx, 0x%lx)\n", this_hart->env->number, name, r[0], r[1],
+          r[2], r[3], r[4]);
+    long result = function(r[0], r[1], r[2], r[3], r[4]);
+    print("trace: = %ld\n", result);
+    return result;
+}
+#undef WRAP
+#define WRAP(name)                                                                                 \
+    static long trace_##name(uint64_t r0, uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4)      \
+    {                                                                                              \
+        return traced(#name, wrap_##name, (uint64_t[]){r0, r1, r2, r3, r4});                       \
+    }
+#define AEGIS_CALL0(n, name, ...) WRAP(name)
+#define AEGIS_CALL1               AEGIS_CALL0
+#define AEGIS_CALL2               AEGIS_CALL0
+#define AEGIS_CALL3               AEGIS_CALL0
+#define AEGIS_CALL4               AEGIS_CALL0
+#define AEGIS_CALL5               AEGIS_CALL0
+#include "abi/calls.def"
+#undef AEGIS_CALL0
+
 static const struct {
     uint32_t number;
-    long (*function)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
+    call_function *function;
+    call_function *trace;
 } rows[] = {
-#define AEGIS_CALL0(n, name, ...) {n, wrap_##name},
+#define AEGIS_CALL0(n, name, ...) {n, wrap_##name, trace_##name},
+#undef AEGIS_CALL1
+#undef AEGIS_CALL2
+#undef AEGIS_CALL3
+#undef AEGIS_CALL4
+#undef AEGIS_CALL5
 #define AEGIS_CALL1               AEGIS_CALL0
 #define AEGIS_CALL2               AEGIS_CALL0
 #define AEGIS_CALL3               AEGIS_CALL0
@@ -53,12 +88,13 @@ static long no_call(void)
     return -AEGIS_E_NO_CALL;
 }
 
-void call_init(struct hart *hart)
+void call_init(struct hart *hart, bool trace)
 {
     for (size_t i = 0; i < sizeof(hart->calls) / sizeof(*hart->calls); i++)
         hart->calls[i] = (void *)no_call;
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
-        hart->calls[rows[i].number - AEGIS_CALL_FIRST] = (void *)rows[i].function;
+        hart->calls[rows[i].number - AEGIS_CALL_FIRST] = 
+            trace ? (void *)rows[i].trace : (void *)rows[i].function;
 }
 
 long call_null(void)

@@ -2,6 +2,7 @@
 #ifndef AEGIS_KERNEL_CALL_H
 #define AEGIS_KERNEL_CALL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "abi/abi.h"
@@ -29,7 +30,7 @@
 #undef P
 #undef E
 
-/* Fills the hart's dispatch table. */
-void call_init(struct hart *hart);
+/* Fills the hart's dispatch table; with trace, each call and its result are logged. */
+void call_init(struct hart *hart, bool trace);
 
 #endif

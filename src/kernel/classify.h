@@ -11,7 +11,7 @@
 struct netif;
 struct board;
 
-/* Takes working memory; seed is secret and random. Only at boot. */
+/* Takes working memory for info->binding_count bindings; seed is secret and random. Only at boot. */
 void classify_init(uint64_t seed);
 
 /* Bytes for each of an interface's two tries. */

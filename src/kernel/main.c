@@ -7,7 +7,6 @@
 #include "kernel/boot_memory.h"
 #include "kernel/call.h"
 #include "kernel/cap.h"
-#include "kernel/classify.h"
 #include "kernel/drivers/plic.h"
 #include "kernel/drivers/rtc.h"
 #include "kernel/drivers/uart.h"
@@ -36,7 +35,7 @@ static struct board board;
 static struct virtio devices[BOARD_VIRTIO];
 static size_t device_count;
 
-/* Bytes, in the form that netif_init wants: all network devices, in the order of the device tree. */
+/* All network devices, in the order of the device tree; returns how many. */
 static size_t collect_nics(struct virtio *nics)
 {
     size_t count = 0;
@@ -104,9 +103,18 @@ static void check_parked(void)
     print("aegis: hart %lu runs, %lu parked\n", this_hart->id, parked);
 }
 
+/* Whether the boot arguments have name=1. */
+static bool is_asked(const char *name)
+{
+    size_t length;
+    const char *value = board_argument(&board, name, &length);
+
+    return value && length == 1 && *value == '1';
+}
+
 static void init_hart(void)
 {
-    call_init(this_hart);
+    call_init(this_hart, is_asked("trace"));
     /* The exposed time is rdtime; cycles and instructions may be read as well (section 4.1.5). */
     csr_write(scounteren, 7);
     csr_write(sie, SIE_STIE | SIE_SEIE);
@@ -117,9 +125,6 @@ static void init_hart(void)
 /* On the mapped stack, with guard pages, under the final page table. */
 static void boot(void)
 {
-    size_t length;
-    const char *panic_when;
-
     uart_init(&board);
     power_init(&board.test);
     timer_init(board.sstc);
@@ -131,7 +136,6 @@ static void boot(void)
     slice_init();
     find_devices();
     init_entropy();
-    classify_init(entropy_key(ENTROPY_HASH_TABLES).k0);
     init_devices();
     init_hart();
     page_init_free();
@@ -139,8 +143,7 @@ static void boot(void)
     print("aegis: %lu MiB of memory, %lu pages free, timebase %lu Hz%s\n",
           page_count * PAGE_SIZE >> 20, info->free_pages, board.timebase,
           board.sstc ? ", sstc" : "");
-    panic_when = board_argument(&board, "panic", &length);
-    if (panic_when && length == 1 && *panic_when == '1')
+    if (is_asked("panic"))
         panic("asked for by panic=1 in the boot arguments");
     first_load(&board);
     slice_next();

@@ -164,8 +164,6 @@ long call_table_insert(uint32_t number, uint64_t va, uint32_t level, uint64_t ta
         error = -AEGIS_E_RANGE;
     if (!error)
         error = check_range(va & ~(uint64_t)(PAGE_SIZE - 1), 1);
-    if (!error && va % (1UL << (PAGE_SHIFT + 9 * (level + 1))))
-        error = -AEGIS_E_ALIGNMENT;
     if (!error)
         error = page_check_donation(table, this_hart->env->number);
     if (!error)

@@ -7,6 +7,7 @@
 #include "kernel/call.h"
 #include "kernel/cap.h"
 #include "kernel/classify.h"
+#include "kernel/entropy.h"
 #include "kernel/env.h"
 #include "kernel/expose.h"
 #include "kernel/interrupt.h"
@@ -100,6 +101,7 @@ void netif_init(struct virtio *devices, size_t count)
     size_t arena = pages_of(info->page_count * PAGE_SIZE / ARENA_SHARE);
     arena_init(boot_alloc(arena, 1), arena * PAGE_SIZE);
     info->netif_count = (uint32_t)count;
+    classify_init(entropy_key(ENTROPY_HASH_TABLES).k0);
     for (uint32_t i = 0; i < count; i++)
         init_one(i, &devices[i]);
 }
