@@ -14,19 +14,21 @@
 static int describe_end(struct broker *b, struct why *why)
 {
     int status = WIFEXITED(b->status) ? WEXITSTATUS(b->status) : 128 + WTERMSIG(b->status);
+    bool early = b->phase < UP; /* then the kernel's last word is why it refused */
 
     if (b->failure.text[0] != 0) {
         *why = b->failure;
         return 1;
     }
-    if (b->serial.first[0] != 0 && status != 0) {
-        why_set(why, "the machine ended with status %d: %s", status, b->serial.first);
+    if (b->serial.panic || (early && WIFEXITED(b->status) && b->serial.reason[0] != 0)) {
+        why_set(why, "the machine ended with status %d: %s", status, b->serial.reason);
     } else if (status != 0 && qemu_complaint(b->instance, why)) {
         why_in(why, "QEMU ended with status %d", status);
     } else {
-        why_set(why, "the machine ended with status %d", status);
+        why_set(why, "the machine ended with status %d%s", status,
+                early ? " before it was up" : "");
     }
-    return status;
+    return early && status == 0 ? 1 : status;
 }
 
 /* Give everybody who waits his answer, and the next aegisctl the reason. */
@@ -58,7 +60,7 @@ static void tell_clients(struct broker *b, const struct why *why, int status)
 /* QEMU is gone: read the rest of its output, tell, and leave nothing behind. */
 int broker_finish(struct broker *b)
 {
-    char path[INSTANCE_PATH_MAX], text[sizeof b->serial.complaints + 1200];
+    char path[INSTANCE_PATH_MAX], text[sizeof b->serial.panic_text + 1200];
     struct why why;
     int status;
 
@@ -72,8 +74,7 @@ int broker_finish(struct broker *b)
     status = describe_end(b, &why);
     tell_clients(b, &why, status);
     if (b->report >= 0) { /* it did not come up: what the kernel said is the reason */
-        snprintf(text, sizeof text, "%s\n%s", why.text,
-                 b->serial.panic ? b->serial.complaints : "");
+        snprintf(text, sizeof text, "%s\n%s", why.text, b->serial.panic_text);
         broker_say(b, 'F', text);
     } else if (status != 0) {
         broker_say(b, 'F', why.text);

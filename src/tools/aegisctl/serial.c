@@ -26,19 +26,16 @@ static bool begins(const char *line, const char *with)
     return strncmp(line, with, strlen(with)) == 0;
 }
 
-/* Keep a line in which the kernel complains. */
+/* Keep a line of a panic. */
 static void keep(struct serial *serial)
 {
     size_t length = strlen(serial->line);
 
-    if (serial->first[0] == 0) {
-        memcpy(serial->first, serial->line, sizeof serial->first);
-    }
-    if (length + 2 <= sizeof serial->complaints - serial->used) {
-        memcpy(serial->complaints + serial->used, serial->line, length);
+    if (length + 2 <= sizeof serial->panic_text - serial->used) {
+        memcpy(serial->panic_text + serial->used, serial->line, length);
         serial->used += length;
-        serial->complaints[serial->used++] = '\n';
-        serial->complaints[serial->used] = 0;
+        serial->panic_text[serial->used++] = '\n';
+        serial->panic_text[serial->used] = 0;
     }
 }
 
@@ -48,8 +45,12 @@ static void end_line(struct serial *serial)
     serial->fill = 0;
     if (begins(serial->line, "Aegis-V")) {
         serial->banner = true;
-    } else if (begins(serial->line, "aegis: ")) {
-        serial->panic = serial->panic || begins(serial->line, "aegis: panic:");
+    }
+    if (begins(serial->line, "aegis: ") && !serial->panic) {
+        memcpy(serial->reason, serial->line, sizeof serial->reason);
+    }
+    if (begins(serial->line, "aegis: panic:")) {
+        serial->panic = true;
         keep(serial);
     }
 }

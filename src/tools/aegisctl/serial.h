@@ -17,8 +17,8 @@ struct serial {
     bool panic;  /* a line that begins with "aegis: panic:" was seen */
     char line[512];
     size_t fill;
-    char first[512];       /* the first line that begins with "aegis: "; empty if none */
-    char complaints[8192]; /* all of those, as many as fit */
+    char reason[512]; /* the first line of a panic, else the last line that begins with "aegis: " */
+    char panic_text[8192]; /* the lines that begin with "aegis: panic:", as many as fit */
     size_t used;
 };
 
