@@ -5,6 +5,7 @@
 #include "kernel/expose.h"
 #include "kernel/interrupt.h"
 #include "kernel/rv64/timer.h"
+#include "kernel/rx.h"
 #include "kernel/wake.h"
 
 #define SLICES_A_SECOND 100
@@ -98,7 +99,8 @@ static _Noreturn void schedule(void)
 {
     for (;;) {
         interrupt_poll();
-        if (run_somebody(time_now()))
+        bool more = rx_continue();
+        if (run_somebody(time_now()) || more)
             continue;
         /*
          * An interrupt that comes between the last poll and wfi stays pending, and wfi returns at once when
