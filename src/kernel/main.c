@@ -16,6 +16,7 @@
 #include "kernel/entropy.h"
 #include "kernel/env.h"
 #include "kernel/expose.h"
+#include "kernel/fault.h"
 #include "kernel/first.h"
 #include "kernel/netif.h"
 #include "kernel/page.h"
@@ -125,6 +126,9 @@ static void init_hart(void)
 /* On the mapped stack, with guard pages, under the final page table. */
 static void boot(void)
 {
+    const char *fault;
+    size_t length;
+
     uart_init(&board);
     power_init(&board.test);
     timer_init(board.sstc);
@@ -143,8 +147,9 @@ static void boot(void)
     print("aegis: %lu MiB of memory, %lu pages free, timebase %lu Hz%s\n",
           page_count * PAGE_SIZE >> 20, info->free_pages, board.timebase,
           board.sstc ? ", sstc" : "");
-    if (is_asked("panic"))
-        panic("asked for by panic=1 in the boot arguments");
+    fault = board_argument(&board, "panic", &length);
+    if (fault)
+        fault_commit(fault, length);
     first_load(&board);
     slice_next();
 }

@@ -90,8 +90,13 @@ size_t unwind(uint64_t pc, uint64_t sp, uint64_t ra, uint64_t stack_low, uint64_
         if (pc == 0)
             break; /* where run_on_stack began */
         trace[length++] = pc;
-        if (!function)
-            break;
+        if (!function) {
+            if (!innermost)
+                break;
+            pc = ra; /* a jump to nowhere: the frame is still its caller's */
+            innermost = false;
+            continue;
+        }
         int64_t size = 0, ra_at = -1;
         uint64_t at = (uint64_t)(uintptr_t)kernel_start + function->offset;
         while (at < pc) {
