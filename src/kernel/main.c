@@ -7,6 +7,7 @@
 #include "kernel/boot_memory.h"
 #include "kernel/call.h"
 #include "kernel/cap.h"
+#include "kernel/code.h"
 #include "kernel/drivers/plic.h"
 #include "kernel/drivers/rtc.h"
 #include "kernel/drivers/uart.h"
@@ -134,6 +135,7 @@ static void boot(void)
     timer_init(board.sstc);
     plic_init(&board);
     page_init(&board);
+    code_init();
     expose_init(&board);
     info->wall = rtc_wall_at_zero(&board);
     env_init();

@@ -2,9 +2,11 @@
  * Where things are in the kernel's half of the address space (Sv39, root entries 256 to 511).
  *
  *   ffffffc0_00000000  PHYSMAP: physical address 0 on; memory that the kernel may touch, read-write, never
- *                      executable; without the kernel's image and without the firmware's memory
+ *                      executable; without the kernel's image and the firmware's memory, read-only over CODE
  *   ffffffe0_00000000  end of PHYSMAP (128 GiB)
  *   fffffff0_00000000  DEVICE: registers, in the order in which they were found
+ *   fffffff4_00000000  CODE: generated code, executable, not writable
+ *   fffffff6_00000000  CODE_ALIAS: the same, writable, mapped only while code is written (code.c)
  *   fffffff8_00000000  STACK: per hart, STACK_STRIDE apart: guard, stack, guard, emergency stack, guard
  *   ffffffff_80000000  KERNEL: the image, text RX, rodata R, data RW
  */
@@ -15,6 +17,8 @@
 #define PHYSMAP_SIZE   0x2000000000
 #define DEVICE_BASE    0xfffffff000000000
 #define DEVICE_SIZE    0x40000000
+#define CODE_BASE      0xfffffff400000000
+#define CODE_ALIAS     0xfffffff600000000
 #define STACK_BASE     0xfffffff800000000
 #define STACK_STRIDE   0x10000
 #define STACK_SIZE     0x4000 /* of either stack of a hart */

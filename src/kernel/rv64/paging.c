@@ -10,7 +10,11 @@
 
 extern char kernel_start[], kernel_text_end[], kernel_rodata_end[], kernel_end[];
 
+#define CODE_LEAST (512UL << 10)
+#define CODE_MOST  (8UL << 20)
+
 pte_t *kernel_root;
+struct range paging_code_arena;
 static uint64_t device_next = DEVICE_BASE;
 
 static pte_t *table_below(pte_t *entry)
@@ -93,8 +97,10 @@ static void map_memory(const struct board *board)
                 stop = board->memory[i].start;
             }
         }
-        for (size_t i = 0; i <= board->reserved_count; i++) {
-            struct range hole = i < board->reserved_count ? board->reserved[i] : image;
+        for (size_t i = 0; i < board->reserved_count + 2; i++) {
+            struct range hole = i < board->reserved_count    ? board->reserved[i]
+                                : i == board->reserved_count ? image
+                                                             : paging_code_arena;
             hole.start &= ~(uint64_t)(PAGE_SIZE - 1);
             hole.end = (hole.end + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
             if (at >= hole.start && at < hole.end) {
@@ -110,12 +116,43 @@ static void map_memory(const struct board *board)
     }
 }
 
+/* A 64th of memory, 512 KiB to 8 MiB: what classifiers, egress checks and handlers compile to. */
+static void map_code_arena(const struct board *board)
+{
+    struct range span = boot_memory_span(board);
+    uint64_t size = (span.end - span.start) / 64 & ~(uint64_t)(PAGE_SIZE - 1);
+
+    size = size < CODE_LEAST ? CODE_LEAST : size > CODE_MOST ? CODE_MOST : size;
+    uint64_t start = virt_to_phys(boot_alloc(size / PAGE_SIZE, 1));
+    paging_code_arena = (struct range){start, start + size};
+    for (uint64_t at = 0; at < size; at += PAGE_SIZE) {
+        paging_map(kernel_root, CODE_BASE + at, start + at, PAGE_SIZE, PTE_R | PTE_X | PTE_G);
+        paging_map(kernel_root, PHYSMAP_BASE + start + at, start + at, PAGE_SIZE, PTE_R | PTE_G);
+        paging_map(kernel_root, CODE_ALIAS + at, start + at, PAGE_SIZE, PTE_R | PTE_W | PTE_G);
+    }
+    paging_code_alias((struct range){0, size}, false);
+}
+
+void paging_code_alias(struct range offsets, bool writable)
+{
+    for (uint64_t at = offsets.start; at < offsets.end; at += PAGE_SIZE) {
+        pte_t *table = kernel_root;
+        for (unsigned int level = ROOT_LEVEL; level > 0; level--)
+            table = ppn_to_virt(pte_ppn(table[pte_index(CODE_ALIAS + at, level)]));
+        pte_t *entry = &table[pte_index(CODE_ALIAS + at, 0)];
+        *entry = writable ? *entry | PTE_V : *entry & ~(pte_t)PTE_V;
+    }
+    /* Global entries: with no ASID named, all of them (section 4.2.1). */
+    __asm__ volatile("sfence.vma" ::: "memory");
+}
+
 void paging_init(const struct board *board)
 {
     kernel_root = boot_alloc(1, 1);
     map_image(kernel_start, kernel_text_end, PTE_R | PTE_X);
     map_image(kernel_text_end, kernel_rodata_end, PTE_R);
     map_image(kernel_rodata_end, kernel_end, PTE_R | PTE_W);
+    map_code_arena(board);
     map_memory(board);
     /* Their first page table exists from now on, so that all roots can copy it. */
     table_below(&kernel_root[pte_index(DEVICE_BASE, ROOT_LEVEL)]);

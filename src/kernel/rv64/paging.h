@@ -4,6 +4,7 @@
 #ifndef AEGIS_KERNEL_RV64_PAGING_H
 #define AEGIS_KERNEL_RV64_PAGING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -62,6 +63,12 @@ void paging_map(pte_t *root, uint64_t va, uint64_t pa, uint64_t size, uint64_t b
 
 /* Maps registers of a device for the kernel; returns their virtual address. Only at boot. */
 volatile void *paging_map_device(struct range registers);
+
+/* Physical memory set aside for generated code (code.c), page-aligned. */
+extern struct range paging_code_arena;
+
+/* Maps bytes [offsets.start, offsets.end) of the code arena, whole pages, at CODE_ALIAS, or ends that. */
+void paging_code_alias(struct range offsets, bool writable);
 
 /* The highest ASID that the hart implements; 0 without any. */
 uint64_t paging_asid_max(void);
