@@ -8,6 +8,9 @@
 #include "dpf/dpf.h"
 #include "image/cpio.h"
 #include "libos/start/error.h"
+#include "libos/time/time.h"
+
+#define RING_LIMIT 1000000000UL /* ns for a program to start and name its ring */
 
 static struct binding bindings[BINDINGS_MAX]; /* the first `count`, in the order of loading */
 static uint32_t count;
@@ -168,6 +171,25 @@ static bool check(const struct control_load *load, struct refusal *refusal)
     return true;
 }
 
+/*
+ * Wait until the program has named its ring, so that who asked for the binding may send at once;
+ * but not for one that ends or takes its time, and may name it later.
+ */
+static void await_ring(const struct binding *binding)
+{
+    const volatile struct aegis_binding_info *info = aegis_binding(binding->number);
+    struct aegis_predicate when[] = {
+        /* the word that holds parent, netif and slots */
+        {(const volatile uint64_t *)&info->parent, UINT64_C(0xffff) << 48, 0, AEGIS_WAKE_NE},
+        aegis_when_ended(binding->env),
+    };
+    _Static_assert(offsetof(struct aegis_binding_info, parent) % 8 == 0 &&
+                       offsetof(struct aegis_binding_info, slots) ==
+                           offsetof(struct aegis_binding_info, parent) + 6,
+                   "slots are the word's upper quarter");
+    aegis_wait(when, 2, time_after(RING_LIMIT));
+}
+
 struct binding *binding_make(const struct control_load *load, const char *argument, bool anew,
                              struct refusal *refusal)
 {
@@ -198,7 +220,9 @@ struct binding *binding_make(const struct control_load *load, const char *argume
     struct binding *old = binding_named(load->name);
     if (old)
         forget(old);
-    return remember(load, (uint32_t)number, app->proc.env);
+    struct binding *made = remember(load, (uint32_t)number, app->proc.env);
+    await_ring(made);
+    return made;
 }
 
 bool binding_undo(struct binding *binding, struct refusal *refusal)
