@@ -57,20 +57,20 @@ enum aegis_page_state {
 };
 
 /*
- * One physical page, exposed as an array indexed by ppn - info.first_ppn. Written by the kernel only.
- * References to pages and PTEs inside are indices relative to first_ppn; 0xffffffff is none.
+ * One physical page, exposed as an array indexed by ppn - info.first_ppn. Written by the kernel
+ * only. References to pages and PTEs inside are indices relative to first_ppn; 0xffffffff is none.
  */
 struct aegis_page {
-    uint32_t owner;     /* environment number; 0 is the kernel or nobody */
-    uint8_t state;      /* enum aegis_page_state */
+    uint32_t owner; /* environment number; 0 is the kernel or nobody */
+    uint8_t state;  /* enum aegis_page_state */
     uint8_t reserved;
-    uint16_t pins;      /* devices and the kernel that use it as it is */
-    uint32_t refs;      /* PTEs that map it */
-    uint32_t writers;   /* of those, writable ones */
-    uint32_t links;     /* first PTE that maps it: page index of the table << 9 | slot */
-    uint32_t next;      /* the owner's list of pages; for FREE pages, the free list */
+    uint16_t pins;    /* devices and the kernel that use it as it is */
+    uint32_t refs;    /* PTEs that map it */
+    uint32_t writers; /* of those, writable ones */
+    uint32_t links;   /* first PTE that maps it: page index of the table << 9 | slot */
+    uint32_t next;    /* the owner's list of pages; for FREE pages, the free list */
     uint32_t previous;
-    uint32_t last;      /* serial of the environment whose bytes it still holds, 0 if cleared */
+    uint32_t last;       /* serial of the environment whose bytes it still holds, 0 if cleared */
     uint64_t generation; /* of capabilities for it; never reset */
 };
 _Static_assert(sizeof(struct aegis_page) == 40, "layout");
@@ -79,16 +79,16 @@ enum aegis_env_state {
     AEGIS_ENV_NONE,
     AEGIS_ENV_CREATED, /* owned and filled by its creator, not yet started */
     AEGIS_ENV_LIVE,
-    AEGIS_ENV_ENDING,  /* its resources are being taken back, in its own slots */
-    AEGIS_ENV_ENDED,   /* the exit record stays until its owner calls env_free */
+    AEGIS_ENV_ENDING, /* its resources are being taken back, in its own slots */
+    AEGIS_ENV_ENDED,  /* the exit record stays until its owner calls env_free */
 };
 
 enum aegis_exit_reason {
     AEGIS_EXIT_NONE,
-    AEGIS_EXIT_STATUS,     /* env_end on itself; value is the status */
-    AEGIS_EXIT_KILLED,     /* env_end by its owner; value is the status given */
-    AEGIS_EXIT_EXCEPTION,  /* no handler bound, or none reachable; value is scause */
-    AEGIS_EXIT_DEPTH,      /* exceptions nested beyond the frames, or a depth word out of range */
+    AEGIS_EXIT_STATUS,    /* env_end on itself; value is the status */
+    AEGIS_EXIT_KILLED,    /* env_end by its owner; value is the status given */
+    AEGIS_EXIT_EXCEPTION, /* no handler bound, or none reachable; value is scause */
+    AEGIS_EXIT_DEPTH,     /* exceptions nested beyond the frames, or a depth word out of range */
 };
 
 #define AEGIS_NAME_SIZE 16
@@ -100,15 +100,16 @@ struct aegis_env_info {
     uint8_t state;       /* enum aegis_env_state */
     uint8_t exit_reason; /* enum aegis_exit_reason */
     uint16_t reserved;
-    uint32_t pages;      /* pages that it owns */
+    uint32_t pages; /* pages that it owns */
     uint64_t exit_value;
-    uint64_t exit_pc;    /* of the exception that ended it */
+    uint64_t exit_pc;      /* of the exception that ended it */
     uint64_t exit_address; /* stval of that exception */
-    uint64_t bindings;   /* counts net_bind and net_unbind events on it: wait on it to learn of them */
+    uint64_t
+        bindings; /* counts net_bind and net_unbind events on it: wait on it to learn of them */
     char name[AEGIS_NAME_SIZE]; /* zero-padded, as its creator gave it */
-    uint64_t generation; /* of capabilities for it */
-    uint64_t slices;     /* slices it was given */
-    uint64_t ended;      /* counts environments that it owns and that came to ENDED: wait on it */
+    uint64_t generation;        /* of capabilities for it */
+    uint64_t slices;            /* slices it was given */
+    uint64_t ended; /* counts environments that it owns and that came to ENDED: wait on it */
 };
 _Static_assert(sizeof(struct aegis_env_info) == 88, "layout");
 
@@ -125,7 +126,7 @@ struct aegis_slot {
 struct aegis_netif_info {
     uint8_t mac[6];
     uint16_t mtu;
-    uint32_t root;      /* number of its root binding */
+    uint32_t root; /* number of its root binding */
     uint32_t reserved;
     uint64_t received;  /* frames from the device */
     uint64_t unclaimed; /* of those, frames that no binding with a ring took */
@@ -139,10 +140,12 @@ struct aegis_binding_info {
     uint32_t binder; /* environment that bound it and may undo it */
     uint32_t parent; /* binding that it is contained in; its own number for a root */
     uint16_t netif;
-    uint16_t slots;  /* of its ring; 0 without one */
+    uint16_t slots; /* of its ring; 0 without one */
+    uint32_t flags; /* AEGIS_BIND_* */
+    uint32_t reserved;
     uint64_t generation;
 };
-_Static_assert(sizeof(struct aegis_binding_info) == 24, "layout");
+_Static_assert(sizeof(struct aegis_binding_info) == 32, "layout");
 
 #define AEGIS_BOOTARGS_SIZE 512
 
@@ -166,10 +169,11 @@ struct aegis_info {
     uint32_t env_count;
     uint32_t binding_count;
     uint32_t netif_count;
-    uint32_t slice;    /* length of a slice in ticks */
+    uint32_t slice;            /* length of a slice in ticks */
     uint64_t console_received; /* bytes that wait for console_read */
     uint64_t console_space;    /* counts transmit buffers that came free: wait on it when FULL */
-    uint64_t console_pending;  /* transmit buffers that the device still has: 0 before a machine is ended */
+    uint64_t console_pending;  /* transmit buffers that the device still has: 0 before a machine is
+                                  ended */
     struct aegis_netif_info netifs[AEGIS_NETIF_MAX];
     char bootargs[AEGIS_BOOTARGS_SIZE]; /* zero-terminated */
 };
@@ -210,9 +214,10 @@ struct aegis_cap {
     ((uint64_t)(kind) << 56 | (uint64_t)(rights) << 40 | (uint64_t)(index))
 #define AEGIS_CAP_KIND(name)   ((uint32_t)((name) >> 56))
 #define AEGIS_CAP_RIGHTS(name) ((uint32_t)((name) >> 40) & 0xffff)
-#define AEGIS_CAP_INDEX(name)  ((name) & 0xffffffffffUL)
+#define AEGIS_CAP_INDEX(name)  ((name)&0xffffffffffUL)
 
-/* Wake-up predicates: (*word & mask) op value. The word lies in an exposed page or in a page of one's own. */
+/* Wake-up predicates: (*word & mask) op value. The word lies in an exposed page or in a page of
+ * one's own. */
 #define AEGIS_PREDICATES_MAX 4
 enum aegis_predicate_op { AEGIS_WAKE_EQ, AEGIS_WAKE_NE, AEGIS_WAKE_GE };
 struct aegis_predicate {
@@ -224,13 +229,14 @@ struct aegis_predicate {
 #define AEGIS_FOREVER UINT64_MAX
 
 /*
- * Exceptions. The kernel stores cause, pc, value and three scratch registers in frames[depth], raises
- * depth and enters the handler with t0 = the frame's address; every other register is as it was. The
- * handler returns without the kernel: it lowers depth, loads the scratch registers and jumps through gp,
- * which libraries keep free for this (docs/concepts.md).
+ * Exceptions. The kernel stores cause, pc, value and three scratch registers in frames[depth],
+ * raises depth and enters the handler with t0 = the frame's address; every other register is as it
+ * was. The handler returns without the kernel: it lowers depth, loads the scratch registers and
+ * jumps through gp, which libraries keep free for this (docs/concepts.md).
  */
 #define AEGIS_UPCALL_FRAMES 4
-#define AEGIS_CAUSE_FOREIGN 8 /* scause of an ecall: a system call below AEGIS_CALL_FIRST, number in a7 */
+#define AEGIS_CAUSE_FOREIGN                                                                        \
+    8 /* scause of an ecall: a system call below AEGIS_CALL_FIRST, number in a7 */
 struct aegis_upcall_frame {
     uint64_t cause; /* scause */
     uint64_t pc;
@@ -245,9 +251,10 @@ struct aegis_upcall_page {
 };
 
 /*
- * A ring of received frames, in the owner's own pages: this header page, then slots of AEGIS_SLOT_SIZE
- * bytes, two a page. Slot i of n holds the frames number i, i + n, ...; frame k is in slot k mod n.
- * The kernel writes head last (release); the owner reads head (acquire), then slots tail .. head - 1.
+ * A ring of received frames, in the owner's own pages: this header page, then slots of
+ * AEGIS_SLOT_SIZE bytes, two a page. Slot i of n holds the frames number i, i + n, ...; frame k is
+ * in slot k mod n. The kernel writes head last (release); the owner reads head (acquire), then
+ * slots tail .. head - 1.
  */
 #define AEGIS_SLOT_SIZE  2048
 #define AEGIS_RING_SLOTS 128 /* most slots of a ring; the number is a power of two, at least 2 */
@@ -255,18 +262,19 @@ struct aegis_ring {
     volatile uint64_t head;    /* frames put so far; kernel */
     volatile uint64_t dropped; /* frames lost because the ring was full; kernel */
     uint64_t kernel[6];
-    volatile uint64_t tail;    /* frames taken so far; owner */
+    volatile uint64_t tail; /* frames taken so far; owner */
     uint64_t owner[7];
 };
 struct aegis_slot_header {
-    uint16_t length;  /* of the frame */
-    uint16_t flags;   /* AEGIS_FRAME_* */
+    uint16_t length; /* of the frame */
+    uint16_t flags;  /* AEGIS_FRAME_* */
     uint32_t binding;
-    uint64_t time;    /* rdtime when the kernel took it from the device */
+    uint64_t time; /* rdtime when the kernel took it from the device */
 };
 #define AEGIS_SLOT_FRAME     22 /* offset of the frame in its slot: puts IPv4 addresses on 8 bytes */
 #define AEGIS_FRAME_MAX      1514
 #define AEGIS_FRAME_MODIFIED 1 /* a handler changed it before it was aborted */
+#define AEGIS_FRAME_SENT     2 /* in a tap's ring: a frame on its way out */
 
 /* A frame to send; it may cross page boundaries of the caller's space. */
 struct aegis_frame_out {
@@ -284,7 +292,15 @@ struct aegis_net_binding {
     uint64_t ingress_size;
     const void *egress;
     uint64_t egress_size;
+    uint64_t flags; /* AEGIS_BIND_* */
 };
+/*
+ * A tap: copies of the frames that its filter takes, received and sent, whoever owns them. parent
+ * needs the right TAP instead of DELEGATE; there is no egress filter (size 0), and overlap doesn't
+ * matter.
+ */
+#define AEGIS_BIND_TAP   1
+#define AEGIS_TAPS_MAX   64    /* of one interface */
 #define AEGIS_FILTER_MAX 65536 /* bytes of one filter image */
 
 /* What net_counters tells. */

@@ -3,7 +3,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Pieces lie back to back; a piece's size includes its header. The last one has size 0 and is used. */
+/* Pieces lie back to back; a piece's size includes its header. The last one has size 0 and is used.
+ */
 struct piece {
     size_t size;
     size_t used;

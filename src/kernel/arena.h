@@ -1,6 +1,6 @@
 /*
- * Memory for what applications download: one region, sized at boot, cut first-fit. It is not for the
- * kernel's own needs, and its users carve quotas from it.
+ * Memory for what applications download: one region, sized at boot, cut first-fit. It is not for
+ * the kernel's own needs, and its users carve quotas from it.
  */
 #ifndef AEGIS_KERNEL_ARENA_H
 #define AEGIS_KERNEL_ARENA_H

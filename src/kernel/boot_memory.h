@@ -6,12 +6,13 @@
 
 #include "kernel/rv64/board.h"
 
-/* Works out which memory is free: the board's, less firmware, kernel, device tree, initial RAM disk. */
+/* Works out which memory is free: the board's, less firmware, kernel, device tree, initial RAM
+ * disk. */
 void boot_memory_init(const struct board *board);
 
 /*
- * Takes pages physically contiguous pages, aligned to align pages (a power of two), cleared; returns their
- * address in PHYSMAP. Refuses to boot when there are none.
+ * Takes pages physically contiguous pages, aligned to align pages (a power of two), cleared;
+ * returns their address in PHYSMAP. Refuses to boot when there are none.
  */
 void *boot_alloc(size_t pages, size_t align);
 

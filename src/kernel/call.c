@@ -1,7 +1,7 @@
 /*
- * Dispatch. entry.S indexes the table of the hart, which this file fills from calls.def. A 32-bit parameter
- * takes the low half of its register, as the calling convention has callers extend it: what is above is cut
- * off by the wrappers, since an application's word for it is no guarantee.
+ * Dispatch. entry.S indexes the table of the hart, which this file fills from calls.def. A 32-bit
+ * parameter takes the low half of its register, as the calling convention has callers extend it:
+ * what is above is cut off by the wrappers, since an application's word for it is no guarantee.
  */
 #include "kernel/call.h"
 
@@ -36,13 +36,13 @@
 typedef long call_function(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
 
 /*
- * The same with a line on the log before and after (trace=1 in the boot arguments). yield and wait have no
- * line after: they go on elsewhere.
+ * The same with a line on the log before and after (trace=1 in the boot arguments). yield and wait
+ * have no line after: they go on elsewhere.
  */
 static long traced(const char *name, call_function *function, const uint64_t *r)
 {
-    print("trace: %u %s(0x%lx, 0x%lx, 0x%lx, 0x%lx, 0x%lx)\n", this_hart->env->number, name, r[0], r[1],
-          r[2], r[3], r[4]);
+    print("trace: %u %s(0x%lx, 0x%lx, 0x%lx, 0x%lx, 0x%lx)\n", this_hart->env->number, name, r[0],
+          r[1], r[2], r[3], r[4]);
     long result = function(r[0], r[1], r[2], r[3], r[4]);
     print("trace: = %ld\n", result);
     return result;
@@ -73,11 +73,11 @@ static const struct {
 #undef AEGIS_CALL3
 #undef AEGIS_CALL4
 #undef AEGIS_CALL5
-#define AEGIS_CALL1               AEGIS_CALL0
-#define AEGIS_CALL2               AEGIS_CALL0
-#define AEGIS_CALL3               AEGIS_CALL0
-#define AEGIS_CALL4               AEGIS_CALL0
-#define AEGIS_CALL5               AEGIS_CALL0
+#define AEGIS_CALL1 AEGIS_CALL0
+#define AEGIS_CALL2 AEGIS_CALL0
+#define AEGIS_CALL3 AEGIS_CALL0
+#define AEGIS_CALL4 AEGIS_CALL0
+#define AEGIS_CALL5 AEGIS_CALL0
 #include "abi/calls.def"
 };
 
@@ -93,7 +93,7 @@ void call_init(struct hart *hart, bool trace)
     for (size_t i = 0; i < sizeof(hart->calls) / sizeof(*hart->calls); i++)
         hart->calls[i] = (void *)no_call;
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
-        hart->calls[rows[i].number - AEGIS_CALL_FIRST] = 
+        hart->calls[rows[i].number - AEGIS_CALL_FIRST] =
             trace ? (void *)rows[i].trace : (void *)rows[i].function;
 }
 
@@ -113,7 +113,8 @@ long call_log(uaddr_t text, uint64_t length)
         return -AEGIS_E_RANGE;
     if (!user_read(copy, text, length))
         return -AEGIS_E_ADDRESS;
-    /* Each line begins with who says it, and holds nothing that moves the cursor: none can pass for another's. */
+    /* Each line begins with who says it, and holds nothing that moves the cursor: none can pass for
+     * another's. */
     for (uint64_t at = 0; at < length;) {
         uint64_t end = at;
         for (; end < length && copy[end] != '\n'; end++)

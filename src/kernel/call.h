@@ -1,4 +1,5 @@
-/* System calls: prototypes of the functions that implement them, one for each row of abi/calls.def. */
+/* System calls: prototypes of the functions that implement them, one for each row of abi/calls.def.
+ */
 #ifndef AEGIS_KERNEL_CALL_H
 #define AEGIS_KERNEL_CALL_H
 

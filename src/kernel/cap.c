@@ -96,7 +96,8 @@ long cap_check(const struct aegis_cap *cap, enum aegis_kind kind, uint64_t index
 {
     uint64_t wrong = siphash_words(&seal_key, cap->name, cap->generation) ^ cap->mac;
 
-    /* One test of everything that authenticity hangs on: how long it takes tells nothing of the code. */
+    /* One test of everything that authenticity hangs on: how long it takes tells nothing of the
+     * code. */
     wrong |= AEGIS_CAP_KIND(cap->name) ^ kind;
     wrong |= AEGIS_CAP_INDEX(cap->name) ^ index;
     wrong |= cap->generation ^ kinds[kind].generation(index);

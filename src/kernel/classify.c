@@ -43,12 +43,14 @@ bool classify_rebuild(struct netif *netif)
         if (b && &netifs[b->netif] == netif)
             members[count++] = (struct dpf_member){.filter = &netif_binding_state(i)->ingress,
                                                    .id = i,
-                                                   .rank = netif_binding_state(i)->rank};
+                                                   .rank = netif_binding_state(i)->rank,
+                                                   .tap = b->flags & AEGIS_BIND_TAP};
     }
     if (dpf_trie_build(netif->tries[next], classify_trie_size(), hash_seed, members, count,
                        classify_scratch) != 0)
         return false;
-    /* One hart, interrupts off: no classification is under way in the old one (it has no code to fence). */
+    /* One hart, interrupts off: no classification is under way in the old one (it has no code to
+     * fence). */
     netif->active = next;
     return true;
 }

@@ -1,7 +1,7 @@
 /*
- * Memory for generated code: classifiers, egress checks, handlers. It is executed at CODE_BASE, where it can't
- * be written, read in PHYSMAP, where it can't either, and written through an alias that exists only while a
- * piece is open.
+ * Memory for generated code: classifiers, egress checks, handlers. It is executed at CODE_BASE,
+ * where it can't be written, read in PHYSMAP, where it can't either, and written through an alias
+ * that exists only while a piece is open.
  *
  * Invariant: outside code_open .. code_close no PTE of the kernel maps the arena writable.
  */
@@ -18,7 +18,8 @@ struct code {
     uint32_t units; /* 0: no piece */
 };
 
-/* Takes the arena that paging.c has set aside; its pages become CODE. Only at boot, after page_init. */
+/* Takes the arena that paging.c has set aside; its pages become CODE. Only at boot, after
+ * page_init. */
 void code_init(void);
 
 /* Takes a piece of at least bytes; units is 0 if there is none. */
@@ -34,8 +35,8 @@ void code_trim(struct code *code, size_t bytes);
 uint8_t *code_open(const struct code *code);
 
 /*
- * Ends the writable alias, and makes instruction fetches see what was written (fence.i: on this hart, the only
- * one that runs; others would need one of their own before they execute it).
+ * Ends the writable alias, and makes instruction fetches see what was written (fence.i: on this
+ * hart, the only one that runs; others would need one of their own before they execute it).
  */
 void code_close(const struct code *code);
 

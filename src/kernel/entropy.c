@@ -10,7 +10,8 @@
 static struct siphash_key pool;
 static size_t added;
 
-/* The generator's key, renewed after each call: what was given out can't be worked out from it later. */
+/* The generator's key, renewed after each call: what was given out can't be worked out from it
+ * later. */
 static struct siphash_key generator;
 
 void entropy_add(const void *bytes, size_t length)
@@ -46,6 +47,7 @@ long call_entropy(uaddr_t bytes, uint64_t length)
         words[i] = siphash_words(&generator, i, 0);
     if (!user_write(bytes, words, length))
         return -AEGIS_E_ADDRESS;
-    generator = (struct siphash_key){siphash_words(&generator, 0, 1), siphash_words(&generator, 1, 1)};
+    generator =
+        (struct siphash_key){siphash_words(&generator, 0, 1), siphash_words(&generator, 1, 1)};
     return 0;
 }

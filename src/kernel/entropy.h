@@ -1,6 +1,6 @@
 /*
- * Unpredictable bytes: one seed from virtio-rng and the device tree's rng-seed at boot; from it the key of
- * capabilities, the seed of hash tables, and a generator for applications.
+ * Unpredictable bytes: one seed from virtio-rng and the device tree's rng-seed at boot; from it the
+ * key of capabilities, the seed of hash tables, and a generator for applications.
  */
 #ifndef AEGIS_KERNEL_ENTROPY_H
 #define AEGIS_KERNEL_ENTROPY_H

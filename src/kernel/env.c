@@ -22,7 +22,8 @@ uint32_t env_page_lists[ENV_COUNT];
 static uint32_t next_serial = 1;
 static uint64_t asid_max;
 
-#define END_STEP_PAGES 64 /* taken back in one step: keeps interrupts off for some 10,000 instructions */
+#define END_STEP_PAGES                                                                             \
+    64 /* taken back in one step: keeps interrupts off for some 10,000 instructions */
 
 void env_init(void)
 {
@@ -49,7 +50,7 @@ struct env *env_make(uint32_t number, uint32_t owner, struct aegis_page *page,
     env->asid = asid_max >= ENV_COUNT ? number : 0;
     env->satp = SATP_SV39 | env->asid << SATP_ASID_SHIFT | page_ppn(root);
     /* The number's previous user may have left translations under its ASID (section 4.2.1). */
-    __asm__ volatile("sfence.vma x0, %0" ::"r"(env->asid) : "memory");
+    sfence_asid(env->asid);
 
     uint32_t page_total = i->pages;
     *i = (struct aegis_env_info){.serial = next_serial++,
@@ -58,7 +59,8 @@ struct env *env_make(uint32_t number, uint32_t owner, struct aegis_page *page,
                                  .pages = page_total,
                                  .generation = generation};
     memcpy(i->name, name, AEGIS_NAME_SIZE);
-    /* What these pages will hold is this environment's, not that of whoever had its number when it got them. */
+    /* What these pages will hold is this environment's, not that of whoever had its number when it
+     * got them. */
     page->last = i->serial;
     root->last = i->serial;
     env_table[number] = env;
@@ -96,7 +98,7 @@ void env_enter(struct env *env)
         this_hart->env = env;
         satp_write(env->satp);
         if (env->asid == 0)
-            __asm__ volatile("sfence.vma" ::: "memory");
+            sfence_all();
         fpu_switch(env);
     }
     env_resume(env);
@@ -108,7 +110,7 @@ void env_save_call(struct env *env)
     env->x[REG_SP] = this_hart->user_sp;
     env->x[REG_RA] = this_hart->user_ra;
     env->x[REG_TP] = this_hart->user_tp;
-    __asm__ volatile("mv %0, gp" : "=r"(env->x[REG_GP]));
+    env->x[REG_GP] = gp_read();
     env->pc = csr_read(sepc) + 4;
 }
 
@@ -137,8 +139,8 @@ static void report_end(const struct env *env, const struct aegis_env_info *i)
 }
 
 /*
- * From here on no translation of env's tables is used or cached, so that a walk can't touch the A and D bits
- * of what becomes of their pages (section 4.2.1).
+ * From here on no translation of env's tables is used or cached, so that a walk can't touch the A
+ * and D bits of what becomes of their pages (section 4.2.1).
  */
 static void leave_address_space(const struct env *env)
 {
@@ -146,7 +148,7 @@ static void leave_address_space(const struct env *env)
         this_hart->env = NULL;
         satp_write(SATP_SV39 | virt_to_phys(kernel_root) >> PAGE_SHIFT);
     }
-    __asm__ volatile("sfence.vma x0, %0" ::"r"(env->asid) : "memory");
+    sfence_asid(env->asid);
 }
 
 void env_begin_end(struct env *env, enum aegis_exit_reason reason, uint64_t value, uint64_t pc,
@@ -207,9 +209,9 @@ static void become_ended(struct env *env, struct aegis_page *env_page)
 }
 
 /*
- * Tables of env may hold mappings of others' pages, and its pages may be mapped by others: both are undone
- * before the page is freed. A table's links page has to outlive the table, so tables go in a pass of their
- * own: whichever comes first on the list, its partner is found by table->links.
+ * Tables of env may hold mappings of others' pages, and its pages may be mapped by others: both are
+ * undone before the page is freed. A table's links page has to outlive the table, so tables go in a
+ * pass of their own: whichever comes first on the list, its partner is found by table->links.
  */
 static void empty_table(struct aegis_page *table)
 {

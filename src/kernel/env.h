@@ -1,9 +1,9 @@
 /*
- * Environments: what resources belong to, and what runs (SOSP '95, section 3.1: an address space with
- * the addresses at which the kernel upcalls it).
+ * Environments: what resources belong to, and what runs (SOSP '95, section 3.1: an address space
+ * with the addresses at which the kernel upcalls it).
  *
- * Invariant: env_table[n] != NULL <=> env_infos[n].state is CREATED, LIVE or ENDING, and then it lies in a
- * page of state ENV that n owns; the numbers with state NONE own nothing.
+ * Invariant: env_table[n] != NULL <=> env_infos[n].state is CREATED, LIVE or ENDING, and then it
+ * lies in a page of state ENV that n owns; the numbers with state NONE own nothing.
  */
 #ifndef AEGIS_KERNEL_ENV_H
 #define AEGIS_KERNEL_ENV_H
@@ -56,21 +56,21 @@ _Static_assert(offsetof(struct env, pc) == ENV_PC, "entry.S");
 _Static_assert(sizeof(struct env) <= PAGE_SIZE, "one page");
 
 extern struct env *env_table[ENV_COUNT];
-extern struct aegis_env_info *env_infos;    /* exposed */
+extern struct aegis_env_info *env_infos;   /* exposed */
 extern uint32_t env_page_lists[ENV_COUNT]; /* first page of each, or NO_PAGE */
 
 void env_init(void);
 
 /*
- * Makes an environment of two pages that belong to owner (or to FIRST_ENV itself, at boot); number is
- * free. name has AEGIS_NAME_SIZE bytes.
+ * Makes an environment of two pages that belong to owner (or to FIRST_ENV itself, at boot); number
+ * is free. name has AEGIS_NAME_SIZE bytes.
  */
 struct env *env_make(uint32_t number, uint32_t owner, struct aegis_page *page,
                      struct aegis_page *root, const char *name);
 
 /*
- * Finds the environment that a call means: the caller for 0, or one that the caller owns. Returns 0, or
- * negated RANGE, OWNER, STATE (neither created nor live).
+ * Finds the environment that a call means: the caller for 0, or one that the caller owns. Returns
+ * 0, or negated RANGE, OWNER, STATE (neither created nor live).
  */
 long env_target(uint32_t number, struct env **env);
 
@@ -78,8 +78,8 @@ long env_target(uint32_t number, struct env **env);
 long env_check_control(uint32_t number);
 
 /*
- * Begins to end env: it doesn't run again, and its slots of the slice vector take back what it holds.
- * pc and address say where an exception came from.
+ * Begins to end env: it doesn't run again, and its slots of the slice vector take back what it
+ * holds. pc and address say where an exception came from.
  */
 void env_begin_end(struct env *env, enum aegis_exit_reason reason, uint64_t value, uint64_t pc,
                    uint64_t address);
@@ -91,7 +91,8 @@ bool env_end_step(struct env *env);
 _Noreturn void env_enter(struct env *env);
 _Noreturn void env_resume(struct env *env); /* entry.S: the same, address space being active */
 
-/* For a call that gives the processor away: keeps pc (behind the ecall), sp, gp, tp; zeroes the rest. */
+/* For a call that gives the processor away: keeps pc (behind the ecall), sp, gp, tp; zeroes the
+ * rest. */
 void env_save_call(struct env *env);
 
 #endif

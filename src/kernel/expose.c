@@ -54,8 +54,7 @@ void expose_init(const struct board *board)
     info->version = AEGIS_ABI_VERSION;
     info->harts = (uint32_t)board->hart_count;
     info->timebase = board->timebase;
-    memcpy(info->bootargs, board->bootargs,
-           strnlen(board->bootargs, sizeof(info->bootargs) - 1));
+    memcpy(info->bootargs, board->bootargs, strnlen(board->bootargs, sizeof(info->bootargs) - 1));
     info->first_ppn = first_ppn;
     info->page_count = page_count;
     info->pages = expose_memory(virt_to_phys(pages), page_count * sizeof(*pages));

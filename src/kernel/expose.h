@@ -1,6 +1,6 @@
 /*
- * Exposed pages: what the kernel knows, readable by every environment at AEGIS_EXPOSED_BASE without a call
- * (SOSP '95, section 2.2, "expose information").
+ * Exposed pages: what the kernel knows, readable by every environment at AEGIS_EXPOSED_BASE without
+ * a call (SOSP '95, section 2.2, "expose information").
  */
 #ifndef AEGIS_KERNEL_EXPOSE_H
 #define AEGIS_KERNEL_EXPOSE_H
@@ -16,7 +16,8 @@ extern struct aegis_info *info; /* the first exposed page */
 /* Makes the info page, and fills in what is known of the board. */
 void expose_init(const struct board *board);
 
-/* Memory of size bytes, cleared, that is exposed from now on; *exposed is its address there. Only at boot. */
+/* Memory of size bytes, cleared, that is exposed from now on; *exposed is its address there. Only
+ * at boot. */
 void *expose_alloc(size_t size, uint64_t *exposed);
 
 /* Exposes memory that is there already, whole pages; returns its address there. Only at boot. */

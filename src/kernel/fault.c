@@ -53,8 +53,7 @@ void fault_commit(const char *name, size_t length)
     static const struct {
         const char *name;
         void (*commit)(void);
-    } faults[] = {
-        {"1", message}, {"stack", stack}, {"text", text}, {"data", data}, {"null", null}};
+    } faults[] = {{"1", message}, {"stack", stack}, {"text", text}, {"data", data}, {"null", null}};
 
     for (size_t i = 0; i < sizeof(faults) / sizeof(*faults); i++)
         if (strlen(faults[i].name) == length && strncmp(faults[i].name, name, length) == 0) {

@@ -1,4 +1,5 @@
-/* Faults on purpose (panic=NAME in the boot arguments), so that a test sees each guard of the kernel hold. */
+/* Faults on purpose (panic=NAME in the boot arguments), so that a test sees each guard of the
+ * kernel hold. */
 #ifndef AEGIS_KERNEL_FAULT_H
 #define AEGIS_KERNEL_FAULT_H
 

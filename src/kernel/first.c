@@ -1,6 +1,6 @@
 /*
- * The one program that the kernel loads itself: there is nobody yet whose library could. It uses what
- * applications use, page by page.
+ * The one program that the kernel loads itself: there is nobody yet whose library could. It uses
+ * what applications use, page by page.
  */
 #include "kernel/first.h"
 
@@ -75,7 +75,8 @@ void first_load(const struct board *board)
     int error = cpio_find(initrd, info->initrd_size, PROGRAM, &file);
     if (error)
         refuse("initial RAM disk: %s: %s", PROGRAM, cpio_strerror(error));
-    error = elf_read(file.data, file.size, AEGIS_PROGRAM_BASE, AEGIS_STACK_TOP - (1UL << 30), &program);
+    error =
+        elf_read(file.data, file.size, AEGIS_PROGRAM_BASE, AEGIS_STACK_TOP - (1UL << 30), &program);
     if (error)
         refuse("initial RAM disk: %s: %s", PROGRAM, elf_strerror(error));
 
@@ -99,5 +100,5 @@ void first_load(const struct board *board)
     env->x[REG_A0] = START_VA;
     env_infos[FIRST_ENV].state = AEGIS_ENV_LIVE;
     /* The program's instructions were written as data (Zifencei). */
-    __asm__ volatile("fence.i" ::: "memory");
+    fence_i();
 }

@@ -1,6 +1,6 @@
 /*
- * Floating-point registers, moved on first use (design section 4): FS is Off whenever an environment is
- * entered that doesn't own them, so that nothing of them carries over.
+ * Floating-point registers, moved on first use (design section 4): FS is Off whenever an
+ * environment is entered that doesn't own them, so that nothing of them carries over.
  */
 #ifndef AEGIS_KERNEL_FPU_H
 #define AEGIS_KERNEL_FPU_H

@@ -1,6 +1,6 @@
 /*
- * The boot, in order. At its end the kernel has bound nothing for itself that an application could use:
- * everything goes to the first application.
+ * The boot, in order. At its end the kernel has bound nothing for itself that an application could
+ * use: everything goes to the first application.
  */
 #include <string.h>
 

@@ -50,7 +50,7 @@ uint64_t map_bits(uint32_t prot)
 
 void map_flush(const struct env *env, uint64_t va)
 {
-    __asm__ volatile("sfence.vma %0, %1" ::"r"(va), "r"(env->asid) : "memory");
+    sfence_page(va, env->asid);
 }
 
 void map_init_root(struct aegis_page *page)
@@ -124,8 +124,9 @@ void map_remove_all(struct aegis_page *page)
         return;
     while (page->links != NO_PAGE)
         map_remove(&pages[page->links >> SLOT_BITS], pte_of(page->links));
-    /* Which address each PTE served isn't kept, so all of them go: pages are taken by force rarely. */
-    __asm__ volatile("sfence.vma" ::: "memory");
+    /* Which address each PTE served isn't kept, so all of them go: pages are taken by force rarely.
+     */
+    sfence_all();
 }
 
 bool map_mend_fault(const struct env *env, uint64_t va, uint64_t cause)
@@ -186,11 +187,13 @@ long call_table_insert(uint32_t number, uint64_t va, uint32_t level, uint64_t ta
     return 0;
 }
 
-/* Whether the caller may map page into env with the PTE bits: by ownership, or by the capability at cap. */
+/* Whether the caller may map page into env with the PTE bits: by ownership, or by the capability at
+ * cap. */
 static long check_page(const struct env *env, uint64_t ppn, uint64_t bits, uaddr_t cap)
 {
     struct aegis_page *page;
-    uint32_t rights = (bits & PTE_R ? AEGIS_RIGHT_READ : 0) | (bits & PTE_W ? AEGIS_RIGHT_WRITE : 0) |
+    uint32_t rights = (bits & PTE_R ? AEGIS_RIGHT_READ : 0) |
+                      (bits & PTE_W ? AEGIS_RIGHT_WRITE : 0) |
                       (bits & PTE_X ? AEGIS_RIGHT_EXEC : 0);
 
     if (!page_valid(ppn))
@@ -231,8 +234,8 @@ long call_map(uint32_t number, uint64_t va, uint64_t ppn, uint32_t prot, uaddr_t
 }
 
 /*
- * Finds the level-0 table of va and checks that the next *count entries, but not beyond the table's end,
- * are mapped; lowers *count to those.
+ * Finds the level-0 table of va and checks that the next *count entries, but not beyond the table's
+ * end, are mapped; lowers *count to those.
  */
 static long check_mapped(const struct env *env, uint64_t va, uint64_t *count, pte_t **entries,
                          struct aegis_page **table)
@@ -251,8 +254,8 @@ static long check_mapped(const struct env *env, uint64_t va, uint64_t *count, pt
 }
 
 /*
- * Write access to a page of somebody else can't be regained without its capability, which protect isn't
- * given: only what the entry has, or what ownership gives.
+ * Write access to a page of somebody else can't be regained without its capability, which protect
+ * isn't given: only what the entry has, or what ownership gives.
  */
 static bool may_have(const struct env *env, pte_t entry, uint64_t bits)
 {

@@ -1,9 +1,10 @@
 /*
- * PTEs as the software TLB: a cache of secure bindings between an environment's addresses and pages, which
- * the library fills as it likes (Engler, Kaashoek, O'Toole 1995, sections 3.1 and 5.1).
+ * PTEs as the software TLB: a cache of secure bindings between an environment's addresses and
+ * pages, which the library fills as it likes (Engler, Kaashoek, O'Toole 1995, sections 3.1
+ * and 5.1).
  *
- * Invariant: a PTE of an environment is valid and a leaf <=> its location is on the list page.links of the
- * page that it maps; the page is DATA or RING, or W is clear.
+ * Invariant: a PTE of an environment is valid and a leaf <=> its location is on the list page.links
+ * of the page that it maps; the page is DATA or RING, or W is clear.
  */
 #ifndef AEGIS_KERNEL_MAP_H
 #define AEGIS_KERNEL_MAP_H
@@ -23,8 +24,8 @@ void map_init_root(struct aegis_page *page);
 void map_insert_table(pte_t *entry, struct aegis_page *table, struct aegis_page *links);
 
 /*
- * The entry for va at level (0 to 2) of env's tables, or NULL if a table above it is missing; *table is the
- * page that holds it, if table is not NULL.
+ * The entry for va at level (0 to 2) of env's tables, or NULL if a table above it is missing;
+ * *table is the page that holds it, if table is not NULL.
  */
 pte_t *map_entry(const struct env *env, uint64_t va, unsigned int level, struct aegis_page **table);
 
@@ -44,8 +45,9 @@ uint64_t map_bits(uint32_t prot);
 void map_flush(const struct env *env, uint64_t va);
 
 /*
- * Mends a page fault that the PTE doesn't justify: A or D clear on hardware that leaves them to software
- * (section 4.3.1), or a translation cached before the PTE was valid. Returns whether to retry.
+ * Mends a page fault that the PTE doesn't justify: A or D clear on hardware that leaves them to
+ * software (section 4.3.1), or a translation cached before the PTE was valid. Returns whether to
+ * retry.
  */
 bool map_mend_fault(const struct env *env, uint64_t va, uint64_t cause);
 

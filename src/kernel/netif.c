@@ -17,9 +17,11 @@
 #include "kernel/rx.h"
 #include "kernel/user.h"
 
+_Static_assert(AEGIS_TAPS_MAX <= DPF_TAPS_MAX, "a classifier's taps");
+
 #define PAGES_A_BINDING 32 /* of the machine: 256 bindings with 32 MiB */
 #define BINDINGS_MAX    4096
-#define ARENA_SHARE     32 /* of memory, for filters */
+#define ARENA_SHARE     32    /* of memory, for filters */
 #define DECIDE_BUDGET   20000 /* steps of containment and overlap in one net_bind */
 
 struct netif *netifs;
@@ -27,8 +29,8 @@ static struct aegis_binding_info *infos; /* exposed */
 static struct binding *bindings;
 
 /*
- * Unbound, but still in a classifier that could not be rebuilt: not to be used again before that succeeds.
- * Its owner in infos is 0, so frames for it count as unclaimed.
+ * Unbound, but still in a classifier that could not be rebuilt: not to be used again before that
+ * succeeds. Its owner in infos is 0, so frames for it count as unclaimed.
  */
 static bool *zombies;
 static bool *inner; /* bindings that the one under way contains (check_others) */
@@ -53,7 +55,8 @@ static void bind_root(uint32_t number)
 {
     struct netif *netif = &netifs[number];
     struct binding *root = &bindings[number];
-    size_t size = sizeof(struct dpf_header) + 8 * (sizeof(struct dpf_node) + sizeof(struct dpf_range));
+    size_t size =
+        sizeof(struct dpf_header) + 8 * (sizeof(struct dpf_node) + sizeof(struct dpf_range));
     uint8_t *images = arena_alloc(2 * size);
 
     assert_kernel(images != NULL);
@@ -62,10 +65,8 @@ static void bind_root(uint32_t number)
     assert_kernel(in > 0 && dpf_verify(images, (size_t)in, &root->ingress) == 0);
     assert_kernel(out > 0 && dpf_verify(images + size, (size_t)out, &root->egress) == 0);
     root->images = images;
-    infos[number] = (struct aegis_binding_info){.owner = FIRST_ENV,
-                                                .binder = FIRST_ENV,
-                                                .parent = number,
-                                                .netif = (uint16_t)number};
+    infos[number] = (struct aegis_binding_info){
+        .owner = FIRST_ENV, .binder = FIRST_ENV, .parent = number, .netif = (uint16_t)number};
 }
 
 static void init_one(uint32_t number, const struct virtio *device)
@@ -122,6 +123,7 @@ struct placement {
     uint32_t owner;
     struct dpf_filter ingress, egress;
     uint32_t rank;
+    uint32_t flags; /* AEGIS_BIND_* */
 };
 
 static long decided(enum dpf_decision decision, enum dpf_decision wanted, long error)
@@ -132,11 +134,11 @@ static long decided(enum dpf_decision decision, enum dpf_decision wanted, long e
 static long check_contained(const struct placement *p)
 {
     const struct binding *parent = &bindings[p->parent];
-    long error = decided(
-        dpf_contains(&parent->ingress, &p->ingress, DECIDE_BUDGET, classify_scratch), DPF_YES,
-        -AEGIS_E_NOT_CONTAINED);
+    long error =
+        decided(dpf_contains(&parent->ingress, &p->ingress, DECIDE_BUDGET, classify_scratch),
+                DPF_YES, -AEGIS_E_NOT_CONTAINED);
 
-    if (!error)
+    if (!error && !(p->flags & AEGIS_BIND_TAP))
         error = decided(dpf_contains(&parent->egress, &p->egress, DECIDE_BUDGET, classify_scratch),
                         DPF_YES, -AEGIS_E_NOT_CONTAINED);
     return error;
@@ -152,8 +154,8 @@ static long check_nested(const struct dpf_filter *a, const struct dpf_filter *b,
 }
 
 /*
- * Checks p against every binding of its interface, and works out its rank, one more than the highest of those
- * that contain it, and which it contains.
+ * Checks p against every binding of its interface, and works out its rank, one more than the
+ * highest of those that contain it, and which it contains.
  */
 static long check_others(struct placement *p)
 {
@@ -164,7 +166,8 @@ static long check_others(struct placement *p)
         long error;
 
         inner[i] = false;
-        if (!infos[i].owner || infos[i].netif != infos[p->parent].netif)
+        if (!infos[i].owner || infos[i].netif != infos[p->parent].netif ||
+            ((infos[i].flags | p->flags) & AEGIS_BIND_TAP))
             continue;
         if (!is_ancestor(i, p->parent)) {
             bool mine = infos[i].owner == p->owner;
@@ -174,9 +177,9 @@ static long check_others(struct placement *p)
                                    DPF_NO, -AEGIS_E_OVERLAP);
             if (error)
                 return error;
-            error = decided(
-                dpf_overlaps(&p->ingress, &other->ingress, DECIDE_BUDGET, classify_scratch), DPF_NO,
-                -AEGIS_E_OVERLAP);
+            error =
+                decided(dpf_overlaps(&p->ingress, &other->ingress, DECIDE_BUDGET, classify_scratch),
+                        DPF_NO, -AEGIS_E_OVERLAP);
             if (!error)
                 continue;
             if (error != -AEGIS_E_OVERLAP || !mine)
@@ -201,9 +204,17 @@ static long check_authority(const struct aegis_net_binding *request, struct plac
 
     if (!netif_binding(parent))
         return info->netif_count ? -AEGIS_E_CAPABILITY : -AEGIS_E_NO_DEVICE;
-    error = cap_check(&request->parent, AEGIS_KIND_BINDING, parent, AEGIS_RIGHT_DELEGATE);
+    bool tap = request->flags & AEGIS_BIND_TAP;
+    error = cap_check(&request->parent, AEGIS_KIND_BINDING, parent,
+                      tap ? AEGIS_RIGHT_TAP : AEGIS_RIGHT_DELEGATE);
     if (error)
         return error;
+    if ((request->flags & ~(uint64_t)AEGIS_BIND_TAP) || (tap && request->egress_size) ||
+        (infos[parent].flags & AEGIS_BIND_TAP))
+        return -AEGIS_E_INVALID;
+    if (tap && netifs[infos[parent].netif].tap_count == AEGIS_TAPS_MAX)
+        return -AEGIS_E_NO_SLOT;
+    p->flags = (uint32_t)request->flags;
     p->parent = (uint32_t)parent;
     p->owner = this_hart->env->number;
     if (!request->owner.name && !request->owner.generation && !request->owner.mac)
@@ -228,10 +239,13 @@ static long read_filters(const struct aegis_net_binding *request, uint8_t *image
     if (!user_read(images, (uaddr_t)request->ingress, request->ingress_size) ||
         !user_read(egress, (uaddr_t)request->egress, request->egress_size))
         return -AEGIS_E_ADDRESS;
-    if (dpf_verify(images, request->ingress_size, &p->ingress) != 0 ||
-        dpf_verify(egress, request->egress_size, &p->egress) != 0)
+    if (dpf_verify(images, request->ingress_size, &p->ingress) != 0)
         return -AEGIS_E_FILTER;
-    return 0;
+    if (p->flags & AEGIS_BIND_TAP) {
+        p->egress = (struct dpf_filter){.entry = DPF_REJECT}; /* a tap sends nothing */
+        return 0;
+    }
+    return dpf_verify(egress, request->egress_size, &p->egress) == 0 ? 0 : -AEGIS_E_FILTER;
 }
 
 static uint32_t find_free(void)
@@ -255,8 +269,9 @@ static bool rebuild(uint32_t netif)
 }
 
 /*
- * Those contained in a new binding have at least its rank, since what contains it contains them too: one more,
- * and they come before it, and keep their order among themselves. by is -1 to take that back.
+ * Those contained in a new binding have at least its rank, since what contains it contains them
+ * too: one more, and they come before it, and keep their order among themselves. by is -1 to take
+ * that back.
  */
 static void raise_inner(int by)
 {
@@ -276,6 +291,7 @@ static long bind(const struct placement *p, uint32_t index, void *images)
                                      .binder = this_hart->env->number,
                                      .parent = p->parent,
                                      .netif = infos[p->parent].netif,
+                                     .flags = p->flags,
                                      .generation = i->generation};
     raise_inner(1);
     if (!rebuild(i->netif)) {
@@ -283,6 +299,8 @@ static long bind(const struct placement *p, uint32_t index, void *images)
         i->owner = 0;
         return -AEGIS_E_NO_SPACE;
     }
+    if (i->flags & AEGIS_BIND_TAP)
+        netifs[i->netif].tap_count++;
     env_infos[p->owner].bindings++;
     return (long)index;
 }
@@ -329,6 +347,8 @@ static void unbind(uint32_t index)
     infos[index].owner = 0;
     infos[index].slots = 0;
     infos[index].generation++;
+    if (infos[index].flags & AEGIS_BIND_TAP)
+        netifs[infos[index].netif].tap_count--;
     zombies[index] = true;
 }
 

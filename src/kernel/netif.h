@@ -1,10 +1,12 @@
 /*
- * Frame bindings: who gets which frames and may send which (SOSP '95, section 3.2; design sections 3 and 5).
+ * Frame bindings: who gets which frames and may send which (SOSP '95, section 3.2; design sections
+ * 3 and 5).
  *
- * Invariant: for each bound binding b but roots: b.ingress is contained in parent.ingress and b.egress in
- * parent.egress; two bindings of one interface overlap in ingress only if one is an ancestor of the other,
- * or both have one owner and one is contained in the other; rank counts the bindings that contain b, so
- * that of all bindings that match a frame exactly one has the highest rank.
+ * Invariant: for each bound binding b but roots: b.ingress is contained in parent.ingress and
+ * b.egress in parent.egress; two bindings of one interface overlap in ingress only if one is an
+ * ancestor of the other, or both have one owner and one is contained in the other; rank counts the
+ * bindings that contain b, so that of all bindings that match a frame exactly one has the highest
+ * rank.
  */
 #ifndef AEGIS_KERNEL_NETIF_H
 #define AEGIS_KERNEL_NETIF_H
@@ -33,14 +35,16 @@ struct binding {
 struct netif {
     struct nic nic;
     struct aegis_netif_info *info;
-    void *tries[2];     /* memory of the classifier in use and of the next one */
-    uint32_t active;    /* which of them is in use */
-    bool unfinished;    /* frames wait whose turn is at the next slice boundary */
+    void *tries[2];  /* memory of the classifier in use and of the next one */
+    uint32_t active; /* which of them is in use */
+    uint32_t tap_count;
+    bool unfinished; /* frames wait whose turn is at the next slice boundary */
 };
 
 extern struct netif *netifs; /* info->netif_count of them */
 
-/* Sizes the tables, makes an interface of each virtio-net device, each with a root binding of FIRST_ENV. */
+/* Sizes the tables, makes an interface of each virtio-net device, each with a root binding of
+ * FIRST_ENV. */
 void netif_init(struct virtio *devices, size_t count);
 
 /* What is exposed of binding number index, or NULL if it isn't bound. */

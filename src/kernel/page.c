@@ -44,7 +44,8 @@ void page_init(const struct board *board)
     first_ppn = span.start >> PAGE_SHIFT;
     page_count = (span.end - span.start) >> PAGE_SHIFT;
     if (page_count > PAGE_COUNT_MAX) {
-        print("aegis: memory beyond %lu GiB is left unused\n", (PAGE_COUNT_MAX << PAGE_SHIFT) >> 30);
+        print("aegis: memory beyond %lu GiB is left unused\n",
+              (PAGE_COUNT_MAX << PAGE_SHIFT) >> 30);
         page_count = PAGE_COUNT_MAX;
     }
     pages = boot_alloc((page_count * sizeof(*pages) + PAGE_SIZE - 1) / PAGE_SIZE, 1);

@@ -1,9 +1,11 @@
 /*
- * Physical pages: owner, state, references, pins. The array of struct aegis_page is exposed read-only.
+ * Physical pages: owner, state, references, pins. The array of struct aegis_page is exposed
+ * read-only.
  *
- * Invariant: for each page of info.pages: state FREE <=> it is on the free list; state neither FREE nor
- * KERNEL <=> it is on exactly one list, that of env owner, whose info.pages counts it; refs counts the
- * PTEs that map it and writers those with W; a state other than DATA or RING has writers = 0.
+ * Invariant: for each page of info.pages: state FREE <=> it is on the free list; state neither FREE
+ * nor KERNEL <=> it is on exactly one list, that of env owner, whose info.pages counts it; refs
+ * counts the PTEs that map it and writers those with W; a state other than DATA or RING has writers
+ * = 0.
  */
 #ifndef AEGIS_KERNEL_PAGE_H
 #define AEGIS_KERNEL_PAGE_H
@@ -17,14 +19,16 @@
 
 #define NO_PAGE UINT32_MAX
 
-/* A PTE is named by 32 bits: page index of its table, and 9 bits of slot (struct aegis_page.links). */
+/* A PTE is named by 32 bits: page index of its table, and 9 bits of slot (struct aegis_page.links).
+ */
 #define PAGE_COUNT_MAX (1UL << 23)
 
 /* Builds the array over all memory of the board, all of it the kernel's. */
 struct board;
 void page_init(const struct board *board);
 
-/* What boot_memory has left is free from now on, low pages first; boot_alloc must not be called again. */
+/* What boot_memory has left is free from now on, low pages first; boot_alloc must not be called
+ * again. */
 void page_init_free(void);
 
 extern struct aegis_page *pages; /* indexed by ppn - first_ppn */
@@ -52,15 +56,16 @@ static inline void *page_memory(const struct aegis_page *page)
 }
 
 /*
- * Makes env the owner of a free page in state DATA, cleared unless env was the last owner. page must be
- * FREE; env is a live environment's number.
+ * Makes env the owner of a free page in state DATA, cleared unless env was the last owner. page
+ * must be FREE; env is a live environment's number.
  */
 void page_take(struct aegis_page *page, uint32_t env);
 
 /* A free page, or NULL. */
 struct aegis_page *page_find_free(void);
 
-/* Returns an owned page that nothing maps or pins to the free list, and makes capabilities for it stale. */
+/* Returns an owned page that nothing maps or pins to the free list, and makes capabilities for it
+ * stale. */
 void page_release(struct aegis_page *page);
 
 /* Moves an owned page that nothing maps or pins to another owner, with its contents. */
@@ -70,7 +75,8 @@ void page_move(struct aegis_page *page, uint32_t env);
 struct aegis_page *page_first_of(uint32_t env);
 
 /*
- * Whether env could donate the page: 0, or RANGE, OWNER, STATE (not DATA, or mapped), PINNED; all negated.
+ * Whether env could donate the page: 0, or RANGE, OWNER, STATE (not DATA, or mapped), PINNED; all
+ * negated.
  */
 long page_check_donation(uint64_t ppn, uint32_t env);
 

@@ -40,9 +40,9 @@ static void print_address(uint64_t address, uint64_t behind)
 
 static void print_registers(const uint64_t *r)
 {
-    static const char names[32][5] = {"zero", "ra", "sp", "gp", "tp",  "t0",  "t1", "t2",
-                                      "s0",   "s1", "a0", "a1", "a2",  "a3",  "a4", "a5",
-                                      "a6",   "a7", "s2", "s3", "s4",  "s5",  "s6", "s7",
+    static const char names[32][5] = {"zero", "ra", "sp",  "gp",  "tp", "t0", "t1", "t2",
+                                      "s0",   "s1", "a0",  "a1",  "a2", "a3", "a4", "a5",
+                                      "a6",   "a7", "s2",  "s3",  "s4", "s5", "s6", "s7",
                                       "s8",   "s9", "s10", "s11", "t3", "t4", "t5", "t6"};
 
     for (int i = 1; i < 32; i++)
@@ -89,10 +89,10 @@ static void enter_panic(void)
 
 void panic_trap(uint64_t cause, const uint64_t registers[34])
 {
-    static const char *const names[] = {[12] = "instruction page fault", [13] = "load page fault",
-                                        [15] = "store page fault",       [2] = "illegal instruction",
-                                        [3] = "breakpoint",              [5] = "load access fault",
-                                        [7] = "store access fault"};
+    static const char *const names[] = {
+        [12] = "instruction page fault", [13] = "load page fault", [15] = "store page fault",
+        [2] = "illegal instruction",     [3] = "breakpoint",       [5] = "load access fault",
+        [7] = "store access fault"};
     const char *name = cause < 16 && names[cause] ? names[cause] : "trap";
 
     enter_panic();
@@ -100,13 +100,14 @@ void panic_trap(uint64_t cause, const uint64_t registers[34])
     epitaph.cause = cause;
     void (*before)(char) = print_to_swap(put_message);
     bool guard = registers[33] - STACK_BASE < STACK_OFFSET;
-    print("%s%s in the kernel, cause %lu, at 0x%lx, address 0x%lx",
-          guard ? "stack overflow: " : "", name, cause, registers[32], registers[33]);
+    print("%s%s in the kernel, cause %lu, at 0x%lx, address 0x%lx", guard ? "stack overflow: " : "",
+          name, cause, registers[32], registers[33]);
     print_to_swap(before);
     report();
 }
 
-/* panic's second half: entry.S has kept the registers, and its return address in the place of sepc. */
+/* panic's second half: entry.S has kept the registers, and its return address in the place of sepc.
+ */
 _Noreturn void panic_report(const char *format, ...);
 
 void panic_report(const char *format, ...)

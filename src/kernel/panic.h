@@ -1,4 +1,5 @@
-/* The end of the kernel by its own fault: what is printed, and the epitaph that a debugger reads. */
+/* The end of the kernel by its own fault: what is printed, and the epitaph that a debugger reads.
+ */
 #ifndef AEGIS_KERNEL_PANIC_H
 #define AEGIS_KERNEL_PANIC_H
 
@@ -11,7 +12,7 @@
 struct epitaph {
     uint64_t magic; /* EPITAPH_MAGIC once it is valid */
     char message[160];
-    uint64_t cause;     /* scause, or UINT64_MAX if the kernel noticed by itself */
+    uint64_t cause;         /* scause, or UINT64_MAX if the kernel noticed by itself */
     uint64_t registers[34]; /* x0..x31, sepc, stval */
     uint64_t trace_length;
     uint64_t trace[EPITAPH_TRACE]; /* return addresses, innermost first */

@@ -14,7 +14,7 @@ static inline void *phys_to_virt(uint64_t physical)
 /* Of an address in PHYSMAP. */
 static inline uint64_t virt_to_phys(const void *virtual)
 {
-    return (uintptr_t)virtual - PHYSMAP_BASE;
+    return (uintptr_t) virtual - PHYSMAP_BASE;
 }
 
 static inline void *ppn_to_virt(uint64_t ppn)

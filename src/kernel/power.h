@@ -6,7 +6,8 @@
 
 struct device;
 
-/* Names the board's test device, if it has one. Before, a fixed address of QEMU's virt board is used. */
+/* Names the board's test device, if it has one. Before, a fixed address of QEMU's virt board is
+ * used. */
 void power_init(const struct device *test);
 
 /* Ends the machine with an exit status, 0 to 255. */

@@ -1,5 +1,6 @@
 /*
- * The kernel's log: text on the UART, before the device tree is read through the firmware's console.
+ * The kernel's log: text on the UART, before the device tree is read through the firmware's
+ * console.
  */
 #ifndef AEGIS_KERNEL_PRINT_H
 #define AEGIS_KERNEL_PRINT_H
@@ -23,8 +24,8 @@ void (*print_to_swap(void (*put)(char c)))(char c);
 _Noreturn void refuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * A bug of the kernel: prints message, registers and back trace, leaves the epitaph, and ends the machine
- * with status 2.
+ * A bug of the kernel: prints message, registers and back trace, leaves the epitaph, and ends the
+ * machine with status 2.
  */
 _Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

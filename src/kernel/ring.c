@@ -8,16 +8,17 @@
 #include "kernel/page.h"
 #include "kernel/user.h"
 
-_Static_assert(AEGIS_SLOT_FRAME % 8 == NIC_BUFFER_FRAME % 8, "both sides of the copy are aligned alike");
+_Static_assert(AEGIS_SLOT_FRAME % 8 == NIC_BUFFER_FRAME % 8,
+               "both sides of the copy are aligned alike");
 _Static_assert(NIC_BUFFER_SIZE - NIC_BUFFER_FRAME <= AEGIS_SLOT_SIZE - AEGIS_SLOT_FRAME,
                "every frame that the device can give fits into a slot");
 
 #define SLOTS_A_PAGE (PAGE_SIZE / AEGIS_SLOT_SIZE)
 
-bool ring_put(struct binding *binding, uint32_t index, const uint8_t *frame, size_t length,
-              uint64_t time)
+bool ring_put(struct binding *binding, uint32_t index, const struct ring_frame *frame)
 {
     struct aegis_ring *ring = binding->ring;
+    size_t at = AEGIS_SLOT_FRAME;
 
     if (!ring)
         return false;
@@ -29,11 +30,17 @@ bool ring_put(struct binding *binding, uint32_t index, const uint8_t *frame, siz
     uint64_t number = binding->head & binding->slot_mask;
     uint8_t *slot = (uint8_t *)page_memory(&pages[binding->ring_pages[1 + number / SLOTS_A_PAGE]]) +
                     number % SLOTS_A_PAGE * AEGIS_SLOT_SIZE;
-    *(struct aegis_slot_header *)slot = (struct aegis_slot_header){
-        .length = (uint16_t)length, .binding = index, .time = time};
-    memcpy(slot + AEGIS_SLOT_FRAME, frame, length);
+    for (uint32_t i = 0; i < frame->count; i++) {
+        memcpy(slot + at, frame->pieces[i].bytes, frame->pieces[i].length);
+        at += frame->pieces[i].length;
+    }
+    *(struct aegis_slot_header *)slot =
+        (struct aegis_slot_header){.length = (uint16_t)(at - AEGIS_SLOT_FRAME),
+                                   .flags = frame->flags,
+                                   .binding = index,
+                                   .time = frame->time};
     /* The slot before the head that shows it. */
-    __asm__ volatile("fence w, w" ::: "memory");
+    fence(w, w);
     ring->head = ++binding->head;
     return true;
 }
@@ -48,7 +55,8 @@ void ring_release(struct binding *binding)
     binding->ring = NULL;
 }
 
-/* The index of the caller's own page, mapped writable at va, that can become part of a ring; or an error. */
+/* The index of the caller's own page, mapped writable at va, that can become part of a ring; or an
+ * error. */
 static long ring_page(uaddr_t va)
 {
     void *memory = user_at(this_hart->env, va, PTE_R | PTE_W);
@@ -93,7 +101,8 @@ long call_net_ring(uint32_t index, uaddr_t ring, uint64_t slots)
     binding->ring_page_count = count;
     binding->slot_mask = slots - 1;
     binding->ring = page_memory(&pages[found[0]]);
-    binding->head = binding->ring->tail; /* an owner that binds pages of an old ring goes on there */
+    binding->head =
+        binding->ring->tail; /* an owner that binds pages of an old ring goes on there */
     binding->ring->head = binding->head;
     binding->ring->dropped = 0;
     i->slots = (uint16_t)slots;

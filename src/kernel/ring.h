@@ -12,9 +12,20 @@
 
 struct binding;
 
-/* Copies a frame into the binding's next slot; false if there is no ring or it is full. */
-bool ring_put(struct binding *binding, uint32_t index, const uint8_t *frame, size_t length,
-              uint64_t time);
+/* A frame in up to three pieces: a buffer's, or a sender's copy and what lies in its pages. */
+struct ring_frame {
+    struct {
+        const uint8_t *bytes;
+        size_t length;
+    } pieces[3];
+    uint32_t count;
+    uint16_t flags; /* AEGIS_FRAME_* */
+    uint64_t time;
+};
+
+/* Copies a frame into the next slot of binding number index; false if there is no ring or it is
+ * full. */
+bool ring_put(struct binding *binding, uint32_t index, const struct ring_frame *frame);
 
 /* Gives the ring's pages back to their owner as DATA. */
 void ring_release(struct binding *binding);

@@ -4,19 +4,23 @@
 #include "kernel/netif.h"
 #include "kernel/ring.h"
 #include "kernel/rv64/csr.h"
+#include "kernel/tap.h"
 
 /*
- * Frames of one entry: some 1,000 instructions each when they are long, so that an entry stays below 45,000
- * (design section 2.7). The rest waits, with the interrupt masked, until the next slice boundary: a flood
- * can't keep the processor from applications.
+ * Frames of one entry: some 1,000 instructions each when they are long, so that an entry stays
+ * below 45,000 (design section 2.7). The rest waits, with the interrupt masked, until the next
+ * slice boundary: a flood can't keep the processor from applications.
  */
 #define RX_BATCH 32
 
-static void receive_frame(struct netif *netif, const uint8_t *frame, size_t length)
+static void receive_frame(struct netif *netif, const uint8_t *bytes, size_t length)
 {
-    struct dpf_result result = dpf_classify(netif_trie(netif), frame, length, length);
+    struct dpf_result result = dpf_classify(netif_trie(netif), bytes, length, length);
+    struct ring_frame frame = {.pieces = {{bytes, length}}, .count = 1, .time = time_now()};
 
     netif->info->received++;
+    if (result.taps)
+        tap_put(netif, result.taps, &frame);
     if (!netif_binding(result.id)) {
         netif->info->unclaimed++;
         return;
@@ -25,7 +29,7 @@ static void receive_frame(struct netif *netif, const uint8_t *frame, size_t leng
     binding->counters.received++;
     if (!binding->ring)
         netif->info->unclaimed++;
-    if (!ring_put(binding, result.id, frame, length, time_now()))
+    if (!ring_put(binding, result.id, &frame))
         binding->counters.dropped++;
 }
 

@@ -8,8 +8,8 @@
 void rx_interrupt(void *netif);
 
 /*
- * Goes on with interfaces that had more frames than one entry may handle; called at slice boundaries and before
- * waiting. Returns whether there are still more.
+ * Goes on with interfaces that had more frames than one entry may handle; called at slice
+ * boundaries and before waiting. Returns whether there are still more.
  */
 bool rx_continue(void);
 

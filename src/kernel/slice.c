@@ -52,8 +52,9 @@ static _Noreturn void run(struct env *env)
 }
 
 /*
- * Goes once round the vector from the slot behind the present one. Returns if nobody can run: whether it took
- * a step of an environment's end, which is work left or news for whoever waits for the end.
+ * Goes once round the vector from the slot behind the present one. Returns if nobody can run:
+ * whether it took a step of an environment's end, which is work left or news for whoever waits for
+ * the end.
  */
 static bool run_somebody(uint64_t now)
 {
@@ -103,11 +104,12 @@ static _Noreturn void schedule(void)
         if (run_somebody(time_now()) || more)
             continue;
         /*
-         * An interrupt that comes between the last poll and wfi stays pending, and wfi returns at once when
-         * an enabled interrupt is pending, although sstatus.SIE is clear (section 3.3.3): none is lost.
+         * An interrupt that comes between the last poll and wfi stays pending, and wfi returns at
+         * once when an enabled interrupt is pending, although sstatus.SIE is clear (section 3.3.3):
+         * none is lost.
          */
         timer_set(next_deadline());
-        __asm__ volatile("wfi" ::: "memory");
+        wait_for_interrupt();
     }
 }
 

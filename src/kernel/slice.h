@@ -1,6 +1,6 @@
 /*
- * The slice vector: 64 slots of 10 ms a round, whose order is the schedule (SOSP '95, section 5.1.1). Each
- * environment has one slot in this version (docs/limits.md).
+ * The slice vector: 64 slots of 10 ms a round, whose order is the schedule (SOSP '95,
+ * section 5.1.1). Each environment has one slot in this version (docs/limits.md).
  */
 #ifndef AEGIS_KERNEL_SLICE_H
 #define AEGIS_KERNEL_SLICE_H
@@ -19,8 +19,9 @@ bool slice_grant(uint32_t env);
 void slice_revoke(uint32_t env);
 
 /*
- * Gives the processor to the next slot of the round whose environment can run, ending environments and
- * devices having their turn; waits for an interrupt when there is none. Starts on a fresh stack.
+ * Gives the processor to the next slot of the round whose environment can run, ending environments
+ * and devices having their turn; waits for an interrupt when there is none. Starts on a fresh
+ * stack.
  */
 _Noreturn void slice_next(void);
 

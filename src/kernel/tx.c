@@ -3,16 +3,19 @@
 #include "kernel/env.h"
 #include "kernel/netif.h"
 #include "kernel/page.h"
+#include "kernel/ring.h"
+#include "kernel/tap.h"
 #include "kernel/user.h"
 
 #define FRAME_LEAST 14 /* an Ethernet header */
 
 _Static_assert(NIC_HEADER + AEGIS_HEADER_COPY <= NIC_TX_HEADER, "the copy fits into a slot");
-_Static_assert(AEGIS_FRAME_MAX - AEGIS_HEADER_COPY <= PAGE_SIZE, "the rest lies in at most two pages");
+_Static_assert(AEGIS_FRAME_MAX - AEGIS_HEADER_COPY <= PAGE_SIZE,
+               "the rest lies in at most two pages");
 
 /*
- * Finds the pieces of the caller's memory from va on, length bytes, that lie in one page each; returns how
- * many, or an error. length is at most a page.
+ * Finds the pieces of the caller's memory from va on, length bytes, that lie in one page each;
+ * returns how many, or an error. length is at most a page.
  */
 static long find_pieces(uaddr_t va, uint64_t length, struct nic_piece *pieces)
 {
@@ -33,6 +36,19 @@ static long find_pieces(uaddr_t va, uint64_t length, struct nic_piece *pieces)
         length -= n;
     }
     return count;
+}
+
+/* Gives taps their copies of a frame that has passed the check. */
+static void show_taps(struct netif *netif, const uint8_t *copy, size_t copied,
+                      const struct nic_piece *pieces, uint32_t count)
+{
+    struct ring_frame frame = {.pieces = {{copy, copied}}, .count = 1, .time = time_now()};
+
+    for (uint32_t i = 0; i < count; i++, frame.count++) {
+        frame.pieces[frame.count].bytes = phys_to_virt(pieces[i].physical);
+        frame.pieces[frame.count].length = pieces[i].length;
+    }
+    tap_sent(netif, &frame);
 }
 
 /* Checks one frame and gives it to the device: 0, or why not. */
@@ -61,6 +77,8 @@ static long send_frame(struct netif *netif, struct binding *binding, struct aegi
 
     for (long i = 0; i < count; i++)
         page_pin(pieces[i].page);
+    if (netif->tap_count)
+        show_taps(netif, copy, copied, pieces, (uint32_t)count);
     nic_tx(nic, copied, pieces, (uint32_t)count);
     binding->counters.sent++;
     return 0;
@@ -89,8 +107,8 @@ long call_net_send(uint32_t index, uaddr_t frames, uint64_t count)
     }
     virtq_publish(&netif->nic.tx);
     /*
-     * Somebody may wait for a pin to go, or for room: then the device has to say when it has sent. (If it has
-     * already, the next interrupt or call reclaims; so look once more.)
+     * Somebody may wait for a pin to go, or for room: then the device has to say when it has sent.
+     * (If it has already, the next interrupt or call reclaims; so look once more.)
      */
     if (netif->nic.tx_pinned || result == -AEGIS_E_FULL) {
         if (virtq_want_interrupt(&netif->nic.tx))

@@ -9,15 +9,22 @@
 const char *upcall_cause_name(uint64_t cause)
 {
     /* Privileged Architecture 1.12, table 4.2. */
-    static const char *const names[] = {
-        "instruction address misaligned", "instruction access fault",
-        "illegal instruction",            "breakpoint",
-        "load address misaligned",        "load access fault",
-        "store address misaligned",       "store access fault",
-        "environment call",               "environment call from S",
-        "reserved",                       "reserved",
-        "instruction page fault",         "load page fault",
-        "reserved",                       "store page fault"};
+    static const char *const names[] = {"instruction address misaligned",
+                                        "instruction access fault",
+                                        "illegal instruction",
+                                        "breakpoint",
+                                        "load address misaligned",
+                                        "load access fault",
+                                        "store address misaligned",
+                                        "store access fault",
+                                        "environment call",
+                                        "environment call from S",
+                                        "reserved",
+                                        "reserved",
+                                        "instruction page fault",
+                                        "load page fault",
+                                        "reserved",
+                                        "store page fault"};
 
     return cause < sizeof(names) / sizeof(*names) ? names[cause] : "reserved";
 }

@@ -1,6 +1,6 @@
 /*
- * Exceptions go to the application (SOSP '95, section 5.3): the kernel leaves a frame in a page that the
- * application named, and enters its handler. It returns without the kernel.
+ * Exceptions go to the application (SOSP '95, section 5.3): the kernel leaves a frame in a page
+ * that the application named, and enters its handler. It returns without the kernel.
  *
  * Invariant: env.upcall != NULL => its page is a DATA page of env, pinned.
  */
@@ -12,8 +12,8 @@
 struct env;
 
 /*
- * Delivers an exception of env, whose registers are saved, and goes on with env; or ends env when it has no
- * handler or no free frame.
+ * Delivers an exception of env, whose registers are saved, and goes on with env; or ends env when
+ * it has no handler or no free frame.
  */
 _Noreturn void upcall_exception(struct env *env, uint64_t cause, uint64_t value);
 

@@ -12,7 +12,8 @@ void *user_at(const struct env *env, uaddr_t va, uint64_t bits)
     if (va >= AEGIS_USER_END)
         return NULL;
     pte_t *entry = map_entry(env, va, 0, NULL);
-    /* What the exposed window shows may lie in larger pages: only its level-0 part can be named in calls. */
+    /* What the exposed window shows may lie in larger pages: only its level-0 part can be named in
+     * calls. */
     if (!entry || (*entry & need) != need)
         return NULL;
     *entry |= bits & PTE_W ? PTE_A | PTE_D : PTE_A;

@@ -47,7 +47,8 @@ bool wake_ready(struct env *env, uint64_t now)
     return true;
 }
 
-/* Where one predicate's word is, if the caller may wait on it: 0 and the place, or a negated error. */
+/* Where one predicate's word is, if the caller may wait on it: 0 and the place, or a negated error.
+ */
 static long find_word(const struct aegis_predicate *predicate, const volatile uint64_t **word,
                       struct aegis_page **pinned)
 {
@@ -62,7 +63,8 @@ static long find_word(const struct aegis_predicate *predicate, const volatile ui
         return -AEGIS_E_ADDRESS;
     *pinned = NULL;
     if (va < AEGIS_EXPOSED_BASE) {
-        /* Somebody else's page could be freed under the pin's protection but against its owner's will. */
+        /* Somebody else's page could be freed under the pin's protection but against its owner's
+         * will. */
         *pinned = page_of(virt_to_phys((const void *)*word) >> PAGE_SHIFT);
         if ((*pinned)->owner != this_hart->env->number || !page_can_pin(*pinned))
             return -AEGIS_E_ADDRESS;
@@ -81,8 +83,7 @@ long call_wait(uaddr_t predicates, uint64_t count, uint64_t deadline)
     if (!user_read(asked, predicates, count * sizeof(*asked)))
         return -AEGIS_E_ADDRESS;
     for (uint64_t i = 0; i < count; i++) {
-        long error =
-            find_word(&asked[i], &wake.predicates[i].word, &wake.predicates[i].pinned);
+        long error = find_word(&asked[i], &wake.predicates[i].word, &wake.predicates[i].pinned);
         if (error)
             return error;
         wake.predicates[i].mask = asked[i].mask;
@@ -96,8 +97,8 @@ long call_wait(uaddr_t predicates, uint64_t count, uint64_t deadline)
     env_save_call(self);
     self->wake = wake;
     /*
-     * Interrupts are off from here to the look that slice_next takes: whatever makes a predicate true
-     * happened before that look, or raises an interrupt after it.
+     * Interrupts are off from here to the look that slice_next takes: whatever makes a predicate
+     * true happened before that look, or raises an interrupt after it.
      */
     slice_next();
 }

@@ -5,14 +5,14 @@
 #include "kernel/rv64/paging.h"
 
 /* Memory map, chapter 3: offsets in 32-bit words where the arrays are. */
-#define PRIORITY        0x0
-#define ENABLE          0x2000
-#define ENABLE_STRIDE   0x80
-#define CONTEXT         0x200000
-#define CONTEXT_STRIDE  0x1000
-#define THRESHOLD       0
-#define CLAIM           1
-#define SOURCES_MAX     1023
+#define PRIORITY       0x0
+#define ENABLE         0x2000
+#define ENABLE_STRIDE  0x80
+#define CONTEXT        0x200000
+#define CONTEXT_STRIDE 0x1000
+#define THRESHOLD      0
+#define CLAIM          1
+#define SOURCES_MAX    1023
 
 static volatile uint8_t *registers;
 static volatile uint32_t *context;

@@ -1,4 +1,5 @@
-/* The platform-level interrupt controller (RISC-V PLIC specification 1.0), one context: this hart, supervisor. */
+/* The platform-level interrupt controller (RISC-V PLIC specification 1.0), one context: this hart,
+ * supervisor. */
 #ifndef AEGIS_KERNEL_DRIVERS_PLIC_H
 #define AEGIS_KERNEL_DRIVERS_PLIC_H
 

@@ -16,5 +16,6 @@ uint64_t rtc_wall_at_zero(const struct board *board)
     uint64_t now = registers[TIME_LOW];
     now |= (uint64_t)registers[TIME_HIGH] << 32;
     /* In two parts: ticks * SECOND would overflow after 30 minutes. */
-    return now - (ticks / board->timebase * SECOND + ticks % board->timebase * SECOND / board->timebase);
+    return now -
+           (ticks / board->timebase * SECOND + ticks % board->timebase * SECOND / board->timebase);
 }

@@ -10,7 +10,8 @@
 #define IER      1
 #define LSR      5
 #define LSR_THRE 0x20
-#define PATIENCE 1000000 /* looks at LSR before a character is given up: a log must not hang the kernel */
+#define PATIENCE                                                                                   \
+    1000000 /* looks at LSR before a character is given up: a log must not hang the kernel */
 
 static volatile uint8_t *registers;
 static uint32_t shift;

@@ -47,8 +47,7 @@ bool virtio_probe(struct virtio *device, const struct device *slot)
 
     if (registers[MAGIC] != MAGIC_VALUE || registers[DEVICE_ID] == 0)
         return false;
-    *device = (struct virtio){
-        .registers = registers, .irq = slot->irq, .id = registers[DEVICE_ID]};
+    *device = (struct virtio){.registers = registers, .irq = slot->irq, .id = registers[DEVICE_ID]};
     if (registers[VERSION] == 1)
         refuse("virtio-%s at 0x%lx is a legacy device (version 1): start QEMU with "
                "-global virtio-mmio.force-legacy=false",
@@ -194,17 +193,18 @@ void virtq_publish(struct virtq *queue)
     if (before == after)
         return;
     /* Ring entries and descriptors before the index that shows them (section 2.7.13.3). */
-    __asm__ volatile("fence w, w" ::: "memory");
+    fence(w, w);
     queue->avail[AVAIL_IDX] = after;
-    /* The index before the look at whether to notify: the device does the reverse (section 2.7.13.4.1). */
-    __asm__ volatile("fence rw, rw" ::: "memory");
+    /* The index before the look at whether to notify: the device does the reverse
+     * (section 2.7.13.4.1). */
+    fence(rw, rw);
     if (queue->event_idx) /* did the index pass avail_event (section 2.7.10)? */
         notify = (uint16_t)(after - avail_event(queue) - 1) < (uint16_t)(after - before);
     else
         notify = !(queue->used[USED_FLAGS] & USED_NO_NOTIFY);
     if (notify) {
         /* Memory before the device register. */
-        __asm__ volatile("fence w, o" ::: "memory");
+        fence(w, o);
         *queue->notify = queue->index;
     }
 }
@@ -214,10 +214,10 @@ bool virtq_take(struct virtq *queue, struct virtq_used *used)
     if (queue->used[USED_IDX] == queue->next_used)
         return false;
     /* The index before the entry and the buffer that it shows (section 2.7.14). */
-    __asm__ volatile("fence r, r" ::: "memory");
+    fence(r, r);
     const volatile uint32_t *entry =
-        (const volatile uint32_t *)&queue->used[USED_RING +
-                                                4 * (queue->next_used & (queue->size - 1))];
+        (const volatile uint32_t *)&queue
+            ->used[USED_RING + 4 * (queue->next_used & (queue->size - 1))];
     used->head = entry[0];
     used->length = entry[1];
     queue->next_used++;
@@ -233,7 +233,7 @@ bool virtq_want_interrupt(struct virtq *queue)
     else
         queue->avail[AVAIL_FLAGS] = 0;
     /* The wish before the look for what came too early for it. */
-    __asm__ volatile("fence w, r" ::: "memory");
+    fence(w, r);
     return queue->used[USED_IDX] != queue->next_used;
 }
 

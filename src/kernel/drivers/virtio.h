@@ -1,6 +1,6 @@
 /*
- * virtio over MMIO, version 2, with split virtqueues (Virtual I/O Device specification 1.2; sections are
- * named where a step follows them).
+ * virtio over MMIO, version 2, with split virtqueues (Virtual I/O Device specification 1.2;
+ * sections are named where a step follows them).
  */
 #ifndef AEGIS_KERNEL_DRIVERS_VIRTIO_H
 #define AEGIS_KERNEL_DRIVERS_VIRTIO_H
@@ -51,27 +51,30 @@ struct virtio {
 };
 
 /*
- * Looks at what is in an MMIO slot: false if nothing is, with the slot unmapped or empty. Refuses to boot, and
- * names the flag that mends it, if a legacy device is there.
+ * Looks at what is in an MMIO slot: false if nothing is, with the slot unmapped or empty. Refuses
+ * to boot, and names the flag that mends it, if a legacy device is there.
  */
 bool virtio_probe(struct virtio *device, const struct device *slot);
 
 /*
- * Resets the device and negotiates (section 3.1.1): VERSION_1 and what required names must be offered, else
- * refuses by name; of wanted, what is offered is taken. Bits by number.
+ * Resets the device and negotiates (section 3.1.1): VERSION_1 and what required names must be
+ * offered, else refuses by name; of wanted, what is offered is taken. Bits by number.
  */
 void virtio_negotiate(struct virtio *device, uint64_t required, uint64_t wanted);
 
-/* Makes queue number index with at most size entries (section 4.2.3.2); refuses if the device lacks it. */
+/* Makes queue number index with at most size entries (section 4.2.3.2); refuses if the device lacks
+ * it. */
 void virtio_make_queue(struct virtio *device, uint32_t index, uint16_t size, struct virtq *queue);
 
 /* Says that the driver is ready (DRIVER_OK): the device may use its queues. */
 void virtio_start(struct virtio *device);
 
-/* Has the device let go of everything: it uses no queue any more when this returns (section 2.4). */
+/* Has the device let go of everything: it uses no queue any more when this returns (section 2.4).
+ */
 void virtio_reset(struct virtio *device);
 
-/* Reads and acknowledges the interrupt status (section 4.2.2); bit 0: used buffers, bit 1: configuration. */
+/* Reads and acknowledges the interrupt status (section 4.2.2); bit 0: used buffers, bit 1:
+ * configuration. */
 uint32_t virtio_acknowledge(struct virtio *device);
 
 /* Bytes of the device's configuration space. */
@@ -98,8 +101,8 @@ struct virtq_used {
 bool virtq_take(struct virtq *queue, struct virtq_used *used);
 
 /*
- * Asks for an interrupt with the next used chain; true if one came meanwhile, and the driver has to look again
- * (section 2.7.7.2).
+ * Asks for an interrupt with the next used chain; true if one came meanwhile, and the driver has to
+ * look again (section 2.7.7.2).
  */
 bool virtq_want_interrupt(struct virtq *queue);
 

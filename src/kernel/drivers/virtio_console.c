@@ -9,8 +9,8 @@
 #include "kernel/print.h"
 #include "kernel/user.h"
 
-#define QUEUE_RX 0
-#define QUEUE_TX 1
+#define QUEUE_RX    0
+#define QUEUE_TX    1
 #define BUFFERS     16
 #define BUFFER_SIZE 1024
 
@@ -26,8 +26,8 @@ static struct {
 } console;
 
 /*
- * Moves to the next received buffer if the present one is empty. Buffers go back to the device only when they
- * are read: an owner that doesn't read makes the host wait, and loses nothing.
+ * Moves to the next received buffer if the present one is empty. Buffers go back to the device only
+ * when they are read: an owner that doesn't read makes the host wait, and loses nothing.
  */
 static void next_received(void)
 {

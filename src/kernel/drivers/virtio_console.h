@@ -4,7 +4,8 @@
 
 #include "kernel/drivers/virtio.h"
 
-/* Starts the device and binds its interrupt. Its owner is FIRST_ENV (console.c's calls are here). */
+/* Starts the device and binds its interrupt. Its owner is FIRST_ENV (console.c's calls are here).
+ */
 void console_init(const struct virtio *device);
 
 #endif

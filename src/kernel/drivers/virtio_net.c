@@ -18,17 +18,17 @@
 #define DEFAULT_MTU 1500
 
 #define TX_QUEUE_SIZE 256
-_Static_assert(TX_QUEUE_SIZE >= NIC_TX_SLOTS * NIC_TX_PIECES, "each slot has descriptors of its own");
+_Static_assert(TX_QUEUE_SIZE >= NIC_TX_SLOTS * NIC_TX_PIECES,
+               "each slot has descriptors of its own");
 
 static void fill_rx(struct nic *nic)
 {
     nic->rx_buffers = boot_alloc((size_t)nic->rx.size * NIC_BUFFER_SIZE / PAGE_SIZE, 1);
     for (uint16_t i = 0; i < nic->rx.size; i++) {
         uint8_t *buffer = nic->rx_buffers + (size_t)i * NIC_BUFFER_SIZE;
-        nic->rx.desc[i] =
-            (struct virtq_desc){.address = virt_to_phys(buffer + NIC_BUFFER_HEADER),
-                                .length = NIC_BUFFER_SIZE - NIC_BUFFER_HEADER,
-                                .flags = VIRTQ_DESC_WRITE};
+        nic->rx.desc[i] = (struct virtq_desc){.address = virt_to_phys(buffer + NIC_BUFFER_HEADER),
+                                              .length = NIC_BUFFER_SIZE - NIC_BUFFER_HEADER,
+                                              .flags = VIRTQ_DESC_WRITE};
         virtq_add(&nic->rx, i);
     }
 }
@@ -47,12 +47,11 @@ static void fill_tx(struct nic *nic)
 void nic_init(struct nic *nic, const struct virtio *device)
 {
     nic->device = *device;
-    virtio_negotiate(&nic->device, 1UL << F_MAC,
-                     1UL << F_MTU | 1UL << VIRTIO_F_EVENT_IDX);
+    virtio_negotiate(&nic->device, 1UL << F_MAC, 1UL << F_MTU | 1UL << VIRTIO_F_EVENT_IDX);
     for (uint32_t i = 0; i < sizeof(nic->mac); i++)
         nic->mac[i] = virtio_config8(&nic->device, CONFIG_MAC + i);
-    nic->mtu = virtio_has(&nic->device, F_MTU) ? virtio_config16(&nic->device, CONFIG_MTU)
-                                               : DEFAULT_MTU;
+    nic->mtu =
+        virtio_has(&nic->device, F_MTU) ? virtio_config16(&nic->device, CONFIG_MTU) : DEFAULT_MTU;
     virtio_make_queue(&nic->device, QUEUE_RX, NIC_RX_BUFFERS, &nic->rx);
     virtio_make_queue(&nic->device, QUEUE_TX, TX_QUEUE_SIZE, &nic->tx);
     if (nic->tx.size < TX_QUEUE_SIZE)

@@ -1,6 +1,6 @@
 /*
- * virtio network device (specification 1.2, section 5.1): one receive and one transmit queue, no offloads, so
- * that every frame is as it was on the wire.
+ * virtio network device (specification 1.2, section 5.1): one receive and one transmit queue, no
+ * offloads, so that every frame is as it was on the wire.
  */
 #ifndef AEGIS_KERNEL_DRIVERS_VIRTIO_NET_H
 #define AEGIS_KERNEL_DRIVERS_VIRTIO_NET_H
@@ -13,11 +13,13 @@
 
 #define NIC_RX_BUFFERS 256
 #define NIC_TX_SLOTS   64
-#define NIC_TX_PIECES  3 /* descriptors a chain: header and copy, and what lies in up to two pages */
+#define NIC_TX_PIECES  3 /* descriptors a chain: header and copy, and what lies in up to two pages \
+                          */
 
 /*
- * A receive buffer: 256 bytes of headroom for handlers that grow a frame, then the device's header, then the
- * frame, at 6 mod 8, so that IPv4 addresses (26 and 30 behind an Ethernet header) lie on 8 bytes.
+ * A receive buffer: 256 bytes of headroom for handlers that grow a frame, then the device's header,
+ * then the frame, at 6 mod 8, so that IPv4 addresses (26 and 30 behind an Ethernet header) lie on 8
+ * bytes.
  *
  *   0        258     270                    2048
  *   | headroom | header | frame               |
@@ -39,10 +41,11 @@ struct nic {
     struct virtio device;
     struct virtq rx, tx;
     uint8_t *rx_buffers;
-    uint8_t *tx_headers; /* NIC_TX_HEADER bytes a slot: zeros for the device, then the kernel's copy */
+    uint8_t
+        *tx_headers; /* NIC_TX_HEADER bytes a slot: zeros for the device, then the kernel's copy */
     struct nic_tx_slot tx_slots[NIC_TX_SLOTS];
-    uint16_t tx_free;    /* first free slot, or NIC_TX_SLOTS */
-    uint32_t tx_pinned;  /* frames under way that pin pages */
+    uint16_t tx_free;   /* first free slot, or NIC_TX_SLOTS */
+    uint32_t tx_pinned; /* frames under way that pin pages */
     uint8_t mac[6];
     uint16_t mtu;
 };
@@ -51,7 +54,8 @@ struct nic {
 
 void nic_init(struct nic *nic, const struct virtio *device);
 
-/* The next received frame, or NULL; *length of it. The buffer stays out until nic_rx_return(head). */
+/* The next received frame, or NULL; *length of it. The buffer stays out until nic_rx_return(head).
+ */
 uint8_t *nic_rx_next(struct nic *nic, size_t *length, uint16_t *head);
 void nic_rx_return(struct nic *nic, uint16_t head);
 
@@ -69,14 +73,14 @@ struct nic_piece {
 };
 
 /*
- * Sends slot's copy of copied bytes, followed by pieces. The slot is nic->tx_free, not NIC_TX_SLOTS; it is
- * taken. virtq_publish(&nic->tx) shows it.
+ * Sends slot's copy of copied bytes, followed by pieces. The slot is nic->tx_free, not
+ * NIC_TX_SLOTS; it is taken. virtq_publish(&nic->tx) shows it.
  */
 void nic_tx(struct nic *nic, size_t copied, const struct nic_piece *pieces, uint32_t count);
 
 /*
- * Takes back what the device has sent, unpins its pages; returns how many frames. While some still pin pages,
- * it asks for an interrupt, since somebody may wait for a pin to go.
+ * Takes back what the device has sent, unpins its pages; returns how many frames. While some still
+ * pin pages, it asks for an interrupt, since somebody may wait for a pin to go.
  */
 uint32_t nic_tx_reclaim(struct nic *nic);
 

@@ -7,8 +7,8 @@
 #include "kernel/drivers/virtio.h"
 
 /*
- * Takes length bytes from the device, at boot and by polling; returns how many came within a second, and
- * leaves the device reset.
+ * Takes length bytes from the device, at boot and by polling; returns how many came within a
+ * second, and leaves the device reset.
  */
 size_t virtio_rng_read(struct virtio *device, void *bytes, size_t length);
 

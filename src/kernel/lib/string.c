@@ -1,6 +1,6 @@
 /*
- * The string functions that the compiler, libfdt and the kernel call. Copies move 8 bytes at a time where
- * both sides allow it: frames and page tables are most of what is copied.
+ * The string functions that the compiler, libfdt and the kernel call. Copies move 8 bytes at a time
+ * where both sides allow it: frames and page tables are most of what is copied.
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -6,7 +6,7 @@
 #include "kernel/print.h"
 #include "kernel/rv64/layout.h"
 
-#define CELLS_MAX 2 /* #address-cells and #size-cells that a 64-bit machine needs */
+#define CELLS_MAX                2 /* #address-cells and #size-cells that a 64-bit machine needs */
 #define PLIC_SUPERVISOR_EXTERNAL 9 /* interrupt number at a hart's controller */
 
 /* Reads cells big-endian 32-bit cells as one number. */
@@ -81,9 +81,8 @@ static void read_memory(const void *fdt, struct board *board)
 
     int parent = fdt_path_offset(fdt, "/reserved-memory");
     if (parent >= 0)
-        fdt_for_each_subnode(node, fdt, parent)
-            for (int i = 0; read_reg(fdt, node, i, &range); i++)
-                add_range(board->reserved, &board->reserved_count, "reserved memory", range);
+        fdt_for_each_subnode(node, fdt, parent) for (int i = 0; read_reg(fdt, node, i, &range); i++)
+            add_range(board->reserved, &board->reserved_count, "reserved memory", range);
 }
 
 /* Whether the ISA string names the multi-letter extension (after an underscore). */

@@ -1,6 +1,7 @@
 /*
- * What the device tree says of the machine (Devicetree Specification 0.4; bindings of riscv, virtio,mmio,
- * ns16550a, sifive,plic-1.0.0, sifive,test1, google,goldfish-rtc). Nothing else in the kernel knows it.
+ * What the device tree says of the machine (Devicetree Specification 0.4; bindings of riscv,
+ * virtio,mmio, ns16550a, sifive,plic-1.0.0, sifive,test1, google,goldfish-rtc). Nothing else in the
+ * kernel knows it.
  */
 #ifndef AEGIS_KERNEL_RV64_BOARD_H
 #define AEGIS_KERNEL_RV64_BOARD_H
@@ -28,12 +29,12 @@ struct board {
     size_t memory_count;
     struct range reserved[BOARD_RANGES]; /* /memreserve/ and /reserved-memory */
     size_t reserved_count;
-    struct range tree;   /* the device tree itself */
-    struct range initrd; /* empty without one */
+    struct range tree;           /* the device tree itself */
+    struct range initrd;         /* empty without one */
     uint64_t harts[BOARD_HARTS]; /* their ids */
     size_t hart_count;
-    uint64_t timebase;   /* ticks a second */
-    const char *isa;     /* of the boot hart, in the tree */
+    uint64_t timebase; /* ticks a second */
+    const char *isa;   /* of the boot hart, in the tree */
     bool sstc;
     struct device uart;
     uint32_t uart_shift; /* registers are 1 << shift bytes apart */
@@ -41,7 +42,7 @@ struct board {
     uint32_t plic_context; /* of the boot hart in supervisor mode */
     uint32_t plic_sources; /* highest interrupt number */
     struct device rtc;
-    struct device test;  /* ends the machine with a status */
+    struct device test; /* ends the machine with a status */
     struct device virtio[BOARD_VIRTIO];
     size_t virtio_count;
     const char *bootargs; /* in the tree; "" without any */
@@ -50,8 +51,8 @@ struct board {
 };
 
 /*
- * Reads the tree at physical address tree, mapped in PHYSMAP, into *board; boot_hart is who runs. Refuses
- * to boot, by name, when what the kernel can't do without is missing or malformed.
+ * Reads the tree at physical address tree, mapped in PHYSMAP, into *board; boot_hart is who runs.
+ * Refuses to boot, by name, when what the kernel can't do without is missing or malformed.
  */
 void board_read(struct board *board, uint64_t tree, uint64_t boot_hart);
 

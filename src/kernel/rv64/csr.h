@@ -1,4 +1,5 @@
-/* Control and status registers of supervisor mode (RISC-V Privileged Architecture 1.12, chapter 4). */
+/* Control and status registers of supervisor mode (RISC-V Privileged Architecture 1.12, chapter 4).
+ */
 #ifndef AEGIS_KERNEL_RV64_CSR_H
 #define AEGIS_KERNEL_RV64_CSR_H
 
@@ -13,16 +14,16 @@
 #define SIE_STIE (1UL << 5)
 #define SIE_SEIE (1UL << 9)
 
-#define CAUSE_INTERRUPT (1UL << 63)
-#define CAUSE_TIMER     (CAUSE_INTERRUPT | 5)
-#define CAUSE_EXTERNAL  (CAUSE_INTERRUPT | 9)
-#define CAUSE_MISALIGNED_FETCH  0
-#define CAUSE_ILLEGAL           2
-#define CAUSE_BREAKPOINT        3
-#define CAUSE_USER_ECALL        8
-#define CAUSE_FETCH_PAGE_FAULT  12
-#define CAUSE_LOAD_PAGE_FAULT   13
-#define CAUSE_STORE_PAGE_FAULT  15
+#define CAUSE_INTERRUPT        (1UL << 63)
+#define CAUSE_TIMER            (CAUSE_INTERRUPT | 5)
+#define CAUSE_EXTERNAL         (CAUSE_INTERRUPT | 9)
+#define CAUSE_MISALIGNED_FETCH 0
+#define CAUSE_ILLEGAL          2
+#define CAUSE_BREAKPOINT       3
+#define CAUSE_USER_ECALL       8
+#define CAUSE_FETCH_PAGE_FAULT 12
+#define CAUSE_LOAD_PAGE_FAULT  13
+#define CAUSE_STORE_PAGE_FAULT 15
 
 #define SATP_SV39       (8UL << 60)
 #define SATP_ASID_SHIFT 44
@@ -49,6 +50,47 @@
 static inline uint64_t time_now(void)
 {
     return csr_read(time);
+}
+
+/* Orders accesses of the kinds before (r, w: memory; i, o: devices) ahead of those after (RVWMO).
+ */
+#define fence(before, after) __asm__ volatile("fence " #before ", " #after ::: "memory")
+
+/* Instructions fetched from here on see what was stored (Zifencei). */
+static inline void fence_i(void)
+{
+    __asm__ volatile("fence.i" ::: "memory");
+}
+
+/* Forgets cached translations: all; of an address space; of an address in it (section 4.2.1). */
+static inline void sfence_all(void)
+{
+    __asm__ volatile("sfence.vma" ::: "memory");
+}
+
+static inline void sfence_asid(uint64_t asid)
+{
+    __asm__ volatile("sfence.vma x0, %0" ::"r"(asid) : "memory");
+}
+
+static inline void sfence_page(uint64_t va, uint64_t asid)
+{
+    __asm__ volatile("sfence.vma %0, %1" ::"r"(va), "r"(asid) : "memory");
+}
+
+/* Waits until an enabled interrupt is pending, or for no reason (section 3.3.3). */
+static inline void wait_for_interrupt(void)
+{
+    __asm__ volatile("wfi" ::: "memory");
+}
+
+/* gp, which the kernel leaves as the application had it. */
+static inline uint64_t gp_read(void)
+{
+    uint64_t gp;
+
+    __asm__ volatile("mv %0, gp" : "=r"(gp));
+    return gp;
 }
 #endif
 #endif

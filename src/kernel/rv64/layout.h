@@ -1,14 +1,13 @@
 /*
  * Where things are in the kernel's half of the address space (Sv39, root entries 256 to 511).
  *
- *   ffffffc0_00000000  PHYSMAP: physical address 0 on; memory that the kernel may touch, read-write, never
- *                      executable; without the kernel's image and the firmware's memory, read-only over CODE
- *   ffffffe0_00000000  end of PHYSMAP (128 GiB)
- *   fffffff0_00000000  DEVICE: registers, in the order in which they were found
- *   fffffff4_00000000  CODE: generated code, executable, not writable
- *   fffffff6_00000000  CODE_ALIAS: the same, writable, mapped only while code is written (code.c)
- *   fffffff8_00000000  STACK: per hart, STACK_STRIDE apart: guard, stack, guard, emergency stack, guard
- *   ffffffff_80000000  KERNEL: the image, text RX, rodata R, data RW
+ *   ffffffc0_00000000  PHYSMAP: physical address 0 on; memory that the kernel may touch,
+ * read-write, never executable; without the kernel's image and the firmware's memory, read-only
+ * over CODE ffffffe0_00000000  end of PHYSMAP (128 GiB) fffffff0_00000000  DEVICE: registers, in
+ * the order in which they were found fffffff4_00000000  CODE: generated code, executable, not
+ * writable fffffff6_00000000  CODE_ALIAS: the same, writable, mapped only while code is written
+ * (code.c) fffffff8_00000000  STACK: per hart, STACK_STRIDE apart: guard, stack, guard, emergency
+ * stack, guard ffffffff_80000000  KERNEL: the image, text RX, rodata R, data RW
  */
 #ifndef AEGIS_KERNEL_RV64_LAYOUT_H
 #define AEGIS_KERNEL_RV64_LAYOUT_H

@@ -64,16 +64,18 @@ volatile void *paging_map_device(struct range registers)
     uint64_t va = device_next;
 
     if (va + size > DEVICE_BASE + DEVICE_SIZE)
-        refuse("device tree: devices have more than %lu MiB of registers", (uint64_t)DEVICE_SIZE >> 20);
+        refuse("device tree: devices have more than %lu MiB of registers",
+               (uint64_t)DEVICE_SIZE >> 20);
     paging_map(kernel_root, va, first, size, PTE_R | PTE_W | PTE_G);
-    __asm__ volatile("sfence.vma" ::: "memory");
+    sfence_all();
     device_next = va + size;
     return (volatile void *)(va + (registers.start - first));
 }
 
 static void map_image(const char *from, const char *to, uint64_t bits)
 {
-    paging_map(kernel_root, (uintptr_t)from, image_to_phys(from), (uint64_t)(to - from), bits | PTE_G);
+    paging_map(kernel_root, (uintptr_t)from, image_to_phys(from), (uint64_t)(to - from),
+               bits | PTE_G);
 }
 
 /*
@@ -143,7 +145,7 @@ void paging_code_alias(struct range offsets, bool writable)
         *entry = writable ? *entry | PTE_V : *entry & ~(pte_t)PTE_V;
     }
     /* Global entries: with no ASID named, all of them (section 4.2.1). */
-    __asm__ volatile("sfence.vma" ::: "memory");
+    sfence_all();
 }
 
 void paging_init(const struct board *board)
@@ -161,11 +163,11 @@ void paging_init(const struct board *board)
     uint8_t *stacks = boot_alloc(2 * STACK_SIZE / PAGE_SIZE, 1);
     paging_map(kernel_root, STACK_BASE + STACK_OFFSET, virt_to_phys(stacks), STACK_SIZE,
                PTE_R | PTE_W | PTE_G);
-    paging_map(kernel_root, STACK_BASE + ESTACK_OFFSET, virt_to_phys(stacks) + STACK_SIZE, STACK_SIZE,
-               PTE_R | PTE_W | PTE_G);
+    paging_map(kernel_root, STACK_BASE + ESTACK_OFFSET, virt_to_phys(stacks) + STACK_SIZE,
+               STACK_SIZE, PTE_R | PTE_W | PTE_G);
 
     satp_write(SATP_SV39 | virt_to_phys(kernel_root) >> PAGE_SHIFT);
-    __asm__ volatile("sfence.vma" ::: "memory");
+    sfence_all();
 }
 
 uint64_t paging_asid_max(void)
@@ -176,6 +178,6 @@ uint64_t paging_asid_max(void)
     satp_write(satp | SATP_ASID_MASK << SATP_ASID_SHIFT);
     uint64_t max = csr_read(satp) >> SATP_ASID_SHIFT & SATP_ASID_MASK;
     satp_write(satp);
-    __asm__ volatile("sfence.vma" ::: "memory");
+    sfence_all();
     return max;
 }

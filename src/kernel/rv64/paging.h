@@ -1,5 +1,6 @@
 /*
- * Sv39 page tables (Privileged Architecture 1.12, section 4.4): bits, indices, and the kernel's own map.
+ * Sv39 page tables (Privileged Architecture 1.12, section 4.4): bits, indices, and the kernel's own
+ * map.
  */
 #ifndef AEGIS_KERNEL_RV64_PAGING_H
 #define AEGIS_KERNEL_RV64_PAGING_H
@@ -14,14 +15,14 @@
 
 typedef uint64_t pte_t;
 
-#define PTE_V 0x001
-#define PTE_R 0x002
-#define PTE_W 0x004
-#define PTE_X 0x008
-#define PTE_U 0x010
-#define PTE_G 0x020
-#define PTE_A 0x040
-#define PTE_D 0x080
+#define PTE_V    0x001
+#define PTE_R    0x002
+#define PTE_W    0x004
+#define PTE_X    0x008
+#define PTE_U    0x010
+#define PTE_G    0x020
+#define PTE_A    0x040
+#define PTE_D    0x080
 #define PTE_LEAF (PTE_R | PTE_W | PTE_X)
 
 #define PTE_PPN_SHIFT 10
@@ -47,17 +48,18 @@ static inline pte_t pte_make(uint64_t ppn, uint64_t bits)
 #define EXPOSED_INDEX pte_index(AEGIS_EXPOSED_BASE, ROOT_LEVEL)
 
 /*
- * Builds the kernel's map of the board and switches to it. From here on its text is not writable, nothing
- * else is executable, and stacks have guard pages.
+ * Builds the kernel's map of the board and switches to it. From here on its text is not writable,
+ * nothing else is executable, and stacks have guard pages.
  */
 void paging_init(const struct board *board);
 
-/* The root whose kernel half, and entry EXPOSED_INDEX, each environment's root copies; fixed after boot. */
+/* The root whose kernel half, and entry EXPOSED_INDEX, each environment's root copies; fixed after
+ * boot. */
 extern pte_t *kernel_root;
 
 /*
- * Maps [pa, pa + size) at va under root with the largest pages that fit; tables come from boot_alloc.
- * Only at boot. bits are PTE_*, without V, A and D, which are added.
+ * Maps [pa, pa + size) at va under root with the largest pages that fit; tables come from
+ * boot_alloc. Only at boot. bits are PTE_*, without V, A and D, which are added.
  */
 void paging_map(pte_t *root, uint64_t va, uint64_t pa, uint64_t size, uint64_t bits);
 
@@ -67,7 +69,8 @@ volatile void *paging_map_device(struct range registers);
 /* Physical memory set aside for generated code (code.c), page-aligned. */
 extern struct range paging_code_arena;
 
-/* Maps bytes [offsets.start, offsets.end) of the code arena, whole pages, at CODE_ALIAS, or ends that. */
+/* Maps bytes [offsets.start, offsets.end) of the code arena, whole pages, at CODE_ALIAS, or ends
+ * that. */
 void paging_code_alias(struct range offsets, bool writable);
 
 /* The highest ASID that the hart implements; 0 without any. */

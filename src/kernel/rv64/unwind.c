@@ -23,7 +23,8 @@ static const struct symbol *find(uint64_t address)
     uint64_t offset = address - (uint64_t)(uintptr_t)kernel_start;
     uint32_t low = 0, high = symbol_count;
 
-    if (address < (uint64_t)(uintptr_t)kernel_start || address >= (uint64_t)(uintptr_t)kernel_text_end)
+    if (address < (uint64_t)(uintptr_t)kernel_start ||
+        address >= (uint64_t)(uintptr_t)kernel_text_end)
         return NULL;
     while (low < high) {
         uint32_t middle = (low + high) / 2;
@@ -103,7 +104,8 @@ size_t unwind(uint64_t pc, uint64_t sp, uint64_t ra, uint64_t stack_low, uint64_
             const uint16_t *half = (const uint16_t *)at;
             bool wide = (half[0] & 3) == 3;
             struct effect e = decode(wide ? half[0] | (uint32_t)half[1] << 16 : half[0]);
-            if (e.sp_down > 0) { /* epilogues on the way raise it: they return, so pc is not behind them */
+            if (e.sp_down >
+                0) { /* epilogues on the way raise it: they return, so pc is not behind them */
                 size += e.sp_down;
                 if (ra_at >= 0)
                     ra_at += e.sp_down;

@@ -1,0 +1,29 @@
+#include "kernel/tap.h"
+
+#include "kernel/netif.h"
+#include "kernel/ring.h"
+
+void tap_put(struct netif *netif, uint64_t taps, const struct ring_frame *frame)
+{
+    for (unsigned int i = 0; taps; i++, taps >>= 1) {
+        uint32_t index = taps & 1 ? dpf_trie_tap(netif_trie(netif), i) : DPF_NONE;
+        if (!netif_binding(index))
+            continue;
+        struct binding *binding = netif_binding_state(index);
+        binding->counters.received++;
+        if (!ring_put(binding, index, frame))
+            binding->counters.dropped++;
+    }
+}
+
+void tap_sent(struct netif *netif, struct ring_frame *frame)
+{
+    size_t length = 0;
+
+    for (uint32_t i = 0; i < frame->count; i++)
+        length += frame->pieces[i].length;
+    frame->flags |= AEGIS_FRAME_SENT;
+    struct dpf_result result =
+        dpf_classify(netif_trie(netif), frame->pieces[0].bytes, frame->pieces[0].length, length);
+    tap_put(netif, result.taps, frame);
+}
