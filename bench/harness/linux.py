@@ -17,8 +17,9 @@ CROSS_INCLUDE = "/usr/riscv64-linux-gnu/include"
 # Quiet, so that Linux isn't charged for its messages; no router solicitations into the samples.
 COMMAND_LINE = "console=ttyS0 quiet loglevel=0 ipv6.disable=1 rdinit=/init panic=-1"
 PROGRAMS = {
-    "udp-echo": ["udp-echo.c"],
-    "xdp-load": ["xdp-load.c"],
+    "udp-echo": ["peers/linux/udp-echo.c"],
+    "xdp-load": ["peers/linux/xdp-load.c"],
+    "rows": ["peers/linux/port.c", "guest/rows.c", "guest/measure.c"],
 }
 
 
@@ -69,7 +70,7 @@ def module_order(folder, wanted):
 def compile_programs(folder):
     for name, sources in PROGRAMS.items():
         run([CROSS, "-O2", "-static", "-Wall", "-Wextra", "-Werror", f"-I{ROOT}",
-             *(str(SOURCES / s) for s in sources), "-o", str(folder / name)], f"compiling {name} for the peer")
+             *(str(ROOT / "bench" / s) for s in sources), "-o", str(folder / name)], f"compiling {name} for the peer")
     run(["clang", "-O2", "-g", "-target", "bpf", f"-I{CROSS_INCLUDE}", "-Wall", "-Wextra", "-Werror",
          "-c", str(SOURCES / "xdp-echo.c"), "-o", str(folder / "xdp-echo.o")], "compiling xdp-echo for the peer")
     return [*PROGRAMS, "xdp-echo.o"]

@@ -1,0 +1,126 @@
+/*
+ * The rows on Aegis-V. This program is packed as the first one of an archive of its own, so it runs
+ * alone: it measures the kernel's calls, prints on the kernel's log, and ends the machine.
+ */
+#include <stdio.h>
+#include <string.h>
+#include "bench/guest/port.h"
+#include "bench/guest/rows.h"
+#include "libos/proc/proc.h"
+#include "libos/start/error.h"
+#include "libos/start/start.h"
+#include "libos/vm/vm.h"
+
+volatile uint64_t port_noted;
+void *volatile port_page;
+
+static struct aegis_upcall_page upcalls __attribute__((aligned(AEGIS_PAGE_SIZE)));
+static struct proc partner;
+
+/* trap.S */
+void trap_skip(void);
+void trap_skip_c(void);
+void trap_note(void);
+void trap_unprotect(void);
+void trap_in_c(struct aegis_upcall_frame *frame);
+
+void trap_in_c(struct aegis_upcall_frame *frame)
+{
+    frame->pc += 4;
+}
+
+_Noreturn static void fail(const char *what, const char *why)
+{
+    char line[160];
+    snprintf(line, sizeof(line), "bench: %s: %s\n", what, why);
+    port_print(line);
+    aegis_shutdown(1);
+    for (;;)
+        aegis_yield(0);
+}
+
+/* A result that must be none of the errors. */
+static uint64_t must(int64_t status, const char *what)
+{
+    if (status < 0)
+        fail(what, aegis_strerror(status));
+    return (uint64_t)status;
+}
+
+void port_handle(enum port_handler handler)
+{
+    static void (*const functions[])(void) = {[PORT_SKIP] = trap_skip,
+                                              [PORT_SKIP_C] = trap_skip_c,
+                                              [PORT_NOTE] = trap_note,
+                                              [PORT_UNPROTECT] = trap_unprotect};
+    must(aegis_upcall_bind(&upcalls, (uint64_t)(uintptr_t)functions[handler]), "upcall_bind");
+}
+
+void *port_pages(uint64_t count)
+{
+    void *pages = vm_alloc(count, VM_READ_WRITE);
+    must(pages ? 0 : -AEGIS_E_NO_PAGE, "vm_alloc");
+    return pages;
+}
+
+void port_protect(void *page, uint64_t count, bool writable)
+{
+    must(aegis_protect(0, (uint64_t)(uintptr_t)page, count,
+                       writable ? VM_READ_WRITE : AEGIS_PROT_READ),
+         "protect");
+}
+
+void port_print(const char *line)
+{
+    aegis_log(line, strlen(line));
+}
+
+/* The partner gives the slice back as soon as it gets it (partner.c); both stubs save the
+ * registers. */
+static uint64_t run_yield(uint64_t n)
+{
+    return COUNT_LOOP(n, aegis_yield(partner.env));
+}
+
+/* An address that is mapped by nobody but has its page tables: what page_cycle maps at. */
+static uint64_t run_page_cycle(uint64_t n)
+{
+    static uint64_t va;
+    if (!va) {
+        va = (uint64_t)(uintptr_t)vm_reserve(1);
+        must(va ? 0 : -AEGIS_E_NO_PAGE, "vm_reserve");
+        uint64_t ppn = must(aegis_page_alloc(AEGIS_ANY), "page_alloc");
+        must(vm_map(0, va, ppn, VM_READ_WRITE, NULL), "vm_map");
+        must(aegis_unmap(0, va, 1), "unmap");
+        must(aegis_page_free(ppn), "page_free");
+    }
+    int64_t ppn = 0, failed = 0;
+    uint64_t total = COUNT_LOOP(n, {
+        ppn = aegis_page_alloc(AEGIS_ANY);
+        failed |= aegis_map(0, va, (uint64_t)ppn, VM_READ_WRITE, NULL);
+        failed |= aegis_unmap(0, va, 1);
+        failed |= aegis_page_free((uint64_t)ppn);
+    });
+    must(ppn, "page_alloc");
+    must(failed, "map, unmap or page_free");
+    return total;
+}
+
+const struct row port_rows[] = {
+    {"kernel", "yield_roundtrip", 100, run_yield},
+    {"kernel", "page_cycle", 100, run_page_cycle},
+};
+const uint64_t port_row_count = sizeof(port_rows) / sizeof(port_rows[0]);
+
+int main(void)
+{
+    const struct proc_options options = {.name = "partner"};
+    int64_t status = proc_spawn(&partner, &options);
+    if (status < 0)
+        fail("partner", proc_strerror(status));
+    measure_rows(rows, row_count);
+    measure_rows(port_rows, port_row_count);
+    port_print("bench: rows done\n");
+    aegis_shutdown(0);
+    return 0;
+}
