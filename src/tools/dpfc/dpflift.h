@@ -1,9 +1,10 @@
 /*
- * dpflift: from what people write, pcap-filter(7) text or the output of tcpdump -ddd, to DPF images.
+ * dpflift: from what people write, pcap-filter(7) text or the output of tcpdump -ddd, to DPF
+ * images.
  *
- * libpcap compiles the text to classic BPF for Ethernet; that is executed symbolically into a DAG of
- * atoms, in which each path tests a field once. The image accepts exactly the frames that the BPF program
- * accepts; what can't be said in atoms is refused by name.
+ * libpcap compiles the text to classic BPF for Ethernet; that is executed symbolically into a DAG
+ * of atoms, in which each path tests a field once. The image accepts exactly the frames that the
+ * BPF program accepts; what can't be said in atoms is refused by name.
  */
 #ifndef DPFC_DPFLIFT_H
 #define DPFC_DPFLIFT_H
@@ -29,12 +30,12 @@ struct dpflift_image {
 #define DPFLIFT_ERROR_SIZE 512
 
 /*
- * Compiles pcap-filter text, or tcpdump -ddd output, which begins with the number of instructions on a line of its
- * own. A # begins a comment up to the end of its line.
- * ingress: the image; egress: the image for the frames that go the other way, with the roles of source and destination
+ * Compiles pcap-filter text, or tcpdump -ddd output, which begins with the number of instructions
+ * on a line of its own. A # begins a comment up to the end of its line. ingress: the image; egress:
+ * the image for the frames that go the other way, with the roles of source and destination
  * exchanged (docs/dpf.md); it may be null if that is not wanted.
- * error (DPFLIFT_ERROR_SIZE bytes): what is wrong, without a newline; written only on failure, when no image
- * is left to free.
+ * error (DPFLIFT_ERROR_SIZE bytes): what is wrong, without a newline; written only on failure, when
+ * no image is left to free.
  */
 enum dpflift_status dpflift_text(const char *text, struct dpflift_image *ingress,
                                  struct dpflift_image *egress, char *error);
