@@ -95,7 +95,7 @@ void code_close(const struct code *code)
     assert_kernel(is_open);
     paging_code_alias(page_range(code), false);
     is_open = false;
-    __asm__ volatile("fence.i" ::: "memory");
+    fence_i();
 }
 
 void *code_entry(const struct code *code)

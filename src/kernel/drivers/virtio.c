@@ -3,6 +3,7 @@
 #include "kernel/boot_memory.h"
 #include "kernel/phys.h"
 #include "kernel/print.h"
+#include "kernel/rv64/mmio.h"
 #include "kernel/rv64/paging.h"
 
 /* Section 4.2.2, as indices of 32-bit words. */
@@ -41,48 +42,57 @@ static const char *id_name(uint32_t id)
     return id < sizeof(names) / sizeof(*names) ? names[id] : "device";
 }
 
+/* The register at an index. */
+static uint32_t get(const struct virtio *device, unsigned int index)
+{
+    return mmio_read(&device->registers[index]);
+}
+
+static void set(struct virtio *device, unsigned int index, uint32_t value)
+{
+    mmio_write(&device->registers[index], value);
+}
+
 bool virtio_probe(struct virtio *device, const struct device *slot)
 {
     volatile uint32_t *registers = paging_map_device(slot->registers);
 
-    if (registers[MAGIC] != MAGIC_VALUE || registers[DEVICE_ID] == 0)
+    if (mmio_read(&registers[MAGIC]) != MAGIC_VALUE || mmio_read(&registers[DEVICE_ID]) == 0)
         return false;
-    *device = (struct virtio){.registers = registers, .irq = slot->irq, .id = registers[DEVICE_ID]};
-    if (registers[VERSION] == 1)
+    *device = (struct virtio){
+        .registers = registers, .irq = slot->irq, .id = mmio_read(&registers[DEVICE_ID])};
+    if (get(device, VERSION) == 1)
         refuse("virtio-%s at 0x%lx is a legacy device (version 1): start QEMU with "
                "-global virtio-mmio.force-legacy=false",
                id_name(device->id), slot->registers.start);
-    if (registers[VERSION] != 2)
+    if (get(device, VERSION) != 2)
         refuse("virtio-%s at 0x%lx has version %u, and 2 is needed", id_name(device->id),
-               slot->registers.start, registers[VERSION]);
+               slot->registers.start, get(device, VERSION));
     return true;
 }
 
 static uint64_t device_features(struct virtio *device)
 {
-    volatile uint32_t *r = device->registers;
-
-    r[DEVICE_FEATURES_SEL] = 1;
-    uint64_t features = (uint64_t)r[DEVICE_FEATURES] << 32;
-    r[DEVICE_FEATURES_SEL] = 0;
-    return features | r[DEVICE_FEATURES];
+    set(device, DEVICE_FEATURES_SEL, 1);
+    uint64_t features = (uint64_t)get(device, DEVICE_FEATURES) << 32;
+    set(device, DEVICE_FEATURES_SEL, 0);
+    return features | get(device, DEVICE_FEATURES);
 }
 
 void virtio_reset(struct virtio *device)
 {
-    device->registers[STATUS] = 0;
-    while (device->registers[STATUS] != 0) /* the reset is done when it reads 0 (section 2.4.2) */
+    set(device, STATUS, 0);
+    while (get(device, STATUS) != 0) /* the reset is done when it reads 0 (section 2.4.2) */
         ;
 }
 
 void virtio_negotiate(struct virtio *device, uint64_t required, uint64_t wanted)
 {
-    volatile uint32_t *r = device->registers;
     uint64_t offered;
 
     virtio_reset(device);
-    r[STATUS] = STATUS_ACKNOWLEDGE;
-    r[STATUS] = STATUS_ACKNOWLEDGE | STATUS_DRIVER;
+    set(device, STATUS, STATUS_ACKNOWLEDGE);
+    set(device, STATUS, STATUS_ACKNOWLEDGE | STATUS_DRIVER);
     offered = device_features(device);
     required |= 1UL << VIRTIO_F_VERSION_1;
     for (unsigned int bit = 0; bit < 64; bit++)
@@ -90,29 +100,29 @@ void virtio_negotiate(struct virtio *device, uint64_t required, uint64_t wanted)
             refuse("virtio-%s doesn't offer feature bit %u, which is needed", id_name(device->id),
                    bit);
     device->features = required | (wanted & offered);
-    r[DRIVER_FEATURES_SEL] = 1;
-    r[DRIVER_FEATURES] = (uint32_t)(device->features >> 32);
-    r[DRIVER_FEATURES_SEL] = 0;
-    r[DRIVER_FEATURES] = (uint32_t)device->features;
-    r[STATUS] = STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK;
-    if (!(r[STATUS] & STATUS_FEATURES_OK))
+    set(device, DRIVER_FEATURES_SEL, 1);
+    set(device, DRIVER_FEATURES, (uint32_t)(device->features >> 32));
+    set(device, DRIVER_FEATURES_SEL, 0);
+    set(device, DRIVER_FEATURES, (uint32_t)device->features);
+    set(device, STATUS, STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK);
+    if (!(get(device, STATUS) & STATUS_FEATURES_OK))
         refuse("virtio-%s refuses the features 0x%lx", id_name(device->id), device->features);
 }
 
-static void write_address(volatile uint32_t *pair, uint64_t address)
+/* To a register and the next, low half first. */
+static void set_address(struct virtio *device, unsigned int index, uint64_t address)
 {
-    pair[0] = (uint32_t)address;
-    pair[1] = (uint32_t)(address >> 32);
+    set(device, index, (uint32_t)address);
+    set(device, index + 1, (uint32_t)(address >> 32));
 }
 
 void virtio_make_queue(struct virtio *device, uint32_t index, uint16_t size, struct virtq *queue)
 {
-    volatile uint32_t *r = device->registers;
     uint32_t most;
 
-    r[QUEUE_SEL] = index;
-    most = r[QUEUE_NUM_MAX];
-    if (most == 0 || r[QUEUE_READY] != 0)
+    set(device, QUEUE_SEL, index);
+    most = get(device, QUEUE_NUM_MAX);
+    if (most == 0 || get(device, QUEUE_READY) != 0)
         refuse("virtio-%s has no queue %u", id_name(device->id), index);
     while (size > most)
         size /= 2;
@@ -125,38 +135,38 @@ void virtio_make_queue(struct virtio *device, uint32_t index, uint16_t size, str
                             .used = (volatile uint16_t *)(memory + used_at),
                             .size = size,
                             .event_idx = virtio_has(device, VIRTIO_F_EVENT_IDX),
-                            .notify = &r[QUEUE_NOTIFY],
+                            .notify = &device->registers[QUEUE_NOTIFY],
                             .index = index};
-    r[QUEUE_NUM] = size;
-    write_address(&r[QUEUE_DESC], virt_to_phys(memory));
-    write_address(&r[QUEUE_DRIVER], virt_to_phys(memory + avail_at));
-    write_address(&r[QUEUE_DEVICE], virt_to_phys(memory + used_at));
-    r[QUEUE_READY] = 1;
+    set(device, QUEUE_NUM, size);
+    set_address(device, QUEUE_DESC, virt_to_phys(memory));
+    set_address(device, QUEUE_DRIVER, virt_to_phys(memory + avail_at));
+    set_address(device, QUEUE_DEVICE, virt_to_phys(memory + used_at));
+    set(device, QUEUE_READY, 1);
 }
 
 void virtio_start(struct virtio *device)
 {
-    device->registers[STATUS] =
-        STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK | STATUS_DRIVER_OK;
+    set(device, STATUS, STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK | STATUS_DRIVER_OK);
 }
 
 uint32_t virtio_acknowledge(struct virtio *device)
 {
-    uint32_t status = device->registers[INTERRUPT_STATUS];
+    uint32_t status = get(device, INTERRUPT_STATUS);
 
-    device->registers[INTERRUPT_ACK] = status;
+    set(device, INTERRUPT_ACK, status);
     return status;
 }
 
 uint8_t virtio_config8(const struct virtio *device, uint32_t offset)
 {
-    return ((const volatile uint8_t *)device->registers)[CONFIG + offset];
+    return mmio_read8((const volatile uint8_t *)device->registers + CONFIG + offset);
 }
 
 uint16_t virtio_config16(const struct virtio *device, uint32_t offset)
 {
-    return *(const volatile uint16_t *)((const volatile uint8_t *)device->registers + CONFIG +
-                                        offset);
+    const volatile uint8_t *config = (const volatile uint8_t *)device->registers + CONFIG;
+
+    return mmio_read16((const volatile uint16_t *)(config + offset));
 }
 
 #define AVAIL_FLAGS 0
@@ -205,7 +215,7 @@ void virtq_publish(struct virtq *queue)
     if (notify) {
         /* Memory before the device register. */
         fence(w, o);
-        *queue->notify = queue->index;
+        mmio_write(queue->notify, queue->index);
     }
 }
 

@@ -3,6 +3,7 @@
 #include <libfdt.h>
 #include <string.h>
 
+#include "kernel/phys.h"
 #include "kernel/print.h"
 #include "kernel/rv64/layout.h"
 
@@ -196,7 +197,7 @@ static void read_chosen(const void *fdt, struct board *board)
 
 void board_read(struct board *board, uint64_t tree, uint64_t boot_hart)
 {
-    const void *fdt = (const void *)(PHYSMAP_BASE + tree);
+    const void *fdt = phys_to_virt(tree);
     uint32_t interrupt_controller = 0;
 
     if (tree >= PHYSMAP_SIZE || tree % 8 || fdt_check_header(fdt) != 0)
