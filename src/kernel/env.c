@@ -45,6 +45,7 @@ struct env *env_make(uint32_t number, uint32_t owner, struct aegis_page *page,
     page->state = AEGIS_PAGE_ENV;
     map_init_root(root);
     env->number = number;
+    env->info = i;
     env->root = page_memory(root);
     /* With fewer ASIDs than environments all use 0, and env_enter flushes. */
     env->asid = asid_max >= ENV_COUNT ? number : 0;
@@ -101,16 +102,20 @@ void env_enter(struct env *env)
             sfence_all();
         fpu_switch(env);
     }
+    if (env->in_call) {
+        env->in_call = false;
+        env_resume_call(env);
+    }
     env_resume(env);
 }
 
 void env_save_call(struct env *env)
 {
-    memset(env->x, 0, sizeof(env->x));
+    env->in_call = true;
     env->x[REG_SP] = this_hart->user_sp;
-    env->x[REG_RA] = this_hart->user_ra;
     env->x[REG_TP] = this_hart->user_tp;
-    env->x[REG_GP] = gp_read();
+    __asm__ volatile("mv %0, gp" : "=r"(env->x[REG_GP]));
+    env->x[REG_A0] = 0;
     env->pc = csr_read(sepc) + 4;
 }
 

@@ -41,7 +41,10 @@ struct env {
     uint64_t x[32]; /* registers while it doesn't run; x[0] unused */
     uint64_t pc;
     uint64_t fpu[33]; /* f0..f31, fcsr: while another owns the registers */
+    bool in_call;     /* it gave the processor away in a call: of x only sp, gp, tp and a0 mean
+                         something */
     uint32_t number;
+    struct aegis_env_info *info;
     uint64_t asid;
     uint64_t satp;
     pte_t *root;
@@ -89,7 +92,10 @@ bool env_end_step(struct env *env);
 
 /* Enters env in user mode: switches address space if another is active, and loads all registers. */
 _Noreturn void env_enter(struct env *env);
-_Noreturn void env_resume(struct env *env); /* entry.S: the same, address space being active */
+
+/* entry.S: the same, address space being active; env_resume_call for in_call. */
+_Noreturn void env_resume(struct env *env);
+_Noreturn void env_resume_call(struct env *env);
 
 /* For a call that gives the processor away: keeps pc (behind the ecall), sp, gp, tp; zeroes the
  * rest. */

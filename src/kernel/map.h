@@ -12,10 +12,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kernel/env.h"
 #include "kernel/page.h"
 #include "kernel/rv64/paging.h"
-
-struct env;
 
 /* Makes a cleared root table for a new environment of page, which is donated and becomes PTABLE. */
 void map_init_root(struct aegis_page *page);
@@ -28,6 +27,19 @@ void map_insert_table(pte_t *entry, struct aegis_page *table, struct aegis_page 
  * *table is the page that holds it, if table is not NULL.
  */
 pte_t *map_entry(const struct env *env, uint64_t va, unsigned int level, struct aegis_page **table);
+
+/* map_entry(env, va, 0, NULL), for the ways that every frame takes. */
+static inline pte_t *map_leaf(const struct env *env, uint64_t va)
+{
+    pte_t entry = env->root[pte_index(va, 2)];
+
+    if ((entry & (PTE_V | PTE_LEAF)) != PTE_V)
+        return NULL;
+    entry = ((const pte_t *)ppn_to_virt(pte_ppn(entry)))[pte_index(va, 1)];
+    if ((entry & (PTE_V | PTE_LEAF)) != PTE_V)
+        return NULL;
+    return &((pte_t *)ppn_to_virt(pte_ppn(entry)))[pte_index(va, 0)];
+}
 
 /* Fills an empty leaf entry, in table, with page and PTE bits. */
 void map_insert(struct aegis_page *table, pte_t *entry, struct aegis_page *page, uint64_t bits);

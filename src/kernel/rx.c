@@ -13,6 +13,8 @@
  */
 #define RX_BATCH 32
 
+bool rx_unfinished;
+
 static void receive_frame(struct netif *netif, const uint8_t *bytes, size_t length)
 {
     struct dpf_result result = dpf_classify(netif_trie(netif), bytes, length, length);
@@ -50,6 +52,7 @@ static void receive(struct netif *netif)
         virtq_publish(&nic->rx);
     } while (left > 0 && virtq_want_interrupt(&nic->rx));
     netif->unfinished = left == 0;
+    rx_unfinished |= netif->unfinished;
     if (netif->unfinished)
         virtq_want_no_interrupt(&nic->rx, nic->rx.size);
 }
@@ -73,5 +76,6 @@ bool rx_continue(void)
             receive(&netifs[i]);
         more |= netifs[i].unfinished;
     }
+    rx_unfinished = more;
     return more;
 }

@@ -7,6 +7,9 @@
 /* The interrupt of an interface (struct netif). */
 void rx_interrupt(void *netif);
 
+/* Whether some interface has frames left for the next slice boundary. */
+extern bool rx_unfinished;
+
 /*
  * Goes on with interfaces that had more frames than one entry may handle; called at slice
  * boundaries and before waiting. Returns whether there are still more.

@@ -47,69 +47,59 @@ static _Noreturn void run(struct env *env)
 {
     this_hart->slice_end = time_now() + info->slice;
     timer_set(this_hart->slice_end);
-    env_infos[env->number].slices++;
+    env->info->slices++;
     env_enter(env);
 }
 
 /*
- * Goes once round the vector from the slot behind the present one. Returns if nobody can run:
- * whether it took a step of an environment's end, which is work left or news for whoever waits for
- * the end.
+ * Goes once round the vector from the slot behind the present one, and runs the first whose
+ * environment can. Returns if nobody can: whether it took a step of an environment's end, which is
+ * work left or news for whoever waits for the end; *deadline is the earliest of those who wait.
  */
-static bool run_somebody(uint64_t now)
+static bool run_somebody(uint64_t *deadline)
 {
+    uint64_t now = time_now();
+    uint32_t slot = this_hart->slot;
     bool stepped = false;
 
-    for (uint32_t n = 0; n < slot_end; n++) {
-        uint32_t slot = this_hart->slot + 1 < slot_end ? this_hart->slot + 1 : 0;
-        this_hart->slot = slot;
+    *deadline = AEGIS_FOREVER;
+    for (uint32_t n = slot_end; n > 0; n--) {
+        slot = slot + 1 < slot_end ? slot + 1 : 0;
         struct env *env = env_table[slots[slot].env];
         if (!env)
             continue;
-        switch (env_infos[env->number].state) {
-        case AEGIS_ENV_LIVE:
-            if (wake_ready(env, now))
+        if (__builtin_expect(env->info->state == AEGIS_ENV_LIVE, 1)) {
+            if (wake_ready(env, now)) {
+                this_hart->slot = slot;
                 run(env);
-            break;
-        case AEGIS_ENV_ENDING:
+            }
+            if (env->wake.deadline < *deadline)
+                *deadline = env->wake.deadline;
+        } else if (env->info->state == AEGIS_ENV_ENDING) {
             env_end_step(env);
             stepped = true;
             interrupt_poll();
-            break;
-        default:
-            break;
         }
     }
     return stepped;
 }
 
-/* Earliest deadline of all who wait. */
-static uint64_t next_deadline(void)
-{
-    uint64_t deadline = AEGIS_FOREVER;
-
-    for (uint32_t i = 0; i < slot_end; i++) {
-        const struct env *env = env_table[slots[i].env];
-        if (env && env->wake.armed && env->wake.deadline < deadline)
-            deadline = env->wake.deadline;
-    }
-    return deadline;
-}
-
 static _Noreturn void schedule(void)
 {
+    uint64_t deadline;
+
     for (;;) {
         interrupt_poll();
-        bool more = rx_continue();
-        if (run_somebody(time_now()) || more)
+        bool more = rx_unfinished && rx_continue();
+        if (run_somebody(&deadline) || more)
             continue;
         /*
          * An interrupt that comes between the last poll and wfi stays pending, and wfi returns at
          * once when an enabled interrupt is pending, although sstatus.SIE is clear (section 3.3.3):
          * none is lost.
          */
-        timer_set(next_deadline());
-        wait_for_interrupt();
+        timer_set(deadline);
+        __asm__ volatile("wfi" ::: "memory");
     }
 }
 

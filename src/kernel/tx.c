@@ -9,7 +9,7 @@
 
 #define FRAME_LEAST 14 /* an Ethernet header */
 
-_Static_assert(NIC_HEADER + AEGIS_HEADER_COPY <= NIC_TX_HEADER, "the copy fits into a slot");
+_Static_assert(NIC_TX_COPY + AEGIS_HEADER_COPY <= NIC_TX_SLOT, "the copy fits into a slot");
 _Static_assert(AEGIS_FRAME_MAX - AEGIS_HEADER_COPY <= PAGE_SIZE,
                "the rest lies in at most two pages");
 

@@ -7,16 +7,17 @@
 
 void *user_at(const struct env *env, uaddr_t va, uint64_t bits)
 {
-    uint64_t need = PTE_V | PTE_U | bits;
+    uint64_t need = PTE_V | PTE_U | bits, seen = bits & PTE_W ? PTE_A | PTE_D : PTE_A;
 
     if (va >= AEGIS_USER_END)
         return NULL;
-    pte_t *entry = map_entry(env, va, 0, NULL);
+    pte_t *entry = map_leaf(env, va);
     /* What the exposed window shows may lie in larger pages: only its level-0 part can be named in
      * calls. */
     if (!entry || (*entry & need) != need)
         return NULL;
-    *entry |= bits & PTE_W ? PTE_A | PTE_D : PTE_A;
+    if ((*entry & seen) != seen)
+        *entry |= seen;
     return (uint8_t *)ppn_to_virt(pte_ppn(*entry)) + va % PAGE_SIZE;
 }
 

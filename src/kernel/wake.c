@@ -76,26 +76,28 @@ long call_wait(uaddr_t predicates, uint64_t count, uint64_t deadline)
 {
     struct aegis_predicate asked[AEGIS_PREDICATES_MAX];
     struct env *self = this_hart->env;
-    struct wake wake = {.count = (uint32_t)count, .armed = true, .deadline = deadline};
+    struct wake *wake = &self->wake;
 
     if (count > AEGIS_PREDICATES_MAX)
         return -AEGIS_E_RANGE;
     if (!user_read(asked, predicates, count * sizeof(*asked)))
         return -AEGIS_E_ADDRESS;
-    for (uint64_t i = 0; i < count; i++) {
-        long error = find_word(&asked[i], &wake.predicates[i].word, &wake.predicates[i].pinned);
+    for (uint64_t i = 0; i < count; i++) { /* without effect until count and armed are set */
+        long error = find_word(&asked[i], &wake->predicates[i].word, &wake->predicates[i].pinned);
         if (error)
             return error;
-        wake.predicates[i].mask = asked[i].mask;
-        wake.predicates[i].value = asked[i].value;
-        wake.predicates[i].op = asked[i].op;
+        wake->predicates[i].mask = asked[i].mask;
+        wake->predicates[i].value = asked[i].value;
+        wake->predicates[i].op = asked[i].op;
     }
 
     for (uint64_t i = 0; i < count; i++)
-        if (wake.predicates[i].pinned)
-            page_pin(wake.predicates[i].pinned);
+        if (wake->predicates[i].pinned)
+            page_pin(wake->predicates[i].pinned);
+    wake->count = (uint32_t)count;
+    wake->deadline = deadline;
+    wake->armed = true;
     env_save_call(self);
-    self->wake = wake;
     /*
      * Interrupts are off from here to the look that slice_next takes: whatever makes a predicate
      * true happened before that look, or raises an interrupt after it.

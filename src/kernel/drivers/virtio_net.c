@@ -35,11 +35,11 @@ static void fill_rx(struct nic *nic)
 
 static void fill_tx(struct nic *nic)
 {
-    nic->tx_headers = boot_alloc(NIC_TX_SLOTS * NIC_TX_HEADER / PAGE_SIZE, 1);
+    nic->tx_headers = boot_alloc(NIC_TX_SLOTS * NIC_TX_SLOT / PAGE_SIZE, 1);
     for (uint16_t i = 0; i < NIC_TX_SLOTS; i++) {
         nic->tx_slots[i].next_free = i + 1;
         nic->tx.desc[i * NIC_TX_PIECES].address =
-            virt_to_phys(nic->tx_headers + (size_t)i * NIC_TX_HEADER);
+            virt_to_phys(nic->tx_headers + (size_t)i * NIC_TX_SLOT + NIC_TX_HEADER);
     }
     nic->tx_free = 0;
 }

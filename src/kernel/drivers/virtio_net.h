@@ -13,8 +13,9 @@
 
 #define NIC_RX_BUFFERS 256
 #define NIC_TX_SLOTS   64
-#define NIC_TX_PIECES  3 /* descriptors a chain: header and copy, and what lies in up to two pages \
-                          */
+#define NIC_TX_PIECES                                                                              \
+    3 /* descriptors a chain: header and copy, and what lies in up to two pages                    \
+       */
 
 /*
  * A receive buffer: 256 bytes of headroom for handlers that grow a frame, then the device's header,
@@ -42,7 +43,7 @@ struct nic {
     struct virtq rx, tx;
     uint8_t *rx_buffers;
     uint8_t
-        *tx_headers; /* NIC_TX_HEADER bytes a slot: zeros for the device, then the kernel's copy */
+        *tx_headers; /* NIC_TX_SLOT bytes a slot: zeros for the device, then the kernel's copy */
     struct nic_tx_slot tx_slots[NIC_TX_SLOTS];
     uint16_t tx_free;   /* first free slot, or NIC_TX_SLOTS */
     uint32_t tx_pinned; /* frames under way that pin pages */
@@ -50,7 +51,11 @@ struct nic {
     uint16_t mtu;
 };
 
-#define NIC_TX_HEADER 256
+/* A transmit slot's beginning: the device's header so that the copy behind it is at 6 mod 8, as
+   frames are in rings and buffers. */
+#define NIC_TX_SLOT   256
+#define NIC_TX_HEADER 2
+#define NIC_TX_COPY   (NIC_TX_HEADER + NIC_HEADER)
 
 void nic_init(struct nic *nic, const struct virtio *device);
 
@@ -62,7 +67,7 @@ void nic_rx_return(struct nic *nic, uint16_t head);
 /* Where slot's copy of a frame's beginning lies. */
 static inline uint8_t *nic_tx_copy(struct nic *nic, uint16_t slot)
 {
-    return nic->tx_headers + (size_t)slot * NIC_TX_HEADER + NIC_HEADER;
+    return nic->tx_headers + (size_t)slot * NIC_TX_SLOT + NIC_TX_COPY;
 }
 
 /* A piece of a frame in somebody's page, pinned by the caller. */

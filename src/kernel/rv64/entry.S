@@ -180,6 +180,24 @@ env_resume:
         ld      a0, ENV_X(10)(a0)
         sret
 
+/*
+ * env_resume_call(env): the same, for an environment that gave the processor away in a call: it keeps pc, sp, gp
+ * and tp, and a0 is the result.
+ */
+        .globl  env_resume_call
+env_resume_call:
+        csrw    sscratch, tp
+        ld      t0, ENV_PC(a0)
+        csrw    sepc, t0
+        .irp    n, 2, 3, 4
+        ld      x\n, ENV_X(\n)(a0)
+        .endr
+        ld      a0, ENV_X(10)(a0)
+        .irp    n, 1, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+        li      x\n, 0
+        .endr
+        sret
+
 /* run_on_stack(top, function): calls a function that doesn't return on a fresh stack. */
         .globl  run_on_stack
 run_on_stack:
