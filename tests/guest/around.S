@@ -1,0 +1,58 @@
+/*
+ * void around_ebreak(const uint64_t in[32], uint64_t out[32], const double fin[32], double fout[32]);
+ * void around_null(...);
+ *
+ * Load all registers but x2 and x4 from in and fin, execute c.ebreak or the null system call (which needs a7 to
+ * be its number), and store what they are then. As any function they keep what their caller expects.
+ */
+#define FRAME 256
+
+        .macro  around name, instruction
+        .text
+        .globl  \name
+        .type   \name, @function
+\name:
+        addi    sp, sp, -FRAME
+        sd      ra, 0(sp)
+        .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+        sd      s\n, 8 + 8 * \n(sp)
+        fsd     fs\n, 104 + 8 * \n(sp)
+        .endr
+        sd      a1, 200(sp)
+        sd      a3, 208(sp)
+        .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+        fld     f\n, 8 * \n(a2)
+        .endr
+        .irp    n, 1, 3, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+        ld      x\n, 8 * \n(a0)
+        .endr
+        ld      a0, 80(a0)
+
+        .option push
+        .option rvc
+        \instruction
+        .option pop
+
+        sd      t6, 216(sp)
+        ld      t6, 200(sp)
+        .irp    n, 1, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30
+        sd      x\n, 8 * \n(t6)
+        .endr
+        ld      t5, 216(sp)
+        sd      t5, 248(t6)
+        ld      t6, 208(sp)
+        .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+        fsd     f\n, 8 * \n(t6)
+        .endr
+        ld      ra, 0(sp)
+        .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+        ld      s\n, 8 + 8 * \n(sp)
+        fld     fs\n, 104 + 8 * \n(sp)
+        .endr
+        addi    sp, sp, FRAME
+        ret
+        .size   \name, . - \name
+        .endm
+
+        around  around_ebreak, c.ebreak
+        around  around_null, ecall

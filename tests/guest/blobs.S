@@ -1,0 +1,122 @@
+/* Code for raw environments (test.h): position-independent, without a stack. */
+#define RAW_DATA     0x20000
+#define CALL_YIELD   0x1001
+#define CALL_ENV_END 0x1022
+#define CALL_WAIT    0x1002
+#define CALL_NULL    0x1000
+#define CALL_LOG     0x1003
+
+        .macro  blob name
+        .section .rodata.blob_\name, "a", @progbits
+        .balign 16
+        .globl  blob_\name, blob_\name\()_end
+blob_\name:
+        .endm
+
+        .macro  end_self
+        li      a0, 0
+        mv      a1, s11
+        li      a7, CALL_ENV_END
+        ecall
+        .endm
+
+/*
+ * dump: writes all registers as they were at its first instruction to the data page: x0 to x31, f0 to f31 and
+ * fcsr, then ends with status 0. Clobbers sp first, which it was given.
+ */
+        blob    dump
+        li      sp, RAW_DATA
+        .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+        sd      x\n, 8 * \n(sp)
+        fsd     f\n, 256 + 8 * \n(sp)
+        .endr
+        frcsr   t0
+        sd      t0, 512(sp)
+        li      s11, 0
+        end_self
+blob_dump_end:
+
+/* Fills every register but sp with a pattern made of a0 and its number. */
+        .macro  fill_registers
+        mv      x31, a0
+        .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+        addi    x1, x31, 64 + \n
+        fmv.d.x f\n, x1
+        .endr
+        .irp    n, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30
+        addi    x\n, x31, \n
+        .endr
+        .endm
+
+/* fill: fills all registers with what a0 says, says so in the data page, and ends while they are full. */
+        blob    fill
+        fill_registers
+        csrwi   fcsr, 0x1f
+        li      a1, 1
+        sd      a1, -8(sp)              /* the last word of the data page */
+        mv      s11, zero
+        end_self
+blob_fill_end:
+
+/*
+ * keep: fills all registers, then compares them over and over until the data page's first word isn't 0, while the
+ * timer takes the processor away as it likes. Counts rounds in the second word. Ends with status 0, or with the
+ * number of the register that changed (64 + n for f registers).
+ */
+        blob    keep
+        fill_registers
+1:
+        .irp    n, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30
+        addi    x1, x31, \n
+        beq     x1, x\n, 2f
+        li      s11, \n
+        j       9f
+2:
+        .endr
+        fmv.x.d x1, f0
+        addi    x1, x1, -64
+        beq     x1, x31, 3f
+        li      s11, 64
+        j       9f
+3:
+        .irp    n, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+        fmv.x.d x1, f\n
+        addi    x1, x1, -64 - \n
+        beq     x1, x31, 4f
+        li      s11, 64 + \n
+        j       9f
+4:
+        .endr
+        li      x2, RAW_DATA
+        ld      x1, 8(x2)
+        addi    x1, x1, 1
+        sd      x1, 8(x2)
+        ld      x1, 0(x2)
+        bnez    x1, 8f
+        j       1b
+8:      li      s11, 0
+9:      end_self
+blob_keep_end:
+
+/* end: ends with a0 as status. */
+        blob    end
+        mv      s11, a0
+        end_self
+blob_end_end:
+
+/* spin: runs away. Counts in the data page, so that one sees it run. */
+        blob    spin
+        li      a1, RAW_DATA
+1:      ld      a2, 0(a1)
+        addi    a2, a2, 1
+        sd      a2, 0(a1)
+        j       1b
+blob_spin_end:
+
+/* foreign: a system call of another system, with no handler bound. */
+        blob    foreign
+        li      a7, 64
+        ecall
+        li      s11, 1
+        end_self
+blob_foreign_end:

@@ -1,0 +1,58 @@
+/* Programs that never give the processor away take their slices, and no more. */
+#include "libos/time/time.h"
+#include "test.h"
+
+#define RUNAWAYS 3
+
+static struct raw runaway[RUNAWAYS];
+
+static void others_go_on(void)
+{
+    uint64_t slice = aegis_info()->slice, start = time_now(), waits = 20;
+    for (uint64_t i = 0; i < waits; i++)
+        aegis_wait(NULL, 0, time_now() + slice / 2);
+    /* At worst every wait lasts until all others had their slices; twice that is for the host's
+     * scheduler. */
+    uint64_t took = time_now() - start;
+    if (took > 2 * waits * (RUNAWAYS + 2) * slice)
+        FAIL("%u waits took %llu slices", (unsigned)waits, (unsigned long long)(took / slice));
+}
+
+static void shares_are_equal(void)
+{
+    uint64_t before[RUNAWAYS], least = UINT64_MAX, most = 0;
+    for (int i = 0; i < RUNAWAYS; i++)
+        before[i] = aegis_env(runaway[i].env)->slices;
+    aegis_wait(NULL, 0, time_now() + 60UL * aegis_info()->slice);
+    for (int i = 0; i < RUNAWAYS; i++) {
+        uint64_t slices = aegis_env(runaway[i].env)->slices - before[i];
+        least = slices < least ? slices : least;
+        most = slices > most ? slices : most;
+        CHECK(runaway[i].data[0] > 0);
+    }
+    CHECK(least >= 5);
+    CHECK(most - least <= 2);
+}
+
+/* Giving a slice to a named one: it runs, and this program comes back. */
+static void donation(void)
+{
+    uint64_t count = runaway[0].data[0];
+    for (int i = 0; i < 5; i++)
+        CHECK_OK(aegis_yield(runaway[0].env));
+    CHECK(runaway[0].data[0] > count);
+}
+
+int main(void)
+{
+    for (int i = 0; i < RUNAWAYS; i++)
+        RAW(&runaway[i], spin, 0);
+    others_go_on();
+    shares_are_equal();
+    donation();
+    for (int i = 0; i < RUNAWAYS; i++) {
+        CHECK_OK(aegis_env_end(runaway[i].env, 0));
+        CHECK_EQ(raw_finish(&runaway[i]).exit_reason, AEGIS_EXIT_KILLED);
+    }
+    return 0;
+}

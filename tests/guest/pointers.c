@@ -1,0 +1,262 @@
+/*
+ * Every address that an application passes: null, unmapped, in the kernel, wrapping, running off
+ * its page, and read-only where the kernel would write. Each gets ADDRESS, and changes nothing.
+ */
+#include <string.h>
+
+#include "filter.h"
+#include "libos/net/headers.h"
+#include "libos/vm/vm.h"
+#include "test.h"
+
+static int64_t binding;      /* of this program, without a ring */
+static uint64_t others_page; /* mapping it wants a capability */
+static struct aegis_net_binding request;
+static struct filter_image ingress, egress;
+
+static int64_t try_wait(void *p)
+{
+    return aegis_wait(p, 1, 0);
+}
+static int64_t try_log(void *p)
+{
+    return aegis_log(p, 16);
+}
+static int64_t try_entropy(void *p)
+{
+    return aegis_entropy(p, 16);
+}
+static int64_t try_cap_mint(void *p)
+{
+    return aegis_cap_mint(AEGIS_KIND_ENV, exos.env, AEGIS_RIGHT_CONTROL, p);
+}
+static int64_t try_map(void *p)
+{
+    return p ? aegis_map(0, 0x2000000000, others_page, AEGIS_PROT_READ, p) : -AEGIS_E_ADDRESS;
+}
+static int64_t try_env_create(void *p)
+{
+    uint64_t a = test_page(), b = test_page();
+    int64_t result = aegis_env_create(a, b, p);
+    CHECK_OK(aegis_page_free(a));
+    CHECK_OK(aegis_page_free(b));
+    return result;
+}
+static int64_t try_net_bind(void *p)
+{
+    return aegis_net_bind(p);
+}
+static int64_t try_ingress(void *p)
+{
+    struct aegis_net_binding r = request;
+    r.ingress = p;
+    return aegis_net_bind(&r);
+}
+static int64_t try_egress(void *p)
+{
+    struct aegis_net_binding r = request;
+    r.egress = p;
+    return aegis_net_bind(&r);
+}
+static int64_t try_net_send(void *p)
+{
+    return aegis_net_send((uint32_t)binding, p, 1);
+}
+static int64_t try_frame(void *p)
+{
+    struct aegis_frame_out out = {.address = p, .length = 16};
+    return aegis_net_send((uint32_t)binding, &out, 1);
+}
+static int64_t try_net_counters(void *p)
+{
+    return aegis_net_counters((uint32_t)binding, p);
+}
+
+/* Rows without `part` stand for one P of calls.def each. */
+static const struct {
+    const char *name;
+    int64_t (*attempt)(void *p);
+    size_t size; /* bytes that the kernel touches */
+    bool written, part;
+} rows[] = {
+    {"wait", try_wait, sizeof(struct aegis_predicate), false, false},
+    {"log", try_log, 16, false, false},
+    {"entropy", try_entropy, 16, true, false},
+    {"cap_mint", try_cap_mint, sizeof(struct aegis_cap), true, false},
+    {"map", try_map, sizeof(struct aegis_cap), false, false},
+    {"env_create", try_env_create, AEGIS_NAME_SIZE, false, false},
+    {"net_bind", try_net_bind, sizeof(struct aegis_net_binding), false, false},
+    {"net_bind ingress", try_ingress, 16, false, true},
+    {"net_bind egress", try_egress, 16, false, true},
+    {"net_send", try_net_send, sizeof(struct aegis_frame_out), false, false},
+    {"net_send frame", try_frame, 16, false, true},
+    {"net_counters", try_net_counters, sizeof(struct aegis_counters), true, false},
+};
+
+/* upcall_bind and net_ring below, console_read and console_write in runner.c: they take pages, and
+ * an owner. */
+#define ELSEWHERE 4
+enum {
+    POINTERS = 0
+#define V(type, name)
+#define P(type, name) +1
+#define E(...)
+#define AEGIS_CALL0(number, name, e, s)
+#define AEGIS_CALL1(number, name, a, e, s)             a
+#define AEGIS_CALL2(number, name, a, b, e, s)          a b
+#define AEGIS_CALL3(number, name, a, b, c, e, s)       a b c
+#define AEGIS_CALL4(number, name, a, b, c, d, e, s)    a b c d
+#define AEGIS_CALL5(number, name, a, b, c, d, f, e, s) a b c d f
+#include "abi/calls.def"
+};
+#define PARTS 3
+_Static_assert(POINTERS == sizeof rows / sizeof *rows - PARTS + ELSEWHERE,
+               "a pointer of calls.def has no row");
+
+static void expect(const char *name, int64_t (*attempt)(void *), uint64_t address)
+{
+    int64_t got = attempt((void *)address);
+    if (got != -AEGIS_E_ADDRESS)
+        FAIL("%s at 0x%llx gives %s", name, (unsigned long long)address, aegis_error_name(got));
+}
+
+static void each_pointer(void)
+{
+    /* A page between two holes, and the same read-only. */
+    char *hole = vm_reserve(3), *frozen = vm_alloc(1, AEGIS_PROT_READ);
+    uint64_t page = test_page();
+    CHECK(hole && frozen);
+    CHECK_OK(vm_map(0, (uint64_t)hole + AEGIS_PAGE_SIZE, page, VM_READ_WRITE, NULL));
+    uint64_t begin = (uint64_t)hole + AEGIS_PAGE_SIZE, end = begin + AEGIS_PAGE_SIZE;
+    memset((void *)begin, 0, AEGIS_PAGE_SIZE);
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        size_t size = rows[i].size;
+        const uint64_t bad[] = {
+            0,
+            8,
+            0x7000,
+            (uint64_t)hole,
+            begin - 8,
+            end,
+            end - size + 8,
+            end - 8,
+            AEGIS_USER_END - 8,
+            AEGIS_USER_END,
+            AEGIS_USER_END - size / 2,
+            1UL << 47,
+            1UL << 62,
+            0xffffffc000000000,
+            0xffffffc080200000,
+            0xffffffff80200000,
+            0xfffffffffffffff8,
+            UINT64_MAX - size + 1,
+            UINT64_MAX - size / 2,
+        };
+        for (size_t j = 0; j < sizeof bad / sizeof *bad; j++)
+            expect(rows[i].name, rows[i].attempt, bad[j]);
+        if (rows[i].written) {
+            expect(rows[i].name, rows[i].attempt, (uint64_t)frozen);
+            expect(rows[i].name, rows[i].attempt, AEGIS_EXPOSED_BASE);
+            expect(rows[i].name, rows[i].attempt, (uint64_t)each_pointer & ~7UL);
+            memset((void *)begin, 0x55, AEGIS_PAGE_SIZE);
+            expect(rows[i].name, rows[i].attempt, end - size + 8); /* nothing of it is written */
+            for (uint64_t at = begin; at < end; at++)
+                CHECK_EQ(*(volatile uint8_t *)at, 0x55);
+        }
+    }
+    CHECK_OK(aegis_unmap(0, begin, 1));
+    CHECK_OK(aegis_page_free(page));
+    CHECK_OK(vm_free(hole));
+    CHECK_OK(vm_free(frozen));
+}
+
+static void ranges_of_lengths(void)
+{
+    char text[8] = "";
+    CHECK_ERROR(aegis_log(text, UINT64_MAX), RANGE);
+    CHECK_ERROR(aegis_log(text, 1UL << 40), RANGE);
+    CHECK_ERROR(aegis_entropy(text, UINT64_MAX), RANGE);
+    CHECK_ERROR(aegis_entropy(text, 257), RANGE);
+    CHECK_ERROR(aegis_net_send((uint32_t)binding, NULL, 0), RANGE);
+    CHECK_ERROR(aegis_net_send((uint32_t)binding, NULL, AEGIS_SEND_MAX + 1), RANGE);
+    CHECK_ERROR(aegis_net_send((uint32_t)binding, NULL, UINT64_MAX), RANGE);
+}
+
+static void upcall_pages(void)
+{
+    struct aegis_upcall_page *frozen = vm_alloc(1, AEGIS_PROT_READ),
+                             *good = vm_alloc(1, VM_READ_WRITE);
+    CHECK_ERROR(aegis_upcall_bind(NULL, (uint64_t)upcall_pages), ADDRESS);
+    CHECK_ERROR(aegis_upcall_bind((void *)0x7000, 0x10000), ADDRESS);
+    CHECK_ERROR(aegis_upcall_bind(frozen, 0x10000), ADDRESS);
+    CHECK_ERROR(aegis_upcall_bind((void *)AEGIS_EXPOSED_BASE, 0x10000), ADDRESS);
+    CHECK_ERROR(aegis_upcall_bind((void *)0xffffffff80200000, 0x10000), ADDRESS);
+    CHECK_ERROR(aegis_upcall_bind((void *)exos.start, 0x10000), ADDRESS); /* the parent's page */
+    CHECK_ERROR(aegis_upcall_bind((void *)((char *)good + 1), 0x10000), ALIGNMENT);
+    CHECK_ERROR(aegis_upcall_bind((void *)((char *)good + AEGIS_PAGE_SIZE - 64), 0x10000),
+                ALIGNMENT);
+    CHECK_ERROR(aegis_upcall_bind(good, 0x10001), ALIGNMENT);
+    CHECK_ERROR(aegis_upcall_bind(good, AEGIS_USER_END), RANGE);
+    CHECK_ERROR(aegis_upcall_bind(good, 0xffffffff80200000), RANGE);
+    CHECK_OK(aegis_upcall_bind(good, (uint64_t)upcall_pages & ~1UL));
+    CHECK_EQ(aegis_page((uint64_t)vm_page_at(good))->pins, 1);
+    CHECK_OK(aegis_upcall_bind(NULL, 0));
+    CHECK_EQ(aegis_page((uint64_t)vm_page_at(good))->pins, 0);
+    CHECK_OK(vm_free(frozen));
+    CHECK_OK(vm_free(good));
+}
+
+static void ring_pages(void)
+{
+    uint32_t b = (uint32_t)binding;
+    struct aegis_ring *one = vm_alloc(1, VM_READ_WRITE), *frozen = vm_alloc(2, AEGIS_PROT_READ);
+    struct aegis_ring *good = vm_alloc(2, VM_READ_WRITE);
+    CHECK_ERROR(aegis_net_ring(b, NULL, 2), ADDRESS);
+    CHECK_ERROR(aegis_net_ring(b, one, 2), ADDRESS); /* the second page is a hole */
+    CHECK_ERROR(aegis_net_ring(b, frozen, 2), ADDRESS);
+    CHECK_ERROR(aegis_net_ring(b, (void *)AEGIS_EXPOSED_BASE, 2), ADDRESS);
+    CHECK_ERROR(aegis_net_ring(b, (void *)0xffffffff80200000, 2), ADDRESS);
+    CHECK_ERROR(aegis_net_ring(b, (void *)0xfffffffffffff000, 2), ADDRESS);
+    CHECK_ERROR(aegis_net_ring(b, (void *)((char *)good + 64), 2), ALIGNMENT);
+    CHECK_ERROR(aegis_net_ring(b, good, 0), RANGE);
+    CHECK_ERROR(aegis_net_ring(b, good, 1), RANGE);
+    CHECK_ERROR(aegis_net_ring(b, good, 3), RANGE);
+    CHECK_ERROR(aegis_net_ring(b, good, 2 * AEGIS_RING_SLOTS), RANGE);
+    CHECK_ERROR(aegis_net_ring(b, good, UINT64_MAX), RANGE);
+    CHECK_EQ(aegis_page((uint64_t)vm_page_at(one))->pins, 0);
+    CHECK_OK(vm_free(one));
+    CHECK_OK(vm_free(frozen));
+    CHECK_OK(vm_free(good));
+}
+
+int main(void)
+{
+    struct raw raw;
+    CHECK(aegis_info()->netif_count > 0); /* the machine needs a network device for this */
+    filter_udp_to(&ingress, 4711);
+    filter_sent_type(&egress, 0, ETH_TYPE_IPV4);
+    request = (struct aegis_net_binding){.parent = exos.start->caps[TEST_CAP_ROOT],
+                                         .ingress = ingress.words,
+                                         .ingress_size = ingress.size,
+                                         .egress = egress.words,
+                                         .egress_size = egress.size};
+    binding = aegis_net_bind(&request);
+    if (binding < 0)
+        FAIL("net_bind: %s", aegis_error_name(binding));
+    raw_create(&raw, "spin", blob_spin, blob_spin_end);
+    others_page = test_page();
+    CHECK_OK(vm_map(0, 0x2000000000, others_page, AEGIS_PROT_READ, NULL)); /* tables for try_map */
+    CHECK_OK(aegis_unmap(0, 0x2000000000, 1));
+    CHECK_OK(aegis_page_give(others_page, raw.env));
+
+    each_pointer();
+    ranges_of_lengths();
+    upcall_pages();
+    ring_pages();
+
+    CHECK_OK(aegis_net_unbind((uint32_t)binding));
+    CHECK_OK(aegis_env_end(raw.env, 0));
+    raw_finish(&raw);
+    return 0;
+}
