@@ -177,9 +177,11 @@ struct vcode {
     uint32_t labels, references, constants; /* in use */
     /* Private to vcode */
     uint32_t known;  /* references whose form is known from an earlier pass */
-    uint32_t cursor; /* vcode_end: the next reference */
-    uint8_t phase;
-    bool grown; /* a reference needs a longer form: another pass */
+    uint32_t pool;   /* offset of the constants */
+    uint32_t cursor; /* vcode_end: the next constant or reference */
+    uint8_t phase;   /* of vcode_end */
+    uint8_t passes;  /* begun to end */
+    bool grown;      /* a reference needs a longer form: another pass */
 };
 
 /*
@@ -197,8 +199,8 @@ enum vcode_state { VCODE_DONE, VCODE_MORE, VCODE_AGAIN };
 /*
  * Ends a pass: lays the constants behind the code and resolves references, about work of them a
  * call (at least one). Returns VCODE_MORE if it has to be called again, VCODE_AGAIN if a branch
- * turned out to need a longer form: then the caller emits another pass (most code takes one, hardly
- * any more than three), VCODE_DONE with the code complete in its buffer, or the error.
+ * turned out to need a longer form: then the caller emits another pass (most code takes one, none
+ * more than five), VCODE_DONE with the code complete in its buffer, or the error.
  */
 int vcode_end(struct vcode *v, size_t work);
 
@@ -282,8 +284,8 @@ void vcode_branch(struct vcode *v, enum rv64_op op, enum rv64_reg rs1, enum rv64
 void vcode_jump(struct vcode *v, uint32_t label); /* goto label */
 void vcode_call(struct vcode *v, uint32_t label); /* ra = behind this; goto label */
 void vcode_address(struct vcode *v, enum rv64_reg rd, uint32_t label); /* rd = address of label */
-/* rd = [label + offset], a LOAD; rd is not RV_ZERO; -1024 <= offset < 1024. */
-void vcode_load_at(struct vcode *v, enum rv64_op op, enum rv64_reg rd, uint32_t label, int offset);
+/* rd = [label], by a LOAD; rd is not RV_ZERO. */
+void vcode_load_at(struct vcode *v, enum rv64_op op, enum rv64_reg rd, uint32_t label);
 
 static inline void vcode_ret(struct vcode *v)
 {
@@ -295,7 +297,7 @@ static inline void vcode_mv(struct vcode *v, enum rv64_reg rd, enum rv64_reg rs)
     rv_addi(v, rd, rs, 0);
 }
 
-/* rd = value in the fewest instructions, without memory: 1 to 8. */
+/* rd = value in few instructions, without memory: 1 to 8. */
 void vcode_li(struct vcode *v, enum rv64_reg rd, uint64_t value);
 
 /* How many instructions vcode_li takes on a hart with isa. */
@@ -307,7 +309,7 @@ void vcode_constant(struct vcode *v, enum rv64_reg rd, uint64_t value);
 
 /*
  * rd = the low bytes (2, 4 or 8) of rs with their order reversed, zero-extended. One or two
- * instructions with Zbb; else up to 20, which change the two temporaries, which are neither rd nor
+ * instructions with Zbb; else up to 25, which change the two temporaries, which are neither rd nor
  * rs. rd may be rs.
  */
 void vcode_swap(struct vcode *v, enum rv64_reg rd, enum rv64_reg rs, unsigned bytes,
