@@ -31,7 +31,7 @@
 
 #define CSR_STIMECMP 0x14d /* Sstc */
 
-#ifndef __ASSEMBLER__
+#if defined(__riscv) && !defined(__ASSEMBLER__)
 #include <stdint.h>
 
 #define csr_read(name)                                                                             \

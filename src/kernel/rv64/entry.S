@@ -74,7 +74,8 @@ high:   .dword  4f
 
 /*
  * Every trap. From user mode, a native system call takes the short way: the C function that implements it
- * keeps s0..s11 and gp by its ABI, so that only ra, sp, tp are saved, and what it may have used is zeroed.
+ * keeps s0..s11 and gp by its ABI, and t3..t6 because the kernel is compiled without them (CMakeLists.txt), so
+ * that only ra, sp, tp are saved, and what it may have used is zeroed.
  */
         .text
         .balign 4
@@ -116,10 +117,6 @@ call_return:
         li      a5, 0
         li      a6, 0
         li      a7, 0
-        li      t3, 0
-        li      t4, 0
-        li      t5, 0
-        li      t6, 0
         csrw    sscratch, tp
         ld      tp, HART_USER_TP(tp)
         sret
