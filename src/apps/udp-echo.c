@@ -65,7 +65,8 @@ static inline bool turn_round(struct net_udp_slot *s)
     size_t total = NET_WIRE16(s->total);
     if (s->type != NET_WIRE16(ETH_TYPE_IPV4) || s->protocol != IPV4_UDP ||
         s->fragment & NET_WIRE16(IPV4_MORE_OR_OFFSET) || total + ETH_SIZE > s->slot.length ||
-        total < IPV4_LEAST + UDP_SIZE || NET_WIRE16(s->udp_length) > total - IPV4_LEAST)
+        total < IPV4_LEAST + UDP_SIZE || NET_WIRE16(s->udp_length) < UDP_SIZE ||
+        NET_WIRE16(s->udp_length) > total - IPV4_LEAST)
         return false;
     swap_macs(s);
     swap32(&s->source, &s->destination);
