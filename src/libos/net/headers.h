@@ -113,8 +113,10 @@ static inline size_t net_udp_offset(const uint8_t *frame, size_t length)
     if (frame[IPV4_FIRST] >> 4 != 4 || header < IPV4_LEAST || frame[IPV4_PROTOCOL] != IPV4_UDP ||
         net_get16(frame + IPV4_FRAGMENT) & IPV4_MORE_OR_OFFSET)
         return 0;
-    if (total > length - ETH_SIZE || total < header + UDP_SIZE ||
-        net_get16(frame + ETH_SIZE + header + UDP_LENGTH) > total - header)
+    if (total > length - ETH_SIZE || total < header + UDP_SIZE)
+        return 0;
+    size_t udp = net_get16(frame + ETH_SIZE + header + UDP_LENGTH);
+    if (udp < UDP_SIZE || udp > total - header)
         return 0;
     return ETH_SIZE + header;
 }
