@@ -86,13 +86,6 @@ long env_target(uint32_t number, struct env **env)
     return 0;
 }
 
-long env_check_control(uint32_t number)
-{
-    struct env *env;
-
-    return env_target(number, &env);
-}
-
 void env_enter(struct env *env)
 {
     if (this_hart->env != env) {

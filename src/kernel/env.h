@@ -77,9 +77,6 @@ struct env *env_make(uint32_t number, uint32_t owner, struct aegis_page *page,
  */
 long env_target(uint32_t number, struct env **env);
 
-/* Whether the caller may act for env: as env_target. */
-long env_check_control(uint32_t number);
-
 /*
  * Begins to end env: it doesn't run again, and its slots of the slice vector take back what it
  * holds. pc and address say where an exception came from.

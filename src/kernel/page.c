@@ -172,9 +172,10 @@ long call_page_give(uint64_t ppn, uint32_t env)
 
     if (error)
         return error;
-    error = env_check_control(env);
+    struct env *target;
+    error = env_target(env, &target);
     if (error)
         return error;
-    page_move(page_of(ppn), env);
+    page_move(page_of(ppn), target->number);
     return 0;
 }

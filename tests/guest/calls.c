@@ -164,6 +164,36 @@ static int fuzz(uint64_t seed)
     return 0;
 }
 
+/* Owners of all pages, to say which were lost. */
+static uint16_t *owners;
+
+static uint16_t owner_and_state(const volatile struct aegis_page *page)
+{
+    return (uint16_t)(page->owner << 4 | page->state);
+}
+
+static void remember_pages(void)
+{
+    if (!owners)
+        owners = vm_alloc(vm_pages(aegis_info()->page_count * sizeof *owners), VM_READ_WRITE);
+    for (uint64_t i = 0; i < aegis_info()->page_count; i++)
+        owners[i] = owner_and_state(aegis_page(aegis_info()->first_ppn + i));
+}
+
+_Noreturn static void report_lost(unsigned seed, unsigned envs)
+{
+    for (uint64_t i = 0; i < aegis_info()->page_count; i++) {
+        const volatile struct aegis_page *page = aegis_page(aegis_info()->first_ppn + i);
+        if (owners[i] != owner_and_state(page))
+            FAIL("seed %u, %u environments left: page 0x%llx, state %u, pins %u, refs %u, was "
+                 "%u's, is %u's",
+                 seed, envs, (unsigned long long)(aegis_info()->first_ppn + i),
+                 (unsigned)page->state, (unsigned)page->pins, (unsigned)page->refs,
+                 (unsigned)owners[i] >> 4, (unsigned)page->owner);
+    }
+    FAIL("seed %u: the number of free pages is wrong", seed);
+}
+
 /* Programs full of noise, one after the other: each is gone with all that it had. */
 static void noise(void)
 {
@@ -193,8 +223,8 @@ static void noise(void)
                 envs++;
             }
         if (seed > 1 && aegis_info()->free_pages != before)
-            FAIL("seed %u: %lld pages lost, with %u environments left", seed,
-                 (long long)(before - aegis_info()->free_pages), (unsigned)envs);
+            report_lost(seed, (unsigned)envs);
+        remember_pages();
     }
 }
 

@@ -185,7 +185,7 @@ static void sending_and_receiving(void)
     open_arp(&net, 8);
     CHECK_ERROR(aegis_net_ring(net.binding, net.ring, 8), IN_USE);
     CHECK_EQ(aegis_page((uint64_t)vm_page_at(net.ring))->state, AEGIS_PAGE_RING);
-    CHECK_ERROR(vm_free(net.ring), STATE);
+    CHECK_ERROR(vm_free(net.ring), PINNED);
     make_arp_request(request);
     for (unsigned i = 0; i < 50; i++) {
         CHECK_EQ(net_send(&net, &out, 1), 1);

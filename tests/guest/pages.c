@@ -129,6 +129,11 @@ static void giving(void)
     CHECK_OK(aegis_unmap(0, VA, 1));
     CHECK_OK(aegis_page_give(page, raw.env));
     CHECK_EQ(aegis_page(page)->owner, raw.env);
+    uint64_t own = test_page();
+    CHECK_OK(aegis_page_give(
+        own, 0)); /* to oneself: nothing happens, above all not that it is nobody's */
+    CHECK_EQ(aegis_page(own)->owner, exos.env);
+    CHECK_OK(aegis_page_free(own));
     CHECK_ERROR(aegis_page_give(page, raw.env), OWNER);
     CHECK_ERROR(aegis_page_free(page), OWNER);
     raw_start(&raw, 0);

@@ -18,17 +18,8 @@ static const char *const tests[] = {
 #undef TEST
 };
 
-static bool leaked(const char *name, uint64_t before)
-{
-    uint64_t now = aegis_info()->free_pages;
-    if (now == before)
-        return false;
-    printf("FAIL %s: %lld pages are lost\n", name, (long long)(before - now));
-    return true;
-}
-
-/* The program's end is its result; what it leaves in the start block is why. */
-static bool run(const char *name, const struct aegis_cap *caps)
+/* Runs one and puts into why how it failed; empty if it passed. */
+static void run(const char *name, const struct aegis_cap *caps, char why[TEST_WHY_SIZE])
 {
     char *const argv[] = {(char *)(uintptr_t)name, NULL};
     struct proc_options options = {
@@ -36,43 +27,46 @@ static bool run(const char *name, const struct aegis_cap *caps)
     uint64_t before = aegis_info()->free_pages;
     struct proc proc;
     struct proc_status status;
-    char why[TEST_WHY_SIZE] = "", text[128];
+    char text[128], said[TEST_WHY_SIZE] = "";
 
+    why[0] = 0;
     int64_t error = proc_spawn(&proc, &options);
     if (error < 0) {
-        printf("FAIL %s: %s\n", name, proc_strerror(error));
-        return false;
+        snprintf(why, TEST_WHY_SIZE, "%s", proc_strerror(error));
+        return;
     }
     struct aegis_predicate ended = aegis_when_ended(proc.env);
-    if (aegis_wait(&ended, 1, time_after(LIMIT)) != 0) {
+    bool late = aegis_wait(&ended, 1, time_after(LIMIT)) != 0;
+    if (late)
         proc_kill(&proc, 0);
-        strcpy(why, "ran out of time; ");
-    }
     aegis_wait(&ended, 1, AEGIS_FOREVER);
-    strncat(why, test_why(proc.start), sizeof why - strlen(why) - 1);
+    strncat(said, test_why(proc.start), sizeof said - 1);
     proc_wait(&proc, &status, AEGIS_FOREVER);
-    if (status.reason == AEGIS_EXIT_STATUS && status.value == 0)
-        return !leaked(name, before);
-    printf("FAIL %s: %s%s%s\n", name, why, *why ? ": " : "",
-           proc_describe(&status, text, sizeof text));
-    return false;
+    int64_t lost = (int64_t)(before - aegis_info()->free_pages);
+    if (late || status.reason != AEGIS_EXIT_STATUS || status.value != 0)
+        snprintf(why, TEST_WHY_SIZE, "%s%s%s%s", late ? "ran out of time: " : "", said,
+                 *said ? ": " : "", proc_describe(&status, text, sizeof text));
+    else if (lost)
+        snprintf(why, TEST_WHY_SIZE, "%lld pages are lost", (long long)lost);
 }
 
 int main(void)
 {
     struct aegis_cap caps[TEST_CAPS] = {0};
+    char why[TEST_WHY_SIZE];
     unsigned failed = 0;
 
     if (aegis_info()->netif_count)
         aegis_cap_mint(AEGIS_KIND_BINDING, aegis_info()->netifs[0].root, AEGIS_RIGHT_DELEGATE,
                        &caps[TEST_CAP_ROOT]);
-    run("nothing",
-        caps); /* so that this program's own heap has its size before pages are counted */
+    run("nothing", caps, why); /* this program's own heap gets its size before pages are counted */
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
-        if (run(tests[i], caps))
-            printf("PASS %s\n", tests[i]);
+        run(tests[i], caps, why);
+        if (*why)
+            printf("FAIL %s: %s\n", tests[i], why);
         else
-            failed++;
+            printf("PASS %s\n", tests[i]);
+        failed += *why != 0;
     }
     printf("DONE %u tests, %u failed\n", (unsigned)(sizeof tests / sizeof *tests), failed);
     aegis_shutdown(failed ? 1 : 0);

@@ -136,9 +136,11 @@ static void woken_by_others(void)
     CHECK(first == 0 || first == 1);
     CHECK_EQ(aegis_wait(p + 1, 1, time_after(20000000000)), 0);
     raw_finish(&raw);
-    uint64_t slices = aegis_env(exos.env)->slices;
-    struct aegis_predicate later = AEGIS_WHEN(aegis_env(exos.env)->slices, GE, slices + 1);
+    RAW(&raw, spin, 0);
+    struct aegis_predicate later = AEGIS_WHEN(aegis_env(raw.env)->slices, GE, 3);
     CHECK_EQ(aegis_wait(&later, 1, time_after(20000000000)), 0);
+    CHECK_OK(aegis_env_end(raw.env, 0));
+    raw_finish(&raw);
 }
 
 int main(void)

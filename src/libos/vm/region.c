@@ -63,10 +63,12 @@ static void forget(struct region *r)
     free(r);
 }
 
-/* Unmaps and frees the first count pages; a page that the kernel won't take back stays ours,
- * unused. */
+/* Unmaps and frees the first count pages, unless one is pinned, which the kernel won't take. */
 static int64_t release(struct region *r, size_t count)
 {
+    for (size_t i = 0; i < count; i++)
+        if (aegis_page(r->ppn[i])->pins)
+            return -AEGIS_E_PINNED;
     int64_t status = count ? aegis_unmap(0, r->start, count) : 0;
     if (status < 0)
         return status;

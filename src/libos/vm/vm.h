@@ -54,8 +54,8 @@ void *vm_attach(const struct aegis_cap *capability, uint32_t prot);
 
 /*
  * Undo vm_alloc, vm_reserve or vm_attach, whose result `region` is; NULL does nothing. Pages of
- * one's own are freed. Returns 0, or PINNED while a device uses a page (then nothing has changed),
- * or INVALID for an address that is no region's.
+ * one's own are freed. Returns 0, or PINNED while a device or the kernel uses a page (then nothing
+ * has changed), or INVALID for an address that is no region's.
  */
 int64_t vm_free(void *region);
 
