@@ -112,28 +112,14 @@ void env_save_call(struct env *env)
     env->pc = csr_read(sepc) + 4;
 }
 
-static const char *reason_text(enum aegis_exit_reason reason)
-{
-    static const char *const texts[] = {
-        [AEGIS_EXIT_NONE] = "no reason",
-        [AEGIS_EXIT_STATUS] = "status",
-        [AEGIS_EXIT_KILLED] = "ended by its owner, status",
-        [AEGIS_EXIT_EXCEPTION] = "exception",
-        [AEGIS_EXIT_DEPTH] = "exceptions nested too deeply, the last is",
-    };
-    return texts[reason];
-}
-
+/* What an application did not choose is told on the log; a status is its owner's affair. */
 static void report_end(const struct env *env, const struct aegis_env_info *i)
 {
-    if (i->exit_reason == AEGIS_EXIT_STATUS && i->exit_value == 0)
-        return;
-    print("aegis: environment %u (%s) ends: %s %lu", env->number, i->name,
-          reason_text(i->exit_reason), i->exit_value);
+    const char *why = i->exit_reason == AEGIS_EXIT_DEPTH ? ", with no frame left for it" : "";
+
     if (i->exit_reason == AEGIS_EXIT_EXCEPTION || i->exit_reason == AEGIS_EXIT_DEPTH)
-        print(" (%s) at pc 0x%lx, address 0x%lx", upcall_cause_name(i->exit_value), i->exit_pc,
-              i->exit_address);
-    print("\n");
+        print("aegis: environment %u (%s) ends: %s at pc 0x%lx, address 0x%lx%s\n", env->number,
+              i->name, upcall_cause_name(i->exit_value), i->exit_pc, i->exit_address, why);
 }
 
 /*
