@@ -103,3 +103,15 @@ def machine(folder):
     yield make
     for m in made:
         m.kill()
+
+
+@pytest.fixture
+def compile_filter(folder):
+    """pcap-filter text to the pair of DPF images, by dpfc."""
+    def compile_(text):
+        pair = folder / "ingress", folder / "egress"
+        done = subprocess.run([BUILD / "bin" / "dpfc", "-o", pair[0], "--egress-out", pair[1], text], capture_output=True, text=True,
+                              timeout=30)
+        assert done.returncode == 0, done.stderr
+        return pair[0].read_bytes(), pair[1].read_bytes()
+    return compile_

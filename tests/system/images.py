@@ -1,0 +1,91 @@
+"""Files for machines, made by hand so that they can be wrong in every way: cpio archives, ELF programs, DPF filters; and
+frames."""
+import struct
+
+from scapy.layers.inet import IP, UDP
+from scapy.layers.l2 import ARP, Ether
+
+HOST_MAC, HOST_IP, GUEST_IP = "02:00:00:00:00:01", "10.0.2.2", "10.0.2.15"
+
+
+def cpio(files):
+    """A cpio archive (newc) of (name, bytes) pairs."""
+    out = b""
+    for name, data in [*files, ("TRAILER!!!", b"")]:
+        path = name.encode() + b"\0"
+        fields = (1, 0o100755, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(path), 0)
+        out += b"070701" + b"".join(b"%08x" % f for f in fields) + path
+        out += bytes(-len(out) % 4) + data
+        out += bytes(-len(out) % 4)
+    return out + bytes(-len(out) % 512)
+
+
+def cpio_files(archive):
+    """What cpio() put in."""
+    at, files = 0, []
+    while True:
+        assert archive[at:at + 6] == b"070701"
+        fields = [int(archive[at + 6 + 8 * i:at + 14 + 8 * i], 16) for i in range(13)]
+        size, name_size = fields[6], fields[11]
+        name = archive[at + 110:at + 109 + name_size].decode()
+        data = at + 110 + name_size + -(110 + name_size) % 4
+        if name == "TRAILER!!!":
+            return files
+        files.append((name, archive[data:data + size]))
+        at = data + size + -size % 4
+
+
+def elf(code, entry=0x10000, segments=None, machine=243, kind=2, phnum=None, phoff=64, phentsize=56, elfclass=2):
+    """A program of one executable segment at 0x10000, or of the given (type, flags, offset, address, filesz, memsz)."""
+    start = 64 + 56 * (1 if segments is None else len(segments))
+    if segments is None:
+        segments = [(1, 5, 0, 0x10000, start + len(code), start + len(code))]
+        entry = entry if entry != 0x10000 else 0x10000 + start
+    ident = b"\x7fELF" + bytes([elfclass, 1, 1]) + bytes(9)
+    header = struct.pack("<HHIQQQIHHHHHH", kind, machine, 1, entry, phoff, 0, 0, 64, phentsize,
+                         len(segments) if phnum is None else phnum, 64, 0, 0)
+    table = b"".join(struct.pack("<IIQQQQQQ", t, flags, offset, va, va, filesz, memsz, 4096)
+                     for t, flags, offset, va, filesz, memsz in segments)
+    return ident + header + table + code
+
+
+def dpf(*atoms):
+    """A filter that accepts frames in which each (offset, width, value) holds."""
+    count = len(atoms)
+    out = struct.pack("<IHHHHI", 0x46504441, 1, 0, count, count, 0)
+    for i, (offset, width, _) in enumerate(atoms):
+        out += struct.pack("<BBBbHHHHHHQ", 1, width, 0, 0, offset, i + 1 if i + 1 < count else 0xFFFF, 0xFFFE, i, 1, 0,
+                           (1 << 8 * width) - 1)
+    return out + b"".join(struct.pack("<QQ", value, value) for *_, value in atoms)
+
+
+def udp_filters(port):
+    """Ingress and egress filters of a service on a UDP port, for IPv4 without options."""
+    ip_udp = (12, 2, 0x0800), (14, 1, 0x45), (23, 1, 17)
+    return dpf(*ip_udp, (36, 2, port)), dpf(*ip_udp, (34, 2, port))
+
+
+def arp_request(target=GUEST_IP):
+    return bytes(Ether(src=HOST_MAC, dst="ff:ff:ff:ff:ff:ff") /
+                 ARP(op=1, hwsrc=HOST_MAC, psrc=HOST_IP, pdst=target))
+
+
+def datagram(mac, payload, port=7, source=4000):
+    return bytes(Ether(src=HOST_MAC, dst=mac) / IP(src=HOST_IP, dst=GUEST_IP) / UDP(sport=source, dport=port) / payload)
+
+
+def is_answer(payload, port=7, source=4000):
+    """Whether a frame is the echo of datagram(..., payload, port, source), checksums and all."""
+    def judge(frame):
+        packet = Ether(frame)
+        if not packet.haslayer(UDP) or packet[UDP].sport != port or packet[UDP].dport != source:
+            return False
+        ip = packet[IP]
+        if (packet.dst, ip.src, ip.dst) != (HOST_MAC, GUEST_IP, HOST_IP) or bytes(packet[UDP].payload) != payload:
+            return False
+        again = Ether(frame)
+        del again[IP].chksum
+        del again[UDP].chksum
+        again = Ether(bytes(again))
+        return again[IP].chksum == ip.chksum and again[UDP].chksum == packet[UDP].chksum
+    return judge

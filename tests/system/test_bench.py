@@ -1,0 +1,316 @@
+"""The bench itself: both ways of counting against loops of known length, the bare limit, the client's verdicts, and the gate."""
+import importlib.util
+import json
+import os
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from conftest import BUILD, ROOT
+
+sys.path.insert(0, str(ROOT / "bench"))
+
+from harness import client, gate, machine, results, stats  # noqa: E402
+
+CLIENT = BUILD / "bench/bench-client"
+PLUGIN = BUILD / "bench/libcount.so"
+LIMIT = BUILD / "guest/bench/limit.elf"
+LOOPS = BUILD / "guest/bench/loops.elf"
+
+
+def run_client(*arguments):
+    return subprocess.run([str(CLIENT), *map(str, arguments)], capture_output=True, text=True, timeout=60, check=False)
+
+
+def run_bench(*arguments, **environment):
+    return subprocess.run([str(ROOT / "ci/bench"), "--build", str(BUILD), *map(str, arguments)], capture_output=True,
+                          text=True, timeout=110, check=False, env={**os.environ, **environment})
+
+
+# Counting
+
+def count_loops(rounds):
+    """What the guest counts of a loop of so many rounds, and what the plugin counts of the whole machine."""
+    arguments = ["-kernel", str(LOOPS), "-device", f"loader,addr=0x81000000,data={rounds},data-len=8"]
+    with machine.Machine("loops", arguments, net=False, icount=True, plugin=PLUGIN) as guest:
+        _, found = guest.wait_line(r"^\{.*\}$", 60)
+        counter = guest.counter()
+        assert guest.wait_end(60) == 0
+        return json.loads(found[0]), counter.read()
+
+
+def test_guest_and_plugin_count_loops_of_known_length_exactly():
+    few, machine_few = count_loops(2000)
+    many, machine_many = count_loops(3000)  # as many digits are printed, so the runs differ by the loops alone
+    for got in (few, many):
+        expected = got["rounds"] * got["length"] + got["read_cost"]
+        assert got["instret"] == expected
+        assert got["cycle"] == expected
+    loops = 2  # one read by instret, one by cycle
+    assert machine_many - machine_few == loops * 1000 * few["length"]
+
+
+def test_plugin_refuses_what_it_cannot_count():
+    command = [machine.QEMU, *machine.BOARD, "-kernel", str(LOOPS), "-plugin"]
+    for extra, sentence in (([f"{PLUGIN}"], "counter=PATH"), ([f"{PLUGIN},counter=/dev/null/x"], "/dev/null/x"),
+                            ([f"{PLUGIN},counter=/tmp/never-made", "-smp", "2"], "leave out -smp")):
+        done = subprocess.run([*command, *extra], capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode != 0
+        assert sentence in done.stderr
+
+
+def test_counter_file_of_something_else_is_refused(folder):
+    (folder / "counter").write_bytes(bytes(4096))
+    with pytest.raises(machine.MachineError, match="not a file of the plugin"):
+        machine.Counter(folder / "counter")
+
+
+# The limit
+
+@pytest.fixture
+def limit():
+    with machine.Machine("limit", ["-kernel", str(LIMIT)], plugin=PLUGIN) as guest:
+        guest.wait_line("answers UDP port 7", 60)
+        yield guest
+
+
+def test_limit_echoes_and_every_echo_costs_the_same(limit):
+    got = client.echo(CLIENT, limit, 100, counted=True)
+    assert (got["received"], got["lost"], got["wrong"], got["late"]) == (100, 0, 0, 0)
+    # 192 for a similar program when the platform was measured; most echoes cost what the median does.
+    middle, _, _ = stats.spread(got["insn"])
+    assert 150 <= middle <= 230
+    assert sum(value == middle for value in got["insn"]) >= 90
+
+
+@pytest.mark.parametrize("size", [16, 17, 1472])
+def test_limit_echoes_payloads_of_any_size_in_windows(limit, size):
+    got = client.echo(CLIENT, limit, 500, size=size, window=32)
+    assert got["received"] == 500
+
+
+def test_limit_answers_nothing_but_its_port(limit):
+    done = run_client("--local", limit.local, "--remote", limit.remote, "--port", 8, "--count", 3, "--warmup", 0,
+                      "--timeout", 50)
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["lost"] == 3
+
+
+# The client, against a guest that misbehaves on purpose
+
+def checksum(data):
+    data += bytes(len(data) % 2)
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def turned(frame, udp_checksum=True):
+    """The echo of a datagram, made anew."""
+    ip, udp, payload = frame[14:34], frame[34:42], frame[42:]
+    header = ip[:10] + b"\0\0" + ip[16:20] + ip[12:16]
+    header = header[:10] + struct.pack("!H", checksum(header)) + header[12:]
+    ports = udp[2:4] + udp[0:2] + udp[4:6]
+    pseudo = header[12:20] + struct.pack("!BBH", 0, 17, len(payload) + 8)
+    total = checksum(pseudo + ports + b"\0\0" + payload) if udp_checksum else 0
+    return frame[6:12] + frame[0:6] + frame[12:14] + header + ports + struct.pack("!H", total) + payload
+
+
+class Guest:
+    """Answers ARP; answers the n-th datagram (from 1) with the frames that answer(n, frame) gives."""
+
+    def __init__(self, folder, answer):
+        self.local, self.remote = folder / "client", folder / "guest"
+        self.name, self.answer = "guest", answer
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(self.remote))
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    def serve(self):
+        mac, datagrams = bytes.fromhex("525400123456"), 0
+        while frame := self.socket.recv(2048):
+            if frame[12:14] == b"\x08\x06":
+                answers = [frame[6:12] + mac + frame[12:20] + b"\0\2" + mac + frame[38:42] + frame[22:32]]
+            else:
+                datagrams += 1
+                answers = self.answer(datagrams, frame)
+            for answer in answers:
+                try:
+                    self.socket.sendto(answer, str(self.local))
+                except OSError:
+                    pass  # the client has ended
+
+    def close(self):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
+            end.sendto(b"", str(self.remote))
+        self.thread.join(10)
+        self.socket.close()
+
+
+@pytest.fixture
+def guest(folder):
+    made = []
+
+    def make(answer):
+        made.append(Guest(folder, answer))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def echo_of(guest, count, *more):
+    done = run_client("--local", guest.local, "--remote", guest.remote, "--count", count, "--warmup", 0, "--timeout",
+                      100, *more)
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_client_takes_a_well_behaved_guest(guest):
+    status, got = echo_of(guest(lambda n, frame: [turned(frame, udp_checksum=n % 2 == 0)]), 50)
+    assert (status, got["sent"], got["received"], got["lost"], got["wrong"]) == (0, 50, 50, 0, 0)
+    assert len(got["rtt_ns"]) == 50 and min(got["rtt_ns"]) > 0
+
+
+def test_client_counts_lost_answers(guest):
+    status, got = echo_of(guest(lambda n, frame: [] if n % 5 == 0 else [turned(frame)]), 20)
+    assert (status, got["received"], got["lost"], got["wrong"]) == (1, 16, 4, 0)
+
+
+def damaged(frame, offset):
+    return frame[:offset] + bytes([frame[offset] ^ 1]) + frame[offset + 1:]
+
+
+@pytest.mark.parametrize("damage", [
+    lambda f: damaged(f, 60),  # payload, so also the UDP checksum
+    lambda f: damaged(turned(f, udp_checksum=False), 60),  # payload alone
+    lambda f: damaged(turned(f), 24),  # IPv4 checksum
+    lambda f: damaged(turned(f), 40),  # UDP checksum
+    lambda f: damaged(turned(f), 35),  # source port
+    lambda f: damaged(turned(f), 6),  # source hardware address
+    lambda f: turned(f)[:-1],  # cut short
+    lambda f: f,  # not turned round
+    lambda f: b"\0" * 10,  # a runt
+])
+def test_client_counts_wrong_answers(guest, damage):
+    status, got = echo_of(guest(lambda n, frame: [damage(frame)] if n == 3 else [turned(frame)]), 5)
+    assert (status, got["received"], got["lost"], got["wrong"]) == (1, 4, 1, 1)
+
+
+def test_client_tells_an_answer_that_comes_twice(guest):
+    status, got = echo_of(guest(lambda n, frame: [turned(frame)] * 2), 10)
+    assert (status, got["received"], got["wrong"]) == (0, 10, 0)
+    assert got["late"] >= 9  # the last one's twin may come after the end
+
+
+def test_client_gives_up_at_its_deadline(guest):
+    status, got = echo_of(guest(lambda n, frame: []), 1000, "--deadline", 1)
+    assert (status, got["expired"], got["received"]) == (1, True, 0)
+    assert got["lost"] == got["sent"] > 0
+
+
+def test_bench_refuses_figures_of_a_system_that_loses_frames(guest):
+    with pytest.raises(client.ClientError, match="1 were lost and 0 answers wrong"):
+        client.echo(CLIENT, guest(lambda n, frame: [] if n == 2 else [turned(frame)]), 3, warmup=0)
+
+
+@pytest.mark.parametrize("arguments, sentence", [
+    ([], "--local and --remote are required"),
+    (["--local", "a", "--remote", "b", "--count", "0"], "from 1 to 1000000"),
+    (["--local", "a", "--remote", "b", "--size", "1473"], "from 16 to 1472"),
+    (["--local", "a", "--remote", "b", "--self", "10.0.2"], "not an IPv4 address"),
+    (["--local", "a", "--remote", "b", "--counter", "c", "--window", "2"], "--counter needs --window 1"),
+    (["--local", "a", "--remote", "b", "more"], "unexpected argument"),
+])
+def test_client_says_what_is_wrong_with_its_arguments(arguments, sentence):
+    done = run_client(*arguments)
+    assert done.returncode == 2 and sentence in done.stderr and done.stdout == ""
+
+
+def test_client_without_a_machine_says_so(folder):
+    done = run_client("--local", folder / "a", "--remote", folder / "b")
+    assert done.returncode == 1 and "start QEMU with -netdev dgram first" in done.stderr
+
+
+# Rows, tables and the gate
+
+def test_ratios_are_of_pairs():
+    assert stats.pairwise([2, 30], [1, 10]) == (2.5, 2, 3)
+    with pytest.raises(ValueError):
+        stats.pairwise([1], [1, 2])
+
+
+def test_rows_have_one_place_each():
+    rows = [(row["group"], row["row"]) for row in results.all_rows()]
+    assert len(rows) == len(set(rows)) > 70
+
+
+def test_a_row_without_code_says_not_yet(folder):
+    done = run_bench("sched", "--json", folder / "j")
+    assert done.returncode == 0 and "not yet" in done.stdout
+    rows = [row for row in json.loads((folder / "j").read_text()) if row["group"] == "sched"]
+    assert rows == [{"group": "sched", "row": "stride_error", "unit": "slices", "system": "aegis-v", "value": None,
+                     "note": "not yet"}]
+
+
+def test_without_its_peer_the_bench_says_so_and_goes_on(folder):
+    for program in ("git", machine.QEMU):
+        (folder / program).symlink_to(shutil.which(program))
+    done = run_bench("sched", "--peer", "linux", PATH=str(folder))
+    assert done.returncode == 0 and "no peer: riscv64-linux-gnu-gcc or clang is not installed" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["--compare", "/nowhere"], ["--from", "/nowhere"], ["--peer", "bsd"]])
+def test_bench_refuses_wrong_usage(arguments):
+    assert run_bench(*arguments).returncode == 2
+
+
+def baseline_and_results(folder, was, now):
+    """A baseline of one row, and results of the same run but for it, both through the files that ci/bench writes."""
+    for name, value in (("old", was), ("new", now)):
+        made = results.Results()
+        if value is not None:
+            made.add("kernel", "null_syscall", results.AEGIS, value)
+        made.add("kernel", "prot1", results.AEGIS, 300)
+        made.add("net", "udp_rtt", results.AEGIS, 40 if name == "old" else 80, low=1, high=99)  # timed: not the gate's
+        made.add("net", "udp_echo_less_idle", results.AEGIS, 400 if name == "old" else 800)
+        made.write(folder / name)
+    gate.write_baseline(results.Results.read(folder / "old"), folder / "baseline")
+    return folder / "baseline", folder / "new"
+
+
+@pytest.mark.parametrize("was, now, status, sentence", [
+    (100, 100, 0, "ok   kernel/null_syscall: was 100, is 100 insn (+0.0%)"),
+    (100, 105, 0, "ok   kernel/null_syscall: was 100, is 105 insn (+5.0%)"),
+    (100, 106, 1, "FAIL kernel/null_syscall: was 100, is 106 insn (+6.0%)"),
+    (100, 50, 0, "ok   kernel/null_syscall: was 100, is 50 insn (-50.0%)"),
+    (100, None, 1, "FAIL kernel/null_syscall: was 100 insn, not measured any more"),
+])
+def test_gate_fails_for_rows_that_got_worse_or_vanished(folder, was, now, status, sentence):
+    baseline, new = baseline_and_results(folder, was, now)
+    assert {row["row"] for row in json.loads(baseline.read_text())} == {"null_syscall", "prot1"}
+    done = run_bench("kernel", "net", "--from", new, "--compare", baseline)
+    assert done.returncode == status
+    assert sentence in done.stdout
+    assert ("--update" in done.stdout) == (status == 1)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("matplotlib") is None, reason="python3-matplotlib comes with ci/setup bench")
+def test_plots_hold_a_line_a_system_and_a_bar_a_row(folder):
+    from harness import plots
+    made = results.Results()
+    for system, value in (("limit", 40), ("aegis-v", 50)):
+        made.add("net", "udp_rtt", system, value, quantiles=[value - 1, value, value + 10])
+    made.add("kernel", "null_syscall", "aegis-v", 40)
+    made.add("kernel", "null_syscall", "linux", 400)
+    plots.draw(made, folder)
+    lines, bars = ((folder / f"{name}.svg").read_text() for name in ("round-trips", "ratios"))
+    assert "limit (bare metal)" in lines and "Aegis-V" in lines and "Linux" not in lines
+    assert "kernel/null_syscall" in bars and ">10.0<" in bars
