@@ -42,15 +42,15 @@ class Machine:
     with Machine("limit", ["-kernel", path], plugin=path or None) as machine: ...
 
     Its network, if net is true, is a pair of datagram sockets: machine.local is where QEMU sends, machine.remote
-    where it listens. icount makes it deterministic, and its guest's instruction counter exact.
+    where it listens. keep are file descriptors that QEMU inherits. icount makes it deterministic, and its guest's instruction counter exact.
     """
 
-    def __init__(self, name, arguments, net=True, plugin=None, icount=False, qemu=QEMU):
+    def __init__(self, name, arguments, net=True, plugin=None, icount=False, keep=()):
         self.name = name
         self.folder = tempfile.TemporaryDirectory(prefix="aegis-bench-")
         base = Path(self.folder.name)
         self.local, self.remote = base / "client", base / "qemu"
-        self.command = [qemu, *BOARD, *(ICOUNT if icount else [])]
+        self.command = [QEMU, *BOARD, *(ICOUNT if icount else [])]
         if net:
             self.command += ["-netdev", f"dgram,id=n0,local.type=unix,local.path={self.remote},"
                                         f"remote.type=unix,remote.path={self.local}",
@@ -58,9 +58,8 @@ class Machine:
         self.counter_path = base / "counter" if plugin else None
         if plugin:
             self.command += ["-plugin", f"{plugin},counter={self.counter_path}"]
-        self.command += [a.replace("{folder}", str(base)) for a in arguments]
-        self.base = base
-        self.text = ""
+        self.command += arguments
+        self.base, self.keep = base, keep
         self.lines = []  # (seconds since launch, line)
         self.ended = False
         self.changed = threading.Condition()
@@ -68,7 +67,7 @@ class Machine:
     def __enter__(self):
         self.started = time.monotonic()
         self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT)
+                                        stderr=subprocess.STDOUT, pass_fds=self.keep)
         threading.Thread(target=self._read, daemon=True).start()
         return self
 

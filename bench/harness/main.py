@@ -1,7 +1,8 @@
 """The command line of ci/bench."""
 
 import argparse
-import shutil
+import os
+import platform
 import subprocess
 import sys
 import time
@@ -48,7 +49,7 @@ def parse(argv):
     parser.add_argument("--report", action="store_true", help="write docs/performance.md and its plots")
     parser.add_argument("--from", metavar="FILE", dest="source", help="take the results of an earlier --json FILE "
                         "instead of measuring")
-    parser.add_argument("--build", metavar="FOLDER", help="use this build as it is (default: build, made anew)")
+    parser.add_argument("--build", metavar="FOLDER", help="use this build as it is (default: $AEGIS_BUILD or build, made anew by ci/build)")
     options = parser.parse_args(argv)
     unknown = [g for g in options.groups if g not in group_names()]
     if unknown:
@@ -61,21 +62,32 @@ def parse(argv):
     return options
 
 
-def build(context, given):
-    """Installs what the bench needs and builds the tree, unless a build was given."""
-    if given:
+def prepare(options, context):
+    """Installs what the peer and the plots need, and builds the tree, unless a build was given."""
+    if options.build:
         return
-    for command in (["ci/setup", "bench"], ["cmake", "--preset", "default"], ["cmake", "--build", "--preset", "default"]):
+    steps = [["ci/setup", "bench"]] if options.peer or options.report else []
+    for command in [*steps, ["ci/build"]]:
         context.say(" ".join(command))
-        done = subprocess.run(command if command[0] != "ci/setup" else [str(ROOT / "ci/setup"), "bench"], cwd=ROOT,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=900, check=False)
+        done = subprocess.run([str(ROOT / command[0]), *command[1:]], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True, timeout=3600, check=False)
         if done.returncode != 0:
             raise OSError(f"{' '.join(command)} failed:\n{done.stdout[-4000:]}")
 
 
+def describe(options, results):
+    """Says under which circumstances the results came about."""
+    commit = subprocess.run(["git", "-C", str(ROOT), "describe", "--always", "--dirty"], capture_output=True, text=True,
+                            timeout=30, check=False).stdout.strip()
+    results.describe("commit", commit or "unknown")
+    results.describe("QEMU", machine.qemu_version())
+    results.describe("host", f"{platform.machine()} with {os.cpu_count()} processors")
+    results.describe("samples", "few (--quick)" if options.quick else "full")
+
+
 def measure(options, context):
-    """Measures the groups; returns how many of them failed."""
-    failures = 0
+    """Measures the groups; returns those that failed."""
+    failed = []
     if options.peer:
         try:
             context.linux = linux.prepare(context.say)
@@ -87,11 +99,11 @@ def measure(options, context):
         try:
             MEASURED[group](context)
         except ERRORS as error:
-            failures += 1
+            failed.append(group)
             print(f"ci/bench: group {group}: {error}", file=sys.stderr)
     recorded.add(context.results, options.groups)
-    context.results.fill(options.groups)
-    return failures
+    context.results.fill(options.groups, failed)
+    return failed
 
 
 def print_tables(results, groups):
@@ -112,13 +124,14 @@ def judge(options, results):
 
 def main(argv):
     options = parse(argv)
-    context = Context(options.build or ROOT / "build", options.quick)
+    context = Context(options.build or os.environ.get("AEGIS_BUILD", ROOT / "build"), options.quick)
     try:
         if options.source:
             context.results, failures = Results.read(options.source), 0
         else:
-            build(context, options.build)
-            failures = measure(options, context)
+            prepare(options, context)
+            describe(options, context.results)
+            failures = len(measure(options, context))
     except ERRORS as error:
         print(f"ci/bench: {error}", file=sys.stderr)
         return 1

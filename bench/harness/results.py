@@ -46,19 +46,23 @@ class Results:
         self.values[group, row, system] = {"group": group, "row": row, "unit": known["unit"], "system": system,
                                            "value": value, **more}
 
+    def describe(self, row, text):
+        """Something about the run itself, such as QEMU's version."""
+        self.values["run", row, "host"] = {"group": "run", "row": row, "unit": "text", "system": "host", "value": text}
+
     def get(self, group, row, system):
         """The value, or None."""
         return self.values.get((group, row, system), {}).get("value")
 
-    def fill(self, groups):
-        """Says "not yet" of every row of the groups that nothing has measured."""
+    def fill(self, groups, failed=()):
+        """Says "not yet" of every row of the groups that nothing has measured, "failed" in groups that broke off."""
         for (group, row) in self.rows:
             if group in groups and (group, row, AEGIS) not in self.values:
-                self.add(group, row, AEGIS, None, note=NOT_YET)
+                self.add(group, row, AEGIS, None, note="failed" if group in failed else NOT_YET)
 
     def write(self, path):
         order = {key: i for i, key in enumerate(self.rows)}
-        listed = sorted(self.values.values(), key=lambda v: order[v["group"], v["row"]])
+        listed = sorted(self.values.values(), key=lambda v: order.get((v["group"], v["row"]), -1))
         Path(path).write_text("[\n" + ",\n".join(json.dumps(v) for v in listed) + "\n]\n")
 
     @classmethod

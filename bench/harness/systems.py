@@ -34,9 +34,15 @@ def open_linux(task, ready):
 
 @contextmanager
 def open_aegis(context, plugin):
-    with Machine(AEGIS, aegis.arguments(context), plugin=plugin) as machine:
-        aegis.start_echo(context, machine)
-        yield machine
+    console = aegis.Console()
+    try:
+        with Machine(AEGIS, [*aegis.image(context), *console.arguments], plugin=plugin,
+                     keep=[console.guest.fileno()]) as machine:
+            console.started()
+            console.load_echo(context, machine.base)
+            yield machine
+    finally:
+        console.close()
 
 
 ECHOES = {
