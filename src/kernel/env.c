@@ -107,7 +107,7 @@ void env_save_call(struct env *env)
     env->in_call = true;
     env->x[REG_SP] = this_hart->user_sp;
     env->x[REG_TP] = this_hart->user_tp;
-    __asm__ volatile("mv %0, gp" : "=r"(env->x[REG_GP]));
+    env->x[REG_GP] = gp_read();
     env->x[REG_A0] = 0;
     env->pc = csr_read(sepc) + 4;
 }

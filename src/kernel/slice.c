@@ -99,7 +99,7 @@ static _Noreturn void schedule(void)
          * none is lost.
          */
         timer_set(deadline);
-        __asm__ volatile("wfi" ::: "memory");
+        wait_for_interrupt();
     }
 }
 
