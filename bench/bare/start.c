@@ -11,8 +11,8 @@ _Noreturn void finish(int status);
 
 /* OpenSBI enters at the lowest load address; the linker script puts this section there. */
 __asm__(".section .entry, \"ax\"\n"
-        ".globl _start\n"
-        "_start:\n"
+        ".globl bare_start\n"
+        "bare_start:\n"
         "    la sp, stack_end\n"
         "    la t0, bss_start\n"
         "    la t1, bss_end\n"

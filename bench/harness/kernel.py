@@ -21,13 +21,16 @@ def run_rows(name, arguments, done, timeout):
 
 def add(context, system, rows):
     for row in rows:
-        context.results.add(row["group"], row["row"], system, row["value"], low=row["low"], high=row["high"])
+        spread = {key: row[key] for key in ("low", "high") if key in row}
+        context.results.add(row["group"], row["row"], system, row["value"], **spread)
 
 
 def measure(context):
     if aegis.available(context):
         context.say("kernel: the rows on Aegis-V, under icount")
         add(context, AEGIS, run_rows(AEGIS, aegis.image(context, "bench-rows.cpio"), aegis.ROWS_DONE, LIMIT_AEGIS))
+        internals = ["-kernel", str(context.guest("bench/internals.elf"))]
+        add(context, AEGIS, run_rows("internals", internals, "^internals: rows done", LIMIT_AEGIS))
     if context.linux:
         context.say("kernel: the rows on Linux, under icount")
         add(context, LINUX, run_rows(LINUX, linux.arguments(context.linux, "rows"), "^init: rows done", LIMIT_LINUX))

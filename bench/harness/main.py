@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from . import aegis, boot, client, gate, kernel, linux, machine, net, recorded, report
+from . import boot, client, gate, kernel, linux, machine, net, recorded, report
 from .results import Results, group_lines, group_names, layout
 
 ROOT = Path(__file__).resolve().parents[2]
