@@ -39,3 +39,30 @@ function(aegis_fuzz_target name)
            -timeout=10 -rss_limit_mb=1024 ${f_CORPUS} WORKING_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})
   set_tests_properties(${name} PROPERTIES TIMEOUT 120)
 endfunction()
+
+# aegis_riscv64_test(NAME SOURCES ... [LIBRARIES libs...] [ARGUMENTS ...]): a static RV64 Linux program, so that emitted
+# code runs in it, under qemu-riscv64. LIBRARIES: free-standing ones, each by name. It prints what is wrong, and exits 1.
+find_program(AEGIS_RISCV64_LINUX_GCC riscv64-linux-gnu-gcc REQUIRED)
+find_program(AEGIS_QEMU_RISCV64 qemu-riscv64 REQUIRED)
+function(aegis_riscv64_test name)
+  cmake_parse_arguments(r "" "TIMEOUT" "SOURCES;LIBRARIES;ARGUMENTS" ${ARGN})
+  set(sources)
+  foreach(s ${r_SOURCES})
+    get_filename_component(a ${s} ABSOLUTE)
+    list(APPEND sources ${a})
+  endforeach()
+  foreach(l ${r_LIBRARIES})
+    list(APPEND sources $<TARGET_PROPERTY:${l},INTERFACE_SOURCES>)
+  endforeach()
+  file(GLOB_RECURSE headers ${CMAKE_SOURCE_DIR}/src/*.h ${CMAKE_SOURCE_DIR}/src/*.def ${CMAKE_CURRENT_SOURCE_DIR}/unit/*.h)
+  add_custom_command(OUTPUT ${name}
+    COMMAND ${AEGIS_RISCV64_LINUX_GCC} -static -std=gnu17 -g -O2 -Wall -Wextra -Werror -I${CMAKE_SOURCE_DIR}/src
+            ${sources} -o ${name}
+    DEPENDS ${sources} ${headers} COMMAND_EXPAND_LISTS VERBATIM)
+  add_custom_target(${name}_target ALL DEPENDS ${name})
+  add_test(NAME ${name} COMMAND ${AEGIS_QEMU_RISCV64} -cpu rv64 ${CMAKE_CURRENT_BINARY_DIR}/${name} ${r_ARGUMENTS})
+  if(NOT r_TIMEOUT)
+    set(r_TIMEOUT 60)
+  endif()
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${r_TIMEOUT})
+endfunction()

@@ -54,12 +54,11 @@ static enum form form_for(enum kind kind, int64_t distance, int64_t share)
 {
     if (kind != BRANCH && kind != JUMP)
         return SHORT;
-    if (kind == BRANCH && fits(distance * share, 13))
+    if (kind == JUMP)
+        return fits(distance * share, 21) ? SHORT : FAR;
+    if (fits(distance * share, 13))
         return SHORT;
-    /* LONG's jal is 4 bytes on */
-    if (fits((distance - 4) * share, 21) && fits(distance * share, 21))
-        return kind == BRANCH ? LONG : SHORT;
-    return FAR;
+    return fits((distance - 4) * share, 21) ? LONG : FAR; /* LONG's jal is 4 bytes on */
 }
 
 /* Puts an auipc and the immediate of the instruction behind it: distance is from the auipc. */
