@@ -13,6 +13,7 @@ extern char kernel_start[], kernel_end[];
 static struct range free_ranges[FREE_RANGES];
 static size_t free_count;
 
+/* Adds a range to those that are free; one that begins where another ends makes that longer. */
 static void insert_free(struct range range)
 {
     size_t at = free_count;
@@ -21,10 +22,15 @@ static void insert_free(struct range range)
     range.end &= ~(uint64_t)(PAGE_SIZE - 1);
     if (range.start >= range.end)
         return;
+    while (at > 0 && free_ranges[at - 1].start > range.start)
+        at--;
+    if (at > 0 && free_ranges[at - 1].end == range.start) {
+        free_ranges[at - 1].end = range.end;
+        return;
+    }
     if (free_count == FREE_RANGES)
         refuse("device tree: memory is cut into more than %d pieces", FREE_RANGES);
-    for (; at > 0 && free_ranges[at - 1].start > range.start; at--)
-        free_ranges[at] = free_ranges[at - 1];
+    memmove(&free_ranges[at + 1], &free_ranges[at], (free_count - at) * sizeof(range));
     free_ranges[at] = range;
     free_count++;
 }
@@ -58,10 +64,13 @@ void boot_memory_init(const struct board *board)
 {
     uint64_t total = 0;
 
+    free_count = 0;
     for (size_t i = 0; i < board->memory_count; i++) {
-        total += board->memory[i].end - board->memory[i].start;
+        exclude(board->memory[i]); /* what two entries name is there once */
         insert_free(board->memory[i]);
     }
+    for (size_t i = 0; i < free_count; i++)
+        total += free_ranges[i].end - free_ranges[i].start;
     if (total < MINIMUM)
         refuse("the machine has %lu MiB of memory, and %lu are needed: start QEMU with -m %lu",
                total >> 20, MINIMUM >> 20, MINIMUM >> 20);
