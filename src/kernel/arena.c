@@ -31,6 +31,8 @@ void *arena_alloc(size_t bytes)
 {
     size_t size = (bytes + 2 * UNIT - 1) & ~(UNIT - 1);
 
+    if (size < bytes)
+        return NULL;
     for (struct piece *p = first; p->size; p = after(p)) {
         if (p->used)
             continue;
