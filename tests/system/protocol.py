@@ -16,7 +16,7 @@ RECORDS = ("hello load loaded unload unloaded list listed binding_row status sta
 FIELDS = {
     "hello": {1: ("version", "n"), 2: ("self", "N"), 3: ("peer", "N"), 4: ("body_max", "n")},
     "load": {1: ("name", "s"), 2: ("app", "s"), 3: ("netif", "n"), 4: ("ingress", "b"), 5: ("egress", "b")},
-    "loaded": {1: ("binding", "n"), 2: ("env", "n")},
+    "loaded": {1: ("binding", "n"), 2: ("env", "n"), 3: ("slots", "n")},
     "unload": {1: ("name", "s")},
     "list": {1: ("start", "n")},
     "listed": {1: ("next", "n")},

@@ -143,6 +143,13 @@ def test_bindings_are_listed_over_several_pages_and_unloaded(ctl):
     one_line(again.stderr, "aegisctl: unload: agent: b2: no binding")
 
 
+def test_a_program_that_takes_no_frames_is_warned_of(ctl):
+    run(ctl, fake="no-ring")
+    done = ctl("load", "udp port 7", "--app", "udp-echo")
+    assert done.returncode == 0
+    one_line(done.stderr, "warning", "has not named a ring")
+
+
 def test_an_error_of_the_agent_is_passed_on_without_its_control_characters(ctl):
     run(ctl, fake="error")
     done = ctl("load", "udp port 7", "--app", "udp-echo")

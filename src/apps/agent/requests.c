@@ -46,7 +46,8 @@ static bool load(const struct control_message *message, struct refusal *refusal)
         return false;
     printf("agent: binding %u (%s) to %s (environment %u)\n", (unsigned)b->number, b->name, b->app,
            (unsigned)b->env);
-    struct control_loaded loaded = {.binding = b->number, .env = b->env};
+    struct control_loaded loaded = {
+        .binding = b->number, .env = b->env, .slots = aegis_binding(b->number)->slots};
     reply(message, CONTROL_RECORD_loaded, &loaded);
     return true;
 }

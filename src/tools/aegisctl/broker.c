@@ -27,6 +27,9 @@ void broker_say(struct broker *b, char kind, const char *text)
 {
     if (b->report >= 0) {
         dprintf(b->report, "%c%s\n", kind, text);
+        if (kind == 'F') {
+            return; /* closed by our end, after which the instance's name is free */
+        }
         close(b->report);
         b->report = -1;
     } else {

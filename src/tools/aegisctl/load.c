@@ -23,7 +23,7 @@ static int compile(const char *text, struct dpflift_image *ingress, struct dpfli
     enum dpflift_status status;
 
     if (text[strspn(text, " \t\n")] == 0) {
-        return why_set(why, "the filter is empty; \"ether\" takes all frames");
+        return why_set(why, "the filter is empty; \"greater 1\" takes all frames");
     }
     status = is_file(text) ? dpflift_file(text, ingress, egress, error)
                            : dpflift_text(text, ingress, egress, error);
@@ -40,6 +40,21 @@ static const char *default_name(const char *text, const char *app)
     return is_file(text) && strcmp(text, "-") != 0 && control_is_name(base, CONTROL_NAME_SIZE)
                ? base
                : app;
+}
+
+static void report(const struct control_load *load, const struct control_loaded *loaded)
+{
+    printf("%s: binding %" PRIu32 " feeds %s (environment %" PRIu32 "); filters of %" PRIu32
+           " and %" PRIu32 " bytes\n",
+           load->name, loaded->binding, load->app, loaded->env, load->ingress.size,
+           load->egress.size);
+    if (loaded->slots == 0) {
+        fflush(stdout);
+        fprintf(stderr,
+                "aegisctl: load: warning: %s has not named a ring for the binding: until it does, "
+                "its frames are dropped\n",
+                load->app);
+    }
 }
 
 static int bind_filter(const char *instance, struct control_load *load, const char *text,
@@ -62,9 +77,7 @@ static int bind_filter(const char *instance, struct control_load *load, const ch
     }
     client_close(&session);
     if (status == 0) {
-        printf("%s: binding %" PRIu32 " feeds %s (environment %" PRIu32 "); filters of %zu and %zu "
-               "bytes\n",
-               load->name, loaded.binding, load->app, loaded.env, ingress.size, egress.size);
+        report(load, &loaded);
     }
     dpflift_free(&ingress);
     dpflift_free(&egress);

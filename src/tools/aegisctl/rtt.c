@@ -157,9 +157,10 @@ static void print_result(struct run *run, long port, bool json)
             percentile(run, 50), percentile(run, 99));
         return;
     }
-    printf("%-12s %8s %8s %10s %10s %10s\n", "round trips", "lost", "wrong", "min µs", "median µs",
+    /* a µ is two bytes, which printf counts */
+    printf("%-12s %8s %8s %11s %11s %11s\n", "round trips", "lost", "wrong", "min µs", "median µs",
            "p99 µs");
-    printf("%-12ld %8ld %8ld %9.1f %9.1f %9.1f\n", run->answered, run->lost, run->wrong,
+    printf("%-12ld %8ld %8ld %10.1f %10.1f %10.1f\n", run->answered, run->lost, run->wrong,
            percentile(run, 0), percentile(run, 50), percentile(run, 99));
 }
 

@@ -1,4 +1,6 @@
 /* aegisctl stop: end the machine through its test device, and return its status. */
+#include <unistd.h>
+
 #include "client.h"
 #include "commands.h"
 
@@ -31,6 +33,9 @@ static int stop(const struct command *command, int argc, char **argv)
         return why_print(&why, "stop");
     }
     client_close(&session);
+    for (int i = 0; i < 200 && instance_runs(&session.instance); i++) {
+        usleep(10000); /* so that the name is free when we return */
+    }
     return (int)halted.status;
 }
 
