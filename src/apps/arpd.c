@@ -41,7 +41,7 @@ static void answer(struct net *net, const uint8_t *request)
 
 static void serve(struct net *net)
 {
-    const struct aegis_slot_header *slot;
+    struct aegis_slot_header *slot;
     while ((slot = net_next(net))) {
         if (asks_for_us(net_frame(slot), slot->length))
             answer(net, net_frame(slot));

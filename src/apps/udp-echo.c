@@ -16,7 +16,9 @@
 
 static struct net rings[RINGS];
 static size_t ring_count;
+static const volatile uint64_t *bindings_word; /* counts their changes */
 static uint64_t bindings_seen;
+static struct aegis_predicate when[AEGIS_PREDICATES_MAX]; /* of each ring, then of the bindings */
 
 /* What turns to the sender; filled from a ring, then sent in one call, then its slots are released.
  */
@@ -74,62 +76,79 @@ static inline bool turn_round(struct net_udp_slot *s)
     return true;
 }
 
-/* Sends the batch. A frame that the egress filter refuses is left out; a full queue gets time to
- * drain. */
-static void send_batch(const struct net *net, size_t count)
+/*
+ * Sends what the device had no room for, or what stood behind a frame that the egress filter
+ * refuses, which is left out. `sent` is what the first attempt returned. A full queue gets time to
+ * drain.
+ */
+static void send_rest(const struct net *net, size_t count, int64_t sent)
 {
-    uint64_t deadline = 0;
-    for (size_t done = 0; done < count;) {
-        int64_t sent = net_send(net, batch + done, count - done);
-        if (__builtin_expect(sent > 0, 1)) {
+    uint64_t deadline = time_after(PATIENCE);
+    for (size_t done = 0;;) {
+        if (sent > 0)
             done += (size_t)sent;
-        } else if (sent == -AEGIS_E_FULL) {
-            if (!deadline)
-                deadline = time_after(PATIENCE);
-            else if (time_now() >= deadline)
-                return;
-            aegis_wait(NULL, 0, time_after(PATIENCE / 10));
-        } else {
+        else if (sent != -AEGIS_E_FULL)
             done++;
-        }
+        else if (time_now() >= deadline)
+            return;
+        else
+            aegis_wait(NULL, 0, time_after(PATIENCE / 10));
+        if (done >= count)
+            return;
+        sent = net_send(net, batch + done, count - done);
     }
 }
 
 /*
- * Answers what the ring holds. Slots are released when their frames were sent: the kernel has
- * copied short frames by then, and longer ones were copied to a buffer.
+ * Puts the ring's next frames, up to head, into the batch, turned round; moves *tail behind them. A
+ * frame that doesn't fit the kernel's copy goes out alone, from a buffer, after those before it.
  */
-static void serve(struct net *net)
+static inline size_t collect(struct net *net, uint64_t *tail, uint64_t head)
 {
-    for (;;) {
-        size_t taken = 0, count = 0;
-        struct net look = *net;
-        const struct aegis_slot_header *slot;
-        while (count < AEGIS_SEND_MAX && (slot = net_next(&look))) {
-            bool is_long = slot->length > AEGIS_HEADER_COPY;
-            if (__builtin_expect(is_long && count, 0))
-                break; /* after the short ones before it */
-            look.tail++;
-            taken++;
-            if (!turn_round((struct net_udp_slot *)(uintptr_t)slot))
-                continue;
-            if (__builtin_expect(is_long, 0))
-                net_send_copy(net, net_frame(slot), slot->length, time_after(PATIENCE));
-            else
-                batch[count++] = (struct aegis_frame_out){net_frame(slot), slot->length};
-        }
-        if (!taken)
-            return;
-        if (count)
-            send_batch(net, count);
-        net_release_many(net, taken);
+    size_t count = 0;
+    while (*tail != head && count < AEGIS_SEND_MAX) {
+        struct net_udp_slot *s = (struct net_udp_slot *)net_slot(net, *tail);
+        bool is_long = s->slot.length > AEGIS_HEADER_COPY;
+        if (__builtin_expect(is_long && count, 0))
+            break;
+        ++*tail;
+        if (!turn_round(s))
+            continue;
+        if (__builtin_expect(is_long, 0))
+            net_send_copy(net, net_frame(&s->slot), s->slot.length, time_after(PATIENCE));
+        else
+            batch[count++] = (struct aegis_frame_out){net_frame(&s->slot), s->slot.length};
     }
+    return count;
 }
 
-/* Forgets rings whose binding was undone, and opens one for each new binding. */
+/*
+ * Answers what the ring holds. Slots are released when their frames were sent: the kernel has
+ * copied short frames by then, and longer ones were copied to a buffer. Returns how many were
+ * taken.
+ */
+static inline uint64_t serve(struct net *net)
+{
+    uint64_t tail = net->tail, head;
+    while ((head = net_head(net)) != tail) {
+        size_t count = collect(net, &tail, head);
+        int64_t sent = count ? net_send(net, batch, count) : 0;
+        if (__builtin_expect(sent != (int64_t)count, 0))
+            send_rest(net, count, sent);
+        net_release_to(net, tail);
+    }
+    return tail;
+}
+
+/*
+ * Forgets rings whose binding was undone, opens one for each new binding, and says what to wait
+ * for: frames in any ring, or a change of bindings. Only the predicates' values change between two
+ * of these.
+ */
 static void look_at_bindings(void)
 {
     size_t kept = 0;
+    bindings_seen = *bindings_word;
     for (size_t i = 0; i < ring_count; i++) {
         if (net_alive(&rings[i]))
             rings[kept++] = rings[i];
@@ -143,25 +162,23 @@ static void look_at_bindings(void)
             fprintf(stderr, "udp-echo: no ring: %s: %s\n", aegis_error_name(status),
                     aegis_strerror(status));
         if (status != 1)
-            return;
+            break;
         ring_count++;
     }
+    for (size_t i = 0; i < ring_count; i++)
+        when[i] = net_readable(&rings[i]);
+    when[ring_count] = net_when_bindings(bindings_seen);
 }
 
 int main(void)
 {
-    struct aegis_predicate when[AEGIS_PREDICATES_MAX];
-
+    bindings_word = &aegis_env(exos.env)->bindings;
+    look_at_bindings();
     for (;;) {
-        if (aegis_env(exos.env)->bindings != bindings_seen) {
-            bindings_seen = aegis_env(exos.env)->bindings;
+        if (__builtin_expect(*bindings_word != bindings_seen, 0))
             look_at_bindings();
-        }
-        for (size_t i = 0; i < ring_count; i++) {
-            serve(&rings[i]);
-            when[i] = net_readable(&rings[i]);
-        }
-        when[ring_count] = net_when_bindings(bindings_seen);
-        aegis_wait(when, ring_count + 1, AEGIS_FOREVER);
+        for (size_t i = 0; i < ring_count; i++)
+            when[i].value = serve(&rings[i]);
+        aegis_wait_bare(when, ring_count + 1, AEGIS_FOREVER);
     }
 }

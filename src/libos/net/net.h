@@ -51,32 +51,42 @@ bool net_wait_binding(uint64_t *seen, uint64_t deadline);
 /* Holds once that is so. */
 struct aegis_predicate net_when_bindings(uint64_t seen);
 
-/* The oldest frame that wasn't released yet, or NULL. It stays until net_release. */
-static inline const struct aegis_slot_header *net_next(const struct net *net)
+/* Frames that were put so far: those from net->tail on wait in the ring. */
+static inline uint64_t net_head(const struct net *net)
 {
-    if (__atomic_load_n(&net->ring->head, __ATOMIC_ACQUIRE) == net->tail)
-        return NULL;
-    return (const struct aegis_slot_header *)(net->slots +
-                                              (net->tail & net->mask) * AEGIS_SLOT_SIZE);
+    return __atomic_load_n(&net->ring->head, __ATOMIC_ACQUIRE);
+}
+
+/* The slot of frame number `number`, which has to wait in the ring. */
+static inline struct aegis_slot_header *net_slot(const struct net *net, uint64_t number)
+{
+    return (struct aegis_slot_header *)(net->slots + (number & net->mask) * AEGIS_SLOT_SIZE);
+}
+
+/* The oldest frame that wasn't released yet, or NULL. It stays until net_release. */
+static inline struct aegis_slot_header *net_next(const struct net *net)
+{
+    return net_head(net) == net->tail ? NULL : net_slot(net, net->tail);
 }
 
 /* A slot's frame: it may be changed in place. IPv4 addresses in it are aligned to 8 bytes. */
-static inline uint8_t *net_frame(const struct aegis_slot_header *slot)
+static inline uint8_t *net_frame(struct aegis_slot_header *slot)
 {
-    return (uint8_t *)(uintptr_t)slot + AEGIS_SLOT_FRAME;
+    return (uint8_t *)slot + AEGIS_SLOT_FRAME;
+}
+
+/* Give the slots of all frames before number `tail` back to the kernel. */
+static inline void net_release_to(struct net *net, uint64_t tail)
+{
+    net->tail = tail;
+    __atomic_thread_fence(__ATOMIC_RELEASE); /* gcc makes an amoswap of a releasing store */
+    net->ring->tail = tail;
 }
 
 /* Give the oldest frame's slot back to the kernel. */
 static inline void net_release(struct net *net)
 {
-    __atomic_store_n(&net->ring->tail, ++net->tail, __ATOMIC_RELEASE);
-}
-
-/* The same for the count oldest frames. */
-static inline void net_release_many(struct net *net, uint64_t count)
-{
-    net->tail += count;
-    __atomic_store_n(&net->ring->tail, net->tail, __ATOMIC_RELEASE);
+    net_release_to(net, net->tail + 1);
 }
 
 /* Holds while a frame waits in the ring: for aegis_wait. */

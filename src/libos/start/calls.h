@@ -48,4 +48,24 @@ enum aegis_call_number {
 #undef AEGIS_CALL5
 };
 
+/*
+ * aegis_wait for a loop that keeps little in registers: the compiler saves what lives across it,
+ * where the stub would save all of s0 to s11.
+ */
+static inline int64_t aegis_wait_bare(const struct aegis_predicate *predicates, uint64_t count,
+                                      uint64_t deadline)
+{
+    register uint64_t a0 __asm__("a0") = (uint64_t)predicates;
+    register uint64_t a1 __asm__("a1") = count;
+    register uint64_t a2 __asm__("a2") = deadline;
+    register uint64_t a7 __asm__("a7") = AEGIS_CALL_wait;
+    __asm__ volatile("ecall"
+                     : "+r"(a0), "+r"(a1), "+r"(a2), "+r"(a7)
+                     :
+                     : "memory", "ra", "t0", "t1", "t2", "t3", "t4", "t5", "t6", "a3", "a4", "a5",
+                       "a6", "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10",
+                       "s11");
+    return (int64_t)a0;
+}
+
 #endif
