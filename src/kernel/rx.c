@@ -43,9 +43,9 @@ static void receive(struct netif *netif)
     uint16_t head;
 
     do {
-        const uint8_t *frame;
-        while (left > 0 && (frame = nic_rx_next(nic, &length, &head))) {
-            receive_frame(netif, frame, length);
+        const uint8_t *buffer;
+        while (left > 0 && (buffer = nic_rx_next(nic, &length, &head))) {
+            receive_frame(netif, buffer + NIC_BUFFER_FRAME, length);
             nic_rx_return(nic, head);
             left--;
         }

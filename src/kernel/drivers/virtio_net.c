@@ -1,5 +1,7 @@
 #include "kernel/drivers/virtio_net.h"
 
+#include <string.h>
+
 #include "kernel/boot_memory.h"
 #include "kernel/page.h"
 #include "kernel/phys.h"
@@ -21,15 +23,33 @@
 _Static_assert(TX_QUEUE_SIZE >= NIC_TX_SLOTS * NIC_TX_PIECES,
                "each slot has descriptors of its own");
 
+static uint8_t *rx_memory(const struct nic *nic, uint16_t buffer)
+{
+    return nic->rx_buffers + (size_t)buffer * NIC_BUFFER_SIZE;
+}
+
+/* Has descriptor number i receive into a buffer. */
+static void place_buffer(struct nic *nic, uint16_t i, uint16_t buffer)
+{
+    nic->rx_buffer[i] = buffer;
+    nic->rx.desc[i] =
+        (struct virtq_desc){.address = virt_to_phys(rx_memory(nic, buffer) + NIC_BUFFER_HEADER),
+                            .length = NIC_BUFFER_SIZE - NIC_BUFFER_HEADER,
+                            .flags = VIRTQ_DESC_WRITE};
+}
+
 static void fill_rx(struct nic *nic)
 {
-    nic->rx_buffers = boot_alloc((size_t)nic->rx.size * NIC_BUFFER_SIZE / PAGE_SIZE, 1);
+    size_t count = nic->rx.size + NIC_RX_SPARE;
+
+    nic->rx_buffers = boot_alloc(count * NIC_BUFFER_SIZE / PAGE_SIZE, 1);
     for (uint16_t i = 0; i < nic->rx.size; i++) {
-        uint8_t *buffer = nic->rx_buffers + (size_t)i * NIC_BUFFER_SIZE;
-        nic->rx.desc[i] = (struct virtq_desc){.address = virt_to_phys(buffer + NIC_BUFFER_HEADER),
-                                              .length = NIC_BUFFER_SIZE - NIC_BUFFER_HEADER,
-                                              .flags = VIRTQ_DESC_WRITE};
+        place_buffer(nic, i, i);
         virtq_add(&nic->rx, i);
+    }
+    while (nic->rx_spare_count < NIC_RX_SPARE) {
+        nic->rx_spare[nic->rx_spare_count] = (uint16_t)(nic->rx.size + nic->rx_spare_count);
+        nic->rx_spare_count++;
     }
 }
 
@@ -38,8 +58,7 @@ static void fill_tx(struct nic *nic)
     nic->tx_headers = boot_alloc(NIC_TX_SLOTS * NIC_TX_SLOT / PAGE_SIZE, 1);
     for (uint16_t i = 0; i < NIC_TX_SLOTS; i++) {
         nic->tx_slots[i].next_free = i + 1;
-        nic->tx.desc[i * NIC_TX_PIECES].address =
-            virt_to_phys(nic->tx_headers + (size_t)i * NIC_TX_SLOT + NIC_TX_HEADER);
+        nic->tx_slots[i].buffer = NIC_NO_BUFFER;
     }
     nic->tx_free = 0;
 }
@@ -73,7 +92,7 @@ uint8_t *nic_rx_next(struct nic *nic, size_t *length, uint16_t *head)
         *head = (uint16_t)used.head;
         if (used.length > NIC_HEADER && used.length <= NIC_BUFFER_SIZE - NIC_BUFFER_HEADER) {
             *length = used.length - NIC_HEADER;
-            return nic->rx_buffers + (size_t)used.head * NIC_BUFFER_SIZE + NIC_BUFFER_FRAME;
+            return rx_memory(nic, nic->rx_buffer[*head]);
         }
         virtq_add(&nic->rx, *head); /* a header alone: nothing was received */
     }
@@ -85,6 +104,21 @@ void nic_rx_return(struct nic *nic, uint16_t head)
     virtq_add(&nic->rx, head);
 }
 
+void nic_tx_turn(struct nic *nic, uint16_t head, size_t start, size_t end)
+{
+    struct nic_tx_slot *slot = &nic->tx_slots[nic->tx_free];
+    uint16_t first = nic->tx_free * NIC_TX_PIECES, buffer = nic->rx_buffer[head];
+    uint8_t *header = rx_memory(nic, buffer) + start - NIC_HEADER;
+
+    memset(header, 0, NIC_HEADER);
+    nic->tx_free = slot->next_free;
+    nic->tx.desc[first] = (struct virtq_desc){.address = virt_to_phys(header),
+                                              .length = (uint32_t)(NIC_HEADER + end - start)};
+    slot->buffer = buffer;
+    place_buffer(nic, head, nic->rx_spare[--nic->rx_spare_count]);
+    virtq_add(&nic->tx, first);
+}
+
 void nic_tx(struct nic *nic, size_t copied, const struct nic_piece *pieces, uint32_t count)
 {
     struct nic_tx_slot *slot = &nic->tx_slots[nic->tx_free];
@@ -92,8 +126,9 @@ void nic_tx(struct nic *nic, size_t copied, const struct nic_piece *pieces, uint
     struct virtq_desc *desc = &nic->tx.desc[head];
 
     nic->tx_free = slot->next_free;
-    desc->length = (uint32_t)(NIC_HEADER + copied);
-    desc->flags = 0;
+    *desc = (struct virtq_desc){
+        .address = virt_to_phys(nic_tx_copy(nic, (uint16_t)(head / NIC_TX_PIECES)) - NIC_HEADER),
+        .length = (uint32_t)(NIC_HEADER + copied)};
     slot->pinned_count = count;
     if (count)
         nic->tx_pinned++;
@@ -121,6 +156,9 @@ uint32_t nic_tx_reclaim(struct nic *nic)
             if (slot->pinned_count)
                 nic->tx_pinned--;
             slot->pinned_count = 0;
+            if (slot->buffer != NIC_NO_BUFFER)
+                nic->rx_spare[nic->rx_spare_count++] = slot->buffer;
+            slot->buffer = NIC_NO_BUFFER;
             slot->next_free = nic->tx_free;
             nic->tx_free = number;
         }

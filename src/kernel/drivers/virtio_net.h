@@ -12,6 +12,7 @@
 #include "kernel/drivers/virtio.h"
 
 #define NIC_RX_BUFFERS 256
+#define NIC_RX_SPARE   64 /* stand in for buffers that are sent back in place */
 #define NIC_TX_SLOTS   64
 #define NIC_TX_PIECES                                                                              \
     3 /* descriptors a chain: header and copy, and what lies in up to two pages                    \
@@ -35,13 +36,18 @@ struct aegis_page;
 struct nic_tx_slot {
     struct aegis_page *pinned[NIC_TX_PIECES]; /* until the device has read them */
     uint32_t pinned_count;
+    uint16_t buffer; /* receive buffer that is sent in place, or NIC_NO_BUFFER */
     uint16_t next_free;
 };
+#define NIC_NO_BUFFER UINT16_MAX
 
 struct nic {
     struct virtio device;
     struct virtq rx, tx;
     uint8_t *rx_buffers;
+    uint16_t rx_buffer[NIC_RX_BUFFERS]; /* which buffer a descriptor holds */
+    uint16_t rx_spare[NIC_RX_SPARE];
+    uint32_t rx_spare_count;
     uint8_t
         *tx_headers; /* NIC_TX_SLOT bytes a slot: zeros for the device, then the kernel's copy */
     struct nic_tx_slot tx_slots[NIC_TX_SLOTS];
@@ -59,10 +65,25 @@ struct nic {
 
 void nic_init(struct nic *nic, const struct virtio *device);
 
-/* The next received frame, or NULL; *length of it. The buffer stays out until nic_rx_return(head).
+/*
+ * The buffer of the next received frame, or NULL; the frame is at NIC_BUFFER_FRAME, *length long.
+ * It stays out until nic_rx_return(head).
  */
 uint8_t *nic_rx_next(struct nic *nic, size_t *length, uint16_t *head);
 void nic_rx_return(struct nic *nic, uint16_t head);
+
+/* Whether a received frame could be sent in place: there are a slot and a spare buffer. */
+static inline bool nic_can_turn(const struct nic *nic)
+{
+    return nic->tx_free != NIC_TX_SLOTS && nic->rx_spare_count > 0;
+}
+
+/*
+ * Sends bytes [start, end) of head's buffer from where they are, the device's header zeroed before
+ * them, and puts a spare buffer in its place; nic_rx_return(head) is still due. nic_can_turn must
+ * hold, and start be at least NIC_HEADER.
+ */
+void nic_tx_turn(struct nic *nic, uint16_t head, size_t start, size_t end);
 
 /* Where slot's copy of a frame's beginning lies. */
 static inline uint8_t *nic_tx_copy(struct nic *nic, uint16_t slot)

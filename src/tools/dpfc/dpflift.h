@@ -40,7 +40,11 @@ struct dpflift_image {
 enum dpflift_status dpflift_text(const char *text, struct dpflift_image *ingress,
                                  struct dpflift_image *egress, char *error);
 
-/* The same from a file; "-" is standard input. At most 1 MiB. */
+/* The text in a file, "-" being standard input, at most 1 MiB; to be freed. Null on failure, with
+   status and error. */
+char *dpflift_read(const char *path, enum dpflift_status *status, char *error);
+
+/* dpflift_text on the text in a file. */
 enum dpflift_status dpflift_file(const char *path, struct dpflift_image *ingress,
                                  struct dpflift_image *egress, char *error);
 

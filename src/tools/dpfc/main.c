@@ -129,34 +129,59 @@ static void dump(const char *name, const struct dpflift_image *image)
     dpflift_print(stdout, &filter, "  ");
 }
 
+/* What a run works with. */
+struct work {
+    struct options options;
+    char *text;
+    struct dpflift_image ingress, egress;
+    char error[DPFLIFT_ERROR_SIZE];
+    char no_egress[DPFLIFT_ERROR_SIZE]; /* why no egress filter can be derived */
+};
+
+/* Compiles both filters; ends the program if one that is asked for can't be made. */
+static void compile(struct work *work)
+{
+    const struct options *o = &work->options;
+    bool derives = !o->egress && (o->egress_output || o->dump);
+    const char *where = o->file ? o->file : "";
+    enum dpflift_status status = DPFLIFT_OK;
+    work->text = o->file ? dpflift_read(o->file, &status, work->error) : o->expression;
+    if (status != DPFLIFT_OK)
+        report(where, status, work->error);
+    status = dpflift_text(work->text, &work->ingress, derives ? &work->egress : 0, work->error);
+    if (status == DPFLIFT_REFUSED && derives && !o->egress_output) {
+        /* Without a way back, the filter itself can still be shown. */
+        memcpy(work->no_egress, work->error, sizeof work->no_egress);
+        status = dpflift_text(work->text, &work->ingress, 0, work->error);
+    }
+    if (status != DPFLIFT_OK)
+        report(where, status, work->error);
+    if (o->egress) {
+        status = dpflift_text(o->egress, &work->egress, 0, work->error);
+        if (status != DPFLIFT_OK)
+            report("--egress", status, work->error);
+    }
+}
+
 int main(int argc, char **argv)
 {
-    struct options options = read_options(argc, argv);
-    bool wants_egress = options.egress_output || options.dump;
-    char error[DPFLIFT_ERROR_SIZE];
-    struct dpflift_image ingress, egress = {0};
-    struct dpflift_image *derived = wants_egress && !options.egress ? &egress : 0;
-    enum dpflift_status status = options.file
-                                     ? dpflift_file(options.file, &ingress, derived, error)
-                                     : dpflift_text(options.expression, &ingress, derived, error);
-    if (status != DPFLIFT_OK)
-        report(options.file ? options.file : "", status, error);
-    if (options.egress) {
-        status = dpflift_text(options.egress, &egress, 0, error);
-        if (status != DPFLIFT_OK)
-            report("--egress", status, error);
+    static struct work work;
+    work.options = read_options(argc, argv);
+    compile(&work);
+    if (work.options.output)
+        write_image(work.options.output, &work.ingress);
+    if (work.options.egress_output)
+        write_image(work.options.egress_output, &work.egress);
+    if (work.options.dump) {
+        dump("ingress", &work.ingress);
+        if (work.egress.bytes)
+            dump("egress", &work.egress);
+        else
+            printf("egress: %s\n", work.no_egress);
     }
-    if (options.output)
-        write_image(options.output, &ingress);
-    if (options.egress_output)
-        write_image(options.egress_output, &egress);
-    if (options.dump) {
-        dump("ingress", &ingress);
-        dump("egress", &egress);
-    }
-    dpflift_free(&ingress);
-    dpflift_free(&egress);
-    free(options.expression);
+    dpflift_free(&work.ingress);
+    dpflift_free(&work.egress);
+    free(work.text);
     if (fflush(stdout)) {
         perror("dpfc: standard output");
         return 1;

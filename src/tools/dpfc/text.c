@@ -73,6 +73,9 @@ static enum dpflift_status parse(struct session *session, const char *text)
 {
     if (setjmp(session->trouble.back))
         return session->trouble.status;
+    if (!text[strspn(text, " \t\r\n")])
+        fail(&session->trouble, DPFLIFT_TEXT,
+             "the filter is empty; \"len >= 0\" would take every frame");
     if (classic_is_ddd(text))
         classic_read(&session->program, text, &session->trouble);
     else
@@ -118,29 +121,50 @@ enum dpflift_status dpflift_text(const char *text, struct dpflift_image *ingress
     return status;
 }
 
-enum dpflift_status dpflift_file(const char *path, struct dpflift_image *ingress,
-                                 struct dpflift_image *egress, char *error)
+/* Reads all of a file into a buffer of TEXT_MAX + 1 bytes and ends it with a zero. */
+static enum dpflift_status read_text(FILE *file, char *text, char *error)
+{
+    size_t size = fread(text, 1, TEXT_MAX + 1, file);
+    if (ferror(file)) {
+        snprintf(error, DPFLIFT_ERROR_SIZE, "%s", strerror(errno));
+        return DPFLIFT_SYSTEM;
+    }
+    if (size > TEXT_MAX) {
+        snprintf(error, DPFLIFT_ERROR_SIZE, "longer than %u bytes", TEXT_MAX);
+        return DPFLIFT_TEXT;
+    }
+    text[size] = 0;
+    if (strlen(text) == size)
+        return DPFLIFT_OK;
+    snprintf(error, DPFLIFT_ERROR_SIZE, "not a text: it holds a zero byte");
+    return DPFLIFT_TEXT;
+}
+
+char *dpflift_read(const char *path, enum dpflift_status *status, char *error)
 {
     FILE *file = strcmp(path, "-") ? fopen(path, "r") : stdin;
     char *text = malloc(TEXT_MAX + 1);
-    enum dpflift_status status = DPFLIFT_SYSTEM;
-    size_t size = file && text ? fread(text, 1, TEXT_MAX + 1, file) : 0;
-    if (!file || !text || ferror(file)) {
+    *status = DPFLIFT_SYSTEM;
+    if (file && text)
+        *status = read_text(file, text, error);
+    else
         snprintf(error, DPFLIFT_ERROR_SIZE, "%s", strerror(errno));
-    } else if (size > TEXT_MAX) {
-        snprintf(error, DPFLIFT_ERROR_SIZE, "longer than %u bytes", TEXT_MAX);
-        status = DPFLIFT_TEXT;
-    } else {
-        text[size] = 0;
-        if (strlen(text) == size) {
-            status = dpflift_text(text, ingress, egress, error);
-        } else {
-            snprintf(error, DPFLIFT_ERROR_SIZE, "not a text: it holds a zero byte");
-            status = DPFLIFT_TEXT;
-        }
-    }
     if (file && file != stdin)
         fclose(file);
+    if (*status != DPFLIFT_OK) {
+        free(text);
+        text = 0;
+    }
+    return text;
+}
+
+enum dpflift_status dpflift_file(const char *path, struct dpflift_image *ingress,
+                                 struct dpflift_image *egress, char *error)
+{
+    enum dpflift_status status;
+    char *text = dpflift_read(path, &status, error);
+    if (text)
+        status = dpflift_text(text, ingress, egress, error);
     free(text);
     return status;
 }

@@ -83,31 +83,34 @@ static uint32_t field_and(struct values *values, struct value value, uint32_t k)
     return put(values, &value);
 }
 
+/* Shifts in a row are one shift: what goes out to the right is masked away, what goes out to the
+ * left too. */
 static uint32_t field_shift(struct values *values, struct value value, uint32_t k, bool to_left)
 {
     int left;
-    if (k == 0)
-        return put(values, &value);
     if (k > 31)
         return value_number(values, 0);
-    bool shift = only_shift(&value, &left);
-    if (to_left && shift && left >= 0) {
-        value.mask &= (uint64_t)UINT32_MAX >> k >> left; /* bits that leave the register */
-        value.most = value.mask << left;
-        if (value.mask == 0)
+    if (only_shift(&value, &left)) {
+        if (to_left && left < 0)
+            value.mask &= UINT64_MAX << -left;
+        left += to_left ? (int)k : -(int)k;
+        if (left < -31 || left > 31)
             return value_number(values, 0);
+        if (left > 0)
+            value.mask &= UINT32_MAX >> left;
+        value.op_count = left != 0;
+        value.ops[0] = (struct value_op){0};
+        if (left)
+            value.ops[0] = (struct value_op){left > 0 ? BPF_LSH : BPF_RSH,
+                                             (uint32_t)(left > 0 ? left : -left)};
+        value.most = dpf_shifted(value.mask, left);
+        return value.mask ? put(values, &value) : value_number(values, 0);
     }
     if (to_left && value.most << k > UINT32_MAX)
         refuse(values, "a shift that overflows");
-    uint64_t most = to_left ? value.most << k : value.most >> k;
-    if (value.op_count && value.ops[value.op_count - 1].op == (to_left ? BPF_LSH : BPF_RSH)) {
-        value.ops[value.op_count - 1].k += k;
-        value.most = most;
-        if (value.ops[value.op_count - 1].k > 31)
-            return value_number(values, 0);
-        return put(values, &value);
-    }
-    return add_op(values, value, to_left ? BPF_LSH : BPF_RSH, k, most);
+    if (to_left)
+        return add_op(values, value, BPF_LSH, k, value.most << k);
+    return add_op(values, value, BPF_RSH, k, value.most >> k);
 }
 
 static uint32_t field_add(struct values *values, struct value value, uint32_t k)
@@ -116,7 +119,7 @@ static uint32_t field_add(struct values *values, struct value value, uint32_t k)
     if (k == 0)
         return put(values, &value);
     if (value.op_count && value.ops[value.op_count - 1].op == BPF_ADD) {
-        k += value.ops[--value.op_count].k;
+        k += value.ops[--value.op_count].k; /* add_op overwrites it */
         return add_op(values, value, BPF_ADD, k, UINT32_MAX);
     }
     return add_op(values, value, BPF_ADD, k, most > UINT32_MAX ? UINT32_MAX : most);
