@@ -51,12 +51,13 @@ struct dpf_result dpf_classify(const struct dpf_trie *trie, const uint8_t *frame
                                size_t length)
 {
     struct dpf_result result = {DPF_NONE, 0, 0};
-    uint32_t base[TRIE_LEVELS] = {0}, best = 0;
+    uint32_t base[TRIE_LEVELS] = {0};
+    uint64_t best = 0;
     for (uint32_t n = trie->root; n;) {
         const struct trie_node *node = trie_node(trie, n);
         result.steps++;
         n = node->fail;
-        if (node->rank <= best && !(node->taps & ~result.taps))
+        if (node->order <= best && !(node->taps & ~result.taps))
             continue; /* nothing new can be found here */
         uint64_t value = length, at = (uint64_t)base[node->level] + node->offset;
         if (node->width) {
@@ -87,8 +88,8 @@ struct dpf_result dpf_classify(const struct dpf_trie *trie, const uint8_t *frame
         }
         if (matches) {
             result.taps |= node->taps;
-            result.id = node->rank > best ? node->id : result.id;
-            best = node->rank > best ? node->rank : best;
+            result.id = node->order > best ? node->id : result.id;
+            best = node->order > best ? node->order : best;
         }
         n = child ? child : n;
     }

@@ -164,7 +164,7 @@ struct dpf_trie;
 struct dpf_member {
     const struct dpf_filter *filter; /* read while the trie is built, not later */
     uint32_t id;                     /* what dpf_classify reports; not DPF_NONE */
-    uint32_t rank; /* of the members that match, the highest rank wins; < 2^32 - 1 */
+    uint32_t rank; /* of the members that match, the highest rank wins */
     bool tap;      /* gets copies beside the winner; rank doesn't matter */
 };
 

@@ -15,7 +15,8 @@ struct insertion {
     struct dpf_trie *trie;
     const struct dpf_member *member;
     const struct paths *paths;
-    uint64_t tap; /* the member's bit, or 0 */
+    uint64_t tap;   /* the member's bit, or 0 */
+    uint64_t order; /* the member's, or 0 for a tap */
     bool full;
 };
 
@@ -51,8 +52,8 @@ static struct trie_node *append(struct insertion *in, uint32_t first, enum trie_
 static void pass(const struct insertion *in, struct trie_node *node)
 {
     node->taps |= in->tap;
-    if (!in->tap && node->rank <= in->member->rank)
-        node->rank = in->member->rank + 1;
+    if (node->order < in->order)
+        node->order = in->order;
 }
 
 /* The entry of a table that has a value in common with the interval, or null. */
@@ -243,7 +244,7 @@ static void insert_end(struct insertion *in, uint32_t first)
     bool accepts = in->paths->rest == DPF_ACCEPT;
     for (uint32_t n = first; accepts && n && n != in->trie->nodes;) {
         const struct trie_node *node = trie_node(in->trie, n);
-        bool outranked = !in->tap && node->rank > in->member->rank;
+        bool outranked = !in->tap && node->order >= in->order;
         if (node->kind == TRIE_ACCEPT && (outranked || (in->tap && node->taps == in->tap)))
             return; /* it can never win here, or it is here already */
         n = node->fail;
@@ -327,6 +328,8 @@ int dpf_trie_add(void *memory, const struct dpf_member *member, void *scratch)
     if (member->tap) {
         in.tap = UINT64_C(1) << in.trie->taps;
         in.trie->tap[in.trie->taps++] = member->id;
+    } else {
+        in.order = trie_order(member->rank, in.trie->members++);
     }
     insert_member(&in, scratch);
     if (!in.full)

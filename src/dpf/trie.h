@@ -51,7 +51,7 @@ struct trie_node {
         } rest;
     };
     uint64_t taps;   /* bits of the tap members that are accepted here or below */
-    uint32_t rank;   /* highest rank + 1 of the other members that are; 0: none */
+    uint64_t order;  /* greatest of the other members that are: trie_order; 0: none */
     uint32_t id;     /* ACCEPT, REST: of the member */
     uint32_t offset; /* bytes */
     uint32_t child;  /* ONE, SHIFT */
@@ -99,9 +99,17 @@ struct dpf_trie {
     uint32_t entries; /* in use */
     uint32_t cursor;  /* finish: the next node */
     uint32_t root;    /* first alternative */
+    uint32_t members; /* added so far, taps apart */
     uint32_t taps;
     uint32_t tap[DPF_TAPS_MAX]; /* their ids */
 };
+
+/* Of two members that match, the one with the greater order wins: by rank, then whoever was added
+ * first. */
+static inline uint64_t trie_order(uint32_t rank, uint32_t number)
+{
+    return (uint64_t)rank << 32 | (UINT32_MAX - number);
+}
 
 static inline struct trie_node *trie_node(const struct dpf_trie *trie, uint32_t n)
 {
