@@ -23,10 +23,11 @@ function(aegis_fuzz_target name)
     get_filename_component(a ${s} ABSOLUTE)
     list(APPEND sources ${a})
   endforeach()
+  list(TRANSFORM f_INCLUDES PREPEND -I OUTPUT_VARIABLE includes)
   file(GLOB_RECURSE headers ${CMAKE_SOURCE_DIR}/src/*.h ${CMAKE_SOURCE_DIR}/src/*.def)
   add_custom_command(OUTPUT ${name}
     COMMAND ${AEGIS_CLANG} -std=gnu17 -g -O1 -Wall -Wextra -Werror -fsanitize=fuzzer,address,undefined
-            -fno-sanitize-recover=all -I${CMAKE_SOURCE_DIR}/src ${sources} -o ${name}
+            -fno-sanitize-recover=all -I${CMAKE_SOURCE_DIR}/src ${includes} ${sources} -o ${name}
     DEPENDS ${sources} ${headers} VERBATIM)
   add_custom_target(${name}_target ALL DEPENDS ${name})
   if(NOT f_RUNS)

@@ -20,10 +20,11 @@ def write_baseline(results, path):
     Path(path).write_text("[\n" + ",\n".join(json.dumps(r) for r in rows) + "\n]\n")
 
 
-def compare(results, path, groups):
+def compare(results, path, groups, update):
     """
     Holds the results against the baseline in path, for the rows of these groups. Returns (lines, failures): a line a
-    row, saying old and new, and how many of them fail: worse by more than TOLERANCE, or vanished.
+    row, saying old and new, and how many of them fail: worse by more than TOLERANCE, or vanished. update is the command
+    that the last line offers then.
     """
     now = {(v["group"], v["row"]): v["value"] for v in gated(results)}
     lines, failures = [], 0
@@ -41,6 +42,5 @@ def compare(results, path, groups):
         lines.append(f"{'FAIL' if worse else 'ok  '} {name}: was {show(was)}, is {show(now[key])} {old['unit']} "
                      f"({now[key] / was - 1:+.1%})")
     if failures:
-        lines.append(f"{failures} rows fail. If that is meant, say why in a commit of what this writes: "
-                     f"ci/bench {' '.join(groups)} --quick --update {path}")
+        lines.append(f"{failures} failed. If that is meant, say why in a commit of what this writes: {update}")
     return lines, failures

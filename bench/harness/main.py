@@ -58,7 +58,7 @@ def parse(argv):
         parser.error(f"--compare {options.compare}: no such file; ci/bench --quick --update {options.compare} makes it")
     if options.source and not Path(options.source).is_file():
         parser.error(f"--from {options.source}: no such file")
-    options.groups = options.groups or group_names()
+    options.given, options.groups = options.groups, options.groups or group_names()
     return options
 
 
@@ -117,7 +117,8 @@ def print_tables(results, groups):
 
 def judge(options, results):
     """Compares with the baseline; returns how many rows fail."""
-    lines, failures = gate.compare(results, options.compare, options.groups)
+    update = " ".join(["ci/bench", *options.given, "--quick", "--update", options.compare])
+    lines, failures = gate.compare(results, options.compare, options.groups, update)
     print("\n".join(lines))
     return failures
 
