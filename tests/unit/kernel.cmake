@@ -18,6 +18,6 @@ function(kernel_unit_test name)
   target_include_directories(kernel_${name}_test BEFORE PRIVATE unit/shim)
 endfunction()
 
-foreach(name siphash arena boot_memory)
+foreach(name siphash arena boot_memory page user cap)
   kernel_unit_test(${name})
 endforeach()
