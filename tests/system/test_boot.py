@@ -1,11 +1,13 @@
 """Boot on machines of many shapes: those that must serve, and those that must be refused in one line, with the remedy."""
 import os
 import re
+import time
 
 import pytest
 
 import images
 from conftest import BUILD
+from gdbstub import GdbStub
 from machine import MAC, Refused
 
 
@@ -99,6 +101,40 @@ def test_a_legacy_card_is_named_with_the_flag_that_mends_it(machine):
 
 def test_no_entropy_device_is_well_with_a_seed_in_the_device_tree(machine):
     serve(machine(rng=False).up())
+
+
+def stopped(machine, folder, **options):
+    """A machine before its first instruction, its debugger's end, and where QEMU put the device tree."""
+    path = str(folder / "gdb")
+    m = machine(memory=128, extra=("-S", "-gdb", f"unix:{path},server=on,wait=off"), **options)
+    for _ in range(1000):
+        if os.path.exists(path):
+            break
+        time.sleep(0.02)
+    gdb = GdbStub(path)
+    tree = next(at for at in range(0x88000000 - 0x100000, 0x80200000, -0x100000) if gdb.read(at, 4) == b"\xd0\x0d\xfe\xed")
+    return m, gdb, tree
+
+
+def test_no_source_of_entropy_is_refused(machine, folder):
+    m, gdb, tree = stopped(machine, folder, rng=False)
+    blob = gdb.read(tree, int.from_bytes(gdb.read(tree + 4, 4), "big"))
+    gdb.write(tree + blob.index(b"rng-seed\0"), b"xng-seed")
+    gdb.run()
+    refused(m, "entropy", "virtio-rng-device")
+
+
+@pytest.mark.parametrize("old, new", [(b"riscv,isa", b"x"), (b"linux,initrd-start", b"q")],
+                         ids=["isa", "initrd"])
+def test_a_device_tree_without_what_the_kernel_needs_is_refused(machine, folder, old, new):
+    """(Of what the firmware does not need itself.)"""
+    m, gdb, tree = stopped(machine, folder)
+    blob = gdb.read(tree, int.from_bytes(gdb.read(tree + 4, 4), "big"))
+    for found in re.finditer(re.escape(old), blob):
+        gdb.write(tree + found.start(), new)
+    gdb.run()
+    assert m.wait() != 0 and not any("panic" in line for line in m.lines), m.text
+    assert m.lines[-1].startswith("aegis: "), m.text
 
 
 def initrd(folder, data):
