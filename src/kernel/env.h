@@ -23,17 +23,19 @@
 /* Registers by number. */
 enum { REG_RA = 1, REG_SP, REG_GP, REG_TP, REG_T0, REG_T1, REG_T2, REG_A0 = 10, REG_A7 = 17 };
 
+struct wake_predicate {
+    const volatile uint64_t *word; /* in PHYSMAP */
+    uint64_t mask;
+    uint64_t value;
+    uint64_t op;
+    struct aegis_page *pinned; /* page that holds the word, or NULL if it is exposed */
+};
+
 struct wake {
-    uint32_t count;    /* predicates armed */
     bool armed;        /* whether it waits at all */
+    uint32_t count;    /* predicates armed */
     uint64_t deadline; /* rdtime */
-    struct {
-        const volatile uint64_t *word; /* in PHYSMAP */
-        struct aegis_page *pinned;     /* page that holds it, or NULL if it is exposed */
-        uint64_t mask;
-        uint64_t value;
-        uint64_t op;
-    } predicates[AEGIS_PREDICATES_MAX];
+    struct wake_predicate predicates[AEGIS_PREDICATES_MAX];
 };
 
 /* Lies in its ENV page. */

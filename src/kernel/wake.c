@@ -6,16 +6,13 @@
 #include "kernel/slice.h"
 #include "kernel/user.h"
 
-static bool holds(uint64_t op, uint64_t word, uint64_t value)
+static inline bool holds(const struct wake_predicate *p)
 {
-    switch (op) {
-    case AEGIS_WAKE_EQ:
-        return word == value;
-    case AEGIS_WAKE_NE:
-        return word != value;
-    default:
-        return word >= value;
-    }
+    uint64_t word = *p->word & p->mask;
+
+    if (p->op == AEGIS_WAKE_GE)
+        return word >= p->value;
+    return (word == p->value) == (p->op == AEGIS_WAKE_EQ);
 }
 
 void wake_cancel(struct env *env)
@@ -37,8 +34,7 @@ bool wake_ready(struct env *env, uint64_t now)
     if (!wake->armed)
         return true;
     for (i = 0; i < wake->count; i++)
-        if (holds(wake->predicates[i].op, *wake->predicates[i].word & wake->predicates[i].mask,
-                  wake->predicates[i].value))
+        if (holds(&wake->predicates[i]))
             break;
     if (i == wake->count && now < wake->deadline)
         return false;

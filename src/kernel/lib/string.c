@@ -8,24 +8,52 @@
 
 typedef uint64_t __attribute__((may_alias)) word;
 
+typedef uint16_t __attribute__((may_alias)) half;
+typedef uint32_t __attribute__((may_alias)) quarter;
+
+/* The last 0 to 7 bytes of a copy whose two sides are aligned alike, from an 8-byte boundary on. */
+static inline void copy_tail(uint8_t *t, const uint8_t *f, size_t length)
+{
+    if (length & 4) {
+        *(quarter *)t = *(const quarter *)f;
+        t += 4, f += 4;
+    }
+    if (length & 2) {
+        *(half *)t = *(const half *)f;
+        t += 2, f += 2;
+    }
+    if (length & 1)
+        *t = *f;
+}
+
 void *memcpy(void *restrict to, const void *restrict from, size_t length)
 {
     uint8_t *t = to;
     const uint8_t *f = from;
 
-    if ((((uintptr_t)t ^ (uintptr_t)f) & 7) == 0) {
-        for (; ((uintptr_t)t & 7) && length; length--)
+    if ((((uintptr_t)t ^ (uintptr_t)f) & 7) || length < 8) {
+        while (length--)
             *t++ = *f++;
-        for (; length >= 32; length -= 32, t += 32, f += 32) {
-            word a = ((const word *)f)[0], b = ((const word *)f)[1];
-            word c = ((const word *)f)[2], d = ((const word *)f)[3];
-            ((word *)t)[0] = a, ((word *)t)[1] = b, ((word *)t)[2] = c, ((word *)t)[3] = d;
-        }
-        for (; length >= 8; length -= 8, t += 8, f += 8)
-            *(word *)t = *(const word *)f;
+        return to;
     }
-    while (length--)
-        *t++ = *f++;
+    if ((uintptr_t)t & 1)
+        *t++ = *f++, length--;
+    if ((uintptr_t)t & 2) {
+        *(half *)t = *(const half *)f;
+        t += 2, f += 2, length -= 2;
+    }
+    if ((uintptr_t)t & 4) {
+        *(quarter *)t = *(const quarter *)f;
+        t += 4, f += 4, length -= 4;
+    }
+    for (; length >= 32; length -= 32, t += 32, f += 32) {
+        word a = ((const word *)f)[0], b = ((const word *)f)[1];
+        word c = ((const word *)f)[2], d = ((const word *)f)[3];
+        ((word *)t)[0] = a, ((word *)t)[1] = b, ((word *)t)[2] = c, ((word *)t)[3] = d;
+    }
+    for (; length >= 8; length -= 8, t += 8, f += 8)
+        *(word *)t = *(const word *)f;
+    copy_tail(t, f, length);
     return to;
 }
 

@@ -36,7 +36,7 @@ static inline size_t pte_index(uint64_t va, unsigned int level)
 
 static inline uint64_t pte_ppn(pte_t pte)
 {
-    return pte >> PTE_PPN_SHIFT & 0xfffffffffff;
+    return pte >> PTE_PPN_SHIFT; /* the kernel sets none of the bits above it (Svnapot, Svpbmt) */
 }
 
 static inline pte_t pte_make(uint64_t ppn, uint64_t bits)
