@@ -128,8 +128,9 @@ enum dpf_decision { DPF_NO, DPF_YES, DPF_UNDECIDED };
  * DPF_UNDECIDED: the budget or the scratch memory was spent first.
  *
  * The walk goes down both DAGs at once and keeps what each test has told about the frame. Exact
- * where facts about one base don't have to be weighed against facts about another. budget: steps,
- * each some 100 to 1,000 instructions. Most pairs of filters take less than 100.
+ * where facts about one base don't have to be weighed against facts about another.
+ *
+ * budget: steps, each up to a few thousand instructions. Most pairs of filters take less than 200.
  */
 enum dpf_decision dpf_contains(const struct dpf_filter *outer, const struct dpf_filter *inner,
                                size_t budget, void *scratch);
@@ -164,8 +165,8 @@ struct dpf_trie;
 struct dpf_member {
     const struct dpf_filter *filter; /* read while the trie is built, not later */
     uint32_t id;                     /* what dpf_classify reports; not DPF_NONE */
-    uint32_t rank; /* of the members that match, the highest rank wins */
-    bool tap;      /* gets copies beside the winner; rank doesn't matter */
+    uint32_t rank;                   /* of the members that match, the highest rank wins */
+    bool tap;                        /* gets copies beside the winner; rank doesn't matter */
 };
 
 #define DPF_NONE     0xffffffffu

@@ -8,7 +8,8 @@
  */
 #include "dpf/facts.h"
 
-#define MOVES_MAX 64 /* after so many the answer is taken to be "possible" */
+/* Raises of a join under different masks, which may take long; then the answer is a guess. */
+#define MOVES_MAX 64
 
 void facts_start(struct facts *facts, size_t budget)
 {
@@ -84,21 +85,30 @@ static bool raise(const struct about *a, uint64_t domain, uint64_t v, uint64_t *
     return false;
 }
 
-/* Whether one number satisfies the first count of facts->about; it is left in value. */
-static bool common_value(struct facts *facts, unsigned count, uint64_t *value)
+static void spend(struct facts *facts, size_t steps)
+{
+    facts->budget -= steps < facts->budget ? steps : facts->budget;
+}
+
+/* Whether one number satisfies the first count of facts->about; it is left in value. After moves
+   raises the answer is a guess. */
+static bool common_value(struct facts *facts, unsigned count, size_t moves, uint64_t *value)
 {
     uint64_t domain = 0, v = 0, raised;
     for (unsigned i = 0; i < count; i++)
         domain |= facts->about[i].mask << facts->about[i].up;
-    for (unsigned agreed = 0, i = 0, moves = 0; agreed < count; i = (i + 1) % count) {
+    spend(facts, count / 8);
+    for (unsigned agreed = 0, i = 0; agreed < count; i = (i + 1) % count) {
         if (!raise(&facts->about[i], domain, v, &raised))
             return false;
         agreed = raised == v ? agreed + 1 : 1;
-        if (raised != v && (++moves > MOVES_MAX || facts->budget == 0)) {
-            facts->guessed = true;
-            break;
+        if (raised != v) {
+            spend(facts, 1);
+            if (moves-- == 0 || facts->budget == 0) {
+                facts->guessed = true;
+                break;
+            }
         }
-        facts->budget -= raised != v;
         v = raised;
     }
     *value = v;
@@ -189,8 +199,10 @@ static bool possible(struct facts *facts, const struct fact *fact, struct window
         reach.low = least_length(facts);
         facts->about[n++] = (struct about){&reach, UINT32_MAX, 1, 0, true};
     }
+    facts->guessed |= n == ABOUT_MAX;
     /* Those under one mask first: among them alone the join ends soon, whatever the others are. */
-    return common_value(facts, same, value) && (same == n || common_value(facts, n, value));
+    return common_value(facts, same, SIZE_MAX, value) &&
+           (same == n || common_value(facts, n, MOVES_MAX, value));
 }
 
 bool facts_possible(struct facts *facts, const struct fact *fact)

@@ -12,8 +12,8 @@
 
 #define FACTS_MAX 512
 #define BASES_MAX 32
-#define ABOUT_MAX                                                                                  \
-    24 /* facts weighed against one question; further ones are left out, which is safe */
+/* Facts weighed against one question; if there are more, the answer is a guess. */
+#define ABOUT_MAX 200
 
 /* An offset from a base. Base 0 is the start of the frame; the others are what shift atoms made. */
 struct place {
@@ -55,7 +55,7 @@ struct about {
 
 struct facts {
     size_t budget; /* steps left */
-    bool guessed;  /* something was called possible because finding out took too long */
+    bool guessed;  /* something was called possible because finding out would take too long */
     bool full;     /* a fact or a base found no room: nothing may be concluded any more */
     uint16_t count;
     uint8_t bases; /* in use, base 0 among them */

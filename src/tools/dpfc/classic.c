@@ -63,8 +63,8 @@ static void end_line(struct reader *reader)
     while (*reader->at && *reader->at != '\n' && isspace((unsigned char)*reader->at))
         reader->at++;
     if (*reader->at && *reader->at != '\n')
-        fail(reader->trouble, DPFLIFT_TEXT, "line %u: unexpected \"%.10s\"", reader->line,
-             reader->at);
+        fail(reader->trouble, DPFLIFT_TEXT, "line %u: unexpected \"%.*s\"", reader->line,
+             (int)strcspn(reader->at, " \t\r\n"), reader->at);
     if (*reader->at == '\n')
         reader->at++;
     reader->line++;

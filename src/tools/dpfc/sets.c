@@ -50,8 +50,10 @@ static uint32_t hash_of(const struct sets *sets, struct set set)
 
 static bool equal(const struct sets *sets, struct set a, struct set b)
 {
-    return a.count == b.count &&
-           !memcmp(sets->ranges + a.first, sets->ranges + b.first, a.count * sizeof *sets->ranges);
+    if (a.count != b.count)
+        return false;
+    const struct dpf_range *x = sets->ranges + a.first, *y = sets->ranges + b.first;
+    return !a.count || !memcmp(x, y, a.count * sizeof *x);
 }
 
 static uint32_t *find(const struct sets *sets, struct set set)

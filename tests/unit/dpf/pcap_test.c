@@ -12,7 +12,8 @@
 #include "gen.h"
 #include "lifted.h"
 
-#define FRAMES 400 /* an expression: some 120,000 pairs in all */
+#define LIFTED_MAX 400
+#define FRAMES     1000 /* an expression: some 300,000 pairs in all */
 
 static struct bpf_program *compile(const char *text)
 {
@@ -153,6 +154,57 @@ static void egress_filters_match_frames_turned_round(void **state)
     assert_true(matches > pairs / 5);
 }
 
+/* All expressions in one trie: every seventh as a tap, the others with random ranks. */
+static void check_merged(struct gen *gen, const void *trie, const struct dpf_member *members,
+                         size_t count, size_t *steps)
+{
+    uint8_t frame[GEN_FRAME_MAX];
+    size_t length = make_frame(gen, members[gen_below(gen, (uint32_t)count)].filter, frame);
+    uint8_t *tight = gen_tight(frame, length);
+    const struct dpf_member *best = 0;
+    uint64_t taps = 0;
+    unsigned tap = 0;
+    for (size_t i = 0; i < count; i++) {
+        bool matches = dpf_match(members[i].filter, tight, length, length);
+        if (members[i].tap)
+            taps |= (uint64_t)matches << tap++;
+        else if (matches && (!best || members[i].rank > best->rank))
+            best = &members[i];
+    }
+    struct dpf_result found = dpf_classify(trie, tight, length, length);
+    *steps += found.steps;
+    if (found.id != (best ? best->id : DPF_NONE) || found.taps != taps) {
+        print_frame(frame, length);
+        fail_msg("the trie says %d, should say %d", (int)found.id, best ? (int)best->id : -1);
+    }
+    free(tight);
+}
+
+static void all_expressions_merge_into_one_trie(void **state)
+{
+    static _Alignas(8) uint8_t scratch[DPF_SCRATCH_SIZE];
+    static struct dpf_member members[LIFTED_MAX];
+    struct gen gen = {3};
+    size_t steps = 0, frames = 0;
+    (void)state;
+    assert_true(lifted_count <= LIFTED_MAX);
+    for (unsigned round = 0; round < 6; round++) {
+        for (size_t i = 0; i < lifted_count; i++)
+            members[i] = (struct dpf_member){&lifted[i].ingress, (uint32_t)i,
+                                             gen_below(&gen, round < 3 ? 3 : 1000), i % 7 == 6};
+        size_t size = dpf_trie_size(members, lifted_count, scratch);
+        void *trie = malloc(size);
+        assert_int_equal(dpf_trie_build(trie, size, round, members, lifted_count, scratch), 0);
+        for (unsigned n = 0; n < 1000; n++, frames++)
+            check_merged(&gen, trie, members, lifted_count, &steps);
+        if (round == 0)
+            print_message("%zu filters: %zu bytes of trie, bound %zu\n", lifted_count,
+                          dpf_trie_used(trie), size);
+        free(trie);
+    }
+    print_message("%zu steps a frame on average\n", steps / frames);
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -172,6 +224,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lifted_filters_match_as_libpcap_does),
         cmocka_unit_test(egress_filters_match_frames_turned_round),
+        cmocka_unit_test(all_expressions_merge_into_one_trie),
     };
     return cmocka_run_group_tests(tests, start, end);
 }

@@ -1,0 +1,285 @@
+/*
+ * What the parts of the compiler share. Internal.
+ *
+ *   compile.c         begin, the phases, memory and bounds
+ *   compile_need.c    what each node needs: bytes that must be readable for anything below it to match
+ *   compile_walk.c    the trie, depth first: a node's code is followed by its child's
+ *   compile_run.c     straight runs of equality tests, covered by few loads
+ *   compile_field.c   bounds checks, loads, intervals, shifts
+ *   compile_table.c   many values on one field: compares, jump table, hash
+ *   compile_ranges.c  many ranges: a binary tree of compares
+ *   compile_dag.c     a filter's DAG as it is
+ *
+ * Registers of the code:
+ *
+ *   a0 frame            a3 id of the winner so far      t0 value of the field
+ *   a1 available        a4 its key, where compared      t1 constant
+ *   a2 length           a5 taps so far                  t2, t3, t4 addresses, table entries
+ *   a6 frame + available, once a path has set a base
+ *   bases of level 1 to 8: a7 t5 t6 s0 s1 s2 s3 s4 (s registers are saved if they are used at all)
+ *
+ * t0 to t4 live within one node's code only. Jumps of more than 1 MiB go through t3.
+ */
+#ifndef DPF_COMPILE_STATE_H
+#define DPF_COMPILE_STATE_H
+
+#include "dpf/compile.h"
+#include "dpf/trie.h"
+
+enum {
+    FRAME = RV_A0,
+    AVAILABLE = RV_A1,
+    LENGTH = RV_A2,
+    WINNER = RV_A3,
+    BEST = RV_A4,
+    TAPS = RV_A5,
+    END = RV_A6,
+    VALUE = RV_T0,
+    CONST = RV_T1,
+    TABLE = RV_T2,
+    SLOT = RV_T3,
+    ENTRY = RV_T4,
+    FAR = RV_T3,
+};
+
+#define BASES       (TRIE_LEVELS + 1) /* a filter's running base comes behind the levels of its path */
+#define SAVED_BASES 4                 /* bases from this one on are in s registers */
+#define DEPTH_MAX   288               /* a list and a table for each atom of a conjunction */
+#define RUN_MAX     64                /* bytes of one run of equality tests */
+
+#define NONE_LABEL 0          /* the first label of each pass: nothing (more) matches */
+#define NO_LABEL   UINT32_MAX /* no jump is pending */
+
+/* What is known on the path to the code being emitted. */
+struct path {
+    uint32_t known[BASES]; /* bytes that are readable from each base */
+    uint8_t align[BASES];  /* the address of each base is residue modulo align */
+    uint8_t residue[BASES];
+    uint8_t top; /* the highest level whose base is set */
+    bool end;    /* END is set */
+};
+
+/* Bytes that a frame must have so that anything below a node, or in a list, can match. */
+struct need {
+    uint16_t frame; /* from its start */
+    uint16_t based; /* from the base of level; 0: none */
+    uint8_t level;
+};
+
+/* What is kept of each trie node. */
+struct record {
+    uint64_t least; /* MANY: the lowest key of a child that only accepts */
+    uint32_t label; /* 0: none yet */
+    uint32_t table; /* MANY: label of its table; 0: it has none */
+    uint32_t next;  /* MANY: the next node with a table */
+    uint32_t count; /* MANY: values in slots */
+    struct need need, list; /* of the node; of the list that it begins */
+    bool copy;              /* not a node, but part of a copied filter */
+    bool listed;            /* list is known */
+    bool plain;             /* MANY: all children do nothing but accept */
+    uint8_t attempt;        /* MANY: multipliers that failed */
+};
+
+/* What is kept of each node of a filter that is compiled as a DAG. */
+struct dag_node {
+    uint32_t label; /* 0: none yet */
+    uint32_t known, known_based;
+    struct need need;
+    uint8_t align, residue;
+    uint8_t parents; /* 2: two or more */
+    bool reached;
+};
+
+enum visit_kind { VISIT_LIST, VISIT_TABLE };
+
+/* One level of the walk. */
+struct visit {
+    struct path path; /* where the list or the table begins */
+    uint64_t hi;      /* highest key that may have been accepted before */
+    uint32_t node;    /* LIST: the alternative in work; TABLE: the node */
+    uint32_t end;     /* LIST: where its last alternative fails to */
+    uint32_t cursor;  /* TABLE: next slot, then range */
+    uint8_t kind;
+};
+
+/* Emission of many ranges: what is left, as the right sides of inner nodes. */
+struct ranges {
+    const uint8_t *low; /* the first range: of struct trie_range or dpf_range */
+    size_t stride;
+    bool children; /* each leads to its child; else all lead to hit */
+    uint32_t hit, miss;
+    uint32_t from, to; /* in work, if from < to */
+    unsigned depth;
+    struct {
+        uint32_t label, from, to;
+    } right[32];
+};
+
+/* What one pass finds out and the next one relies on. */
+struct learned {
+    bool continues; /* the walk goes on after an accepted member: WINNER is in use */
+    bool compares;  /* BEST is in use */
+    uint8_t bases;  /* highest base in use */
+    uint8_t slack;  /* hash tables are made larger by this many bits */
+};
+
+enum compile_phase {
+    PHASE_MARK,
+    PHASE_NEED,
+    PHASE_START,
+    PHASE_WALK,
+    PHASE_TABLES,
+    PHASE_END,
+    PHASE_DONE,
+};
+
+struct compile {
+    struct vcode v;
+    struct dpf_compile_options options;
+    const struct dpf_trie *trie; /* or null: a filter alone */
+    struct learned learned, found;
+    uint8_t phase;
+    int error;
+
+    uint32_t cursor; /* MARK, NEED: the next node */
+    uint32_t inner;  /* NEED: the next slot; TABLES: likewise */
+    uint32_t pending; /* label of a jump that comes unless that label does; or NO_LABEL */
+    struct path now;
+
+    struct record *records; /* by number of the node */
+    unsigned depth;
+    struct visit *visits; /* DEPTH_MAX */
+    struct ranges ranges;
+
+    /* tables (compile_table.c) */
+    uint32_t first_table, last_table; /* nodes, linked by next */
+    uint8_t *table;                   /* being filled, or null */
+    uint32_t table_origin;            /* label */
+    uint8_t table_step;
+
+    /* a filter (compile_dag.c) */
+    struct {
+        const struct dpf_node *nodes;
+        const struct dpf_range *ranges;
+        struct dag_node *state; /* DPF_NODES_MAX, or as many as the filter has */
+        uint32_t count, cursor;
+        uint32_t accept, reject; /* labels */
+        uint32_t trie_node;      /* REST, or 0 */
+        uint16_t from;
+        uint8_t base; /* number of the running base's register */
+        uint8_t step; /* 0: none in work */
+    } dag;
+};
+
+static inline struct record *record_of(struct compile *c, uint32_t node)
+{
+    return &c->records[node];
+}
+
+/* What decides between members: greater wins. 0: no member but taps. */
+static inline uint64_t key_of(const struct compile *c, const struct trie_node *node)
+{
+    if (!node->order || !c->options.equals_disjoint)
+        return node->order;
+    return (node->order >> 32) + 1;
+}
+
+static inline bool misaligned_works(const struct compile *c)
+{
+    return c->v.isa & RV64_MISALIGNED;
+}
+
+static inline uint8_t byte_of(uint64_t value, unsigned index)
+{
+    return (uint8_t)(value >> 8 * index);
+}
+
+static inline enum rv64_reg base_register(unsigned base)
+{
+    static const uint8_t registers[BASES] = {FRAME, RV_A7, RV_T5, RV_T6, RV_S0,
+                                             RV_S1, RV_S2, RV_S3, RV_S4};
+    return registers[base];
+}
+
+/* compile.c: the emitted function's frame, labels, pending jumps. */
+void compile_uses_base(struct compile *c, unsigned base);
+void compile_go(struct compile *c, uint32_t label);    /* goto label, at once or by falling through */
+void compile_place(struct compile *c, uint32_t label); /* code comes here; label 0 is bound to nothing */
+void compile_return(struct compile *c);                /* results are in a0 and a1 */
+uint32_t compile_label_of(struct compile *c, uint32_t node); /* of a trie node; of 0: NONE_LABEL */
+uint32_t compile_fail_of(struct compile *c, const struct trie_node *node);
+
+/* compile_need.c: one node of the passes before the walk; true after the last. */
+bool compile_mark(struct compile *c);
+bool compile_need(struct compile *c);
+struct need need_of_field(unsigned level, uint32_t offset, unsigned width);
+struct need need_more(struct need a, struct need b); /* both are needed */
+struct need need_less(struct need a, struct need b); /* one of them is */
+
+/* compile_walk.c */
+void compile_walk_start(struct compile *c);
+bool compile_walk(struct compile *c); /* a step; true after the last */
+struct ranges;
+
+/* compile_field.c: a masked field in the frame. */
+struct field {
+    uint64_t mask;
+    uint32_t offset;
+    uint8_t width; /* 0: the frame's length */
+    uint8_t base;
+};
+struct field field_of_trie(const struct trie_node *node);
+struct field field_of_dag(const struct compile *c, const struct dpf_node *node);
+/* Refuses frames that don't have end bytes from base, unless they are known to be there. */
+void compile_check(struct compile *c, unsigned base, uint32_t end, uint32_t refuse);
+void compile_check_need(struct compile *c, struct need need, uint32_t refuse);
+/* One load of 1, 2, 4 or 8 bytes. */
+void compile_load(struct compile *c, unsigned base, uint32_t offset, unsigned bytes, bool sign,
+                  enum rv64_reg to);
+/* Whether that load is aligned and within what is known. */
+bool compile_can_load(const struct compile *c, unsigned base, int64_t offset, unsigned bytes);
+/* VALUE = the field's value, as the trie and the filter know it. */
+void compile_value(struct compile *c, struct field field);
+/* VALUE &= mask, when only bits of have can be set. */
+void compile_mask(struct compile *c, uint64_t mask, uint64_t have);
+/* if VALUE isn't in the interval goto no; VALUE is changed. mask: bits that it can have. */
+void compile_interval(struct compile *c, uint64_t low, uint64_t high, uint64_t mask, uint32_t no);
+/* The register of base to = that of field.base + (field's value << shift). */
+void compile_shift(struct compile *c, struct field field, int shift, unsigned to);
+/* Instructions that make a constant. */
+unsigned compile_constant_cost(const struct compile *c, uint64_t value);
+
+/* compile_run.c: bytes that have to be equal to constants. */
+struct run {
+    uint32_t offset[RUN_MAX]; /* rising */
+    uint8_t mask[RUN_MAX], value[RUN_MAX];
+    unsigned count;
+    uint8_t base;
+};
+/* Whether (field in [low, high]) is an equality of some of its bits; then mask and value of it. */
+bool run_equality(uint64_t field_mask, uint64_t low, uint64_t high, uint64_t *mask, uint64_t *value);
+/* Adds one; false, with the run unchanged, if there is no room or it contradicts. */
+bool run_add(struct run *run, struct field field, uint64_t value);
+void run_emit(struct compile *c, const struct run *run, uint32_t no);
+
+/* compile_table.c */
+void compile_many(struct compile *c, uint32_t number, uint64_t hi);
+bool compile_tables(struct compile *c); /* a step; true after the last */
+bool compile_accepts_only(struct compile *c, uint32_t list, uint32_t end);
+
+/* compile_ranges.c */
+void compile_ranges_start(struct compile *c, const void *first, size_t stride, uint32_t count,
+                          bool children, uint32_t hit, uint32_t miss);
+bool compile_ranges(struct compile *c); /* a step; true after the last */
+
+/* compile_dag.c */
+void compile_dag_start(struct compile *c, const struct dpf_node *nodes,
+                       const struct dpf_range *ranges, uint32_t count, uint16_t from);
+bool compile_dag(struct compile *c); /* a step; true after the last */
+
+/* compile_walk.c: an accepted member (REST, when its filter has accepted, too). */
+void compile_accept(struct compile *c, const struct trie_node *node, uint64_t hi);
+/* The first alternative behind node in which more than key can be found; 0: none. */
+uint32_t compile_interesting(const struct compile *c, const struct trie_node *node, uint64_t key);
+
+#endif
