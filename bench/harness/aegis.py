@@ -13,7 +13,7 @@ sys.path.append(str(ROOT / "tests/system"))
 from machine import Control, Refused  # noqa: E402
 
 FIRST_LINE = r"^\[\d+ agent\] "  # the agent's, behind the number and name that the kernel's log puts there
-ECHO_FILTER = Path("/tmp/bt/flt")
+ECHO_FILTER = ROOT / "examples/filters/udp-echo"
 ROWS_DONE = "bench: rows done"
 START_LIMIT = 60  # seconds
 ADDRESS = "ip=10.0.2.15/24,10.0.2.2"
