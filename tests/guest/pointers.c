@@ -111,7 +111,7 @@ enum {
 };
 #define PARTS 3
 _Static_assert(POINTERS == sizeof rows / sizeof *rows - PARTS + ELSEWHERE,
-               "a pointer of calls.def has no row");
+               "a pointer of calls.def has no row in this file");
 
 static void expect(const char *name, int64_t (*attempt)(void *), uint64_t address)
 {

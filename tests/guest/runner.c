@@ -18,6 +18,18 @@ static const char *const tests[] = {
 #undef TEST
 };
 
+/* Children that a failed test has left belong to its owner, this program. */
+static void end_orphans(void)
+{
+    for (uint32_t env = 1; env < aegis_info()->env_count; env++)
+        if (env != exos.env && aegis_env(env)->owner == exos.env) {
+            struct aegis_predicate ended = aegis_when_ended(env);
+            aegis_env_end(env, 0);
+            aegis_wait(&ended, 1, AEGIS_FOREVER);
+            aegis_env_free(env);
+        }
+}
+
 /* Runs one and puts into why how it failed; empty if it passed. */
 static void run(const char *name, const struct aegis_cap *caps, char why[TEST_WHY_SIZE])
 {
@@ -42,12 +54,52 @@ static void run(const char *name, const struct aegis_cap *caps, char why[TEST_WH
     aegis_wait(&ended, 1, AEGIS_FOREVER);
     strncat(said, test_why(proc.start), sizeof said - 1);
     proc_wait(&proc, &status, AEGIS_FOREVER);
+    end_orphans();
     int64_t lost = (int64_t)(before - aegis_info()->free_pages);
     if (late || status.reason != AEGIS_EXIT_STATUS || status.value != 0)
         snprintf(why, TEST_WHY_SIZE, "%s%s%s%s", late ? "ran out of time: " : "", said,
                  *said ? ": " : "", proc_describe(&status, text, sizeof text));
     else if (lost)
         snprintf(why, TEST_WHY_SIZE, "%lld pages are lost", (long long)lost);
+}
+
+/*
+ * What only this program may try, since the console is its own: each bad address gets ADDRESS,
+ * whether the kernel would read there or write; without a console, NO_DEVICE.
+ */
+static void console(char why[TEST_WHY_SIZE])
+{
+    const uint64_t bad[] = {0,
+                            0x7000,
+                            (uint64_t)run & ~7UL,
+                            AEGIS_EXPOSED_BASE,
+                            AEGIS_USER_END - 8,
+                            0xffffffff80200000,
+                            UINT64_MAX - 7};
+    int64_t wanted = aegis_console_write("", 0) < 0 ? -AEGIS_E_NO_DEVICE : -AEGIS_E_ADDRESS;
+    why[0] = 0;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        bool readable = bad[i] == ((uint64_t)run & ~7UL) || bad[i] == AEGIS_EXPOSED_BASE;
+        int64_t got = aegis_console_read((void *)bad[i], 16);
+        if (got == wanted && !readable)
+            got = aegis_console_write((const void *)bad[i], 16);
+        if (got != wanted)
+            snprintf(why, TEST_WHY_SIZE, "at 0x%llx: %s", (unsigned long long)bad[i],
+                     aegis_error_name(got));
+    }
+    if (aegis_console_read(why, UINT64_MAX) !=
+        (wanted == -AEGIS_E_ADDRESS ? -AEGIS_E_RANGE : wanted))
+        strcpy(why, "a length beyond all bounds");
+}
+
+/* Prints how a test ended; returns whether it failed. */
+static bool report(const char *name, const char *why)
+{
+    if (*why)
+        printf("FAIL %s: %s\n", name, why);
+    else
+        printf("PASS %s\n", name);
+    return *why != 0;
 }
 
 int main(void)
@@ -62,12 +114,10 @@ int main(void)
     run("nothing", caps, why); /* this program's own heap gets its size before pages are counted */
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
         run(tests[i], caps, why);
-        if (*why)
-            printf("FAIL %s: %s\n", tests[i], why);
-        else
-            printf("PASS %s\n", tests[i]);
-        failed += *why != 0;
+        failed += report(tests[i], why);
     }
-    printf("DONE %u tests, %u failed\n", (unsigned)(sizeof tests / sizeof *tests), failed);
+    console(why);
+    failed += report("console", why);
+    printf("DONE %u tests, %u failed\n", (unsigned)(sizeof tests / sizeof *tests) + 1, failed);
     aegis_shutdown(failed ? 1 : 0);
 }

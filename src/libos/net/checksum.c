@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "libos/net/net.h"
+#include "libos/net/parse.h"
 
 /*
  * The sum of RFC 1071 doesn't depend on byte order (its section 2 B), so words are added as they

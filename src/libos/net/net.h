@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "libos/net/parse.h"
 #include "libos/start/start.h"
 
 struct net {
@@ -113,24 +114,6 @@ static inline int64_t net_send(const struct net *net, const struct aegis_frame_o
  * error.
  */
 int64_t net_send_copy(struct net *net, const void *frame, size_t length, uint64_t deadline);
-
-/* The Internet checksum (RFC 1071) of bytes, continued from sum (0 at first); fold it for the
- * header. */
-uint32_t net_sum(uint32_t sum, const void *bytes, size_t size);
-uint16_t net_fold(uint32_t sum);
-
-/* An IPv4 configuration as bootargs give it: ip=ADDRESS/PREFIX,GATEWAY. Host byte order. */
-struct net_address {
-    uint32_t address;
-    uint32_t gateway; /* 0 if none is given */
-    uint8_t prefix;
-};
-
-/*
- * Parse the value of ip=; text ends at a zero or a blank. Returns whether it is well-formed: four
- * decimal numbers to 255, a prefix to 32, and optionally a gateway.
- */
-bool net_parse_address(const char *text, struct net_address *address);
 
 /*
  * The ip= of the exposed boot arguments, or the default 10.0.2.15/24,10.0.2.2 without one. Returns

@@ -1,0 +1,15 @@
+# Parts of ExOS that know no system call, on the host; and what its programs must not do.
+set(libos_dir ${CMAKE_SOURCE_DIR}/src/libos)
+aegis_unit_test(libos_heap_test SOURCES unit/libos/heap_test.c ${libos_dir}/vm/heap.c)
+aegis_unit_test(libos_net_test SOURCES unit/libos/net_test.c ${libos_dir}/net/parse.c ${libos_dir}/net/checksum.c)
+
+# The string functions, under other names beside the host's; they must not be taken for what they implement.
+add_library(libos_string OBJECT ${libos_dir}/string/copy.c ${libos_dir}/string/compare.c)
+target_compile_options(libos_string PRIVATE -include ${CMAKE_CURRENT_SOURCE_DIR}/unit/libos/string_names.h
+  -fno-builtin -fno-tree-loop-distribute-patterns -fsanitize=address,undefined -fno-sanitize-recover=all)
+aegis_unit_test(libos_string_test SOURCES unit/libos/string_test.c LIBRARIES libos_string)
+
+add_test(NAME libos_gp_is_free COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/guest/check_gp ${CMAKE_BINARY_DIR}/guest)
+set_tests_properties(libos_gp_is_free PROPERTIES TIMEOUT 60)
+
+aegis_fuzz_target(libos_net_fuzz SOURCES fuzz/libos_net.c ${libos_dir}/net/parse.c)
