@@ -18,6 +18,6 @@ function(kernel_unit_test name)
   target_include_directories(kernel_${name}_test BEFORE PRIVATE unit/shim)
 endfunction()
 
-foreach(name siphash arena boot_memory page user cap)
+foreach(name siphash arena boot_memory page user cap map map_model)
   kernel_unit_test(${name})
 endforeach()
