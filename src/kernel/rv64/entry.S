@@ -74,7 +74,7 @@ high:   .dword  4f
 
 /*
  * Every trap. From user mode, a native system call takes the short way: the C function that implements it
- * keeps s0..s11 and gp by its ABI, and t3..t6 because the kernel is compiled without them (CMakeLists.txt), so
+ * keeps s0..s11 and gp by its ABI, and t2..t6 because the kernel is compiled without them (CMakeLists.txt), so
  * that only ra, sp, tp are saved, and what it may have used is zeroed.
  */
         .text
@@ -109,7 +109,6 @@ trap_entry:
 call_return:
         li      t0, 0
         li      t1, 0
-        li      t2, 0
         li      a1, 0
         li      a2, 0
         li      a3, 0
