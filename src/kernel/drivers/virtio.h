@@ -106,7 +106,8 @@ bool virtq_take(struct virtq *queue, struct virtq_used *used);
  */
 bool virtq_want_interrupt(struct virtq *queue);
 
-/* Asks for none until count more chains are used. Without EVENT_IDX: for none at all. */
+/* Asks for none before more than count further chains are used. Without EVENT_IDX: for none at all.
+ */
 void virtq_want_no_interrupt(struct virtq *queue, uint16_t count);
 
 #endif
