@@ -5,7 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -51,20 +51,38 @@ static int read_all(int fd, char *text, size_t size, int64_t deadline)
     return (int)fill;
 }
 
+/* "QEMU emulator version 7.2.22 (...)" */
+static bool parse_version(const char *text, unsigned long *major, unsigned long *minor)
+{
+    static const char before[] = "QEMU emulator version ";
+    char *end;
+
+    if (strncmp(text, before, strlen(before)) != 0) {
+        return false;
+    }
+    text += strlen(before);
+    *major = strtoul(text, &end, 10);
+    if (end == text || *end != '.') {
+        return false;
+    }
+    text = end + 1;
+    *minor = strtoul(text, &end, 10);
+    return end != text;
+}
+
 static int judge(const char *text, int status, struct why *why)
 {
-    int major, minor;
+    unsigned long major, minor;
 
     if (WIFEXITED(status) && WEXITSTATUS(status) == 127) {
         return why_set(why, PROGRAM " is not on the PATH: install " PACKAGE);
     }
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 ||
-        sscanf(text, "QEMU emulator version %d.%d", &major, &minor) != 2) {
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || !parse_version(text, &major, &minor)) {
         return why_set(why, PROGRAM " --version does not tell a version: reinstall " PACKAGE);
     }
     if (major < LEAST_MAJOR || (major == LEAST_MAJOR && minor < LEAST_MINOR)) {
         return why_set(why,
-                       PROGRAM " is version %d.%d, too old: %d.%d or newer is needed, " PACKAGE
+                       PROGRAM " is version %lu.%lu, too old: %d.%d or newer is needed, " PACKAGE
                                " of Debian 12",
                        major, minor, LEAST_MAJOR, LEAST_MINOR);
     }

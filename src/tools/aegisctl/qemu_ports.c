@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -37,18 +38,33 @@ static int read_prompt(int fd, char *text, size_t size, int64_t deadline, struct
     }
 }
 
+/* The number behind the next `count` words; text moves behind it. */
+static unsigned long number_after(const char **text, int count)
+{
+    char *end;
+    unsigned long number;
+
+    for (int i = 0; i < count; i++) {
+        *text += strspn(*text, " ");
+        *text += strcspn(*text, " \r\n");
+    }
+    number = strtoul(*text, &end, 10);
+    *text = end;
+    return number;
+}
+
 /* Lines such as "  UDP[HOST_FORWARD]   3   127.0.0.1 33632   10.0.2.15     7     0     0". */
 static void parse(const char *text, struct machine *machine)
 {
     static const char mark[] = "UDP[HOST_FORWARD]";
 
-    for (const char *at = text; (at = strstr(at, mark)) != NULL; at += sizeof mark - 1) {
-        unsigned host, guest;
+    while ((text = strstr(text, mark)) != NULL) {
+        unsigned long host, guest;
 
-        if (sscanf(at + sizeof mark - 1, "%*d %*s %u %*s %u", &host, &guest) != 2) {
-            continue;
-        }
-        for (int i = 0; i < machine->forward_count; i++) {
+        text += strlen(mark);
+        host = number_after(&text, 2);
+        guest = number_after(&text, 1);
+        for (int i = 0; i < machine->forward_count && host >= 1 && host <= 65535; i++) {
             struct forward *f = &machine->forwards[i];
 
             if (f->guest == guest && (f->host == 0 || f->host == host)) {
