@@ -17,17 +17,18 @@ endfunction()
 find_program(AEGIS_CLANG clang REQUIRED)
 set(AEGIS_FUZZ_RUNS 20000 CACHE STRING "inputs a fuzz target tries in the suite")
 function(aegis_fuzz_target name)
-  cmake_parse_arguments(f "" "RUNS;MAX_LEN;CORPUS" "SOURCES;INCLUDES" ${ARGN})
+  cmake_parse_arguments(f "" "RUNS;MAX_LEN;CORPUS" "SOURCES;INCLUDES;LIBRARIES" ${ARGN})
   set(sources)
   foreach(s ${f_SOURCES})
     get_filename_component(a ${s} ABSOLUTE)
     list(APPEND sources ${a})
   endforeach()
   list(TRANSFORM f_INCLUDES PREPEND -I OUTPUT_VARIABLE includes)
+  list(TRANSFORM f_LIBRARIES PREPEND -l)
   file(GLOB_RECURSE headers ${CMAKE_SOURCE_DIR}/src/*.h ${CMAKE_SOURCE_DIR}/src/*.def)
   add_custom_command(OUTPUT ${name}
     COMMAND ${AEGIS_CLANG} -std=gnu17 -g -O1 -Wall -Wextra -Werror -fsanitize=fuzzer,address,undefined
-            -fno-sanitize-recover=all -I${CMAKE_SOURCE_DIR}/src ${includes} ${sources} -o ${name}
+            -fno-sanitize-recover=all -I${CMAKE_SOURCE_DIR}/src ${includes} ${sources} ${f_LIBRARIES} -o ${name}
     DEPENDS ${sources} ${headers} VERBATIM)
   add_custom_target(${name}_target ALL DEPENDS ${name})
   if(NOT f_RUNS)

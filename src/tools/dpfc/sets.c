@@ -10,6 +10,8 @@
 void sets_start(struct sets *sets, struct trouble *trouble)
 {
     *sets = (struct sets){.trouble = trouble};
+    sets->range_room = 64;
+    sets->ranges = must_grow(trouble, 0, sets->range_room * sizeof *sets->ranges);
     set_of(sets, 0, 0, 0);
 }
 
@@ -53,7 +55,7 @@ static bool equal(const struct sets *sets, struct set a, struct set b)
     if (a.count != b.count)
         return false;
     const struct dpf_range *x = sets->ranges + a.first, *y = sets->ranges + b.first;
-    return !a.count || !memcmp(x, y, a.count * sizeof *x);
+    return !memcmp(x, y, a.count * sizeof *x);
 }
 
 static uint32_t *find(const struct sets *sets, struct set set)
