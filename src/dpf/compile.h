@@ -5,7 +5,7 @@
  *
  * The code is a function by the C calling convention, a leaf that calls nothing. It reads the
  * frame, within [frame, frame + available) and nothing beside it, and its own constants and tables,
- * which lie behind its instructions; it writes only registers, and at most 32 bytes of stack. It
+ * which lie behind its instructions; it writes only registers, and at most 48 bytes of stack. It
  * contains no address, so may be executed elsewhere than it was written, at any address aligned to
  * 8 bytes. All its branches lead forward or to a return: it ends, after at most size / 4
  * instructions.

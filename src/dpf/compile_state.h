@@ -1,9 +1,10 @@
 /*
  * What the parts of the compiler share. Internal.
  *
- *   compile.c         begin, the phases, memory and bounds
- *   compile_need.c    what each node needs: bytes that must be readable for anything below it to match
- *   compile_walk.c    the trie, depth first: a node's code is followed by its child's
+ *   compile.c         the phases, the frame of the function
+ *   compile_memory.c  working memory, bounds, beginning
+ *   compile_need.c    what each node needs: bytes that must be readable for anything below it to
+ * match compile_walk.c    the trie, depth first: a node's code is followed by its child's
  *   compile_run.c     straight runs of equality tests, covered by few loads
  *   compile_field.c   bounds checks, loads, intervals, shifts
  *   compile_table.c   many values on one field: compares, jump table, hash
@@ -26,26 +27,24 @@
 #include "dpf/compile.h"
 #include "dpf/trie.h"
 
-enum {
-    FRAME = RV_A0,
-    AVAILABLE = RV_A1,
-    LENGTH = RV_A2,
-    WINNER = RV_A3,
-    BEST = RV_A4,
-    TAPS = RV_A5,
-    END = RV_A6,
-    VALUE = RV_T0,
-    CONST = RV_T1,
-    TABLE = RV_T2,
-    SLOT = RV_T3,
-    ENTRY = RV_T4,
-    FAR = RV_T3,
-};
+#define FRAME     RV_A0
+#define AVAILABLE RV_A1
+#define LENGTH    RV_A2
+#define WINNER    RV_A3
+#define BEST      RV_A4
+#define TAPS      RV_A5
+#define END       RV_A6
+#define VALUE     RV_T0
+#define CONST     RV_T1
+#define TABLE     RV_T2
+#define SLOT      RV_T3
+#define ENTRY     RV_T4
+#define FAR       RV_T3
 
 #define BASES       (TRIE_LEVELS + 1) /* a filter's running base comes behind the levels of its path */
 #define SAVED_BASES 4                 /* bases from this one on are in s registers */
 #define DEPTH_MAX   288               /* a list and a table for each atom of a conjunction */
-#define RUN_MAX     64                /* bytes of one run of equality tests */
+#define RUN_MAX     32                /* bytes of one run of equality tests */
 
 #define NONE_LABEL 0          /* the first label of each pass: nothing (more) matches */
 #define NO_LABEL   UINT32_MAX /* no jump is pending */
@@ -68,15 +67,16 @@ struct need {
 
 /* What is kept of each trie node. */
 struct record {
-    uint64_t least; /* MANY: the lowest key of a child that only accepts */
-    uint32_t label; /* 0: none yet */
-    uint32_t table; /* MANY: label of its table; 0: it has none */
-    uint32_t next;  /* MANY: the next node with a table */
-    uint32_t count; /* MANY: values in slots */
+    uint64_t least;         /* MANY: if plain, the lowest key of a child */
+    uint32_t label;         /* 0: none yet */
+    uint32_t table;         /* MANY: label of its table; 0: none yet */
+    uint32_t next;          /* MANY: the next node with a table */
+    uint32_t count;         /* MANY: entries that are not free */
     struct need need, list; /* of the node; of the list that it begins */
     bool copy;              /* not a node, but part of a copied filter */
     bool listed;            /* list is known */
     bool plain;             /* MANY: all children do nothing but accept */
+    bool direct;            /* MANY: so what they accept stands in the table */
     uint8_t attempt;        /* MANY: multipliers that failed */
 };
 
@@ -140,9 +140,10 @@ struct compile {
     struct learned learned, found;
     uint8_t phase;
     int error;
+    uint32_t entry; /* offset of the function */
 
-    uint32_t cursor; /* MARK, NEED: the next node */
-    uint32_t inner;  /* NEED: the next slot; TABLES: likewise */
+    uint32_t cursor;  /* MARK, NEED: the next node */
+    uint32_t inner;   /* NEED: the next entry of its table; TABLES: likewise */
     uint32_t pending; /* label of a jump that comes unless that label does; or NO_LABEL */
     struct path now;
 
@@ -151,11 +152,14 @@ struct compile {
     struct visit *visits; /* DEPTH_MAX */
     struct ranges ranges;
 
-    /* tables (compile_table.c) */
-    uint32_t first_table, last_table; /* nodes, linked by next */
-    uint8_t *table;                   /* being filled, or null */
-    uint32_t table_origin;            /* label */
-    uint8_t table_step;
+    /* tables (compile_table.c): the one being filled */
+    struct {
+        uint32_t first, last; /* nodes that have one, linked by next; the first is in work */
+        uint8_t *memory;
+        uint64_t key; /* some entry's */
+        uint32_t child;
+        uint8_t step;
+    } table;
 
     /* a filter (compile_dag.c) */
     struct {
@@ -184,6 +188,38 @@ static inline uint64_t key_of(const struct compile *c, const struct trie_node *n
     return (node->order >> 32) + 1;
 }
 
+/* The table of a MANY node: slots, then ranges, as entries numbered through. */
+static inline const struct trie_slot *slots_of(const struct dpf_trie *trie,
+                                               const struct trie_node *node)
+{
+    return (const void *)((const uint64_t *)(const void *)trie + node->many.table);
+}
+
+static inline uint32_t slot_count(const struct trie_node *node)
+{
+    return node->bits ? UINT32_C(1) << node->bits : 0;
+}
+
+static inline const struct trie_range *ranges_of(const struct dpf_trie *trie,
+                                                 const struct trie_node *node)
+{
+    return (const void *)(slots_of(trie, node) + slot_count(node));
+}
+
+static inline uint32_t entry_count(const struct trie_node *node)
+{
+    return slot_count(node) + node->many.ranges;
+}
+
+/* The child that an entry leads to, or 0 if it is free. */
+static inline uint32_t entry_child(const struct dpf_trie *trie, const struct trie_node *node,
+                                   uint32_t entry)
+{
+    uint32_t slots = slot_count(node);
+    return entry < slots ? slots_of(trie, node)[entry].child
+                         : ranges_of(trie, node)[entry - slots].child;
+}
+
 static inline bool misaligned_works(const struct compile *c)
 {
     return c->v.isa & RV64_MISALIGNED;
@@ -201,11 +237,14 @@ static inline enum rv64_reg base_register(unsigned base)
     return registers[base];
 }
 
-/* compile.c: the emitted function's frame, labels, pending jumps. */
+/* compile.c: the first pass begins with phase. */
+void compile_begin(struct compile *c, enum compile_phase phase);
+/* The emitted function's frame, labels, pending jumps. */
 void compile_uses_base(struct compile *c, unsigned base);
-void compile_go(struct compile *c, uint32_t label);    /* goto label, at once or by falling through */
-void compile_place(struct compile *c, uint32_t label); /* code comes here; label 0 is bound to nothing */
-void compile_return(struct compile *c);                /* results are in a0 and a1 */
+void compile_go(struct compile *c, uint32_t label); /* goto label, at once or by falling through */
+void compile_place(struct compile *c,
+                   uint32_t label);     /* code comes here; label 0 is bound to nothing */
+void compile_return(struct compile *c); /* results are in a0 and a1 */
 uint32_t compile_label_of(struct compile *c, uint32_t node); /* of a trie node; of 0: NONE_LABEL */
 uint32_t compile_fail_of(struct compile *c, const struct trie_node *node);
 
@@ -215,11 +254,6 @@ bool compile_need(struct compile *c);
 struct need need_of_field(unsigned level, uint32_t offset, unsigned width);
 struct need need_more(struct need a, struct need b); /* both are needed */
 struct need need_less(struct need a, struct need b); /* one of them is */
-
-/* compile_walk.c */
-void compile_walk_start(struct compile *c);
-bool compile_walk(struct compile *c); /* a step; true after the last */
-struct ranges;
 
 /* compile_field.c: a masked field in the frame. */
 struct field {
@@ -240,6 +274,17 @@ void compile_load(struct compile *c, unsigned base, uint32_t offset, unsigned by
 bool compile_can_load(const struct compile *c, unsigned base, int64_t offset, unsigned bytes);
 /* VALUE = the field's value, as the trie and the filter know it. */
 void compile_value(struct compile *c, struct field field);
+/* The bytes of a field that its mask leaves something of; dropped: bits behind them. */
+struct span {
+    uint32_t offset;
+    unsigned bytes;
+    unsigned dropped;
+};
+struct span span_of(struct field field);
+/* VALUE = those bytes as they stand in memory, the first lowest, sign-extended if they are 4, under
+   the mask; of the length: its value. */
+void compile_key(struct compile *c, struct field field);
+uint64_t key_of_value(struct field field, uint64_t value);
 /* VALUE &= mask, when only bits of have can be set. */
 void compile_mask(struct compile *c, uint64_t mask, uint64_t have);
 /* if VALUE isn't in the interval goto no; VALUE is changed. mask: bits that it can have. */
@@ -247,7 +292,7 @@ void compile_interval(struct compile *c, uint64_t low, uint64_t high, uint64_t m
 /* The register of base to = that of field.base + (field's value << shift). */
 void compile_shift(struct compile *c, struct field field, int shift, unsigned to);
 /* Instructions that make a constant. */
-unsigned compile_constant_cost(const struct compile *c, uint64_t value);
+unsigned compile_constant_cost(uint64_t value);
 
 /* compile_run.c: bytes that have to be equal to constants. */
 struct run {
@@ -257,15 +302,15 @@ struct run {
     uint8_t base;
 };
 /* Whether (field in [low, high]) is an equality of some of its bits; then mask and value of it. */
-bool run_equality(uint64_t field_mask, uint64_t low, uint64_t high, uint64_t *mask, uint64_t *value);
+bool run_equality(uint64_t field_mask, uint64_t low, uint64_t high, uint64_t *mask,
+                  uint64_t *value);
 /* Adds one; false, with the run unchanged, if there is no room or it contradicts. */
 bool run_add(struct run *run, struct field field, uint64_t value);
 void run_emit(struct compile *c, const struct run *run, uint32_t no);
 
-/* compile_table.c */
+/* compile_table.c: the code that finds the child of a value; and the tables, behind all code. */
 void compile_many(struct compile *c, uint32_t number, uint64_t hi);
 bool compile_tables(struct compile *c); /* a step; true after the last */
-bool compile_accepts_only(struct compile *c, uint32_t list, uint32_t end);
 
 /* compile_ranges.c */
 void compile_ranges_start(struct compile *c, const void *first, size_t stride, uint32_t count,
@@ -277,8 +322,9 @@ void compile_dag_start(struct compile *c, const struct dpf_node *nodes,
                        const struct dpf_range *ranges, uint32_t count, uint16_t from);
 bool compile_dag(struct compile *c); /* a step; true after the last */
 
-/* compile_walk.c: an accepted member (REST, when its filter has accepted, too). */
-void compile_accept(struct compile *c, const struct trie_node *node, uint64_t hi);
+/* compile_walk.c */
+void compile_walk_start(struct compile *c);
+bool compile_walk(struct compile *c); /* a step; true after the last */
 /* The first alternative behind node in which more than key can be found; 0: none. */
 uint32_t compile_interesting(const struct compile *c, const struct trie_node *node, uint64_t key);
 

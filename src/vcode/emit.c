@@ -162,3 +162,13 @@ void vcode_double(struct vcode *v, uint64_t value)
     vcode_put(v, (uint32_t)value);
     vcode_put(v, (uint32_t)(value >> 32));
 }
+
+void *vcode_space(struct vcode *v, size_t bytes)
+{
+    size_t at = v->used;
+    v->used += bytes;
+    if (v->used <= v->size)
+        return v->code + at;
+    vcode_fail(v, VCODE_E_SPACE);
+    return 0;
+}

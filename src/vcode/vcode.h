@@ -325,5 +325,7 @@ void vcode_align(struct vcode *v, unsigned bytes);
 void vcode_word(struct vcode *v, uint32_t value);
 void vcode_double(struct vcode *v, uint64_t value);
 void vcode_distance(struct vcode *v, uint32_t label, uint32_t origin);
+/* Leaves bytes (a multiple of 4) for the caller to fill, before he emits more; null if they don't fit. */
+void *vcode_space(struct vcode *v, size_t bytes);
 
 #endif

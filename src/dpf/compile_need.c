@@ -1,0 +1,124 @@
+/*
+ * What must be readable for a node to lead anywhere, from the leaves up. As a frame that is too
+ * short for all that lies below a node fails there anyway, one check at the top of a straight run
+ * does for all of it.
+ */
+#include "dpf/compile_state.h"
+
+#include <string.h>
+
+#define ENTRIES_A_STEP 32
+
+static uint16_t saturated(uint64_t bytes)
+{
+    return bytes > UINT16_MAX ? UINT16_MAX : (uint16_t)bytes; /* a need may be understated */
+}
+
+struct need need_of_field(unsigned level, uint32_t offset, unsigned width)
+{
+    struct need need = {0};
+    if (width == 0)
+        return need;
+    need.level = (uint8_t)level;
+    *(level ? &need.based : &need.frame) = saturated((uint64_t)offset + width);
+    return need;
+}
+
+struct need need_more(struct need a, struct need b)
+{
+    if (a.frame < b.frame)
+        a.frame = b.frame;
+    if (!a.based || (b.based > a.based && a.level == b.level)) {
+        a.based = b.based;
+        a.level = b.level;
+    }
+    return a;
+}
+
+struct need need_less(struct need a, struct need b)
+{
+    if (a.frame > b.frame)
+        a.frame = b.frame;
+    if (a.based > b.based)
+        a.based = b.based;
+    if (a.level != b.level)
+        a.based = 0;
+    return a;
+}
+
+/* What the alternatives from first on need, of which the last fails to end. All have been visited.
+ */
+static struct need list_need(struct compile *c, uint32_t first, uint32_t end)
+{
+    struct record *record = record_of(c, first);
+    if (record->listed)
+        return record->list;
+    record->list = record->need;
+    record->listed = true;
+    for (uint32_t n = trie_node(c->trie, first)->fail; n != end; n = trie_node(c->trie, n)->fail)
+        record->list = need_less(record->list, record_of(c, n)->need);
+    return record->list;
+}
+
+/* Whether a list is one node that accepts a member. */
+static bool accepts_only(const struct compile *c, uint32_t list, uint32_t end)
+{
+    const struct trie_node *node = trie_node(c->trie, list);
+    return node->kind == TRIE_ACCEPT && node->order && node->fail == end;
+}
+
+bool compile_mark(struct compile *c)
+{
+    if (c->cursor >= c->trie->nodes)
+        return true;
+    const struct trie_node *node = trie_node(c->trie, c->cursor);
+    memset(record_of(c, c->cursor++), 0, sizeof(struct record));
+    for (uint32_t i = 0; node->kind == TRIE_REST && i < node->rest.slots; i++)
+        record_of(c, c->cursor++)->copy = true;
+    return false;
+}
+
+/* Takes one entry's child into account. */
+static void add_child(struct compile *c, const struct trie_node *node, struct record *record,
+                      uint32_t child)
+{
+    struct need need = list_need(c, child, node->fail);
+    bool only = accepts_only(c, child, node->fail);
+    uint64_t key = key_of(c, trie_node(c->trie, child));
+    bool first = record->count++ == 0;
+    record->need = first ? need : need_less(record->need, need);
+    record->plain = only && (first || record->plain);
+    record->least = first || key < record->least ? key : record->least;
+}
+
+/* Some entries of a table; true after the last. */
+static bool table_need(struct compile *c, const struct trie_node *node, struct record *record)
+{
+    uint32_t entries = entry_count(node);
+    for (unsigned i = 0; i < ENTRIES_A_STEP && c->inner < entries; i++) {
+        uint32_t child = entry_child(c->trie, node, c->inner++);
+        if (child)
+            add_child(c, node, record, child);
+    }
+    return c->inner == entries;
+}
+
+bool compile_need(struct compile *c)
+{
+    if (c->cursor == 0)
+        return true;
+    struct record *record = record_of(c, c->cursor);
+    const struct trie_node *node = trie_node(c->trie, c->cursor);
+    if (!record->copy && node->kind == TRIE_MANY && !table_need(c, node, record))
+        return false;
+    c->inner = 0;
+    c->cursor--;
+    if (record->copy || node->kind == TRIE_ACCEPT || node->kind == TRIE_REST)
+        return false;
+    if (node->kind != TRIE_MANY)
+        record->need = list_need(c, node->child, node->fail);
+    if (node->kind == TRIE_SHIFT && record->need.level == node->to)
+        record->need.based = 0; /* the base isn't there yet */
+    record->need = need_more(need_of_field(node->level, node->offset, node->width), record->need);
+    return false;
+}

@@ -1,0 +1,372 @@
+/*
+ * Many values on one field. Few are compared one after the other; those of one byte index a table
+ * of distances; others are found by cuckoo hashing ("Cuckoo Hashing", Pagh and Rodler, 2004): each
+ * value lies in one of two slots, which two pieces of its product with a secret multiplier name, so
+ * two probes decide. All values go into the hash as they stand in memory: nothing is swapped.
+ *
+ * A table lies behind the code: of a hash the multiplier, then slots of 8 or 16 bytes: value, and
+ * where it leads. That is the distance of the child's code from the table; or if children do
+ * nothing but accept, the member's id. What is free holds a copy of some entry, which is right
+ * wherever it is found.
+ */
+#include "dpf/compile_state.h"
+
+#include <string.h>
+
+#define COMPARED_MAX 4  /* values that are compared one after the other */
+#define KICKS_MAX    64 /* entries that move for one that comes in */
+#define ATTEMPTS_MAX 24 /* multipliers tried before the table is made larger */
+#define SLACK_MAX    4
+#define A_STEP       64 /* entries */
+
+static uint32_t value_count(const struct compile *c, uint32_t number)
+{
+    return c->records[number].count - trie_node(c->trie, number)->many.ranges;
+}
+
+static bool is_jump(const struct trie_node *node)
+{
+    return node->width > 0 && span_of(field_of_trie(node)).bytes == 1 && node->many.ranges == 0;
+}
+
+static unsigned jump_entries(const struct trie_node *node)
+{
+    return (unsigned)(node->mask >> span_of(field_of_trie(node)).dropped) + 1;
+}
+
+static bool is_wide(const struct trie_node *node)
+{
+    return node->width == 0 || span_of(field_of_trie(node)).bytes > 4;
+}
+
+/* Bits of a slot's number, so that at most 2 of 5 are taken. */
+static unsigned slot_bits(const struct compile *c, uint32_t number)
+{
+    unsigned bits = 1;
+    while (UINT64_C(2) << bits < UINT64_C(5) * value_count(c, number))
+        bits++;
+    return bits + c->learned.slack;
+}
+
+static uint64_t multiplier(const struct compile *c, uint32_t number)
+{
+    return trie_mix(trie_mix(c->trie->seed + number) + c->records[number].attempt) | 1;
+}
+
+/* VALUE is a few values' key: compares, the value of the first slot last, whose child comes next.
+ */
+static void compare_each(struct compile *c, const struct trie_node *node, uint32_t fail)
+{
+    struct vcode *v = &c->v;
+    const struct trie_slot *slots = slots_of(c->trie, node);
+    uint32_t first = 0;
+    while (!slots[first].child)
+        first++;
+    for (uint32_t i = slot_count(node); i-- > first;) {
+        if (!slots[i].child)
+            continue;
+        uint32_t label = compile_label_of(c, slots[i].child);
+        uint64_t key = key_of_value(field_of_trie(node), slots[i].value);
+        if (key)
+            vcode_constant(v, CONST, key);
+        bool last = i == first && node->many.ranges == 0;
+        vcode_branch(v, last ? RV_bne : RV_beq, VALUE, key ? CONST : RV_ZERO, last ? fail : label);
+        if (last)
+            compile_go(c, label);
+    }
+}
+
+/* rd = base + (index << shift) */
+static void scaled(struct compile *c, enum rv64_reg rd, enum rv64_reg index, unsigned shift,
+                   enum rv64_reg base)
+{
+    if (c->v.isa & RV64_ZBA && shift <= 3) {
+        vcode_r(&c->v, shift == 2 ? RV_sh2add : RV_sh3add, rd, index, base);
+    } else {
+        rv_slli(&c->v, rd, index, shift);
+        rv_add(&c->v, rd, rd, base);
+    }
+}
+
+/* The entry at SLOT + offset says where to go. */
+static void follow(struct compile *c, bool direct, int64_t offset)
+{
+    if (direct) {
+        rv_lw(&c->v, RV_A0, SLOT, offset);
+        vcode_li(&c->v, RV_A1, 0);
+        compile_return(c);
+    } else {
+        rv_lw(&c->v, ENTRY, SLOT, offset);
+        rv_add(&c->v, ENTRY, ENTRY, TABLE);
+        rv_jalr(&c->v, RV_ZERO, ENTRY, 0);
+    }
+}
+
+static void jump(struct compile *c, const struct record *record)
+{
+    vcode_address(&c->v, TABLE, record->table);
+    scaled(c, SLOT, VALUE, 2, TABLE);
+    follow(c, record->direct, 0);
+}
+
+/* One probe: PRODUCT's number of a slot is in its top bits. */
+static void probe(struct compile *c, const struct record *record, unsigned bits, bool wide,
+                  uint32_t miss)
+{
+    struct vcode *v = &c->v;
+    rv_srli(v, SLOT, CONST, 64 - bits);
+    scaled(c, SLOT, SLOT, wide ? 4 : 3, TABLE);
+    vcode_i(v, wide ? RV_ld : RV_lw, ENTRY, SLOT, 8);
+    vcode_branch(v, RV_bne, ENTRY, VALUE, miss);
+    follow(c, record->direct, wide ? 16 : 12);
+}
+
+static void look_up(struct compile *c, uint32_t number, uint32_t miss)
+{
+    struct vcode *v = &c->v;
+    const struct record *record = record_of(c, number);
+    unsigned bits = slot_bits(c, number);
+    bool wide = is_wide(trie_node(c->trie, number));
+    uint32_t second = vcode_label(v);
+    vcode_address(v, TABLE, record->table);
+    rv_ld(v, CONST, TABLE, 0);
+    rv_mul(v, CONST, CONST, VALUE);
+    probe(c, record, bits, wide, second);
+    vcode_bind(v, second);
+    rv_slli(v, CONST, CONST, bits);
+    probe(c, record, bits, wide, miss);
+}
+
+/* Whether entries can be members' ids: nothing has to be compared or kept, and nothing comes
+ * behind. */
+static bool can_be_direct(struct compile *c, uint32_t number, uint64_t hi, uint32_t fail)
+{
+    const struct trie_node *node = trie_node(c->trie, number);
+    const struct record *record = record_of(c, number);
+    uint64_t key = record->least;
+    if (!record->plain || node->many.ranges || c->trie->taps || compile_interesting(c, node, key))
+        return false;
+    if (c->learned.continues && (hi > key || (hi == key && !c->options.equals_disjoint)))
+        return false;
+    return !is_jump(node) || (fail == NONE_LABEL && !c->learned.continues);
+}
+
+static void add_table(struct compile *c, uint32_t number)
+{
+    struct record *record = record_of(c, number);
+    record->table = vcode_label(&c->v);
+    record->next = 0;
+    if (c->table.first)
+        record_of(c, c->table.last)->next = number;
+    else
+        c->table.first = number;
+    c->table.last = number;
+}
+
+void compile_many(struct compile *c, uint32_t number, uint64_t hi)
+{
+    const struct trie_node *node = trie_node(c->trie, number);
+    struct field field = field_of_trie(node);
+    uint32_t fail = compile_fail_of(c, node), values = value_count(c, number);
+    uint32_t miss = node->many.ranges ? vcode_label(&c->v) : fail;
+    if (values > 0)
+        compile_key(c, field);
+    if (values > COMPARED_MAX) {
+        add_table(c, number);
+        record_of(c, number)->direct = can_be_direct(c, number, hi, fail);
+        if (is_jump(node))
+            jump(c, record_of(c, number));
+        else
+            look_up(c, number, miss);
+    } else if (values > 0) {
+        compare_each(c, node, fail);
+    }
+    if (node->many.ranges) {
+        vcode_bind(&c->v, miss);
+        compile_value(c, field);
+        compile_ranges_start(c, ranges_of(c->trie, node), sizeof(struct trie_range),
+                             node->many.ranges, true, 0, fail);
+    }
+}
+
+/* Tables are little-endian, as the code that reads them. */
+static void put(uint8_t *to, uint64_t value, unsigned bytes)
+{
+    for (unsigned i = 0; i < bytes; i++)
+        to[i] = byte_of(value, i);
+}
+
+static uint64_t get(const uint8_t *from, unsigned bytes)
+{
+    uint64_t value = 0;
+    for (unsigned i = bytes; i-- > 0;)
+        value = value << 8 | from[i];
+    return value;
+}
+
+struct entry {
+    uint64_t key;
+    uint32_t child;
+};
+
+static uint8_t *slot_at(const struct compile *c, bool wide, uint32_t slot)
+{
+    return c->table.memory + 8 + (size_t)slot * (wide ? 16 : 8);
+}
+
+static struct entry get_slot(const struct compile *c, bool wide, uint32_t slot)
+{
+    const uint8_t *at = slot_at(c, wide, slot);
+    if (wide)
+        return (struct entry){get(at, 8), (uint32_t)get(at + 8, 4)};
+    return (struct entry){(uint64_t)(int64_t)(int32_t)get(at, 4), (uint32_t)get(at + 4, 4)};
+}
+
+static void put_slot(const struct compile *c, bool wide, uint32_t slot, struct entry entry)
+{
+    uint8_t *at = slot_at(c, wide, slot);
+    put(at, entry.key, wide ? 8 : 4);
+    put(at + (wide ? 8 : 4), entry.child, 4);
+}
+
+/* Puts an entry into one of its slots; false if too many others would have to move. */
+static bool insert(struct compile *c, uint32_t number, struct entry entry)
+{
+    bool wide = is_wide(trie_node(c->trie, number));
+    unsigned bits = slot_bits(c, number);
+    uint64_t by = multiplier(c, number), product = entry.key * by;
+    uint32_t at = (uint32_t)(product >> (64 - bits));
+    c->table.key = entry.key;
+    c->table.child = entry.child;
+    for (unsigned kicks = 0; kicks < KICKS_MAX; kicks++) {
+        struct entry there = get_slot(c, wide, at);
+        put_slot(c, wide, at, entry);
+        if (!there.child)
+            return true;
+        entry = there;
+        product = entry.key * by;
+        uint32_t one = (uint32_t)(product >> (64 - bits));
+        at = at == one ? (uint32_t)(product << bits >> (64 - bits)) : one;
+    }
+    return false;
+}
+
+/* What stands in the table for a child. */
+static uint32_t target(struct compile *c, uint32_t number, uint32_t child)
+{
+    const struct record *record = record_of(c, number);
+    if (record->direct)
+        return child ? trie_node(c->trie, child)->id : DPF_NONE;
+    uint32_t label =
+        child ? compile_label_of(c, child) : compile_fail_of(c, trie_node(c->trie, number));
+    return vcode_offset(&c->v, label) - vcode_offset(&c->v, record->table);
+}
+
+static size_t table_bytes(const struct compile *c, uint32_t number)
+{
+    const struct trie_node *node = trie_node(c->trie, number);
+    if (is_jump(node))
+        return 4 * (size_t)jump_entries(node);
+    return 8 + ((size_t)(is_wide(node) ? 16 : 8) << slot_bits(c, number));
+}
+
+enum step { RESERVE, CLEAR, FILL, FINISH };
+
+/* Another multiplier, or if too many have failed, another pass with larger tables. */
+static void retry(struct compile *c, uint32_t number)
+{
+    struct record *record = record_of(c, number);
+    c->inner = 0;
+    c->table.step = CLEAR;
+    if (++record->attempt < ATTEMPTS_MAX)
+        return;
+    record->attempt = 0;
+    c->found.slack = c->learned.slack + 1;
+    if (c->found.slack > SLACK_MAX)
+        c->error = DPF_E_SPACE;
+}
+
+static void fill(struct compile *c, uint32_t number)
+{
+    const struct trie_node *node = trie_node(c->trie, number);
+    const struct trie_slot *slots = slots_of(c->trie, node);
+    struct field field = field_of_trie(node);
+    unsigned dropped = is_jump(node) ? span_of(field).dropped : 0;
+    for (unsigned i = 0; i < A_STEP / 4 && c->inner < slot_count(node); i++) {
+        const struct trie_slot *slot = &slots[c->inner++];
+        if (!slot->child)
+            continue;
+        if (is_jump(node))
+            put(c->table.memory + 4 * (slot->value >> dropped), slot->child, 4);
+        else if (!insert(c, number,
+                         (struct entry){key_of_value(field, slot->value), slot->child})) {
+            retry(c, number);
+            return;
+        }
+    }
+    if (c->inner == slot_count(node)) {
+        c->inner = 0;
+        c->table.step = FINISH;
+    }
+}
+
+/* Children's numbers become what the code follows. True after the last. */
+static bool finish(struct compile *c, uint32_t number)
+{
+    const struct trie_node *node = trie_node(c->trie, number);
+    bool wide = is_wide(node);
+    uint32_t count = is_jump(node) ? jump_entries(node) : UINT32_C(1) << slot_bits(c, number);
+    for (unsigned i = 0; i < A_STEP && c->inner < count; i++, c->inner++) {
+        if (is_jump(node)) {
+            uint8_t *at = c->table.memory + 4 * (size_t)c->inner;
+            put(at, target(c, number, (uint32_t)get(at, 4)), 4);
+            continue;
+        }
+        struct entry entry = get_slot(c, wide, c->inner);
+        if (!entry.child)
+            entry = (struct entry){c->table.key, c->table.child};
+        entry.child = target(c, number, entry.child);
+        put_slot(c, wide, c->inner, entry);
+    }
+    if (c->inner < count)
+        return false;
+    if (!is_jump(node))
+        put(c->table.memory, multiplier(c, number), 8);
+    return true;
+}
+
+bool compile_tables(struct compile *c)
+{
+    uint32_t number = c->table.first;
+    if (!number || c->found.slack > c->learned.slack)
+        return true;
+    size_t bytes = table_bytes(c, number);
+    switch (c->table.step) {
+    case RESERVE:
+        vcode_align(&c->v, 8);
+        vcode_bind(&c->v, record_of(c, number)->table);
+        c->table.memory = vcode_space(&c->v, bytes);
+        c->inner = 0;
+        c->table.step = CLEAR;
+        return c->table.memory == 0;
+    case CLEAR: {
+        size_t from = 8 * (size_t)A_STEP * c->inner++;
+        size_t left = bytes - from;
+        memset(c->table.memory + from, 0, left < 8 * A_STEP ? left : 8 * A_STEP);
+        if (left <= 8 * A_STEP) {
+            c->inner = 0;
+            c->table.step = FILL;
+        }
+        return false;
+    }
+    case FILL:
+        fill(c, number);
+        return false;
+    default:
+        if (finish(c, number)) {
+            c->table.first = record_of(c, number)->next;
+            c->table.step = RESERVE;
+        }
+        return c->table.first == 0;
+    }
+}
