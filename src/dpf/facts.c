@@ -205,12 +205,53 @@ static bool possible(struct facts *facts, const struct fact *fact, struct window
            (same == n || common_value(facts, n, MOVES_MAX, value));
 }
 
+static bool same_set(const struct fact *a, const struct fact *b)
+{
+    if (a->count != b->count)
+        return false;
+    for (unsigned i = 0; i < a->count && a->set != b->set; i++)
+        if (a->set[i].low != b->set[i].low || a->set[i].high != b->set[i].high)
+            return false;
+    return true;
+}
+
+/* Whether nothing is known yet about a field, or the very question was answered before: *answer is
+   then whether the fact is possible. Most questions of a walk are of these kinds. */
+static bool is_easy(const struct facts *facts, const struct fact *fact, struct place place,
+                    bool *answer)
+{
+    bool whole = fact->set[0].low == 0 && fact->set[0].high == fact->mask;
+    bool easy = true;
+    for (unsigned i = 0; i < facts->count; i++) {
+        const struct fact *f = &facts->fact[i];
+        if (f->kind != FACT_FIELD)
+            continue;
+        struct place p = facts_resolve(facts, f->place);
+        if (p.base != place.base || p.offset >= place.offset + fact->width ||
+            place.offset >= p.offset + f->width)
+            continue;
+        easy = false;
+        if (p.offset == place.offset && f->width == fact->width && f->mask == fact->mask &&
+            same_set(f, fact)) {
+            *answer = f->holds == fact->holds;
+            return true;
+        }
+    }
+    *answer = fact->holds || !whole;
+    return easy;
+}
+
 bool facts_possible(struct facts *facts, const struct fact *fact)
 {
     uint64_t value;
+    bool answer;
     struct window window = {0, fact->width};
-    if (fact->kind == FACT_FIELD)
-        window = window_of(facts, facts_resolve(facts, fact->place), fact->width);
+    if (fact->kind == FACT_FIELD) {
+        struct place place = facts_resolve(facts, fact->place);
+        if (is_easy(facts, fact, place, &answer))
+            return answer;
+        window = window_of(facts, place, fact->width);
+    }
     return possible(facts, fact, window, &value);
 }
 

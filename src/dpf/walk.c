@@ -118,7 +118,7 @@ static void test(struct walk *walk, enum side side)
     }
     struct fact yes = test_fact(walk, side, true), no = test_fact(walk, side, false);
     bool can_yes = facts_possible(&walk->facts, &yes);
-    bool can_no = facts_possible(&walk->facts, &no);
+    bool can_no = !can_yes || facts_possible(&walk->facts, &no);
     if (can_yes && can_no) {
         put_by(walk, side, false);
         facts_learn(&walk->facts, &yes);
