@@ -60,6 +60,7 @@ const char *ash_strerror(int error);
 #define ASH_LINES_MAX ASH_INSNS_MAX
 #define ASH_TEXT_MAX  65536
 #define ASH_DATA_MAX  (1 << 20)
+#define ASH_MAP_MAX   (1 << 24) /* bytes of one map */
 #define ASH_NAME_SIZE 16
 #define ASH_IMAGE_MAX (2 << 20) /* bytes: no image is larger */
 
@@ -130,9 +131,9 @@ struct ash_image {
 };
 
 /*
- * Checks everything about an untrusted image but its program, and makes a view. The image stays in
- * the caller's memory, which nobody may change from the call on. Takes time in proportion to maps +
- * lines + text. Returns 0 or an ASH_E_*, and then view is unchanged.
+ * Checks header, sizes and maps of an untrusted image and makes a view; lines, text and program are
+ * ash_verify's. The image stays in the caller's memory, which nobody may change from the call on.
+ * Returns 0 or an ASH_E_*, and then view is unchanged.
  */
 int ash_image_open(const void *image, size_t size, struct ash_image *view);
 
@@ -175,13 +176,12 @@ struct ash_program {
     struct ash_note *notes;         /* one an instruction (program.h) */
     struct ash_function *functions; /* in the order of their first instructions */
     uint32_t function_count;
-    uint32_t
-        entry_cost;    /* fuel that a run takes at its start: its longest path without going back */
-    uint32_t stack;    /* bytes of stack: 512 for each function that can be active at a time */
-    uint32_t guards;   /* accesses that are checked when they run */
-    uint32_t accesses; /* all loads, stores and atomic operations */
-    uint32_t helpers;  /* set of the helpers that it calls */
-    bool clear_stack;  /* it may read stack that it hasn't written */
+    uint32_t entry_cost; /* fuel that the caller takes off before a run: its longest path */
+    uint32_t stack;      /* bytes of stack: 512 for each function that can be active at a time */
+    uint32_t guards;     /* accesses that are checked when they run */
+    uint32_t accesses;   /* all loads, stores and atomic operations */
+    uint32_t helpers;    /* set of the helpers that it calls */
+    bool clear_stack;    /* it may read stack that it hasn't written */
     bool can_abort;    /* a guard, a loop or a call is left; else every run ends with its verdict */
     bool writes_frame; /* it may change the frame's bytes, or move its ends */
 };
@@ -190,8 +190,7 @@ struct ash_program {
 /* Bytes of memory for the program of this many instructions. */
 size_t ash_program_size(uint32_t insns);
 
-#define ASH_SCRATCH_MAX (256 * 1024) /* no verification or compilation needs more scratch memory   \
-                                      */
+#define ASH_SCRATCH_MAX (256 * 1024) /* nothing needs more scratch memory */
 /* Bytes of scratch memory that verifying or compiling this many instructions takes. */
 size_t ash_scratch_size(uint32_t insns);
 
@@ -242,7 +241,8 @@ size_t ash_explain_error(const struct ash_image *image, struct ash_refusal refus
  * ASH_E_TOO_LARGE or ASH_E_EMIT. Once done, ash_compiled tells how many bytes are used.
  *
  * The compiled handler is a C function of the psABI, uint64_t handler(struct ash_run *run). It uses
- * at most 256 bytes of stack and calls helpers through run->helpers.
+ * at most 512 bytes of stack beside what helpers use, changes only ra, t0, t1 and a0 to a7, and
+ * calls helpers through run->helpers.
  */
 int ash_compile_begin(void *scratch, size_t scratch_size, const struct ash_program *program,
                       void *code, size_t size, unsigned isa);
@@ -268,9 +268,8 @@ enum ash_region_index {
 #define ASH_STACK_FRAME   512 /* bytes of stack a function */
 #define ASH_DEPTH_MAX     8   /* functions active at a time */
 #define ASH_STACK_TOP     (ASH_BASE(ASH_REGION_STACK) + ASH_DEPTH_MAX * ASH_STACK_FRAME)
-#define ASH_MAP_HANDLE(i) (0x00f00000u + (i)) /* what r1 holds when a helper is called with map i  \
-                                               */
-#define ASH_HEADER_MIN    14                  /* bytes that adjust_head and adjust_tail leave */
+#define ASH_MAP_HANDLE(i) (1u + (i)) /* how a program names map i to a helper */
+#define ASH_HEADER_MIN    14         /* bytes that adjust_head and adjust_tail leave */
 
 /* Addresses [low, end) are valid and lie at address + delta of the machine's memory; delta is a
  * multiple of 8. */
@@ -326,7 +325,7 @@ typedef uint64_t ash_helper_function(struct ash_run *run, uint64_t r1, uint64_t 
  */
 struct ash_run {
     struct ash_md md;
-    int32_t fuel;      /* left; the caller sets it to the limit before each run */
+    int32_t fuel;      /* left; before each run the caller sets it to limit - entry_cost, >= 0 */
     uint32_t modified; /* not 0 if the frame was changed; only told of a run that was aborted */
     struct ash_abort abort; /* reason is not 0 if the run was aborted; the caller clears it */
     ash_helper_function *const *helpers; /* by ASH_HELPER_BIT_* */
@@ -339,7 +338,9 @@ struct ash_run {
     const struct ash_program *program;
     const struct ash_services *services;
     void *owner;
-    uint64_t save[4]; /* scratch of compiled code */
+    uint8_t *frame;     /* where data is in the machine's memory */
+    uint8_t *stack_top; /* and r10 of the first function */
+    uint64_t save;      /* scratch of compiled code */
 };
 
 /*
@@ -370,6 +371,7 @@ static inline void ash_run_frame(struct ash_run *run, void *buffer, uint32_t low
     frame->delta = (uint64_t)(uintptr_t)buffer - base;
     run->md.data = run->md.data_meta = frame->low = base + start;
     run->md.data_end = frame->end = base + end;
+    run->frame = (uint8_t *)buffer + start;
     run->frame_low = base + low;
     run->frame_high = base + high;
 }
@@ -377,10 +379,13 @@ static inline void ash_run_frame(struct ash_run *run, void *buffer, uint32_t low
 typedef uint64_t ash_handler(struct ash_run *run);
 
 /*
- * Runs a program on run with run->fuel units of fuel; one unit pays one instruction. Charged is
- * ahead of execution: the longest way to the end that doesn't go back, at the start and at each
- * call of a function; the length of the loop where it goes back; a helper's cost where it is
- * called. Returns r0; 0 (ABORTED) with run->abort set if it was aborted.
+ * Runs a program. Returns r0; or 0 (ABORTED), with run->abort set, if it was aborted.
+ *
+ * Fuel: a unit pays for one instruction, and is charged ahead of execution, so that code without
+ * loops carries no accounting at all. The caller pays entry_cost, the longest path through the
+ * program that doesn't go back, with the calls on it and the cost of the helpers on it. Each jump
+ * back pays the longest path from where it leads to where it came from. Helpers that work on a
+ * length pay for it. limit - run->fuel is what a run has used.
  */
 uint64_t ash_interpret(const struct ash_program *program, struct ash_run *run);
 
