@@ -28,7 +28,7 @@ function(aegis_fuzz_target name)
   file(GLOB_RECURSE headers ${CMAKE_SOURCE_DIR}/src/*.h ${CMAKE_SOURCE_DIR}/src/*.def)
   add_custom_command(OUTPUT ${name}
     COMMAND ${AEGIS_CLANG} -std=gnu17 -g -O1 -Wall -Wextra -Werror -fsanitize=fuzzer,address,undefined
-            -fno-sanitize-recover=all -I${CMAKE_SOURCE_DIR}/src ${includes} ${sources} ${f_LIBRARIES} -o ${name}
+            -fno-sanitize-recover=all ${includes} -I${CMAKE_SOURCE_DIR}/src ${sources} ${f_LIBRARIES} -o ${name}
     DEPENDS ${sources} ${headers} VERBATIM)
   add_custom_target(${name}_target ALL DEPENDS ${name})
   if(NOT f_RUNS)
