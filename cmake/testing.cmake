@@ -1,10 +1,50 @@
-# aegis_unit_test(NAME SOURCES... [LIBRARIES libs...]): a cmocka program under ASan and UBSan, run by ctest.
+# gcc's tracking of variables for the debugger takes minutes on some files under sanitizers, so it is off.
+set(AEGIS_CHECKED_OPTIONS -O1 -fno-var-tracking -fsanitize=address,undefined -fno-sanitize-recover=all
+    -fno-omit-frame-pointer)
+
+# aegis_checked(LIBRARY): LIBRARY_checked, a free-standing library compiled under ASan and UBSan once for all tests.
+function(aegis_checked library)
+  if(TARGET ${library}_checked)
+    return()
+  endif()
+  get_target_property(sources ${library} INTERFACE_SOURCES)
+  get_target_property(links ${library} INTERFACE_LINK_LIBRARIES)
+  add_library(${library}_checked STATIC ${sources})
+  target_compile_options(${library}_checked PRIVATE ${AEGIS_CHECKED_OPTIONS})
+  target_link_libraries(${library}_checked PUBLIC abi)
+  foreach(link ${links})
+    if(TARGET ${link})
+      get_target_property(linked ${link} INTERFACE_SOURCES)
+      if(linked)
+        aegis_checked(${link})
+        set(link ${link}_checked)
+      endif()
+    endif()
+    if(link) # not links-NOTFOUND
+      target_link_libraries(${library}_checked PUBLIC ${link})
+    endif()
+  endforeach()
+endfunction()
+
+# aegis_unit_test(NAME SOURCES... [LIBRARIES libs...] [ARGUMENTS args...] [TIMEOUT s]): a cmocka program under ASan and
+# UBSan, run by ctest. Free-standing libraries among libs are compiled once for all tests.
 function(aegis_unit_test name)
   cmake_parse_arguments(t "" "TIMEOUT" "SOURCES;LIBRARIES;ARGUMENTS" ${ARGN})
   add_executable(${name} ${t_SOURCES})
-  target_compile_options(${name} PRIVATE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_compile_options(${name} PRIVATE ${AEGIS_CHECKED_OPTIONS})
   target_link_options(${name} PRIVATE -fsanitize=address,undefined)
-  target_link_libraries(${name} PRIVATE abi ${t_LIBRARIES} cmocka)
+  foreach(library ${t_LIBRARIES})
+    if(TARGET ${library})
+      get_target_property(sources ${library} INTERFACE_SOURCES)
+      get_target_property(type ${library} TYPE)
+      if(sources AND type STREQUAL "INTERFACE_LIBRARY")
+        aegis_checked(${library})
+        set(library ${library}_checked)
+      endif()
+    endif()
+    target_link_libraries(${name} PRIVATE ${library})
+  endforeach()
+  target_link_libraries(${name} PRIVATE abi cmocka)
   add_test(NAME ${name} COMMAND ${name} ${t_ARGUMENTS})
   if(NOT t_TIMEOUT)
     set(t_TIMEOUT 60)
