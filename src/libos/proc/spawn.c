@@ -100,8 +100,13 @@ int64_t proc_create(struct proc *proc, const struct proc_options *options)
     return status;
 }
 
+/*
+ * The child's instructions were written as data, by this hart, which is also the one that will fetch them: fence.i
+ * orders the two (Zifencei). It needs no privilege.
+ */
 int64_t proc_start(struct proc *proc)
 {
+    __asm__ volatile("fence.i" ::: "memory");
     return aegis_env_start(proc->env, proc->entry, EXOS_START_ADDRESS, EXOS_START_ADDRESS);
 }
 
