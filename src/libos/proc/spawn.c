@@ -101,8 +101,8 @@ int64_t proc_create(struct proc *proc, const struct proc_options *options)
 }
 
 /*
- * The child's instructions were written as data, by this hart, which is also the one that will fetch them: fence.i
- * orders the two (Zifencei). It needs no privilege.
+ * The child's instructions were written as data, by this hart, which is also the one that will
+ * fetch them: fence.i orders the two (Zifencei). It needs no privilege.
  */
 int64_t proc_start(struct proc *proc)
 {
