@@ -20,8 +20,8 @@ static uint64_t cells_value(const fdt32_t *cell, int cells)
     return value;
 }
 
-/* Entry number index of node's reg property; false if it hasn't that many. */
-static bool read_reg(const void *fdt, int node, int index, struct range *range)
+/* Entry number index of node's reg property, as it stands there; false if it hasn't that many. */
+static bool read_entry(const void *fdt, int node, int index, uint64_t *start, uint64_t *size)
 {
     int parent = fdt_parent_offset(fdt, node), length;
     int address_cells = fdt_address_cells(fdt, parent), size_cells = fdt_size_cells(fdt, parent);
@@ -33,10 +33,38 @@ static bool read_reg(const void *fdt, int node, int index, struct range *range)
     if (!reg || length / (int)sizeof(*reg) < (index + 1) * entry)
         return false;
     reg += index * entry;
-    range->start = cells_value(reg, address_cells);
-    uint64_t size = cells_value(reg + address_cells, size_cells);
-    range->end = range->start + size;
-    return size != 0 && range->end > range->start && range->end <= PHYSMAP_SIZE;
+    *start = cells_value(reg, address_cells);
+    *size = cells_value(reg + address_cells, size_cells);
+    return true;
+}
+
+/* What of it lies in the physical map; empty if nothing does. */
+static struct range clip(uint64_t start, uint64_t size)
+{
+    if (start >= PHYSMAP_SIZE)
+        return (struct range){0, 0};
+    return (struct range){start, size > PHYSMAP_SIZE - start ? PHYSMAP_SIZE : start + size};
+}
+
+/* A device's registers: the first entry, whole. */
+static bool read_reg(const void *fdt, int node, struct range *range)
+{
+    uint64_t start, size;
+
+    if (!read_entry(fdt, node, 0, &start, &size) || size == 0 || start >= PHYSMAP_SIZE ||
+        size > PHYSMAP_SIZE - start)
+        return false;
+    *range = (struct range){start, start + size};
+    return true;
+}
+
+/* A property that is a string, or begins with one; NULL if it is missing or doesn't end. */
+static const char *read_string(const void *fdt, int node, const char *name)
+{
+    int length;
+    const char *value = fdt_getprop(fdt, node, name, &length);
+
+    return value && length > 0 && !value[length - 1] ? value : NULL;
 }
 
 /* A 32-bit property; otherwise if it is missing or has another size. */
@@ -50,40 +78,58 @@ static uint32_t read_u32(const void *fdt, int node, const char *name, uint32_t o
 
 static bool is_enabled(const void *fdt, int node)
 {
-    int length;
-    const char *status = fdt_getprop(fdt, node, "status", &length);
+    const char *status = read_string(fdt, node, "status");
 
-    return !status || strcmp(status, "okay") == 0 || strcmp(status, "ok") == 0;
+    if (!status)
+        return !fdt_getprop(fdt, node, "status", NULL);
+    return strcmp(status, "okay") == 0 || strcmp(status, "ok") == 0;
 }
 
+/* Adds a range that isn't empty. */
 static void add_range(struct range *ranges, size_t *count, const char *what, struct range range)
 {
+    if (range.start >= range.end)
+        return;
     if (*count == BOARD_RANGES)
         refuse("device tree: more than %d ranges of %s", BOARD_RANGES, what);
     ranges[(*count)++] = range;
 }
 
+static struct range whole_pages(struct range range)
+{
+    return (struct range){(range.start + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1),
+                          range.end & ~(uint64_t)(PAGE_SIZE - 1)};
+}
+
 static void read_memory(const void *fdt, struct board *board)
 {
-    struct range range;
     uint64_t start, size;
     int node = -1;
 
     while ((node = fdt_node_offset_by_prop_value(fdt, node, "device_type", "memory", 7)) >= 0)
-        for (int i = 0; read_reg(fdt, node, i, &range); i++)
-            add_range(board->memory, &board->memory_count, "memory", range);
+        for (int i = 0; read_entry(fdt, node, i, &start, &size); i++)
+            add_range(board->memory, &board->memory_count, "memory",
+                      whole_pages(clip(start, size)));
     if (!board->memory_count)
         refuse("device tree: no memory");
+}
+
+static void read_reserved(const void *fdt, struct board *board)
+{
+    int parent = fdt_path_offset(fdt, "/reserved-memory"), node;
+    uint64_t start, size;
 
     for (int i = 0; i < fdt_num_mem_rsv(fdt); i++)
-        if (fdt_get_mem_rsv(fdt, i, &start, &size) == 0 && size)
-            add_range(board->reserved, &board->reserved_count, "/memreserve/",
-                      (struct range){start, start + size});
-
-    int parent = fdt_path_offset(fdt, "/reserved-memory");
-    if (parent >= 0)
-        fdt_for_each_subnode(node, fdt, parent) for (int i = 0; read_reg(fdt, node, i, &range); i++)
-            add_range(board->reserved, &board->reserved_count, "reserved memory", range);
+        if (fdt_get_mem_rsv(fdt, i, &start, &size) == 0)
+            add_range(board->reserved, &board->reserved_count, "/memreserve/", clip(start, size));
+    if (parent < 0)
+        return;
+    fdt_for_each_subnode(node, fdt, parent)
+    {
+        for (int i = 0; read_entry(fdt, node, i, &start, &size); i++)
+            add_range(board->reserved, &board->reserved_count, "reserved memory",
+                      clip(start, size));
+    }
 }
 
 /* Whether the ISA string names the multi-letter extension (after an underscore). */
@@ -109,7 +155,7 @@ static void read_harts(const void *fdt, struct board *board, uint64_t boot_hart,
         refuse("device tree: no timebase-frequency in /cpus");
     fdt_for_each_subnode(node, fdt, cpus)
     {
-        const char *type = fdt_getprop(fdt, node, "device_type", &length);
+        const char *type = read_string(fdt, node, "device_type");
         const fdt32_t *reg = fdt_getprop(fdt, node, "reg", &length);
         if (!type || strcmp(type, "cpu") != 0 || !reg || length < 4 || !is_enabled(fdt, node))
             continue;
@@ -119,7 +165,7 @@ static void read_harts(const void *fdt, struct board *board, uint64_t boot_hart,
         board->harts[board->hart_count++] = id;
         if (id != boot_hart)
             continue;
-        board->isa = fdt_getprop(fdt, node, "riscv,isa", &length);
+        board->isa = read_string(fdt, node, "riscv,isa");
         int controller = fdt_subnode_offset(fdt, node, "interrupt-controller");
         *interrupt_controller = controller < 0 ? 0 : fdt_get_phandle(fdt, controller);
     }
@@ -135,7 +181,7 @@ static void read_plic(const void *fdt, struct board *board, uint32_t interrupt_c
 
     if (node < 0)
         node = fdt_node_offset_by_compatible(fdt, -1, "riscv,plic0");
-    if (node < 0 || !read_reg(fdt, node, 0, &board->plic))
+    if (node < 0 || !read_reg(fdt, node, &board->plic))
         refuse("device tree: no interrupt controller sifive,plic-1.0.0");
     board->plic_sources = read_u32(fdt, node, "riscv,ndev", 0);
     const fdt32_t *extended = fdt_getprop(fdt, node, "interrupts-extended", &length);
@@ -151,7 +197,7 @@ static void read_plic(const void *fdt, struct board *board, uint32_t interrupt_c
 
 static bool read_device(const void *fdt, int node, struct device *device)
 {
-    if (node < 0 || !is_enabled(fdt, node) || !read_reg(fdt, node, 0, &device->registers))
+    if (node < 0 || !is_enabled(fdt, node) || !read_reg(fdt, node, &device->registers))
         return false;
     device->irq = read_u32(fdt, node, "interrupts", 0);
     return true;
@@ -186,8 +232,8 @@ static void read_chosen(const void *fdt, struct board *board)
     board->bootargs = "";
     if (node < 0)
         return;
-    const char *bootargs = fdt_getprop(fdt, node, "bootargs", &length);
-    if (bootargs && length > 0 && !bootargs[length - 1])
+    const char *bootargs = read_string(fdt, node, "bootargs");
+    if (bootargs)
         board->bootargs = bootargs;
     board->initrd.start = read_address(fdt, node, "linux,initrd-start");
     board->initrd.end = read_address(fdt, node, "linux,initrd-end");
@@ -197,14 +243,15 @@ static void read_chosen(const void *fdt, struct board *board)
 
 void board_read(struct board *board, uint64_t tree, uint64_t boot_hart)
 {
-    const void *fdt = phys_to_virt(tree);
+    const void *fdt = tree < PHYSMAP_SIZE && tree % 8 == 0 ? phys_to_virt(tree) : NULL;
     uint32_t interrupt_controller = 0;
 
-    if (tree >= PHYSMAP_SIZE || tree % 8 || fdt_check_header(fdt) != 0)
+    if (!fdt || fdt_check_header(fdt) != 0)
         refuse("no device tree at 0x%lx, where the firmware says that it is", tree);
     memset(board, 0, sizeof(*board));
     board->tree = (struct range){tree, tree + fdt_totalsize(fdt)};
     read_memory(fdt, board);
+    read_reserved(fdt, board);
     read_harts(fdt, board, boot_hart, &interrupt_controller);
     read_plic(fdt, board, interrupt_controller);
     read_devices(fdt, board);

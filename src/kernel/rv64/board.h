@@ -25,9 +25,9 @@ struct device {
 };
 
 struct board {
-    struct range memory[BOARD_RANGES];
+    struct range memory[BOARD_RANGES]; /* whole pages, below PHYSMAP_SIZE; they may overlap */
     size_t memory_count;
-    struct range reserved[BOARD_RANGES]; /* /memreserve/ and /reserved-memory */
+    struct range reserved[BOARD_RANGES]; /* /memreserve/ and /reserved-memory, below PHYSMAP_SIZE */
     size_t reserved_count;
     struct range tree;           /* the device tree itself */
     struct range initrd;         /* empty without one */
