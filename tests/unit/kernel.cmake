@@ -12,7 +12,7 @@ target_include_directories(kernel_host BEFORE PUBLIC unit/shim)
 target_compile_options(kernel_host PRIVATE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
 target_link_libraries(kernel_host PUBLIC abi PRIVATE dpf)
 
-# kernel_unit_test(NAME SOURCES...): unit/kernel/NAME_test.c and more sources against that library.
+# kernel_unit_test(NAME SOURCES... [ARGUMENTS ...]): unit/kernel/NAME_test.c and more sources against that library.
 function(kernel_unit_test name)
   aegis_unit_test(kernel_${name}_test SOURCES unit/kernel/${name}_test.c ${ARGN} LIBRARIES kernel_host)
   target_include_directories(kernel_${name}_test BEFORE PRIVATE unit/shim)
@@ -21,3 +21,34 @@ endfunction()
 foreach(name siphash arena boot_memory page user cap map map_model virtio)
   kernel_unit_test(${name})
 endforeach()
+
+# The device tree's reader, with libfdt as the kernel has it and what edits trees besides. libfdt reads fields at any
+# address, byte by byte.
+include(libfdt)
+set_target_properties(libfdt PROPERTIES EXCLUDE_FROM_ALL ON)
+set(libfdt_sources)
+foreach(part "" _ro _addresses _rw _wip _strerror)
+  list(APPEND libfdt_sources ${fdt}/fdt${part}.c)
+endforeach()
+add_library(libfdt_host STATIC ${libfdt_sources})
+target_include_directories(libfdt_host PUBLIC ${fdt})
+target_compile_options(libfdt_host PRIVATE -Wno-sign-compare -Wno-missing-prototypes -fsanitize=address,undefined
+                       -fno-sanitize=alignment -fno-sanitize-recover=all)
+find_program(AEGIS_DTC dtc REQUIRED)
+find_program(AEGIS_QEMU qemu-system-riscv64 REQUIRED)
+set(board ${CMAKE_CURRENT_SOURCE_DIR}/unit/kernel/board.dts)
+add_custom_command(OUTPUT board.dtb COMMAND ${AEGIS_DTC} -q -I dts -O dtb -o board.dtb ${board} DEPENDS ${board})
+add_custom_command(OUTPUT qemu.dtb
+  COMMAND ${AEGIS_QEMU} -machine virt,dumpdtb=qemu.dtb -smp 2 -m 96 -nodefaults -display none 2>qemu.dtb.log)
+add_custom_target(kernel_trees ALL DEPENDS board.dtb qemu.dtb)
+kernel_unit_test(board ${kernel_dir}/rv64/board.c ARGUMENTS board.dtb qemu.dtb)
+target_link_libraries(kernel_board_test PRIVATE libfdt_host)
+
+# Its seed: the good tree behind a byte that says to take it as it is.
+add_custom_command(OUTPUT board.seed COMMAND printf 5 > board.seed COMMAND cat board.dtb >> board.seed
+  DEPENDS board.dtb VERBATIM)
+add_custom_target(kernel_board_seed ALL DEPENDS board.seed)
+aegis_fuzz_target(kernel_board_fuzz
+  SOURCES fuzz/kernel/board.c fuzz/kernel/libfdt.c unit/shim/host.c ${kernel_dir}/rv64/board.c ${kernel_dir}/boot_memory.c
+  INCLUDES ${CMAKE_CURRENT_SOURCE_DIR}/unit/shim ${CMAKE_CURRENT_SOURCE_DIR}/unit/kernel ${fdt}
+  MAX_LEN 8192 RUNS 4000 CORPUS -seed_inputs=board.seed)
