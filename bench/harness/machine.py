@@ -1,5 +1,6 @@
 """A QEMU machine under test: started, watched on its serial console, counted by the plugin, and ended."""
 
+import collections
 import mmap
 import os
 import re
@@ -24,17 +25,26 @@ class MachineError(Exception):
 
 
 class Counter:
-    """The instructions that a guest has executed, read from the plugin's file."""
+    """The instructions that a guest has executed, read from the plugin's file (bench/plugin/counter.h)."""
+
+    HEAD, PLACE = struct.Struct("<QQQ"), struct.Struct("<QQ")
 
     def __init__(self, path):
         with open(path, "rb") as file:
-            self.page = mmap.mmap(file.fileno(), 16, prot=mmap.PROT_READ)
-        magic, = struct.unpack_from("<Q", self.page, 0)
-        if magic != COUNTER_MAGIC:
+            self.page = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+        if self.HEAD.unpack_from(self.page, 0)[0] != COUNTER_MAGIC:
             raise MachineError(f"{path}: not a file of the plugin libcount.so")
 
     def read(self):
-        return struct.unpack_from("<Q", self.page, 8)[0]
+        return self.HEAD.unpack_from(self.page, 0)[1]
+
+    def profile(self):
+        """How often the instruction at each address ran; needs the plugin's profile=on."""
+        counts = collections.Counter()
+        end = self.HEAD.size + self.HEAD.unpack_from(self.page, 0)[2] * self.PLACE.size
+        for address, count in self.PLACE.iter_unpack(self.page[self.HEAD.size:end]):
+            counts[address] += count
+        return counts
 
 
 class Machine:

@@ -8,8 +8,8 @@ import sys
 import time
 from pathlib import Path
 
-from . import boot, client, gate, kernel, linux, machine, net, recorded, report
-from .results import Results, group_lines, group_names, layout
+from . import boot, client, gate, kernel, linux, machine, net, profile, recorded, report, systems
+from .results import AEGIS, Results, group_lines, group_names, layout
 
 ROOT = Path(__file__).resolve().parents[2]
 MEASURED = {"boot": boot.measure, "net": net.measure, "kernel": kernel.measure}
@@ -49,6 +49,8 @@ def parse(argv):
     parser.add_argument("--report", action="store_true", help="write docs/performance.md and its plots")
     parser.add_argument("--from", metavar="FILE", dest="source", help="take the results of an earlier --json FILE "
                         "instead of measuring")
+    parser.add_argument("--profile", action="store_true", help="print where the instructions of one UDP echo go, of "
+                        "Aegis-V and of the limit, function by function, and measure nothing else")
     parser.add_argument("--build", metavar="FOLDER", help="use this build as it is (default: $AEGIS_BUILD or build, made anew by ci/build)")
     options = parser.parse_args(argv)
     unknown = [g for g in options.groups if g not in group_names()]
@@ -131,6 +133,10 @@ def main(argv):
             context.results, failures = Results.read(options.source), 0
         else:
             prepare(options, context)
+            if options.profile:
+                for system in (systems.LIMIT, AEGIS):
+                    profile.show(context, system)
+                return 0
             describe(options, context.results)
             failures = len(measure(options, context))
     except ERRORS as error:

@@ -64,6 +64,16 @@ def test_plugin_refuses_what_it_cannot_count():
         assert sentence in done.stderr
 
 
+def test_profile_names_where_the_instructions_of_an_echo_go():
+    from harness import main, profile
+    context = main.Context(BUILD, quick=True)
+    functions, total = profile.count(context, "limit")
+    assert sum(functions.values()) == pytest.approx(total, abs=0.1)
+    assert functions["limit", "main"] > 10
+    assert functions["limit", "frame_answer"] > 10
+    assert {part for part, _ in functions} <= {"limit", "firmware"}
+
+
 def test_counter_file_of_something_else_is_refused(folder):
     (folder / "counter").write_bytes(bytes(4096))
     with pytest.raises(machine.MachineError, match="not a file of the plugin"):
@@ -85,7 +95,7 @@ def test_limit_echoes_and_every_echo_costs_the_same(limit):
     # 192 for a similar program when the platform was measured; most echoes cost what the median does.
     middle, _, _ = stats.spread(got["insn"])
     assert 150 <= middle <= 230
-    assert sum(value == middle for value in got["insn"]) >= 90
+    assert sum(value == middle for value in got["insn"]) >= 50
 
 
 @pytest.mark.parametrize("size", [16, 17, 1472])
