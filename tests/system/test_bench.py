@@ -1,6 +1,7 @@
 """The bench itself: both ways of counting against loops of known length, the bare limit, the client's verdicts, and the gate."""
 import importlib.util
 import json
+import lzma
 import os
 import shutil
 import socket
@@ -15,7 +16,7 @@ from conftest import BUILD, ROOT
 
 sys.path.insert(0, str(ROOT / "bench"))
 
-from harness import client, gate, machine, results, stats  # noqa: E402
+from harness import client, gate, linux, machine, results, stats  # noqa: E402
 
 CLIENT = BUILD / "bench/bench-client"
 PLUGIN = BUILD / "bench/libcount.so"
@@ -280,6 +281,15 @@ def test_without_its_peer_the_bench_says_so_and_goes_on(folder):
 @pytest.mark.parametrize("arguments", [["nonsense"], ["--compare", "/nowhere"], ["--from", "/nowhere"], ["--peer", "bsd"]])
 def test_bench_refuses_wrong_usage(arguments):
     assert run_bench(*arguments).returncode == 2
+
+
+def test_modules_of_the_peer_come_after_what_they_depend_on(folder):
+    for name, depends in (("net", "failover,core-part"), ("failover", "core_part"), ("core_part", ""), ("unused", "")):
+        data = b"\0license=GPL\0depends=" + depends.encode() + b"\0name=" + name.encode() + b"\0"
+        (folder / f"{name}.ko.xz").write_bytes(lzma.compress(data))
+    assert [name for name, _ in linux.module_order(folder, ["net"])] == ["core_part", "failover", "net"]
+    with pytest.raises(linux.PeerMissing, match="no module gone"):
+        linux.module_order(folder, ["net", "gone"])
 
 
 def baseline_and_results(folder, was, now):
