@@ -70,6 +70,15 @@ static long ring_page(uaddr_t va)
                                                                 : -AEGIS_E_STATE;
 }
 
+/* A page mapped twice would be pinned twice, and its slots lie in each other. */
+static bool is_among(const uint32_t *found, uint32_t count, uint32_t page)
+{
+    while (count > 0)
+        if (found[--count] == page)
+            return true;
+    return false;
+}
+
 long call_net_ring(uint32_t index, uaddr_t ring, uint64_t slots)
 {
     struct aegis_binding_info *i = netif_binding(index);
@@ -90,6 +99,8 @@ long call_net_ring(uint32_t index, uaddr_t ring, uint64_t slots)
         long page = ring_page(ring + (uint64_t)n * PAGE_SIZE);
         if (page < 0)
             return page;
+        if (is_among(found, n, (uint32_t)page))
+            return -AEGIS_E_STATE;
         found[n] = (uint32_t)page;
     }
 
