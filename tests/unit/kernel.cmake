@@ -7,7 +7,7 @@ foreach(name arena boot_memory cap classify entropy env expose fpu map netif pag
   list(APPEND kernel_sources ${kernel_dir}/${name}.c)
 endforeach()
 add_library(kernel_host STATIC ${kernel_sources} unit/shim/host.c unit/kernel/random.c unit/kernel/world.c
-            unit/kernel/invariants.c unit/kernel/device.c)
+            unit/kernel/invariants.c unit/kernel/device.c unit/kernel/net.c)
 target_include_directories(kernel_host BEFORE PUBLIC unit/shim)
 target_compile_options(kernel_host PRIVATE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
 target_link_libraries(kernel_host PUBLIC abi PRIVATE dpf)
@@ -18,7 +18,7 @@ function(kernel_unit_test name)
   target_include_directories(kernel_${name}_test BEFORE PRIVATE unit/shim)
 endfunction()
 
-foreach(name siphash arena boot_memory page user cap map map_model virtio)
+foreach(name siphash arena boot_memory page user cap map map_model virtio ring)
   kernel_unit_test(${name})
 endforeach()
 
