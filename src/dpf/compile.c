@@ -141,6 +141,7 @@ static void start_pass(struct compile *c)
         return;
     vcode_start(&c->v);
     c->found = (struct learned){.bases = 0};
+    c->enlarged = false;
     c->pending = NO_LABEL;
     c->depth = 0;
     c->dag.step = 0;
@@ -163,8 +164,6 @@ static bool learns(struct compile *c)
     c->learned.compares |= c->found.compares;
     if (c->found.bases >= SAVED_BASES && c->learned.bases < c->found.bases)
         c->learned.bases = c->found.bases;
-    if (c->learned.slack < c->found.slack)
-        c->learned.slack = c->found.slack;
     return memcmp(&before, &c->learned, sizeof before) != 0;
 }
 
@@ -203,7 +202,7 @@ static void step(struct compile *c)
         break;
     case PHASE_TABLES:
         if (compile_tables(c))
-            next_phase(c, learns(c) ? PHASE_START : PHASE_END);
+            next_phase(c, c->enlarged ? PHASE_START : PHASE_END);
         break;
     }
 }

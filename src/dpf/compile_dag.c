@@ -122,8 +122,7 @@ static void emit_test(struct compile *c, uint32_t i)
         if (node->count == 1)
             compile_interval(c, set->low, set->high, node->mask, label_to(c, node->no));
         else
-            compile_ranges_start(c, set, sizeof *set, node->count, false, label_to(c, yes),
-                                 label_to(c, node->no));
+            compile_ranges_of_set(c, set, node->count, label_to(c, yes), label_to(c, node->no));
     }
     reach(c, yes);
     if (node->count == 1)

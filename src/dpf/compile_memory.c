@@ -63,10 +63,14 @@ size_t dpf_compile_filter_bound(const struct dpf_filter *filter)
     return filter_bound(filter->node_count, filter->range_count);
 }
 
-/* Slots are at most twice as many as the trie's. */
+/* Slots are at most twice as many as the trie's, or the square of few values; and again twice, if
+   no multiplier was good. */
 static size_t table_bound(const struct trie_node *node)
 {
-    return LOOKUP_BYTES + 8 * VALUE_BYTES + 2 * (size_t)slot_count(node) * 16 + 1024 +
+    size_t slots = 2 * (size_t)slot_count(node);
+    if (node->bits)
+        slots = slots < 256 ? 256 : slots;
+    return LOOKUP_BYTES + 8 * VALUE_BYTES + 2 * slots * 16 +
            node->many.ranges * (size_t)RANGE_BYTES;
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define ENTRIES_A_STEP 32
+#define COMMON_MAX     16 /* tests that are asked before a table instead of behind it */
 
 static uint16_t saturated(uint64_t bytes)
 {
@@ -60,13 +61,6 @@ static struct need list_need(struct compile *c, uint32_t first, uint32_t end)
     return record->list;
 }
 
-/* Whether a list is one node that accepts a member. */
-static bool accepts_only(const struct compile *c, uint32_t list, uint32_t end)
-{
-    const struct trie_node *node = trie_node(c->trie, list);
-    return node->kind == TRIE_ACCEPT && node->order && node->fail == end;
-}
-
 bool compile_mark(struct compile *c)
 {
     if (c->cursor >= c->trie->nodes)
@@ -78,17 +72,51 @@ bool compile_mark(struct compile *c)
     return false;
 }
 
+static bool same_test(const struct trie_node *a, const struct trie_node *b)
+{
+    return a->kind == TRIE_ONE && b->kind == TRIE_ONE && a->level == b->level &&
+           a->offset == b->offset && a->width == b->width && a->mask == b->mask &&
+           a->one.low == b->one.low && a->one.high == b->one.high && a->fail == b->fail;
+}
+
+/* How many tests a child begins with that the lead begins with, too, each without alternatives; up
+   to most. What comes behind them is *at. */
+static unsigned in_common(const struct compile *c, uint32_t lead, uint32_t child, uint32_t fail,
+                          unsigned most, const struct trie_node **at)
+{
+    const struct trie_node *a = trie_node(c->trie, lead), *b = trie_node(c->trie, child);
+    unsigned count = 0;
+    while (count < most && a->fail == fail && same_test(a, b)) {
+        a = trie_node(c->trie, a->child);
+        b = trie_node(c->trie, b->child);
+        count++;
+    }
+    *at = b;
+    return count;
+}
+
 /* Takes one entry's child into account. */
 static void add_child(struct compile *c, const struct trie_node *node, struct record *record,
                       uint32_t child)
 {
-    struct need need = list_need(c, child, node->fail);
-    bool only = accepts_only(c, child, node->fail);
-    uint64_t key = key_of(c, trie_node(c->trie, child));
     bool first = record->count++ == 0;
-    record->need = first ? need : need_less(record->need, need);
-    record->plain = only && (first || record->plain);
-    record->least = first || key < record->least ? key : record->least;
+    const struct trie_node *at;
+    if (first) {
+        record->need = list_need(c, child, node->fail);
+        record->lead = child;
+        record->common = COMMON_MAX;
+        record->plain = true;
+        record->least = UINT64_MAX;
+    }
+    record->need = need_less(record->need, list_need(c, child, node->fail));
+    unsigned common = in_common(c, record->lead, child, node->fail, record->common, &at);
+    if (common < record->common && !first)
+        record->plain = false;
+    record->common = (uint8_t)common;
+    if (at->kind != TRIE_ACCEPT || !at->order || at->fail != node->fail)
+        record->plain = false;
+    if (record->plain && key_of(c, at) < record->least)
+        record->least = key_of(c, at);
 }
 
 /* Some entries of a table; true after the last. */

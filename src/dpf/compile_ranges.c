@@ -15,25 +15,39 @@ struct range {
 static struct range range_at(struct compile *c, uint32_t index)
 {
     const uint8_t *at = c->ranges.low + c->ranges.stride * index;
-    if (!c->ranges.children) {
+    if (!c->ranges.node) {
         const struct dpf_range *r = (const void *)at;
         return (struct range){r->low, r->high, c->ranges.hit};
     }
     const struct trie_range *r = (const void *)at;
-    return (struct range){r->low, r->high, compile_label_of(c, r->child)};
+    uint32_t to = landing(c, c->ranges.node, r->child);
+    return (struct range){r->low, r->high, compile_label_of(c, to)};
 }
 
-void compile_ranges_start(struct compile *c, const void *first, size_t stride, uint32_t count,
-                          bool children, uint32_t hit, uint32_t miss)
+static void start(struct compile *c, const void *first, size_t stride, uint32_t count,
+                  uint32_t miss)
 {
     c->ranges.low = first;
     c->ranges.stride = stride;
-    c->ranges.children = children;
-    c->ranges.hit = hit;
     c->ranges.miss = miss;
     c->ranges.from = 0;
     c->ranges.to = count;
     c->ranges.depth = 0;
+}
+
+void compile_ranges_of_table(struct compile *c, uint32_t node, uint32_t miss)
+{
+    const struct trie_node *many = trie_node(c->trie, node);
+    start(c, ranges_of(c->trie, many), sizeof(struct trie_range), many->many.ranges, miss);
+    c->ranges.node = node;
+}
+
+void compile_ranges_of_set(struct compile *c, const struct dpf_range *set, uint32_t count,
+                           uint32_t hit, uint32_t miss)
+{
+    start(c, set, sizeof *set, count, miss);
+    c->ranges.node = 0;
+    c->ranges.hit = hit;
 }
 
 /* Ranges from .. to - 1, one after the other. above: VALUE is known not to lie below the range

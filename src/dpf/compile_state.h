@@ -67,17 +67,22 @@ struct need {
 
 /* What is kept of each trie node. */
 struct record {
-    uint64_t least;         /* MANY: if plain, the lowest key of a child */
-    uint32_t label;         /* 0: none yet */
-    uint32_t table;         /* MANY: label of its table; 0: none yet */
-    uint32_t next;          /* MANY: the next node with a table */
-    uint32_t count;         /* MANY: entries that are not free */
     struct need need, list; /* of the node; of the list that it begins */
+    uint32_t label;         /* 0: none yet */
     bool copy;              /* not a node, but part of a copied filter */
     bool listed;            /* list is known */
-    bool plain;             /* MANY: all children do nothing but accept */
-    bool direct;            /* MANY: so what they accept stands in the table */
-    uint8_t attempt;        /* MANY: multipliers that failed */
+    /* MANY */
+    bool plain;      /* behind what they have in common, all children do nothing but accept */
+    bool direct;     /* so what they accept stands in the table */
+    uint8_t common;  /* tests that all children begin with */
+    uint8_t attempt; /* multipliers that failed */
+    uint8_t slack;   /* bits by which the table is larger, because too many failed */
+    uint32_t lead;   /* one of the children */
+    uint32_t count;  /* entries that are not free */
+    uint64_t least;  /* if plain, the lowest key of a child */
+    uint32_t table;  /* label of the table; 0: none yet */
+    uint32_t anchor; /* from where the code looks for it */
+    uint32_t next;   /* the next node with a table */
 };
 
 /* What is kept of each node of a filter that is compiled as a DAG. */
@@ -106,7 +111,7 @@ struct visit {
 struct ranges {
     const uint8_t *low; /* the first range: of struct trie_range or dpf_range */
     size_t stride;
-    bool children; /* each leads to its child; else all lead to hit */
+    uint32_t node; /* MANY, each leads to its child; or 0: all lead to hit */
     uint32_t hit, miss;
     uint32_t from, to; /* in work, if from < to */
     unsigned depth;
@@ -120,7 +125,6 @@ struct learned {
     bool continues; /* the walk goes on after an accepted member: WINNER is in use */
     bool compares;  /* BEST is in use */
     uint8_t bases;  /* highest base in use */
-    uint8_t slack;  /* hash tables are made larger by this many bits */
 };
 
 enum compile_phase {
@@ -138,6 +142,7 @@ struct compile {
     struct dpf_compile_options options;
     const struct dpf_trie *trie; /* or null: a filter alone */
     struct learned learned, found;
+    bool enlarged; /* a table was: another pass is needed */
     uint8_t phase;
     int error;
     uint32_t entry; /* offset of the function */
@@ -209,6 +214,15 @@ static inline const struct trie_range *ranges_of(const struct dpf_trie *trie,
 static inline uint32_t entry_count(const struct trie_node *node)
 {
     return slot_count(node) + node->many.ranges;
+}
+
+/* Where a child's own code begins: behind the tests that all children of the node have in common.
+ */
+static inline uint32_t landing(const struct compile *c, uint32_t node, uint32_t child)
+{
+    for (unsigned i = 0; i < c->records[node].common; i++)
+        child = trie_node(c->trie, child)->child;
+    return child;
 }
 
 /* The child that an entry leads to, or 0 if it is free. */
@@ -313,8 +327,9 @@ void compile_many(struct compile *c, uint32_t number, uint64_t hi);
 bool compile_tables(struct compile *c); /* a step; true after the last */
 
 /* compile_ranges.c */
-void compile_ranges_start(struct compile *c, const void *first, size_t stride, uint32_t count,
-                          bool children, uint32_t hit, uint32_t miss);
+void compile_ranges_of_table(struct compile *c, uint32_t node, uint32_t miss);
+void compile_ranges_of_set(struct compile *c, const struct dpf_range *set, uint32_t count,
+                           uint32_t hit, uint32_t miss);
 bool compile_ranges(struct compile *c); /* a step; true after the last */
 
 /* compile_dag.c */

@@ -5,7 +5,7 @@
  * two probes decide. All values go into the hash as they stand in memory: nothing is swapped.
  *
  * A table lies behind the code: of a hash the multiplier, then slots of 8 or 16 bytes: value, and
- * where it leads. That is the distance of the child's code from the table; or if children do
+ * where it leads. That is the distance of the child's code from what TABLE holds; or if children do
  * nothing but accept, the member's id. What is free holds a copy of some entry, which is right
  * wherever it is found.
  */
@@ -15,7 +15,8 @@
 
 #define COMPARED_MAX 4  /* values that are compared one after the other */
 #define KICKS_MAX    64 /* entries that move for one that comes in */
-#define ATTEMPTS_MAX 24 /* multipliers tried before the table is made larger */
+#define PERFECT_MAX  32 /* values for which one probe is to be enough */
+#define ATTEMPTS_MAX 48 /* multipliers tried before the table is made larger */
 #define SLACK_MAX    4
 #define A_STEP       64 /* entries */
 
@@ -39,13 +40,22 @@ static bool is_wide(const struct trie_node *node)
     return node->width == 0 || span_of(field_of_trie(node)).bytes > 4;
 }
 
-/* Bits of a slot's number, so that at most 2 of 5 are taken. */
+/* Whether a multiplier is sought that puts no two values into one slot. */
+static bool is_perfect(const struct compile *c, uint32_t number)
+{
+    return value_count(c, number) <= PERFECT_MAX;
+}
+
+/* Bits of a slot's number, so that at most 2 of 5 are taken; if no two may collide, more. */
 static unsigned slot_bits(const struct compile *c, uint32_t number)
 {
+    uint64_t values = value_count(c, number), wanted = 5 * values / 2;
     unsigned bits = 1;
-    while (UINT64_C(2) << bits < UINT64_C(5) * value_count(c, number))
+    if (is_perfect(c, number) && wanted < values * values / 4)
+        wanted = values * values / 4;
+    while (UINT64_C(1) << bits < wanted)
         bits++;
-    return bits + c->learned.slack;
+    return bits + c->records[number].slack;
 }
 
 static uint64_t multiplier(const struct compile *c, uint32_t number)
@@ -55,9 +65,10 @@ static uint64_t multiplier(const struct compile *c, uint32_t number)
 
 /* VALUE is a few values' key: compares, the value of the first slot last, whose child comes next.
  */
-static void compare_each(struct compile *c, const struct trie_node *node, uint32_t fail)
+static void compare_each(struct compile *c, uint32_t number, uint32_t fail)
 {
     struct vcode *v = &c->v;
+    const struct trie_node *node = trie_node(c->trie, number);
     const struct trie_slot *slots = slots_of(c->trie, node);
     uint32_t first = 0;
     while (!slots[first].child)
@@ -65,7 +76,7 @@ static void compare_each(struct compile *c, const struct trie_node *node, uint32
     for (uint32_t i = slot_count(node); i-- > first;) {
         if (!slots[i].child)
             continue;
-        uint32_t label = compile_label_of(c, slots[i].child);
+        uint32_t label = compile_label_of(c, landing(c, number, slots[i].child));
         uint64_t key = key_of_value(field_of_trie(node), slots[i].value);
         if (key)
             vcode_constant(v, CONST, key);
@@ -88,50 +99,57 @@ static void scaled(struct compile *c, enum rv64_reg rd, enum rv64_reg index, uns
     }
 }
 
-/* The entry at SLOT + offset says where to go. */
-static void follow(struct compile *c, bool direct, int64_t offset)
+/* to = the part of the table at SLOT + addend; TABLE holds the high part of the table's address. */
+static void load_entry(struct compile *c, const struct record *record, enum rv64_op op,
+                       enum rv64_reg to, enum rv64_reg from, int64_t addend)
 {
-    if (direct) {
-        rv_lw(&c->v, RV_A0, SLOT, offset);
+    vcode_with_low_part(&c->v, op, to, from, record->table, record->anchor, addend);
+}
+
+/* The entry at SLOT + addend says where to go. */
+static void follow(struct compile *c, const struct record *record, int64_t addend)
+{
+    load_entry(c, record, RV_lw, record->direct ? RV_A0 : ENTRY, SLOT, addend);
+    if (record->direct) {
         vcode_li(&c->v, RV_A1, 0);
         compile_return(c);
     } else {
-        rv_lw(&c->v, ENTRY, SLOT, offset);
         rv_add(&c->v, ENTRY, ENTRY, TABLE);
         rv_jalr(&c->v, RV_ZERO, ENTRY, 0);
     }
 }
 
-static void jump(struct compile *c, const struct record *record)
+static void jump(struct compile *c, struct record *record)
 {
-    vcode_address(&c->v, TABLE, record->table);
+    record->anchor = vcode_high_part(&c->v, TABLE, record->table);
     scaled(c, SLOT, VALUE, 2, TABLE);
-    follow(c, record->direct, 0);
+    follow(c, record, 0);
 }
 
-/* One probe: PRODUCT's number of a slot is in its top bits. */
+/* One probe: the slot's number is in the top bits of the product. */
 static void probe(struct compile *c, const struct record *record, unsigned bits, bool wide,
                   uint32_t miss)
 {
-    struct vcode *v = &c->v;
-    rv_srli(v, SLOT, CONST, 64 - bits);
+    rv_srli(&c->v, SLOT, CONST, 64 - bits);
     scaled(c, SLOT, SLOT, wide ? 4 : 3, TABLE);
-    vcode_i(v, wide ? RV_ld : RV_lw, ENTRY, SLOT, 8);
-    vcode_branch(v, RV_bne, ENTRY, VALUE, miss);
-    follow(c, record->direct, wide ? 16 : 12);
+    load_entry(c, record, wide ? RV_ld : RV_lw, ENTRY, SLOT, 8);
+    vcode_branch(&c->v, RV_bne, ENTRY, VALUE, miss);
+    follow(c, record, wide ? 16 : 12);
 }
 
 static void look_up(struct compile *c, uint32_t number, uint32_t miss)
 {
     struct vcode *v = &c->v;
-    const struct record *record = record_of(c, number);
+    struct record *record = record_of(c, number);
     unsigned bits = slot_bits(c, number);
-    bool wide = is_wide(trie_node(c->trie, number));
-    uint32_t second = vcode_label(v);
-    vcode_address(v, TABLE, record->table);
-    rv_ld(v, CONST, TABLE, 0);
+    bool wide = is_wide(trie_node(c->trie, number)), once = is_perfect(c, number);
+    uint32_t second = once ? miss : vcode_label(v);
+    record->anchor = vcode_high_part(v, TABLE, record->table);
+    load_entry(c, record, RV_ld, CONST, TABLE, 0);
     rv_mul(v, CONST, CONST, VALUE);
     probe(c, record, bits, wide, second);
+    if (once)
+        return;
     vcode_bind(v, second);
     rv_slli(v, CONST, CONST, bits);
     probe(c, record, bits, wide, miss);
@@ -179,13 +197,12 @@ void compile_many(struct compile *c, uint32_t number, uint64_t hi)
         else
             look_up(c, number, miss);
     } else if (values > 0) {
-        compare_each(c, node, fail);
+        compare_each(c, number, fail);
     }
     if (node->many.ranges) {
         vcode_bind(&c->v, miss);
         compile_value(c, field);
-        compile_ranges_start(c, ranges_of(c->trie, node), sizeof(struct trie_range),
-                             node->many.ranges, true, 0, fail);
+        compile_ranges_of_table(c, number, fail);
     }
 }
 
@@ -243,6 +260,8 @@ static bool insert(struct compile *c, uint32_t number, struct entry entry)
         put_slot(c, wide, at, entry);
         if (!there.child)
             return true;
+        if (is_perfect(c, number))
+            return false;
         entry = there;
         product = entry.key * by;
         uint32_t one = (uint32_t)(product >> (64 - bits));
@@ -255,11 +274,13 @@ static bool insert(struct compile *c, uint32_t number, struct entry entry)
 static uint32_t target(struct compile *c, uint32_t number, uint32_t child)
 {
     const struct record *record = record_of(c, number);
+    uint32_t to = child ? landing(c, number, child) : 0;
+    uint32_t table = vcode_offset(&c->v, record->table);
     if (record->direct)
-        return child ? trie_node(c->trie, child)->id : DPF_NONE;
+        return child ? trie_node(c->trie, to)->id : DPF_NONE;
     uint32_t label =
-        child ? compile_label_of(c, child) : compile_fail_of(c, trie_node(c->trie, number));
-    return vcode_offset(&c->v, label) - vcode_offset(&c->v, record->table);
+        child ? compile_label_of(c, to) : compile_fail_of(c, trie_node(c->trie, number));
+    return vcode_offset(&c->v, label) - (table - (uint32_t)vcode_low(table, record->anchor));
 }
 
 static size_t table_bytes(const struct compile *c, uint32_t number)
@@ -281,8 +302,8 @@ static void retry(struct compile *c, uint32_t number)
     if (++record->attempt < ATTEMPTS_MAX)
         return;
     record->attempt = 0;
-    c->found.slack = c->learned.slack + 1;
-    if (c->found.slack > SLACK_MAX)
+    c->enlarged = true;
+    if (++record->slack > SLACK_MAX)
         c->error = DPF_E_SPACE;
 }
 
@@ -338,12 +359,14 @@ static bool finish(struct compile *c, uint32_t number)
 bool compile_tables(struct compile *c)
 {
     uint32_t number = c->table.first;
-    if (!number || c->found.slack > c->learned.slack)
+    if (!number || c->enlarged)
         return true;
     size_t bytes = table_bytes(c, number);
     switch (c->table.step) {
     case RESERVE:
         vcode_align(&c->v, 8);
+        while (vcode_low(c->v.used, record_of(c, number)->anchor) > 2047 - 16)
+            vcode_double(&c->v, 0); /* so that low part and addend fit together */
         vcode_bind(&c->v, record_of(c, number)->table);
         c->table.memory = vcode_space(&c->v, bytes);
         c->inner = 0;

@@ -9,6 +9,7 @@
 #include "dpf/compile_state.h"
 
 #define LOOK_AHEAD 16 /* alternatives looked through for one that matters */
+#define RUN_NODES  16 /* of one run, at most */
 
 static struct visit *push(struct compile *c, enum visit_kind kind, uint32_t node)
 {
@@ -103,14 +104,16 @@ static bool is_equality(const struct trie_node *node, uint64_t *mask, uint64_t *
            run_equality(node->mask, node->one.low, node->one.high, mask, value);
 }
 
-/* The straight run that begins with node, an equality: returns its last node. */
-static const struct trie_node *visit_run(struct compile *c, const struct trie_node *node)
+/* The straight run of equalities that begins with node, of at most so many nodes; returns the last.
+ */
+static const struct trie_node *run_of(struct compile *c, const struct trie_node *node,
+                                      unsigned most)
 {
     struct run run = {.count = 0};
     uint32_t fail = compile_fail_of(c, node);
     const struct trie_node *last = node;
     uint64_t mask, value;
-    for (;;) {
+    for (unsigned i = 0; i < most; i++) {
         struct field field = field_of_trie(node);
         if (!is_equality(node, &mask, &value) || field.base != last->level ||
             field.offset + field.width > c->now.known[field.base])
@@ -136,10 +139,34 @@ static void visit_shift(struct compile *c, const struct trie_node *node, uint32_
         compile_check_need(c, list, fail);
 }
 
-static void visit_one(struct compile *c, const struct trie_node *node, uint32_t fail)
+/* One test, or a run of at most so many; returns the last. */
+static const struct trie_node *visit_one(struct compile *c, const struct trie_node *node,
+                                         unsigned most)
 {
+    uint64_t mask, value;
+    uint32_t fail = compile_fail_of(c, node);
+    if (node->width)
+        compile_check(c, node->level, node->offset + node->width, fail);
+    if (is_equality(node, &mask, &value))
+        return run_of(c, node, most);
     compile_value(c, field_of_trie(node));
     compile_interval(c, node->one.low, node->one.high, node->mask, fail);
+    return node;
+}
+
+/* The tests that all children of a table have in common: what they fail to is where the table does.
+ */
+static void visit_common(struct compile *c, uint32_t number)
+{
+    uint32_t at = record_of(c, number)->lead;
+    for (unsigned left = record_of(c, number)->common; left > 0;) {
+        const struct trie_node *node = trie_node(c->trie, at);
+        const struct trie_node *last = visit_one(c, node, left);
+        for (bool more = true; more; left--) {
+            more = trie_node(c->trie, at) != last;
+            at = trie_node(c->trie, at)->child;
+        }
+    }
 }
 
 static void visit_rest(struct compile *c, const struct trie_node *node, uint32_t number)
@@ -165,17 +192,13 @@ static void visit_node(struct compile *c, uint32_t number, uint64_t hi)
 {
     const struct trie_node *node = trie_node(c->trie, number);
     uint32_t fail = compile_fail_of(c, node);
-    uint64_t mask, value;
     compile_place(c, record_of(c, number)->label);
     compile_check_need(c, record_of(c, number)->need, fail);
-    if (node->width && node->kind <= TRIE_SHIFT)
+    if (node->width && (node->kind == TRIE_SHIFT || node->kind == TRIE_MANY))
         compile_check(c, node->level, node->offset + node->width, fail);
     switch (node->kind) {
     case TRIE_ONE:
-        if (is_equality(node, &mask, &value))
-            node = visit_run(c, node);
-        else
-            visit_one(c, node, fail);
+        node = visit_one(c, node, RUN_NODES);
         push_list(c, node->child, node->fail, hi);
         break;
     case TRIE_SHIFT:
@@ -183,6 +206,7 @@ static void visit_node(struct compile *c, uint32_t number, uint64_t hi)
         push_list(c, node->child, node->fail, hi);
         break;
     case TRIE_MANY:
+        visit_common(c, number);
         compile_many(c, number, hi);
         push(c, VISIT_TABLE, number)->hi = hi;
         break;
@@ -222,7 +246,10 @@ static void visit_table(struct compile *c, struct visit *visit)
         visit->cursor = entries; /* what they accept stands in the table */
     for (unsigned i = 0; i < 32 && visit->cursor < entries; i++) {
         uint32_t child = entry_child(c->trie, node, visit->cursor++);
-        if (!child || vcode_bound(&c->v, compile_label_of(c, child)))
+        if (!child)
+            continue;
+        child = landing(c, visit->node, child);
+        if (vcode_bound(&c->v, compile_label_of(c, child)))
             continue;
         c->now = visit->path;
         push_list(c, child, node->fail, visit->hi);

@@ -9,7 +9,7 @@
  */
 #include "vcode/word.h"
 
-enum kind { BRANCH, JUMP, ADDRESS, DISTANCE, CONSTANT };
+enum kind { BRANCH, JUMP, ADDRESS, HIGH, LOW, DISTANCE, CONSTANT };
 
 /* BRANCH: b; b over jal; b over auipc, jalr. JUMP: jal; -; auipc, jalr. The others have one form.
  */
@@ -71,36 +71,58 @@ static bool set_pair(struct vcode *v, size_t at, int64_t distance)
     return true;
 }
 
-/* Fills in a reference's words, in which the immediates are still zero; false if it doesn't reach.
- */
-static bool fill(struct vcode *v, const struct vcode_reference *r, uint32_t target)
+/* Adds the low part of distance to the immediate of an instruction. */
+static bool add_low(struct vcode *v, size_t at, int64_t distance)
 {
-    int64_t distance = (int64_t)target - r->at;
+    uint32_t word = vcode_get(v, at);
+    int64_t imm = ((int32_t)word >> 20) + lower(distance);
+    vcode_set(v, at, (word & 0xfffff) | word_i((uint32_t)imm));
+    return fits(imm, 12);
+}
+
+static bool fill_branch(struct vcode *v, const struct vcode_reference *r, int64_t distance)
+{
+    unsigned skip = r->kind == BRANCH ? 4 : 0; /* the inverted branch before a jump */
     size_t at = r->at;
-    if (r->kind == DISTANCE) {
-        distance = (int64_t)target - vcode_get(v, at);
-        vcode_set(v, at, (uint32_t)distance);
-        return fits(distance, 32);
-    }
     if (form_for(r->kind, distance, 1) > (enum form)r->form)
         return false;
-    if (r->kind == BRANCH && r->form == SHORT) {
-        vcode_set(v, at, vcode_get(v, at) | word_b((uint32_t)distance));
-    } else if (r->form == FAR || r->kind == ADDRESS || r->kind == CONSTANT) {
-        unsigned skip = r->kind == BRANCH ? 4 : 0;
+    if (r->form == FAR)
         return set_pair(v, at + skip, distance - skip);
-    } else {
-        unsigned skip = r->kind == BRANCH ? 4 : 0;
+    if (r->kind == BRANCH && r->form == SHORT)
+        vcode_set(v, at, vcode_get(v, at) | word_b((uint32_t)distance));
+    else
         vcode_set(v, at + skip, vcode_get(v, at + skip) | word_j((uint32_t)(distance - skip)));
-    }
     return true;
+}
+
+/* Fills in a reference's words, in which the immediates are still zero, or the addend; false if it
+   doesn't reach. */
+static bool fill(struct vcode *v, const struct vcode_reference *r, uint32_t target)
+{
+    int64_t distance = (int64_t)target - r->from;
+    switch (r->kind) {
+    case ADDRESS:
+    case CONSTANT:
+        return set_pair(v, r->at, distance);
+    case HIGH:
+        vcode_set(v, r->at, vcode_get(v, r->at) | word_u(upper(distance)));
+        return fits(upper(distance), 20);
+    case LOW:
+        return add_low(v, r->at, distance);
+    case DISTANCE:
+        vcode_set(v, r->at, (uint32_t)distance);
+        return fits(distance, 32);
+    default:
+        return fill_branch(v, r, distance);
+    }
 }
 
 /* Begins a reference from here: decides its form. The caller emits its words next and then calls
  * refer. */
 static struct vcode_reference begin(struct vcode *v, enum kind kind, uint32_t label)
 {
-    struct vcode_reference r = {.at = (uint32_t)v->used, .label = label, .kind = kind};
+    uint32_t at = (uint32_t)v->used;
+    struct vcode_reference r = {.at = at, .from = at, .label = label, .kind = kind};
     if (kind != CONSTANT && vcode_bound(v, label))
         r.form = form_for(kind, (int64_t)v->memory.labels[label] - r.at, 1);
     else if (v->references < v->known)
@@ -180,6 +202,32 @@ void vcode_address(struct vcode *v, enum rv64_reg rd, uint32_t label)
     refer(v, r);
 }
 
+int64_t vcode_low(size_t offset, uint32_t anchor)
+{
+    return lower((int64_t)offset - anchor);
+}
+
+uint32_t vcode_high_part(struct vcode *v, enum rv64_reg rd, uint32_t label)
+{
+    struct vcode_reference r = begin(v, HIGH, label);
+    vcode_put(v, word_of(RV_auipc, rd, 0, 0));
+    refer(v, r);
+    return r.at;
+}
+
+void vcode_with_low_part(struct vcode *v, enum rv64_op op, enum rv64_reg rd, enum rv64_reg rs1,
+                         uint32_t label, uint32_t anchor, int64_t addend)
+{
+    if (op >= RV64_OPS || (rv64_table[op].format != RV64_LOAD && op != RV_addi)) {
+        vcode_fail(v, VCODE_E_OPERAND);
+        return;
+    }
+    struct vcode_reference r = begin(v, LOW, label);
+    r.from = anchor;
+    vcode_i(v, op, rd, rs1, addend);
+    refer(v, r);
+}
+
 void vcode_load_at(struct vcode *v, enum rv64_op op, enum rv64_reg rd, uint32_t label)
 {
     if (op >= RV64_OPS || rv64_table[op].format != RV64_LOAD || rd == RV_ZERO) {
@@ -199,7 +247,8 @@ void vcode_distance(struct vcode *v, uint32_t label, uint32_t origin)
         return;
     }
     struct vcode_reference r = begin(v, DISTANCE, label);
-    vcode_put(v, vcode_offset(v, origin));
+    r.from = vcode_offset(v, origin);
+    vcode_put(v, 0);
     refer(v, r);
 }
 
@@ -221,7 +270,7 @@ static void resolve(struct vcode *v, struct vcode_reference *r)
         vcode_fail(v, VCODE_E_UNBOUND);
         return;
     }
-    int64_t distance = (int64_t)target - r->at;
+    int64_t distance = (int64_t)target - r->from;
     enum form form = form_for(r->kind, distance, v->passes < CAREFUL_PASS ? 1 : 3);
     if (form > (enum form)r->form) {
         r->form = form;

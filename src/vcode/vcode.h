@@ -148,6 +148,7 @@ const char *vcode_strerror(int error);
 /* A place where a label's address goes, filled in by vcode_end. */
 struct vcode_reference {
     uint32_t at;         /* offset in the code */
+    uint32_t from;       /* offset from where the distance counts */
     uint32_t label : 27; /* or, of a constant, its number */
     uint32_t kind : 3;
     uint32_t form : 2; /* of a branch or jump: what an earlier pass found to be necessary */
@@ -284,6 +285,16 @@ void vcode_branch(struct vcode *v, enum rv64_op op, enum rv64_reg rs1, enum rv64
 void vcode_jump(struct vcode *v, uint32_t label); /* goto label */
 void vcode_call(struct vcode *v, uint32_t label); /* ra = behind this; goto label */
 void vcode_address(struct vcode *v, enum rv64_reg rd, uint32_t label); /* rd = address of label */
+/*
+ * The same in two parts, for code that indexes what lies at label: rd = high part of its address;
+ * and instructions that add the low part and addend, as their immediate (a LOAD, or addi). The
+ * first returns an anchor for the others. VCODE_E_RANGE if low part and addend don't fit together:
+ * vcode_low tells the low part that a label bound at offset would have.
+ */
+uint32_t vcode_high_part(struct vcode *v, enum rv64_reg rd, uint32_t label);
+void vcode_with_low_part(struct vcode *v, enum rv64_op op, enum rv64_reg rd, enum rv64_reg rs1,
+                         uint32_t label, uint32_t anchor, int64_t addend);
+int64_t vcode_low(size_t offset, uint32_t anchor); /* -2048 .. 2047 */
 /* rd = [label], by a LOAD; rd is not RV_ZERO. */
 void vcode_load_at(struct vcode *v, enum rv64_op op, enum rv64_reg rd, uint32_t label);
 
@@ -325,7 +336,8 @@ void vcode_align(struct vcode *v, unsigned bytes);
 void vcode_word(struct vcode *v, uint32_t value);
 void vcode_double(struct vcode *v, uint64_t value);
 void vcode_distance(struct vcode *v, uint32_t label, uint32_t origin);
-/* Leaves bytes (a multiple of 4) for the caller to fill, before he emits more; null if they don't fit. */
+/* Leaves bytes (a multiple of 4) for the caller to fill, before he emits more; null if they don't
+ * fit. */
 void *vcode_space(struct vcode *v, size_t bytes);
 
 #endif
