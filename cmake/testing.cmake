@@ -83,7 +83,7 @@ function(aegis_fuzz_target name)
 endfunction()
 
 # aegis_riscv64_test(NAME SOURCES ... [LIBRARIES libs...] [ARGUMENTS ...]): a static RV64 Linux program, so that emitted
-# code runs in it, under qemu-riscv64. LIBRARIES: free-standing ones, each by name. It prints what is wrong, and exits 1.
+# code runs in it, under qemu-riscv64. LIBRARIES: free-standing ones. It prints what is wrong, and exits 1.
 find_program(AEGIS_RISCV64_LINUX_GCC riscv64-linux-gnu-gcc REQUIRED)
 find_program(AEGIS_QEMU_RISCV64 qemu-riscv64 REQUIRED)
 function(aegis_riscv64_test name)
@@ -94,8 +94,9 @@ function(aegis_riscv64_test name)
     list(APPEND sources ${a})
   endforeach()
   foreach(l ${r_LIBRARIES})
-    list(APPEND sources $<TARGET_PROPERTY:${l},INTERFACE_SOURCES>)
+    list(APPEND sources $<TARGET_PROPERTY:${l},INTERFACE_SOURCES>) # with those of what it links
   endforeach()
+  set(sources $<REMOVE_DUPLICATES:${sources}>)
   file(GLOB_RECURSE headers ${CMAKE_SOURCE_DIR}/src/*.h ${CMAKE_SOURCE_DIR}/src/*.def ${CMAKE_CURRENT_SOURCE_DIR}/unit/*.h)
   add_custom_command(OUTPUT ${name}
     COMMAND ${AEGIS_RISCV64_LINUX_GCC} -static -std=gnu17 -g -O2 -Wall -Wextra -Werror -I${CMAKE_SOURCE_DIR}/src

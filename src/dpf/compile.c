@@ -197,6 +197,7 @@ static void step(struct compile *c)
     case PHASE_WALK:
         if (compile_walk(c)) {
             compile_place(c, 0);
+            c->text = (uint32_t)c->v.used;
             next_phase(c, learns(c) ? PHASE_START : PHASE_TABLES);
         }
         break;
@@ -244,6 +245,7 @@ int dpf_compile_step(void *memory, size_t work, struct dpf_code *result)
     if (error_of(c))
         return error_of(c);
     result->size = (uint32_t)c->v.used;
+    result->text = c->text;
     result->entry = c->entry;
     return 0;
 }

@@ -42,6 +42,7 @@ struct dpf_compile_options {
 /* Where the function lies in the code. */
 struct dpf_code {
     uint32_t size;  /* bytes in use, a multiple of 8 */
+    uint32_t text;  /* of them instructions; tables and constants follow */
     uint32_t entry; /* offset of the function */
 };
 

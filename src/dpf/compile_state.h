@@ -146,6 +146,7 @@ struct compile {
     uint8_t phase;
     int error;
     uint32_t entry; /* offset of the function */
+    uint32_t text;  /* bytes of instructions */
 
     uint32_t cursor;  /* MARK, NEED: the next node */
     uint32_t inner;   /* NEED: the next entry of its table; TABLES: likewise */

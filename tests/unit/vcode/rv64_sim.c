@@ -1,98 +1,8 @@
 #include "rv64_sim.h"
 
+#include "vcode/decode.h"
+
 #include <string.h>
-
-/* The bits of a word that tell the instruction. */
-static uint32_t fixed_bits(enum rv64_format format)
-{
-    switch (format) {
-    case RV64_R:
-    case RV64_AMO:
-    case RV64_SHIFTW:
-        return 0xfe00707f;
-    case RV64_SHIFT:
-        return 0xfc00707f;
-    case RV64_UNARY:
-    case RV64_LR:
-        return 0xfff0707f;
-    case RV64_U:
-    case RV64_J:
-        return 0x7f;
-    case RV64_FIXED:
-        return 0xffffffff;
-    default:
-        return 0x707f;
-    }
-}
-
-static uint32_t pattern(const struct rv64_row *row)
-{
-    uint32_t word = row->opcode | (uint32_t)row->funct3 << 12;
-    switch (row->format) {
-    case RV64_R:
-    case RV64_AMO:
-    case RV64_LR:
-        return word | row->funct << 25;
-    case RV64_SHIFT:
-    case RV64_SHIFTW:
-        return word | row->funct << 26;
-    case RV64_UNARY:
-        return word | row->funct << 20;
-    case RV64_FIXED:
-        return row->funct;
-    default:
-        return word;
-    }
-}
-
-enum rv64_op sim_decode(uint32_t word)
-{
-    /* Rows by opcode, as lists; 0 ends one, and is made when first needed. */
-    static uint8_t first[128], next[RV64_OPS];
-    static bool made;
-    for (unsigned op = RV64_OPS; !made && op-- > 0;) {
-        next[op] = first[rv64_table[op].opcode];
-        first[rv64_table[op].opcode] = (uint8_t)(op + 1);
-    }
-    made = true;
-    for (unsigned op = first[word & 127]; op > 0; op = next[op - 1]) {
-        const struct rv64_row *row = &rv64_table[op - 1];
-        if ((word & fixed_bits(row->format)) == pattern(row))
-            return op - 1;
-    }
-    return RV64_OPS;
-}
-
-static int64_t sign_extend(uint64_t value, unsigned bits)
-{
-    return (int64_t)(value << (64 - bits)) >> (64 - bits);
-}
-
-int64_t sim_immediate(enum rv64_op op, uint32_t w)
-{
-    switch (rv64_table[op].format) {
-    case RV64_I:
-    case RV64_LOAD:
-    case RV64_JALR:
-        return sign_extend(w >> 20, 12);
-    case RV64_SHIFT:
-    case RV64_SHIFTW:
-        return w >> 20 & 63;
-    case RV64_STORE:
-        return sign_extend(w >> 25 << 5 | (w >> 7 & 31), 12);
-    case RV64_B:
-        return sign_extend(
-            w >> 31 << 12 | (w >> 7 & 1) << 11 | (w >> 25 & 63) << 5 | (w >> 8 & 15) << 1, 13);
-    case RV64_U:
-        return sign_extend(w & 0xfffff000, 32);
-    case RV64_J:
-        return sign_extend(w >> 31 << 20 | (w >> 12 & 255) << 12 | (w >> 20 & 1) << 11 |
-                               (w >> 21 & 1023) << 1,
-                           21);
-    default:
-        return 0;
-    }
-}
 
 static bool fault(struct sim *sim, const char *why, uint64_t at)
 {
@@ -160,13 +70,13 @@ bool sim_step(struct sim *sim)
     if (sim->pc % 4)
         return fault(sim, "pc is not aligned", sim->pc);
     uint32_t word = (uint32_t)load(sim, sim->pc, 4);
-    enum rv64_op op = sim_decode(word);
+    enum rv64_op op = rv64_decode(word);
     if (op == RV64_OPS || rv64_table[op].isa & ~sim->isa)
         fault(sim, "unknown instruction", word);
     if (sim->fault)
         return false;
     uint64_t rs1 = sim->x[word >> 15 & 31], rs2 = sim->x[word >> 20 & 31], rd = 0, pc = sim->pc;
-    int64_t imm = sim_immediate(op, word);
+    int64_t imm = rv64_immediate(op, word);
     switch (op) {
 #define RV64(id, mnemonic, format, isa, opcode, funct3, funct, ...)                                \
     case RV_##id:                                                                                  \

@@ -34,12 +34,6 @@ struct sim {
 /* Where a function that sim_call calls returns to. */
 #define SIM_RETURN 0xfffffffffffff000u
 
-/* The row of a word, or RV64_OPS. */
-enum rv64_op sim_decode(uint32_t word);
-
-/* Its immediate, as the effects have it. */
-int64_t sim_immediate(enum rv64_op op, uint32_t word);
-
 /*
  * Calls the function at address entry with up to 8 arguments in a0.. of x, which the caller has
  * set; runs at most limit instructions. True if it returned, with sp, gp, tp and s0-s11 as they
