@@ -93,10 +93,19 @@ function(aegis_riscv64_test name)
     get_filename_component(a ${s} ABSOLUTE)
     list(APPEND sources ${a})
   endforeach()
-  foreach(l ${r_LIBRARIES})
-    list(APPEND sources $<TARGET_PROPERTY:${l},INTERFACE_SOURCES>) # with those of what it links
-  endforeach()
-  set(sources $<REMOVE_DUPLICATES:${sources}>)
+  set(libraries ${r_LIBRARIES})
+  while(libraries) # and what they link
+    list(POP_FRONT libraries l)
+    get_target_property(more ${l} INTERFACE_LINK_LIBRARIES)
+    get_target_property(own ${l} INTERFACE_SOURCES)
+    if(more)
+      list(APPEND libraries ${more})
+    endif()
+    if(own)
+      list(APPEND sources ${own})
+    endif()
+  endwhile()
+  list(REMOVE_DUPLICATES sources)
   file(GLOB_RECURSE headers ${CMAKE_SOURCE_DIR}/src/*.h ${CMAKE_SOURCE_DIR}/src/*.def ${CMAKE_CURRENT_SOURCE_DIR}/unit/*.h)
   add_custom_command(OUTPUT ${name}
     COMMAND ${AEGIS_RISCV64_LINUX_GCC} -static -std=gnu17 -g -O2 -Wall -Wextra -Werror -I${CMAKE_SOURCE_DIR}/src
