@@ -18,7 +18,7 @@ function(kernel_unit_test name)
   target_include_directories(kernel_${name}_test BEFORE PRIVATE unit/shim)
 endfunction()
 
-foreach(name siphash arena boot_memory page user cap map map_model virtio ring)
+foreach(name siphash arena boot_memory page user cap map map_model virtio ring netif frames)
   kernel_unit_test(${name})
 endforeach()
 

@@ -59,7 +59,8 @@ static size_t set_filter(void *memory, size_t room, uint64_t set)
     struct dpf_range *ranges = (struct dpf_range *)(node + 1);
     uint16_t count = 0;
 
-    CHECK(room >= sizeof(*header) + sizeof(*node) + 32 * sizeof(*ranges));
+    CHECK(room >=
+          sizeof(*header) + sizeof(*node) + (size_t)__builtin_popcountl(set) * sizeof(*ranges));
     if (set == 0)
         return (size_t)dpf_make_none(memory, room);
     for (unsigned int bit = 0; bit < 64; bit++) {

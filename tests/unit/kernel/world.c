@@ -127,16 +127,29 @@ void world_map(uint64_t va, uint64_t ppn, uint32_t prot)
     CHECK(call_map(0, va, ppn, prot, 0) == 0);
 }
 
+/* The first of count free pages that lie side by side. */
+static uint64_t find_run(size_t count)
+{
+    size_t run = 0;
+
+    for (uint64_t i = 0; i < page_count; i++) {
+        run = pages[i].state == AEGIS_PAGE_FREE ? run + 1 : 0;
+        if (run == count)
+            return first_ppn + i + 1 - count;
+    }
+    CHECK(run == count);
+    return 0;
+}
+
 void *world_memory(uint64_t va, size_t count)
 {
-    uint64_t first = 0;
-
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         world_tables(va + i * PAGE_SIZE);
-        uint64_t ppn = i == 0 ? world_page() : first + i;
-        first = i == 0 ? ppn : first;
-        CHECK(i == 0 || call_page_alloc(ppn) == (long)ppn);
-        CHECK(call_map(0, va + i * PAGE_SIZE, ppn, AEGIS_PROT_READ | AEGIS_PROT_WRITE, 0) == 0);
+    uint64_t first = find_run(count);
+    for (size_t i = 0; i < count; i++) {
+        CHECK(call_page_alloc(first + i) == (long)(first + i));
+        CHECK(call_map(0, va + i * PAGE_SIZE, first + i, AEGIS_PROT_READ | AEGIS_PROT_WRITE, 0) ==
+              0);
     }
     return ppn_to_virt(first);
 }

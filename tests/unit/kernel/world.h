@@ -43,7 +43,8 @@ void world_tables(uint64_t va);
 /* Maps a page of the caller's at va, with tables where they are missing. */
 void world_map(uint64_t va, uint64_t ppn, uint32_t prot);
 
-/* count new pages at va, readable and writable; the host's address of the first. */
+/* count new pages at va, readable and writable, physically side by side; the host's address of the
+ * first. */
 void *world_memory(uint64_t va, size_t count);
 
 /* Ends env, which is not the caller, by as many steps as it takes. */
