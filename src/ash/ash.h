@@ -58,7 +58,7 @@ const char *ash_strerror(int error);
 #define ASH_INSNS_MAX 4096
 #define ASH_MAPS_MAX  16
 #define ASH_LINES_MAX ASH_INSNS_MAX
-#define ASH_TEXT_MAX  65536
+#define ASH_TEXT_MAX  4096
 #define ASH_DATA_MAX  (1 << 20)
 #define ASH_MAP_MAX   (1 << 24) /* bytes of one map */
 #define ASH_NAME_SIZE 16
@@ -248,6 +248,10 @@ int ash_compile_begin(void *scratch, size_t scratch_size, const struct ash_progr
                       void *code, size_t size, unsigned isa);
 int ash_compile_step(void *scratch, size_t work);
 size_t ash_compiled(const void *scratch);
+
+/* begin and all steps. */
+int ash_compile(void *scratch, size_t scratch_size, const struct ash_program *program, void *code,
+                size_t size, unsigned isa);
 
 /* Bytes in which the code of any program of this size fits. Most programs take about 4 bytes an
  * instruction. */

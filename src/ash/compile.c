@@ -230,6 +230,17 @@ int ash_compile_step(void *scratch, size_t work)
     return error ? error : ASH_DONE;
 }
 
+#define STEP 1000
+
+int ash_compile(void *scratch, size_t scratch_size, const struct ash_program *program, void *code,
+                size_t size, unsigned isa)
+{
+    int state = ash_compile_begin(scratch, scratch_size, program, code, size, isa);
+    while (state == ASH_DONE && (state = ash_compile_step(scratch, STEP)) == ASH_MORE)
+        state = ASH_DONE;
+    return state;
+}
+
 size_t ash_compiled(const void *scratch)
 {
     return ((const struct ash_compiler *)scratch)->v.used;

@@ -37,8 +37,8 @@ static void keep(struct ash_verifier *v, uint32_t at, const struct ash_facts *fa
     if (free) {
         *free = *facts;
         free->at = at;
-    } else if (at > v->lost_until) {
-        v->lost_until = at;
+    } else if (at >= v->lost_until) {
+        v->lost_until = at + 1;
     }
 }
 
@@ -67,7 +67,7 @@ static void arrive(struct ash_verifier *v, uint32_t at)
             v->pool[i].at = ASH_NO_INSN;
         }
     }
-    if (at <= v->lost_until)
+    if (at < v->lost_until)
         know_nothing(v);
 }
 
@@ -85,7 +85,7 @@ static void enter_loop(struct ash_verifier *v, uint32_t at)
     for (unsigned i = 0; i < v->pool_size; i++)
         if (v->pool[i].at != ASH_NO_INSN && v->pool[i].at <= end && ++entries <= ENTRIES_MAX)
             add(v, &v->pool[i], at);
-    if (entries > ENTRIES_MAX || v->lost_until > at)
+    if (entries > ENTRIES_MAX || v->lost_until > at + 1)
         know_nothing(v);
     if (!v->alive)
         return;

@@ -55,8 +55,9 @@ struct ash_verifier {
     struct ash_facts *taken;         /* types phase: a second one, for the taken way of a branch */
     struct ash_facts *pool;          /* types phase: states at targets that are still to come */
     unsigned pool_size;
-    bool alive;          /* types phase: current is reached from the instruction before */
-    uint32_t lost_until; /* types phase: the last target whose state found no room in the pool */
+    bool alive; /* types phase: current is reached from the instruction before */
+    uint32_t
+        lost_until; /* types phase: behind the last target whose facts found no room in the pool */
 };
 
 /* A phase goes on by at most *work instructions, which it counts down. ASH_MORE, ASH_DONE or an
