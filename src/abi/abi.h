@@ -21,6 +21,23 @@ enum aegis_error {
 #undef AEGIS_ERROR
 };
 
+/* Numbers of system calls: AEGIS_CALL_name. */
+enum aegis_call {
+#define AEGIS_CALL0(number, name, ...) AEGIS_CALL_##name = number,
+#define AEGIS_CALL1                    AEGIS_CALL0
+#define AEGIS_CALL2                    AEGIS_CALL0
+#define AEGIS_CALL3                    AEGIS_CALL0
+#define AEGIS_CALL4                    AEGIS_CALL0
+#define AEGIS_CALL5                    AEGIS_CALL0
+#include "calls.def"
+#undef AEGIS_CALL0
+#undef AEGIS_CALL1
+#undef AEGIS_CALL2
+#undef AEGIS_CALL3
+#undef AEGIS_CALL4
+#undef AEGIS_CALL5
+};
+
 #define AEGIS_PAGE_SIZE 4096
 #define AEGIS_ANY       UINT64_MAX /* for page_alloc: whichever page is free */
 
@@ -302,6 +319,45 @@ struct aegis_net_binding {
 #define AEGIS_BIND_TAP   1
 #define AEGIS_TAPS_MAX   64    /* of one interface */
 #define AEGIS_FILTER_MAX 65536 /* bytes of one filter image */
+
+/*
+ * What handler_load is asked for. image is what ashc writes (ash/ash.h). maps is memory of the
+ * caller's for the handler's maps, filled with their initial contents: whole pages, mapped
+ * writable, consecutive in physical memory too; each map begins on a page, in the order of the
+ * image. The pages stay the caller's, state WINDOW and pinned, until handler_unload.
+ */
+struct aegis_handler_request {
+    const void *image;
+    uint64_t image_size;
+    void *maps; /* page-aligned; NULL if the image has none */
+    uint64_t maps_size;
+    uint64_t fuel; /* limit of one run, up to AEGIS_FUEL_MAX; 0: AEGIS_FUEL_DEFAULT */
+    char *message; /* AEGIS_MESSAGE_SIZE bytes for what is wrong with the program, or NULL */
+};
+#define AEGIS_HANDLER_MAX  (1UL << 18) /* bytes of one image */
+#define AEGIS_FUEL_DEFAULT 4096
+#define AEGIS_FUEL_MAX     65536
+#define AEGIS_STRIKES      16 /* aborted runs after which a handler is unbound */
+#define AEGIS_MESSAGE_SIZE 128
+
+#define AEGIS_VERDICTS   4 /* ABORTED, DROP, PASS, TX: XDP's numbers */
+#define AEGIS_NO_BINDING UINT32_MAX
+
+/* What handler_status tells. */
+struct aegis_handler_status {
+    uint32_t binding; /* it is bound to, or AEGIS_NO_BINDING */
+    uint32_t strikes; /* aborted runs since it was bound */
+    uint64_t runs;
+    uint64_t fuel; /* that all runs took */
+    uint64_t verdicts[AEGIS_VERDICTS];
+    uint64_t
+        refused; /* of TX: the egress filter refused them, or nothing was free to send them with */
+    uint32_t insns; /* BPF instructions */
+    uint32_t code;  /* bytes they compiled to */
+    uint32_t accesses;
+    uint32_t guards;                /* accesses that are checked as they run */
+    char abort[AEGIS_MESSAGE_SIZE]; /* where and why the last aborted run ended; zero-terminated */
+};
 
 /* What net_counters tells. */
 struct aegis_counters {

@@ -5,6 +5,8 @@
  */
 #include "kernel/call.h"
 
+#include <string.h>
+
 #include "kernel/env.h"
 #include "kernel/power.h"
 #include "kernel/print.h"
@@ -95,6 +97,20 @@ void call_init(struct hart *hart, bool trace)
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
         hart->calls[rows[i].number - AEGIS_CALL_FIRST] =
             trace ? (void *)rows[i].trace : (void *)rows[i].function;
+}
+
+void call_restart(uint64_t number, uint64_t argument)
+{
+    struct env *self = this_hart->env;
+
+    env_save_call(self);
+    memset(self->x, 0, sizeof(self->x[0]) * REG_SP);
+    memset(&self->x[REG_T0], 0, sizeof(self->x) - REG_T0 * sizeof(self->x[0]));
+    self->in_call = false;
+    self->x[REG_A0] = argument;
+    self->x[REG_A7] = number;
+    self->pc -= 4; /* the ecall itself */
+    env_enter(self);
 }
 
 long call_null(void)

@@ -31,6 +31,13 @@
 #undef P
 #undef E
 
+/*
+ * Has the caller make its call again, with its one argument, after interrupts had their chance: for
+ * long operations, whose state is elsewhere (seL4's preemption points). number: the call's. As
+ * after yield, the caller keeps only pc, sp, gp and tp.
+ */
+_Noreturn void call_restart(uint64_t number, uint64_t argument);
+
 /* Fills the hart's dispatch table; with trace, each call and its result are logged. */
 void call_init(struct hart *hart, bool trace);
 

@@ -1,13 +1,23 @@
 #include "kernel/classify.h"
 
+#include "kernel/arena.h"
 #include "kernel/boot_memory.h"
 #include "kernel/expose.h"
 #include "kernel/netif.h"
 #include "kernel/phys.h"
+#include "kernel/rv64/csr.h"
 
 void *classify_scratch;
 static struct dpf_member *members; /* info->binding_count of them */
 static uint64_t hash_seed;
+
+/*
+ * Frames lie alike everywhere (NIC_BUFFER_FRAME, NIC_TX_COPY), so loads at known offsets are known
+ * to be aligned. Two bindings of one rank are disjoint (netif.h), so the first that is found wins.
+ */
+static struct dpf_compile_options options = {
+    .align = 8, .residue = NIC_BUFFER_FRAME % 8, .equals_disjoint = true};
+_Static_assert(NIC_TX_COPY % 8 == NIC_BUFFER_FRAME % 8, "copies lie as received frames do");
 
 /* A trie gets a 64th of memory, within bounds. */
 #define TRIE_SHARE 64
@@ -19,9 +29,10 @@ static size_t pages_of(size_t bytes)
     return (bytes + PAGE_SIZE - 1) / PAGE_SIZE;
 }
 
-void classify_init(uint64_t seed)
+void classify_init(uint64_t seed, unsigned int isa)
 {
     hash_seed = seed;
+    options.isa = isa;
     classify_scratch = boot_alloc(pages_of(DPF_SCRATCH_SIZE), 1);
     members = boot_alloc(pages_of(info->binding_count * sizeof(*members)), 1);
 }
@@ -31,6 +42,44 @@ size_t classify_trie_size(void)
     size_t size = info->page_count * PAGE_SIZE / TRIE_SHARE;
 
     return size < TRIE_LEAST ? TRIE_LEAST : size > TRIE_MOST ? TRIE_MOST : size;
+}
+
+/* Compiles a trie, or else a filter, into the code arena. Leaves entry NULL if there is no room. */
+static struct classify_code compile(const struct dpf_trie *trie, const struct dpf_filter *filter)
+{
+    size_t bound = trie ? dpf_compile_bound(trie) : dpf_compile_filter_bound(filter);
+    size_t memory_size =
+        trie ? dpf_compile_memory(trie, bound) : dpf_compile_filter_memory(filter, bound);
+    struct classify_code made = {.entry = NULL};
+    struct dpf_code result;
+    void *memory = arena_alloc(memory_size);
+    int error;
+
+    if (!memory)
+        return made;
+    made.code = code_alloc(bound);
+    if (made.code.units) {
+        uint8_t *out = code_open(&made.code);
+        error =
+            trie ? dpf_compile(memory, memory_size, trie, out, bound, &options, &result)
+                 : dpf_compile_filter(memory, memory_size, filter, out, bound, &options, &result);
+        code_close(&made.code);
+        if (error) {
+            code_free(&made.code);
+        } else {
+            code_trim(&made.code, result.size);
+            made.entry = (uint8_t *)code_entry(&made.code) + result.entry;
+        }
+    }
+    arena_free(memory);
+    return made;
+}
+
+static void forget(struct classify_code *code)
+{
+    if (code->entry)
+        code_free(&code->code);
+    code->entry = NULL;
 }
 
 bool classify_rebuild(struct netif *netif)
@@ -49,8 +98,40 @@ bool classify_rebuild(struct netif *netif)
     if (dpf_trie_build(netif->tries[next], classify_trie_size(), hash_seed, members, count,
                        classify_scratch) != 0)
         return false;
-    /* One hart, interrupts off: no classification is under way in the old one (it has no code to
-     * fence). */
+    struct classify_code old = netif->classifier;
+    /* One hart, interrupts off: no classification is under way in the old one, so its code can go.
+     */
+    netif->classifier = compile(netif->tries[next], NULL);
     netif->active = next;
+    forget(&old);
     return true;
+}
+
+struct dpf_found classify_frame(const struct netif *netif, const uint8_t *frame, size_t available,
+                                size_t length)
+{
+    if (netif->classifier.entry)
+        return ((dpf_classifier *)netif->classifier.entry)(frame, available, length);
+    struct dpf_result result = dpf_classify(netif_trie(netif), frame, available, length);
+    return (struct dpf_found){.id = result.id, .taps = result.taps};
+}
+
+void classify_compile_egress(struct binding *binding)
+{
+    binding->egress_code = compile(NULL, &binding->egress);
+}
+
+void classify_forget_egress(struct binding *binding)
+{
+    forget(&binding->egress_code);
+}
+
+bool classify_egress(const struct binding *binding, const uint8_t *frame, size_t available,
+                     size_t length)
+{
+    if (!binding->egress_code.entry)
+        return dpf_match(&binding->egress, frame, available, length);
+    bool allowed = ((dpf_matcher *)binding->egress_code.entry)(frame, available, length) != 0;
+    clear_call_temporaries();
+    return allowed;
 }

@@ -9,12 +9,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct netif;
-struct board;
+#include "dpf/compile.h"
+#include "kernel/code.h"
 
-/* Takes working memory for info->binding_count bindings; seed is secret and random. Only at boot.
+struct netif;
+struct binding;
+
+/*
+ * A compiled classifier or egress check; entry is NULL where there was no room for code, and then
+ * the trie or the filter is interpreted, which decides the same.
  */
-void classify_init(uint64_t seed);
+struct classify_code {
+    struct code code;
+    void *entry;
+};
+
+/*
+ * Takes working memory for info->binding_count bindings; seed is secret and random, isa what the
+ * hart has (enum rv64_isa). Only at boot.
+ */
+void classify_init(uint64_t seed, unsigned int isa);
 
 /* Bytes for each of an interface's two tries. */
 size_t classify_trie_size(void);
@@ -24,6 +38,18 @@ size_t classify_trie_size(void);
  * doesn't fit into its memory.
  */
 bool classify_rebuild(struct netif *netif);
+
+/* Which binding takes a frame, and which taps copy it; available <= length bytes are readable. */
+struct dpf_found classify_frame(const struct netif *netif, const uint8_t *frame, size_t available,
+                                size_t length);
+
+/* Compiles a binding's egress filter, and gives its code back. */
+void classify_compile_egress(struct binding *binding);
+void classify_forget_egress(struct binding *binding);
+
+/* Whether the binding may send a frame. */
+bool classify_egress(const struct binding *binding, const uint8_t *frame, size_t available,
+                     size_t length);
 
 /* Working memory for dpf_contains and dpf_overlaps; DPF_SCRATCH_SIZE bytes. */
 extern void *classify_scratch;

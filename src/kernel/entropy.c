@@ -37,6 +37,20 @@ struct siphash_key entropy_key(unsigned int use)
     return (struct siphash_key){siphash_words(&pool, use, 0), siphash_words(&pool, use, 1)};
 }
 
+static void renew(void)
+{
+    generator =
+        (struct siphash_key){siphash_words(&generator, 0, 1), siphash_words(&generator, 1, 1)};
+}
+
+uint64_t entropy_word(void)
+{
+    uint64_t word = siphash_words(&generator, 0, 0);
+
+    renew();
+    return word;
+}
+
 long call_entropy(uaddr_t bytes, uint64_t length)
 {
     uint64_t words[CALL_MOST / 8];
@@ -47,7 +61,6 @@ long call_entropy(uaddr_t bytes, uint64_t length)
         words[i] = siphash_words(&generator, i, 0);
     if (!user_write(bytes, words, length))
         return -AEGIS_E_ADDRESS;
-    generator =
-        (struct siphash_key){siphash_words(&generator, 0, 1), siphash_words(&generator, 1, 1)};
+    renew();
     return 0;
 }

@@ -15,6 +15,9 @@ void entropy_add(const void *bytes, size_t length);
 /* Refuses to boot if too little came in; afterwards entropy_key and calls serve. */
 void entropy_ready(void);
 
+/* 64 unpredictable bits, as the call entropy gives. */
+uint64_t entropy_word(void);
+
 /* A key of its own for each use; uses are small numbers. */
 struct siphash_key entropy_key(unsigned int use);
 enum { ENTROPY_CAPABILITIES = 1, ENTROPY_HASH_TABLES, ENTROPY_APPLICATIONS };

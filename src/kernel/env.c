@@ -5,6 +5,7 @@
 #include "kernel/call.h"
 #include "kernel/expose.h"
 #include "kernel/fpu.h"
+#include "kernel/handler.h"
 #include "kernel/map.h"
 #include "kernel/netif.h"
 #include "kernel/page.h"
@@ -157,6 +158,7 @@ static void unbind_all(struct env *env)
         page_unpin(page_of(virt_to_phys(env->upcall) >> PAGE_SHIFT));
         env->upcall = NULL;
     }
+    handler_end_env(env->number);
     netif_end_env(env->number);
     fpu_forget(env);
     env->unbound = true;

@@ -19,6 +19,7 @@
 #include "kernel/expose.h"
 #include "kernel/fault.h"
 #include "kernel/first.h"
+#include "kernel/handler.h"
 #include "kernel/netif.h"
 #include "kernel/page.h"
 #include "kernel/power.h"
@@ -77,9 +78,12 @@ static void init_entropy(void)
 static void init_devices(void)
 {
     struct virtio nics[AEGIS_NETIF_MAX];
+    unsigned int isa = (board_has(&board, "zba") ? RV64_ZBA : RV64_BASE) |
+                       (board_has(&board, "zbb") ? RV64_ZBB : RV64_BASE);
     size_t nic_count = collect_nics(nics);
 
-    netif_init(nics, nic_count);
+    netif_init(nics, nic_count, isa);
+    handler_init();
     if (nic_count == 0)
         print("aegis: no network device: start QEMU with -device virtio-net-device\n");
     for (size_t i = 0; i < device_count; i++)

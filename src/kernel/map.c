@@ -206,7 +206,7 @@ static long check_page(const struct env *env, uint64_t ppn, uint64_t bits, uaddr
         if (error)
             return error;
     }
-    return page->state == AEGIS_PAGE_DATA || page->state == AEGIS_PAGE_RING ? 0 : -AEGIS_E_STATE;
+    return page_is_memory(page) ? 0 : -AEGIS_E_STATE;
 }
 
 long call_map(uint32_t number, uint64_t va, uint64_t ppn, uint32_t prot, uaddr_t cap)

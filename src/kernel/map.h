@@ -4,7 +4,7 @@
  * and 5.1).
  *
  * Invariant: a PTE of an environment is valid and a leaf <=> its location is on the list page.links
- * of the page that it maps; the page is DATA or RING, or W is clear.
+ * of the page that it maps; the page is DATA, RING or WINDOW, or W is clear.
  */
 #ifndef AEGIS_KERNEL_MAP_H
 #define AEGIS_KERNEL_MAP_H

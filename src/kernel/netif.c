@@ -10,6 +10,7 @@
 #include "kernel/entropy.h"
 #include "kernel/env.h"
 #include "kernel/expose.h"
+#include "kernel/handler.h"
 #include "kernel/interrupt.h"
 #include "kernel/page.h"
 #include "kernel/print.h"
@@ -65,6 +66,7 @@ static void bind_root(uint32_t number)
     assert_kernel(in > 0 && dpf_verify(images, (size_t)in, &root->ingress) == 0);
     assert_kernel(out > 0 && dpf_verify(images + size, (size_t)out, &root->egress) == 0);
     root->images = images;
+    classify_compile_egress(root);
     infos[number] = (struct aegis_binding_info){
         .owner = FIRST_ENV, .binder = FIRST_ENV, .parent = number, .netif = (uint16_t)number};
 }
@@ -75,6 +77,7 @@ static void init_one(uint32_t number, const struct virtio *device)
     const uint8_t *mac = netif->nic.mac;
 
     nic_init(&netif->nic, device);
+    netif->nic.in_flight = boot_alloc(pages_of(info->binding_count * sizeof(uint16_t)), 1);
     for (int i = 0; i < 2; i++)
         netif->tries[i] = boot_alloc(pages_of(classify_trie_size()), 1);
     netif->info = &info->netifs[number];
@@ -89,7 +92,7 @@ static void init_one(uint32_t number, const struct virtio *device)
           mac[2], mac[3], mac[4], mac[5], netif->nic.mtu, device->irq);
 }
 
-void netif_init(struct virtio *devices, size_t count)
+void netif_init(struct virtio *devices, size_t count, unsigned int isa)
 {
     uint64_t most = info->page_count / PAGES_A_BINDING;
 
@@ -102,7 +105,7 @@ void netif_init(struct virtio *devices, size_t count)
     size_t arena = pages_of(info->page_count * PAGE_SIZE / ARENA_SHARE);
     arena_init(boot_alloc(arena, 1), arena * PAGE_SIZE);
     info->netif_count = (uint32_t)count;
-    classify_init(entropy_key(ENTROPY_HASH_TABLES).k0);
+    classify_init(entropy_key(ENTROPY_HASH_TABLES).k0, isa);
     for (uint32_t i = 0; i < count; i++)
         init_one(i, &devices[i]);
 }
@@ -301,6 +304,8 @@ static long bind(const struct placement *p, uint32_t index, void *images)
     }
     if (i->flags & AEGIS_BIND_TAP)
         netifs[i->netif].tap_count++;
+    else
+        classify_compile_egress(&bindings[index]);
     env_infos[p->owner].bindings++;
     return (long)index;
 }
@@ -342,6 +347,9 @@ long call_net_bind(uaddr_t address)
 static void unbind(uint32_t index)
 {
     ring_release(&bindings[index]);
+    if (bindings[index].handler)
+        handler_unbind(bindings[index].handler);
+    classify_forget_egress(&bindings[index]);
     arena_free(bindings[index].images);
     env_infos[infos[index].owner].bindings++;
     infos[index].owner = 0;

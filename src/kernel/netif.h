@@ -16,13 +16,17 @@
 
 #include "abi/abi.h"
 #include "dpf/dpf.h"
+#include "kernel/classify.h"
 #include "kernel/drivers/virtio_net.h"
 
 #define RING_PAGES (1 + AEGIS_RING_SLOTS / 2)
 
+struct handler;
+
 struct binding {
     struct dpf_filter ingress, egress; /* views on images in the arena */
-    void *images;                      /* both, in one piece of the arena */
+    struct classify_code egress_code;
+    void *images; /* both, in one piece of the arena */
     uint32_t rank;
     struct aegis_ring *ring; /* header page in PHYSMAP, or NULL */
     uint64_t head;           /* the kernel's own count of frames put: the page's is only shown */
@@ -30,22 +34,24 @@ struct binding {
     uint32_t ring_pages[RING_PAGES]; /* indices into pages[]; state RING, pinned */
     uint32_t ring_page_count;
     struct aegis_counters counters;
+    struct handler *handler; /* runs on each frame before the ring; NULL without one */
 };
 
 struct netif {
     struct nic nic;
     struct aegis_netif_info *info;
-    void *tries[2];  /* memory of the classifier in use and of the next one */
-    uint32_t active; /* which of them is in use */
+    void *tries[2];                  /* memory of the classifier in use and of the next one */
+    struct classify_code classifier; /* compiled from the trie in use */
+    uint32_t active;                 /* which of them is in use */
     uint32_t tap_count;
     bool unfinished; /* frames wait whose turn is at the next slice boundary */
 };
 
 extern struct netif *netifs; /* info->netif_count of them */
 
-/* Sizes the tables, makes an interface of each virtio-net device, each with a root binding of
- * FIRST_ENV. */
-void netif_init(struct virtio *devices, size_t count);
+/* isa: enum rv64_isa. Sizes the tables, makes an interface of each virtio-net device, each with a
+ * root binding of FIRST_ENV. */
+void netif_init(struct virtio *devices, size_t count, unsigned int isa);
 
 /* What is exposed of binding number index, or NULL if it isn't bound. */
 struct aegis_binding_info *netif_binding(uint64_t index);

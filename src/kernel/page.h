@@ -4,8 +4,8 @@
  *
  * Invariant: for each page of info.pages: state FREE <=> it is on the free list; state neither FREE
  * nor KERNEL <=> it is on exactly one list, that of env owner, whose info.pages counts it; refs
- * counts the PTEs that map it and writers those with W; a state other than DATA or RING has writers
- * = 0.
+ * counts the PTEs that map it and writers those with W; a state other than DATA, RING or
+ * WINDOW has writers = 0.
  */
 #ifndef AEGIS_KERNEL_PAGE_H
 #define AEGIS_KERNEL_PAGE_H
@@ -37,6 +37,13 @@ extern uint64_t first_ppn, page_count;
 static inline bool page_valid(uint64_t ppn)
 {
     return ppn - first_ppn < page_count;
+}
+
+/* Whether applications may map it and write to it: the other states are the kernel's to write. */
+static inline bool page_is_memory(const struct aegis_page *page)
+{
+    return page->state == AEGIS_PAGE_DATA || page->state == AEGIS_PAGE_RING ||
+           page->state == AEGIS_PAGE_WINDOW;
 }
 
 /* Caller must have checked page_valid. */

@@ -1,5 +1,6 @@
 #include "kernel/rx.h"
 
+#include "kernel/event.h"
 #include "kernel/expose.h"
 #include "kernel/netif.h"
 #include "kernel/ring.h"
@@ -15,24 +16,43 @@
 
 bool rx_unfinished;
 
-static void receive_frame(struct netif *netif, const uint8_t *bytes, size_t length)
+/* Puts what a handler left of a frame, or the frame as it came, into the owner's ring. */
+static void deliver(struct netif *netif, struct binding *binding, uint32_t index,
+                    const struct event_frame *f)
 {
-    struct dpf_result result = dpf_classify(netif_trie(netif), bytes, length, length);
-    struct ring_frame frame = {.pieces = {{bytes, length}}, .count = 1, .time = time_now()};
+    struct ring_frame frame = {.pieces = {{f->buffer + f->start, f->end - f->start}},
+                               .count = 1,
+                               .flags = f->flags,
+                               .time = time_now()};
+
+    if (!binding->ring)
+        netif->info->unclaimed++;
+    if (!ring_put(binding, index, &frame))
+        binding->counters.dropped++;
+}
+
+static void receive_frame(struct netif *netif, uint8_t *buffer, size_t length, uint16_t head)
+{
+    struct event_frame f = {.buffer = buffer,
+                            .start = NIC_BUFFER_FRAME,
+                            .end = NIC_BUFFER_FRAME + length,
+                            .head = head};
+    const uint8_t *bytes = buffer + NIC_BUFFER_FRAME;
+    struct dpf_found result = classify_frame(netif, bytes, length, length);
 
     netif->info->received++;
-    if (result.taps)
-        tap_put(netif, result.taps, &frame);
+    if (result.taps) {
+        struct ring_frame copy = {.pieces = {{bytes, length}}, .count = 1, .time = time_now()};
+        tap_put(netif, result.taps, &copy);
+    }
     if (!netif_binding(result.id)) {
         netif->info->unclaimed++;
         return;
     }
     struct binding *binding = netif_binding_state(result.id);
     binding->counters.received++;
-    if (!binding->ring)
-        netif->info->unclaimed++;
-    if (!ring_put(binding, result.id, &frame))
-        binding->counters.dropped++;
+    if (!binding->handler || !event_run(netif, binding, result.id, &f))
+        deliver(netif, binding, result.id, &f);
 }
 
 static void receive(struct netif *netif)
@@ -43,12 +63,13 @@ static void receive(struct netif *netif)
     uint16_t head;
 
     do {
-        const uint8_t *buffer;
+        uint8_t *buffer;
         while (left > 0 && (buffer = nic_rx_next(nic, &length, &head))) {
-            receive_frame(netif, buffer + NIC_BUFFER_FRAME, length);
+            receive_frame(netif, buffer, length, head);
             nic_rx_return(nic, head);
             left--;
         }
+        virtq_publish(&nic->tx); /* what handlers sent */
         virtq_publish(&nic->rx);
     } while (left > 0 && virtq_want_interrupt(&nic->rx));
     netif->unfinished = left == 0;

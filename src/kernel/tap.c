@@ -2,6 +2,7 @@
 
 #include "kernel/netif.h"
 #include "kernel/ring.h"
+#include "kernel/rv64/csr.h"
 
 void tap_put(struct netif *netif, uint64_t taps, const struct ring_frame *frame)
 {
@@ -23,7 +24,8 @@ void tap_sent(struct netif *netif, struct ring_frame *frame)
     for (uint32_t i = 0; i < frame->count; i++)
         length += frame->pieces[i].length;
     frame->flags |= AEGIS_FRAME_SENT;
-    struct dpf_result result =
-        dpf_classify(netif_trie(netif), frame->pieces[0].bytes, frame->pieces[0].length, length);
+    struct dpf_found result =
+        classify_frame(netif, frame->pieces[0].bytes, frame->pieces[0].length, length);
+    clear_call_temporaries();
     tap_put(netif, result.taps, frame);
 }

@@ -67,7 +67,7 @@ static long send_frame(struct netif *netif, struct binding *binding, struct aegi
     uint8_t *copy = nic_tx_copy(nic, nic->tx_free);
     if (!user_read(copy, va, copied))
         return -AEGIS_E_ADDRESS;
-    if (!dpf_match(&binding->egress, copy, copied, out.length)) {
+    if (!classify_egress(binding, copy, copied, out.length)) {
         binding->counters.refused++;
         return -AEGIS_E_EGRESS;
     }

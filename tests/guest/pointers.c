@@ -4,12 +4,14 @@
  */
 #include <string.h>
 
+#include "ash/ash.h"
 #include "filter.h"
 #include "libos/net/headers.h"
 #include "libos/vm/vm.h"
 #include "test.h"
 
 static int64_t binding;      /* of this program, without a ring */
+static int64_t handler;      /* of this program */
 static uint64_t others_page; /* mapping it wants a capability */
 static struct aegis_net_binding request;
 static struct filter_image ingress, egress;
@@ -72,6 +74,43 @@ static int64_t try_net_counters(void *p)
     return aegis_net_counters((uint32_t)binding, p);
 }
 
+static int64_t try_handler_load(void *p)
+{
+    return aegis_handler_load(p);
+}
+static int64_t try_image(void *p)
+{
+    struct aegis_handler_request r = {.image = p, .image_size = 16};
+    return aegis_handler_load(&r);
+}
+static int64_t try_message(void *p)
+{
+    struct aegis_handler_request r = {.image = &ingress, .image_size = 16, .message = p};
+    return p ? aegis_handler_load(&r) : -AEGIS_E_ADDRESS;
+}
+static int64_t try_handler_status(void *p)
+{
+    return aegis_handler_status((uint32_t)handler, p);
+}
+
+/* The smallest handler: PASS. */
+static int64_t make_handler(void)
+{
+    static struct {
+        struct ash_header header;
+        struct ash_insn insns[2];
+    } image __attribute__((aligned(8))) = {{.magic = ASH_MAGIC,
+                                            .version = ASH_VERSION,
+                                            .event = ASH_EVENT_FRAME,
+                                            .insns = 2,
+                                            .name = "pass"},
+                                           {{0xb7, 0, 0, ASH_PASS}, {0x95, 0, 0, 0}}};
+    struct aegis_handler_request r = {.image = &image, .image_size = sizeof image};
+    int64_t made = aegis_handler_load(&r);
+    CHECK(made >= 0);
+    return made;
+}
+
 /* Rows without `part` stand for one P of calls.def each. */
 static const struct {
     const char *name;
@@ -91,6 +130,10 @@ static const struct {
     {"net_send", try_net_send, sizeof(struct aegis_frame_out), false, false},
     {"net_send frame", try_frame, 16, false, true},
     {"net_counters", try_net_counters, sizeof(struct aegis_counters), true, false},
+    {"handler_load", try_handler_load, sizeof(struct aegis_handler_request), false, false},
+    {"handler_load image", try_image, 16, false, true},
+    {"handler_load message", try_message, AEGIS_MESSAGE_SIZE, true, true},
+    {"handler_status", try_handler_status, sizeof(struct aegis_handler_status), true, false},
 };
 
 /* upcall_bind and net_ring below, console_read and console_write in runner.c: they take pages, and
@@ -109,7 +152,7 @@ enum {
 #define AEGIS_CALL5(number, name, a, b, c, d, f, e, s) a b c d f
 #include "abi/calls.def"
 };
-#define PARTS 3
+#define PARTS 5
 _Static_assert(POINTERS == sizeof rows / sizeof *rows - PARTS + ELSEWHERE,
                "a pointer of calls.def has no row in this file");
 
@@ -242,6 +285,7 @@ int main(void)
                                          .egress = egress.words,
                                          .egress_size = egress.size};
     binding = aegis_net_bind(&request);
+    handler = make_handler();
     if (binding < 0)
         FAIL("net_bind: %s", aegis_error_name(binding));
     raw_create(&raw, "spin", blob_spin, blob_spin_end);

@@ -104,7 +104,7 @@ void nic_rx_return(struct nic *nic, uint16_t head)
     virtq_add(&nic->rx, head);
 }
 
-void nic_tx_turn(struct nic *nic, uint16_t head, size_t start, size_t end)
+void nic_tx_turn(struct nic *nic, uint16_t head, size_t start, size_t end, uint32_t user)
 {
     struct nic_tx_slot *slot = &nic->tx_slots[nic->tx_free];
     uint16_t first = nic->tx_free * NIC_TX_PIECES, buffer = nic->rx_buffer[head];
@@ -115,6 +115,8 @@ void nic_tx_turn(struct nic *nic, uint16_t head, size_t start, size_t end)
     nic->tx.desc[first] = (struct virtq_desc){.address = virt_to_phys(header),
                                               .length = (uint32_t)(NIC_HEADER + end - start)};
     slot->buffer = buffer;
+    slot->user = user;
+    nic->in_flight[user]++;
     place_buffer(nic, head, nic->rx_spare[--nic->rx_spare_count]);
     virtq_add(&nic->tx, first);
 }
@@ -156,8 +158,10 @@ uint32_t nic_tx_reclaim(struct nic *nic)
             if (slot->pinned_count)
                 nic->tx_pinned--;
             slot->pinned_count = 0;
-            if (slot->buffer != NIC_NO_BUFFER)
+            if (slot->buffer != NIC_NO_BUFFER) {
                 nic->rx_spare[nic->rx_spare_count++] = slot->buffer;
+                nic->in_flight[slot->user]--;
+            }
             slot->buffer = NIC_NO_BUFFER;
             slot->next_free = nic->tx_free;
             nic->tx_free = number;

@@ -36,6 +36,7 @@ struct aegis_page;
 struct nic_tx_slot {
     struct aegis_page *pinned[NIC_TX_PIECES]; /* until the device has read them */
     uint32_t pinned_count;
+    uint32_t user;   /* whose frame it sends in place: index into in_flight */
     uint16_t buffer; /* receive buffer that is sent in place, or NIC_NO_BUFFER */
     uint16_t next_free;
 };
@@ -51,8 +52,9 @@ struct nic {
     uint8_t
         *tx_headers; /* NIC_TX_SLOT bytes a slot: zeros for the device, then the kernel's copy */
     struct nic_tx_slot tx_slots[NIC_TX_SLOTS];
-    uint16_t tx_free;   /* first free slot, or NIC_TX_SLOTS */
-    uint32_t tx_pinned; /* frames under way that pin pages */
+    uint16_t tx_free;    /* first free slot, or NIC_TX_SLOTS */
+    uint32_t tx_pinned;  /* frames under way that pin pages */
+    uint16_t *in_flight; /* frames sent in place that the device still has, by user */
     uint8_t mac[6];
     uint16_t mtu;
 };
@@ -81,9 +83,9 @@ static inline bool nic_can_turn(const struct nic *nic)
 /*
  * Sends bytes [start, end) of head's buffer from where they are, the device's header zeroed before
  * them, and puts a spare buffer in its place; nic_rx_return(head) is still due. nic_can_turn must
- * hold, and start be at least NIC_HEADER.
+ * hold, and start be at least NIC_HEADER. Counted in in_flight[user] until it is sent.
  */
-void nic_tx_turn(struct nic *nic, uint16_t head, size_t start, size_t end);
+void nic_tx_turn(struct nic *nic, uint16_t head, size_t start, size_t end, uint32_t user);
 
 /* Where slot's copy of a frame's beginning lies. */
 static inline uint8_t *nic_tx_copy(struct nic *nic, uint16_t slot)

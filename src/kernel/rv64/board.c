@@ -132,12 +132,12 @@ static void read_reserved(const void *fdt, struct board *board)
     }
 }
 
-/* Whether the ISA string names the multi-letter extension (after an underscore). */
-static bool isa_has(const char *isa, const char *extension)
+bool board_has(const struct board *board, const char *extension)
 {
     size_t length = strlen(extension);
 
-    for (const char *at = strchr(isa, '_'); at; at = strchr(at + 1, '_'))
+    /* Multi-letter extensions stand behind underscores (Unprivileged ISA, ISA extension naming). */
+    for (const char *at = strchr(board->isa, '_'); at; at = strchr(at + 1, '_'))
         if (strncmp(at + 1, extension, length) == 0 && (at[1 + length] == '_' || !at[1 + length]))
             return true;
     return false;
@@ -171,7 +171,7 @@ static void read_harts(const void *fdt, struct board *board, uint64_t boot_hart,
     }
     if (!board->isa || strncmp(board->isa, "rv64", 4) != 0)
         refuse("device tree: no riscv,isa of rv64 for hart %lu", boot_hart);
-    board->sstc = isa_has(board->isa, "sstc");
+    board->sstc = board_has(board, "sstc");
 }
 
 /* The PLIC numbers its contexts by the order of interrupts-extended (PLIC binding). */

@@ -56,6 +56,9 @@ struct board {
  */
 void board_read(struct board *board, uint64_t tree, uint64_t boot_hart);
 
+/* Whether the boot hart has a multi-letter extension, as "zbb". */
+bool board_has(const struct board *board, const char *extension);
+
 /* Value of name=... in the boot arguments, or NULL; *length is that of the value. */
 const char *board_argument(const struct board *board, const char *name, size_t *length);
 

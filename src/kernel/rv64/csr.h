@@ -56,6 +56,13 @@ static inline uint64_t time_now(void)
  */
 #define fence(before, after) __asm__ volatile("fence " #before ", " #after ::: "memory")
 
+/*
+ * After generated code ran within a system call: t2..t6, which calls leave as they were because the
+ * kernel is compiled without them (entry.S), may hold what it worked with.
+ */
+#define clear_call_temporaries()                                                                   \
+    __asm__ volatile("li t2, 0\n\tli t3, 0\n\tli t4, 0\n\tli t5, 0\n\tli t6, 0")
+
 /* Instructions fetched from here on see what was stored (Zifencei). */
 static inline void fence_i(void)
 {

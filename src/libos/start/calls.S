@@ -1,7 +1,7 @@
 /*
  * The stubs of the system calls. Arguments are in a0 to a5 already, as the psABI passes them, and the
  * result comes in a0: a stub only names the number. The kernel keeps s0 to s11 across a call, except
- * across yield and wait, after which it may have run others: it restores pc, sp, gp and tp alone, and the
+ * across yield, wait and handler_load, after which it may have run others: it restores pc, sp, gp and tp alone, and the
  * floating-point registers, which stay the environment's until another uses them.
  */
         .macro  stub number, name
@@ -15,7 +15,11 @@ aegis_\name:
         .ifc    \name, wait
         .set    saving, 1
         .else
+        .ifc    \name, handler_load
+        .set    saving, 1
+        .else
         .set    saving, 0
+        .endif
         .endif
         .endif
         .if     saving

@@ -31,23 +31,6 @@
 #undef P
 #undef E
 
-/* Call numbers by name: AEGIS_CALL_null, ... for programs that issue calls of their own. */
-enum aegis_call_number {
-#define AEGIS_CALL0(number, name, ...) AEGIS_CALL_##name = number,
-#define AEGIS_CALL1                    AEGIS_CALL0
-#define AEGIS_CALL2                    AEGIS_CALL0
-#define AEGIS_CALL3                    AEGIS_CALL0
-#define AEGIS_CALL4                    AEGIS_CALL0
-#define AEGIS_CALL5                    AEGIS_CALL0
-#include "abi/calls.def"
-#undef AEGIS_CALL0
-#undef AEGIS_CALL1
-#undef AEGIS_CALL2
-#undef AEGIS_CALL3
-#undef AEGIS_CALL4
-#undef AEGIS_CALL5
-};
-
 /*
  * aegis_wait for a loop that keeps little in registers: the compiler saves what lives across it,
  * where the stub would save all of s0 to s11.

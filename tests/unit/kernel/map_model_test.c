@@ -18,7 +18,7 @@
 #define FIRST FIRST_ENV
 #define ARGS  0x3000000000UL /* memory of each environment for arguments, not in the game */
 
-static size_t steps = 1500;
+static size_t steps = 4000;
 static uint64_t seed = 5;
 
 /* Runs of pages: inside a level-0 table, over its end, over that of a level-1 table, over the end

@@ -7,6 +7,7 @@
 #include "kernel/boot_memory.h"
 #include "kernel/cap.h"
 #include "kernel/entropy.h"
+#include "kernel/handler.h"
 #include "kernel/netif.h"
 #include "kernel/slice.h"
 
@@ -72,7 +73,8 @@ void world_boot(struct virtio *devices, size_t nics)
     entropy_add(seed, sizeof(seed));
     entropy_ready();
     cap_init(entropy_key(ENTROPY_CAPABILITIES));
-    netif_init(devices, nics);
+    netif_init(devices, nics, RV64_BASE);
+    handler_init();
     page_init_free();
     make_first();
 }

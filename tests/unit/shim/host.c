@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernel/call.h"
+#include "kernel/code.h"
+#include "kernel/env.h"
 #include "kernel/hart.h"
 #include "kernel/interrupt.h"
 #include "kernel/power.h"
@@ -211,4 +214,50 @@ void host_interrupt(uint32_t irq)
         abort();
     }
     handlers[irq].handler(handlers[irq].argument);
+}
+
+/* Generated code can't run on the host: there is never room for any, so the kernel interprets. */
+struct code code_alloc(size_t bytes)
+{
+    (void)bytes;
+    return (struct code){0, 0};
+}
+
+void code_free(struct code *code)
+{
+    *code = (struct code){0, 0};
+}
+
+void code_trim(struct code *code, size_t bytes)
+{
+    (void)code, (void)bytes;
+}
+
+uint8_t *code_open(const struct code *code)
+{
+    (void)code;
+    abort();
+}
+
+void code_close(const struct code *code)
+{
+    (void)code;
+}
+
+void *code_entry(const struct code *code)
+{
+    (void)code;
+    abort();
+}
+
+/* Calls that restart end the same way as those that give the processor away. */
+void call_restart(uint64_t number, uint64_t argument)
+{
+    (void)number, (void)argument;
+    env_resume(this_hart->env);
+}
+
+void print_bytes(const char *bytes, size_t length)
+{
+    print("%.*s", (int)length, bytes);
 }

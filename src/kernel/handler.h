@@ -1,0 +1,41 @@
+/*
+ * Safe handlers (ASH): the application's code, run on frames of its binding in the kernel, verified
+ * and compiled when it is downloaded (Wallach, Engler, Kaashoek, SIGCOMM 1996; design section 5).
+ *
+ * Invariant: a handler with an owner has its image and program in the arena, its code in the code
+ * arena, and its maps in pages of its owner, state WINDOW, pinned; bound to binding b <=> b.handler
+ * points to it.
+ */
+#ifndef AEGIS_KERNEL_HANDLER_H
+#define AEGIS_KERNEL_HANDLER_H
+
+#include <stdint.h>
+
+#include "abi/abi.h"
+#include "ash/ash.h"
+#include "kernel/code.h"
+
+struct handler {
+    uint32_t owner; /* environment, 0 if the slot is free */
+    uint32_t number;
+    void *image;                 /* the kernel's copy, which the program refers to */
+    struct ash_program *program; /* in the arena */
+    struct code code;
+    ash_handler *entry;
+    uint32_t map_page; /* first page of its maps, index into pages[] */
+    uint32_t map_page_count;
+    int32_t fuel; /* limit of one run */
+    struct aegis_handler_status status;
+    struct ash_run run;
+};
+
+/* Sizes the table. Only at boot. */
+void handler_init(void);
+
+/* Undoes what env has downloaded, and a download of its that is under way. */
+void handler_end_env(uint32_t env);
+
+/* Takes a handler off its binding; it stays loaded. */
+void handler_unbind(struct handler *handler);
+
+#endif
