@@ -69,7 +69,7 @@ static void put_ipv4(struct gen *gen, uint8_t *p)
     p[1] = (uint8_t)(gen_chance(gen, 70) ? 0 : gen_below(gen, 256));
     put(p + 2, 2, gen_below(gen, 1500));
     put(p + 6, 2, gen_chance(gen, 70) ? 0x4000 : gen_below(gen, 65536));
-    p[8] = (uint8_t)gen_below(gen, 256);
+    p[8] = (uint8_t)gen_below(gen, gen_chance(gen, 50) ? 20 : 256);
     p[9] = (uint8_t)protocol;
     put(p + 12, 4, PICK(gen, addresses));
     put(p + 16, 4, PICK(gen, addresses));
@@ -243,7 +243,7 @@ struct dpf_filter gen_filter(struct gen *gen, void *memory, size_t size)
     struct dpf_header *header = memory;
     struct dpf_filter filter;
     for (;;) {
-        unsigned count = 1 + gen_below(gen, 14), ranges = 0;
+        unsigned count = 1 + gen_below(gen, gen_chance(gen, 50) ? 4 : 14), ranges = 0;
         struct dpf_node *node = (void *)(header + 1);
         struct dpf_range *range = (void *)(node + count);
         bool based = false;

@@ -203,6 +203,14 @@ static const struct relation {
     {"(dst host 10.0.0.1 and dst port 7) or (dst host 10.0.0.2 and dst port 8)",
      "dst host 10.0.0.1 and dst port 8", 'N', 'N'},
     {"len >= 0", "udp", 'Y', 'Y'},
+    /* Bytes that can't be read say nothing about a length, and nothing about other bases. */
+    {"not ether[60] = 1", "less 40", 'N', 'N'},
+    {"not ether[60] = 1", "ip and udp dst port 7 and less 50", 'N', 'N'},
+    {"ip and udp and ip[6:2] & 0x1fff = 0 and udp[20] >= 0",
+     "ip and udp and ip[6:2] & 0x1fff = 0 and ether[40 + (ip[1] & 15) * 4] = 3", 'Y', 'N'},
+    /* What is known of a base on one path isn't on the next: with options the port is elsewhere. */
+    {"(ip[22:2] = 5 and ip[0] = 0x45) or (ip[22:2] = 9 and ip[8] = 1)", "ip and udp dst port 8",
+     'Y', 'N'},
 };
 
 static struct dpf_filter compile(const char *text, struct dpflift_image *image)
