@@ -94,6 +94,16 @@ static void one_bit_changed_anywhere_is_a_forgery(void **state)
                      -AEGIS_E_CAPABILITY);
 }
 
+/* Two devices with the same number and generation: only the kind tells them apart. */
+static void a_capability_for_one_kind_is_none_for_another(void **state)
+{
+    (void)state;
+    world_call_as(FIRST);
+    assert_int_equal(call_cap_mint(AEGIS_KIND_CONSOLE, 0, AEGIS_RIGHT_READ, AT), 0);
+    assert_int_equal(cap_check(mine, AEGIS_KIND_CONSOLE, 0, AEGIS_RIGHT_READ), 0);
+    assert_int_equal(cap_check(mine, AEGIS_KIND_MACHINE, 0, 0), -AEGIS_E_CAPABILITY);
+}
+
 static void guesses_and_mixtures_are_forgeries(void **state)
 {
     (void)state;
@@ -228,6 +238,14 @@ static void minting_is_for_owners_of_what_exists(void **state)
     }
 }
 
+static void without_a_device_nothing_can_be_bound(void **state)
+{
+    (void)state;
+    world_call_as(FIRST);
+    memset(mine, 0, sizeof(struct aegis_net_binding));
+    assert_int_equal(call_net_bind(AT), -AEGIS_E_NO_DEVICE);
+}
+
 static void another_key_makes_all_capabilities_worthless(void **state)
 {
     (void)state;
@@ -244,11 +262,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_minted_verifies_for_what_it_names),
         cmocka_unit_test(one_bit_changed_anywhere_is_a_forgery),
+        cmocka_unit_test(a_capability_for_one_kind_is_none_for_another),
         cmocka_unit_test(guesses_and_mixtures_are_forgeries),
         cmocka_unit_test(rights_that_it_lacks_are_refused_by_that_name),
         cmocka_unit_test(a_capability_ends_with_its_generation),
         cmocka_unit_test(an_environments_capability_ends_with_it),
         cmocka_unit_test(minting_is_for_owners_of_what_exists),
+        cmocka_unit_test(without_a_device_nothing_can_be_bound),
         cmocka_unit_test(another_key_makes_all_capabilities_worthless),
     };
 

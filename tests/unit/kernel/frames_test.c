@@ -374,6 +374,27 @@ static void a_slow_device_makes_full_and_says_when_it_is_not(void **state)
     check_invariants(NULL);
 }
 
+/* Whoever waits for a pin to go is told of each, with no call in between. */
+static void every_frame_that_pins_is_told_of(void **state)
+{
+    (void)state;
+    struct aegis_frame_out frames[3];
+    uint16_t heads[3];
+    uint8_t got[2048];
+
+    net_frame(out, 1000, 0, 7);
+    for (int i = 0; i < 3; i++)
+        frames[i] = (struct aegis_frame_out){(const void *)OUT_AT, 1000};
+    assert_int_equal(send(frames, 3), 3);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(net_sent(0, got, &heads[i]), 1000);
+    for (int i = 0; i < 3; i++) {
+        device_use_quietly(&nics[0], 1, heads[i], 0);
+        assert_true(net_interrupt(0));
+        assert_int_equal(pins_of_out(), 2 - i);
+    }
+}
+
 /* A tap sees what comes in and what goes out; its owner loses its own copies alone. */
 static void a_tap_gets_copies_both_ways(void **state)
 {
@@ -490,6 +511,7 @@ int main(void)
         TEST(what_is_sent_is_what_lay_there_over_any_border),
         TEST(net_send_refuses_by_name),
         TEST(a_slow_device_makes_full_and_says_when_it_is_not),
+        TEST(every_frame_that_pins_is_told_of),
         TEST(a_tap_gets_copies_both_ways),
         TEST(interfaces_are_apart),
         TEST(pages_outlive_their_owner_until_the_device_is_done),

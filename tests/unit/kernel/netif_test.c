@@ -529,57 +529,81 @@ static void a_table_that_is_full_says_so_and_serves_on(void **state)
     assert_true(longest_piece() == whole_arena);
 }
 
-/* Sets of many values: the arena, or the classifier's memory, is full before the table is. */
+/* A filter on 8 bytes, with a set of many words, no two of which lie side by side. */
+enum { WORDS = 2048 };
+static const uint64_t big_at = 0x2800000000UL;
+static struct big {
+    struct aegis_net_binding binding;
+    struct dpf_header header;
+    struct dpf_node node;
+    struct dpf_range ranges[WORDS];
+    uint64_t none[8];
+} big;
+
+static uint64_t word(uint64_t n)
+{
+    return n * 977;
+}
+
+/* Binds the words first to first + count - 1 inside the first root, sending nothing. */
+static long bind_words(uint64_t first, uint16_t count)
+{
+    big.header = (struct dpf_header){
+        .magic = DPF_MAGIC, .version = DPF_VERSION, .nodes = 1, .ranges = count};
+    big.node = (struct dpf_node){.kind = DPF_FIELD,
+                                 .width = 8,
+                                 .offset = NET_BYTE,
+                                 .yes = DPF_ACCEPT,
+                                 .no = DPF_REJECT,
+                                 .count = count,
+                                 .mask = UINT64_MAX};
+    big.binding = (struct aegis_net_binding){
+        .parent = model[0].delegate,
+        .ingress = (void *)(big_at + offsetof(struct big, header)),
+        .ingress_size =
+            sizeof(big.header) + sizeof(big.node) + (uint64_t)count * sizeof(*big.ranges),
+        .egress = (void *)(big_at + offsetof(struct big, none)),
+        .egress_size = (uint64_t)dpf_make_none(big.none, sizeof(big.none))};
+    for (uint64_t i = 0; i < count; i++)
+        big.ranges[i].low = big.ranges[i].high = word(first + i);
+    assert_true(user_write(big_at, &big, sizeof(big)));
+    return call_net_bind(big_at);
+}
+
+static uint32_t who_gets(uint64_t n)
+{
+    uint64_t value = __builtin_bswap64(word(n));
+    uint8_t frame[60];
+
+    net_frame(frame, sizeof(frame), 0, 0);
+    memcpy(frame + NET_BYTE, &value, sizeof(value));
+    return dpf_classify(netif_trie(&netifs[0]), frame, 60, 60).id;
+}
+
+/* The arena, or the classifier's memory, is full before the table is. */
 static void memory_that_is_full_says_so_and_changes_nothing(void **state)
 {
     (void)state;
-    enum { WORDS = 2048 };
-    static struct {
-        struct aegis_net_binding binding;
-        struct dpf_header header;
-        struct dpf_node node;
-        struct dpf_range ranges[WORDS];
-        uint64_t none[8];
-    } at;
-    const uint64_t here = 0x2800000000UL;
-    long result;
-    uint32_t count = 0;
+    long inner[8], outer[8], result = 0;
+    uint64_t count = 0;
 
     world_call_as(FIRST);
-    world_memory(here, sizeof(at) / PAGE_SIZE + 1);
-    at.header = (struct dpf_header){
-        .magic = DPF_MAGIC, .version = DPF_VERSION, .nodes = 1, .ranges = WORDS};
-    at.node = (struct dpf_node){.kind = DPF_FIELD,
-                                .width = 8,
-                                .offset = NET_BYTE,
-                                .yes = DPF_ACCEPT,
-                                .no = DPF_REJECT,
-                                .count = WORDS,
-                                .mask = UINT64_MAX};
-    at.binding = (struct aegis_net_binding){
-        .parent = model[0].delegate,
-        .ingress = (void *)(here + offsetof(typeof(at), header)),
-        .ingress_size = offsetof(typeof(at), none) - offsetof(typeof(at), header),
-        .egress = (void *)(here + offsetof(typeof(at), none)),
-        .egress_size = (uint64_t)dpf_make_none(at.none, sizeof(at.none))};
-    do {
-        for (uint64_t i = 0; i < WORDS; i++)
-            at.ranges[i].low = at.ranges[i].high = (count * WORDS + i) * 977;
-        assert_true(user_write(here, &at, sizeof(at)));
-        result = call_net_bind(here);
-        count += result > 0;
-    } while (result > 0);
-    assert_true(result == -AEGIS_E_NO_SPACE && count > 1 && count < MOST - NICS);
-    uint8_t frame[60];
-    for (uint32_t i = 0; i <= count; i++) { /* the last was not bound: the root's */
-        uint64_t word = __builtin_bswap64((uint64_t)i * WORDS * 977);
-        net_frame(frame, sizeof(frame), 0, 0);
-        memcpy(frame + NET_BYTE, &word, 8);
-        uint32_t id = dpf_classify(netif_trie(&netifs[0]), frame, 60, 60).id;
-        assert_true(i == count ? id == 0 : id >= NICS && netif_binding(id));
+    world_memory(big_at, sizeof(big) / PAGE_SIZE + 1);
+    for (uint64_t i = 0; i < 8; i++)
+        assert_true((inner[i] = bind_words(i * WORDS, 1)) > 0);
+    for (; count < 8 && (result = bind_words(count * WORDS, WORDS)) > 0; count++)
+        outer[count] = result;
+    assert_true(result == -AEGIS_E_NO_SPACE && count > 1 && count < 8);
+    for (uint64_t i = 0; i < 8; i++) {
+        assert_int_equal(who_gets(i * WORDS), inner[i]);
+        assert_int_equal(who_gets(i * WORDS + 1), i < count ? outer[i] : 0);
+        /* As deep as there are bindings around it: the one that was refused counts no more. */
+        assert_int_equal(netif_binding_state((uint32_t)inner[i])->rank, i < count ? 2 : 1);
     }
-    for (uint32_t i = 0; i < count; i++)
-        assert_int_equal(call_net_unbind(NICS + i), 0);
+    for (uint64_t i = 0; i < 8; i++) {
+        assert_int_equal(call_net_unbind((uint32_t)inner[i]), 0);
+        assert_true(i >= count || call_net_unbind((uint32_t)outer[i]) == 0);
+    }
     assert_true(longest_piece() == whole_arena);
     check_invariants(NULL);
 }

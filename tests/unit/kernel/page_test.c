@@ -147,6 +147,24 @@ static void a_number_used_again_is_another_environment(void **state)
     check_invariants(NULL);
 }
 
+/* Registers and page tables of one that ended are not for its creator to read. */
+static void pages_that_carried_an_environment_come_back_cleared(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) { /* a number's first user, and its second */
+        world_call_as(FIRST);
+        uint32_t c = world_child("c");
+        uint64_t page = virt_to_phys(env_table[c]) >> 12;
+        uint64_t root = virt_to_phys(env_table[c]->root) >> 12;
+        world_end(c);
+        assert_int_equal(call_env_free(c), 0);
+        assert_true(alloc_as(FIRST, page) == page && is_filled(page, 0));
+        assert_true(alloc_as(FIRST, root) == root && is_filled(root, 0));
+        free_as(FIRST, page);
+        free_as(FIRST, root);
+    }
+}
+
 static void capabilities_go_stale_whenever_the_owner_changes(void **state)
 {
     (void)state;
@@ -336,6 +354,7 @@ int main(void)
         cmocka_unit_test(a_page_reaches_another_owner_cleared),
         cmocka_unit_test(a_given_page_keeps_its_bytes_for_the_new_owner_alone),
         cmocka_unit_test(a_number_used_again_is_another_environment),
+        cmocka_unit_test(pages_that_carried_an_environment_come_back_cleared),
         cmocka_unit_test(capabilities_go_stale_whenever_the_owner_changes),
         cmocka_unit_test(what_is_mapped_pinned_or_no_data_is_not_given_away),
         cmocka_unit_test(a_page_is_given_only_to_oneself_and_ones_own),

@@ -157,6 +157,12 @@ static void the_kernels_half_is_out_of_reach(void **state)
     assert_false(user_write(PHYSMAP_BASE + host_base, bytes, 1));
     /* Sign extension is all that tells this one from the user's half. */
     assert_false(user_read(bytes, (PHYSMAP_BASE + host_base) & 0x7fffffffff, 1));
+    /* Nor where the tables below are an application's. */
+    uint64_t *root = this_hart->env->root;
+    root[300] = root[pte_index(AT, ROOT_LEVEL)];
+    uint64_t va = 300UL << 30 | (AT & ((1UL << 30) - 1));
+    assert_null(user_at(this_hart->env, va, PTE_R));
+    assert_null(user_at(this_hart->env, va | 0xffffff8000000000, PTE_R));
     /* An entry without U, wherever it is. */
     uint64_t *entry = entry_of(AT);
     *entry &= ~(uint64_t)PTE_U;
