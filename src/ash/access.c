@@ -145,7 +145,8 @@ static void store(struct ash_verifier *v, const struct ash_note *note, const str
     } else if (note->place == ASH_AT_STACK && note->flags & ASH_NOTE_FIXED) {
         struct ash_value value = ash_register(v, ash_src(insn));
         bool keeps = note->op == ASH_OP_STXDW && note->fixed % 8 == 0;
-        ash_facts_store(v->current, note->fixed, note->fixed + a->size, keeps ? &value : NULL);
+        ash_facts_store(v->current, note->fixed, (int64_t)note->fixed + a->size,
+                        keeps ? &value : NULL);
     } else if (note->place == ASH_AT_STACK) {
         ash_facts_forget_spills(v->current);
     }

@@ -304,7 +304,7 @@ enum ash_abort_reason {
 };
 
 struct ash_abort {
-    uint32_t reason; /* enum ash_abort_reason */
+    uint32_t reason; /* enum ash_abort_reason; if it is NONE the others mean nothing */
     uint32_t insn;
     uint64_t address; /* GUARD, READ_ONLY, ALIGN: sandbox address as the program computed it; MAP:
                          the value */

@@ -160,7 +160,7 @@ bool btf_member(const struct btf *btf, const struct btf_type *type, uint32_t ind
         return false;
     memcpy(words, type->extra + (size_t)index * sizeof words, sizeof words);
     if (type->kind == BTF_DATASEC) {
-        *member = (struct btf_member){NULL, words[0], words[1]};
+        *member = (struct btf_member){NULL, words[0], 0};
         return true;
     }
     *member = (struct btf_member){btf_string(btf, words[0]), words[1], words[2]};

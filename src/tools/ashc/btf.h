@@ -55,7 +55,7 @@ struct btf_type {
 struct btf_member {
     const char *name; /* of a STRUCT only */
     uint32_t type;
-    uint32_t offset; /* bits in a STRUCT, bytes in a DATASEC */
+    uint32_t offset; /* bits; of a STRUCT only */
 };
 
 /* Finds the sections. False with error set if they are broken. Free with btf_close. */

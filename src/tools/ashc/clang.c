@@ -73,9 +73,21 @@ static pid_t start(const char *clang, const char *path, const char *cpu, const c
 {
     char option[32];
     snprintf(option, sizeof option, "-mcpu=%s", cpu);
-    const char *arguments[] = {clang, "-target", "bpf", option,       "-O2",
-                               "-g",  "-Wall",   "-c",  "-idirafter", ASHC_ARCH_INCLUDE,
-                               "-o",  output,    path,  NULL};
+    const char *arguments[] = {clang,
+                               "-target",
+                               "bpf",
+                               option,
+                               "-O2",
+                               "-g",
+                               "-Wall",
+                               "-c",
+                               ASHC_ARCH_DEFINE,
+                               "-idirafter",
+                               ASHC_ARCH_INCLUDE,
+                               "-o",
+                               output,
+                               path,
+                               NULL};
     pid_t pid = fork();
     if (pid == 0) {
         dup2(STDERR_FILENO, STDOUT_FILENO);

@@ -59,7 +59,7 @@ struct work {
 };
 
 static int verify(struct work *w, const struct job_request *q, const void *image,
-                  job_allocate *allocate, void *owner)
+                  const struct job_host *host)
 {
     int error = ash_image_open(image, q->image_size, &w->image);
     if (error)
@@ -67,8 +67,8 @@ static int verify(struct work *w, const struct job_request *q, const void *image
     uint32_t insns = w->image.header->insns;
     size_t size = ash_program_size(insns);
     w->scratch_size = ash_scratch_size(insns);
-    w->scratch = allocate(owner, w->scratch_size, false);
-    w->program = allocate(owner, size, false);
+    w->scratch = host->allocate(host->owner, w->scratch_size, false);
+    w->program = host->allocate(host->owner, size, false);
     if (!w->scratch || !w->program)
         return JOB_E_MEMORY;
     return ash_verify(w->scratch, w->scratch_size, &w->image, (enum ash_event)q->event,
@@ -76,10 +76,10 @@ static int verify(struct work *w, const struct job_request *q, const void *image
 }
 
 static int compile(struct work *w, const struct job_request *q, struct job_reply *reply,
-                   job_allocate *allocate, void *owner)
+                   const struct job_host *host)
 {
     size_t bound = ash_code_bound(w->program);
-    w->code = allocate(owner, bound, true);
+    w->code = host->allocate(host->owner, bound, true);
     if (!w->code)
         return JOB_E_MEMORY;
     int error = ash_compile(w->scratch, w->scratch_size, w->program, w->code, bound, q->isa);
@@ -91,17 +91,17 @@ static int compile(struct work *w, const struct job_request *q, struct job_reply
 }
 
 static int prepare(struct work *w, const struct job_request *q, void *memory,
-                   job_allocate *allocate, void *owner)
+                   const struct job_host *host)
 {
-    uint8_t *stack = allocate(owner, w->program->stack, false);
-    w->run = allocate(owner, sizeof *w->run, false);
+    uint8_t *stack = host->allocate(host->owner, w->program->stack, false);
+    w->run = host->allocate(host->owner, sizeof *w->run, false);
     if (!stack || !w->run)
         return JOB_E_MEMORY;
     memset(stack, 0xa5, w->program->stack); /* what others left: nothing of it may be seen */
     ash_run_init(w->run, w->program, stack, &w->services, &w->surroundings);
     for (unsigned i = 0; i < w->image.header->maps; i++) {
         const struct ash_map_info *map = &w->image.maps[i];
-        w->maps[i] = allocate(owner, ash_map_size(map), false);
+        w->maps[i] = host->allocate(host->owner, ash_map_size(map), false);
         if (!w->maps[i])
             return JOB_E_MEMORY;
         memcpy(w->maps[i], w->image.data + map->data, map->data_size);
@@ -119,12 +119,15 @@ static int prepare(struct work *w, const struct job_request *q, void *memory,
     return 0;
 }
 
-static uint64_t call(struct work *w, bool compiled)
+static uint64_t call(struct work *w, const struct job_host *host, bool compiled)
 {
     ash_handler *handler;
     if (!compiled)
         return ash_interpret(w->program, w->run);
-    __builtin___clear_cache(w->code, (char *)w->code + ash_compiled(w->scratch));
+    size_t size = ash_compiled(w->scratch);
+    if (host->call)
+        return host->call(host->owner, w->code, size, w->run);
+    __builtin___clear_cache(w->code, (char *)w->code + size);
     memcpy(&handler, &w->code, sizeof handler);
     return handler(w->run);
 }
@@ -133,7 +136,8 @@ static void report(const struct work *w, struct job_reply *reply)
 {
     const struct ash_run *run = w->run;
     const uint32_t base = ASH_BASE(ASH_REGION_FRAME);
-    reply->abort = run->abort;
+    if (run->abort.reason)
+        reply->abort = run->abort;
     reply->fuel = run->fuel;
     reply->modified = run->abort.reason ? run->modified : 0;
     reply->start = run->md.data ? run->md.data - base : 0;
@@ -146,25 +150,25 @@ static void report(const struct work *w, struct job_reply *reply)
 }
 
 void job_run(const struct job_request *q, const void *image, void *memory, char *trace,
-             job_allocate *allocate, void *owner, struct job_reply *reply)
+             const struct job_host *host, struct job_reply *reply)
 {
     struct work w = {
         .surroundings = {.time = q->time, .seed = q->seed, .trace = trace},
         .services = {time_now, random_number, trace_line},
     };
     *reply = (struct job_reply){.magic = JOB_MAGIC, .refused_insn = ASH_NO_INSN};
-    reply->error = verify(&w, q, image, allocate, owner);
+    reply->error = verify(&w, q, image, host);
     if (!reply->error && q->compiled)
-        reply->error = compile(&w, q, reply, allocate, owner);
+        reply->error = compile(&w, q, reply, host);
     if (reply->error && reply->error > JOB_E_MEMORY && w.program) {
         struct ash_refusal refusal = ash_refused(w.scratch);
         reply->refused_insn = refusal.insn;
         reply->refused_detail = refusal.detail;
     }
     if (!reply->error)
-        reply->error = prepare(&w, q, memory, allocate, owner);
+        reply->error = prepare(&w, q, memory, host);
     if (reply->error)
         return;
-    reply->result = call(&w, q->compiled);
+    reply->result = call(&w, host, q->compiled);
     report(&w, reply);
 }

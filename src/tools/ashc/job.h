@@ -49,14 +49,21 @@ struct job_reply {
 #define JOB_E_MEMORY -1000 /* there is no memory for the maps */
 #define JOB_E_FUEL   -1001 /* the limit is below the handler's longest path */
 
-/* Gives size bytes, 8-byte aligned and cleared, or null. executable: machine code goes there. */
-typedef void *job_allocate(void *owner, size_t size, bool executable);
+/* What the surroundings of a job provide. */
+struct job_host {
+    /* Gives size bytes, 8-byte aligned and cleared, or null. executable: machine code goes there.
+     */
+    void *(*allocate)(void *owner, size_t size, bool executable);
+    /* Calls machine code; null: as a function of this machine. */
+    uint64_t (*call)(void *owner, const void *code, size_t size, struct ash_run *run);
+    void *owner;
+};
 
 /*
  * Does what is asked for: opens, verifies, compiles if so asked, runs. memory (8-byte aligned) is
- * changed. trace: JOB_TRACE_MAX bytes. Calls compiled code only if request->compiled.
+ * changed. trace: JOB_TRACE_MAX bytes.
  */
 void job_run(const struct job_request *request, const void *image, void *memory, char *trace,
-             job_allocate *allocate, void *owner, struct job_reply *reply);
+             const struct job_host *host, struct job_reply *reply);
 
 #endif

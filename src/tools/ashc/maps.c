@@ -103,15 +103,32 @@ static bool read_member(struct link *link, const struct btf_member *member, stru
     return true;
 }
 
+/* Where a variable stands in its section: BTF leaves that to the symbols. */
+static bool find_variable(struct link *link, unsigned section, const char *name, uint64_t *offset)
+{
+    for (size_t i = 0; i < object_symbol_count(&link->object); i++) {
+        struct symbol symbol;
+        if (!object_symbol(&link->object, i, &symbol))
+            return false;
+        if (symbol.section == section && strcmp(symbol.name, name) == 0) {
+            *offset = symbol.value;
+            return true;
+        }
+    }
+    return fail(link->error, "map %s has no symbol", name);
+}
+
 /* A variable of section .maps: its type is the definition. */
 static bool read_definition(struct link *link, unsigned section, const struct btf_member *variable)
 {
     struct btf_type v, definition;
-    struct map map = {.section = section, .offset = variable->offset};
+    struct map map = {.section = section};
     unsigned index;
     if (!btf_type(&link->btf, variable->type, &v) || v.kind != BTF_VAR ||
         !btf_bare(&link->btf, v.type, &definition) || definition.kind != BTF_STRUCT)
         return fail(link->error, "section .maps: BTF does not say what its variables are");
+    if (!find_variable(link, section, v.name, &map.offset))
+        return false;
     set_name(map.info.name, v.name);
     for (uint32_t i = 0; i < definition.count; i++) {
         struct btf_member member;

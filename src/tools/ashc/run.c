@@ -69,7 +69,8 @@ static void run_here(const struct job_request *q, const void *image, uint8_t *me
                      struct job_reply *reply)
 {
     struct blocks blocks = {0};
-    job_run(q, image, memory, trace, allocate, &blocks, reply);
+    const struct job_host host = {.allocate = allocate, .owner = &blocks};
+    job_run(q, image, memory, trace, &host, reply);
     while (blocks.count)
         free(blocks.block[--blocks.count]);
 }

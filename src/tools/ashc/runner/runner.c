@@ -9,7 +9,7 @@
 
 /* Linux, include/uapi/asm-generic/unistd.h and mman.h. */
 enum { SYS_READ = 63, SYS_WRITE = 64, SYS_MMAP = 222 };
-enum { PROT_RWX = 7, MAP_PRIVATE_ANONYMOUS_NORESERVE = 0x4022 };
+enum { PROT_RW = 3, PROT_RWX = 7, MAP_PRIVATE_ANONYMOUS_NORESERVE = 0x4022 };
 
 long system_call(long a, long b, long c, long d, long e, long f, long number);
 int runner_main(void);
@@ -17,16 +17,20 @@ int runner_main(void);
 #define ARENA_SIZE (512L << 20)
 #define MEMORY_AT  (4L << 20) /* in the arena: behind the largest image */
 #define WORK_AT    (8L << 20)
+#define CODE_SIZE  (1L << 20)
 
 struct arena {
     uint8_t *start;
     size_t used;
+    uint8_t *
+        code; /* apart from the rest: an emulator is slow to write where it has read instructions */
 };
 
 static void *allocate(void *owner, size_t size, bool executable)
 {
     struct arena *arena = owner;
-    (void)executable; /* all of it is */
+    if (executable)
+        return size <= CODE_SIZE ? arena->code : NULL;
     if (size > ARENA_SIZE - arena->used)
         return NULL;
     void *p = arena->start + arena->used;
@@ -59,18 +63,23 @@ static bool serve(struct arena *arena)
         !transfer(SYS_READ, memory, request.memory_size))
         return false;
     arena->used = WORK_AT;
-    job_run(&request, image, memory, trace, allocate, arena, &reply);
+    const struct job_host host = {.allocate = allocate, .owner = arena};
+    job_run(&request, image, memory, trace, &host, &reply);
     return transfer(SYS_WRITE, &reply, sizeof reply) &&
            transfer(SYS_WRITE, memory, request.memory_size) &&
            transfer(SYS_WRITE, trace, reply.trace_size);
 }
 
+static uint8_t *map(long size, long protection)
+{
+    const long flags = MAP_PRIVATE_ANONYMOUS_NORESERVE;
+    return (uint8_t *)system_call(0, size, protection, flags, -1, 0, SYS_MMAP);
+}
+
 int runner_main(void)
 {
-    long at =
-        system_call(0, ARENA_SIZE, PROT_RWX, MAP_PRIVATE_ANONYMOUS_NORESERVE, -1, 0, SYS_MMAP);
-    struct arena arena = {.start = (uint8_t *)at};
-    if (at < 0)
+    struct arena arena = {.start = map(ARENA_SIZE, PROT_RW), .code = map(CODE_SIZE, PROT_RWX)};
+    if ((long)arena.start < 0 || (long)arena.code < 0)
         return 1;
     while (serve(&arena))
         ;
