@@ -83,6 +83,8 @@ struct ash_compiler {
     uint32_t roles;                     /* set of ASH_ROLE_* that are needed */
     uint32_t guards;                    /* set of guards that are needed */
     bool calls;                         /* code calls something: ra has to be saved */
+    bool aborts;                        /* something may end the run early */
+    unsigned moving;                    /* accesses to the frame at an address that is not fixed */
     bool calls_helpers;                 /* through the ABI: a6 and a7 don't survive */
     uint32_t target_count, stub_count;
 

@@ -124,7 +124,7 @@ void ash_emit_return(struct ash_compiler *c, uint32_t at)
         rv_addi(v, RV_SP, RV_SP, local_frame(c, c->function));
         vcode_ret(v);
     } else if (!c->frame && !ash_has_role(c, ASH_ROLE_FUEL)) {
-        vcode_ret(v);
+        vcode_ret(v); /* as short as a jump to where it is done */
     } else if (at + 1 != c->insns) {
         vcode_jump(v, ASH_LABEL_EXIT);
     }
@@ -212,6 +212,8 @@ static void reason(struct ash_compiler *c, enum ash_label label, enum ash_abort_
 void ash_emit_tail(struct ash_compiler *c)
 {
     struct vcode *v = &c->v;
+    if (!c->aborts)
+        return;
     enum rv64_reg run = ash_role(c, ASH_ROLE_RUN);
     for (unsigned i = 0; i < ASH_GUARDS; i++) {
         if (c->guards >> i & 1) {
@@ -238,6 +240,8 @@ void ash_emit_tail(struct ash_compiler *c)
 
 void ash_emit_exit(struct ash_compiler *c)
 {
+    if (!c->frame && !ash_has_role(c, ASH_ROLE_FUEL) && !c->aborts)
+        return;
     vcode_bind(&c->v, ASH_LABEL_EXIT);
     if (ash_has_role(c, ASH_ROLE_FUEL))
         rv_sw(&c->v, ash_role(c, ASH_ROLE_FUEL), ash_role(c, ASH_ROLE_RUN), ASH_RUN(fuel));

@@ -31,11 +31,11 @@ static enum rv64_reg translate(struct ash_compiler *c, const struct ash_note *no
         rv_add(v, to, to, ASH_TEMP);
     } else {
         enum rv64_reg from = ash_fetch(c, reg, ASH_TEMP);
-        if (note->place == ASH_AT_FRAME) {
+        if (note->place == ASH_AT_FRAME && ash_has_role(c, ASH_ROLE_DELTA)) {
             rv_add(v, to, from, ash_role(c, ASH_ROLE_DELTA));
         } else {
-            if (note->place == ASH_AT_STACK)
-                region = ASH_REGION_STACK;
+            if (note->place != ASH_AT_MAP)
+                region = note->place == ASH_AT_STACK ? ASH_REGION_STACK : ASH_REGION_FRAME;
             rv_ld(v, to, run, ASH_RUN_REGION(region, delta));
             rv_add(v, to, to, from);
         }

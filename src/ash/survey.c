@@ -4,6 +4,9 @@
 #include "ash/compile.h"
 #include "ash/verify.h"
 
+/* So many accesses load DELTA when they need it; for more it gets a register. */
+#define MOVING_MAX 2
+
 bool ash_has_stub(const struct ash_program *program, uint32_t at)
 {
     const struct ash_note *note = &program->notes[at];
@@ -28,13 +31,15 @@ static void survey_access(struct ash_compiler *c, uint32_t at)
                          : kind == ASH_KIND_ATOMIC ? ASH_GUARD_ATOMIC
                                                    : ASH_GUARD_STORE;
         c->guards |= 1u << (guard * 4 + ash_lowest(ash_access_size(insn)));
-        c->calls = true;
+        c->calls = c->aborts = true;
         need(c, ASH_ROLE_GUARD);
         return;
     }
     bool fixed = note->flags & ASH_NOTE_FIXED;
-    if (note->place == ASH_AT_FRAME)
-        need(c, fixed ? ASH_ROLE_DATA : ASH_ROLE_DELTA);
+    if (note->place == ASH_AT_FRAME && fixed)
+        need(c, ASH_ROLE_DATA);
+    if (note->place == ASH_AT_FRAME && !fixed && ++c->moving > MOVING_MAX)
+        need(c, ASH_ROLE_DELTA);
     if (note->place == ASH_AT_STACK && fixed)
         need(c, ASH_ROLE_STACK);
     if (!fixed || note->place == ASH_AT_MAP)
@@ -49,7 +54,7 @@ static void survey_call(struct ash_compiler *c, uint32_t at)
     } else if (note->op == ASH_OP_CALL_LOCAL) {
         c->calls = true;
     } else if (note->op == ASH_OP_CALL && c->program->image.insns[at].imm != ASH_HELPER_HART) {
-        c->calls = c->calls_helpers = true;
+        c->calls = c->calls_helpers = c->aborts = true;
     }
 }
 
@@ -63,8 +68,10 @@ void ash_survey(struct ash_compiler *c, uint32_t at)
         c->target[at] = (uint16_t)c->target_count++;
     if (ash_has_stub(c->program, at))
         c->stub[at] = (uint16_t)c->stub_count++;
-    if (note->flags & ASH_NOTE_BACK)
+    if (note->flags & ASH_NOTE_BACK) {
         need(c, ASH_ROLE_FUEL);
+        c->aborts = true;
+    }
 
     unsigned f = ash_function_at(c->program, at), touched = ash_reads(insn, note->op);
     int written = ash_written(insn, note->op);

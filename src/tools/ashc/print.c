@@ -5,6 +5,7 @@
 
 #include "ash/program.h"
 #include "tools/ashc/ashlift.h"
+#include "vcode/decode.h"
 
 static void print_maps(FILE *out, const struct ash_image *image)
 {
@@ -77,20 +78,23 @@ static void print_program(FILE *out, const struct ash_program *p)
             p->can_abort ? "" : "; it can't be aborted");
 }
 
-/* Machine code, 8 words a line. */
+/* Machine code, for a hart with Zba and Zbb. */
 static void print_code(FILE *out, const struct ash_program *program, void *scratch,
                        size_t scratch_size)
 {
     size_t bound = ash_code_bound(program);
     uint32_t *code = malloc(bound);
-    if (!code || ash_compile(scratch, scratch_size, program, code, bound, 3)) {
+    if (!code || ash_compile(scratch, scratch_size, program, code, bound,
+                             RV64_ZBA | RV64_ZBB | RV64_MISALIGNED)) {
         fprintf(out, "no machine code\n");
     } else {
         size_t size = ash_compiled(scratch);
         fprintf(out, "machine code, %zu bytes\n", size);
-        for (size_t i = 0; i < size / 4; i++)
-            fprintf(out, "%s%08x%s", i % 8 == 0 ? "  " : " ", code[i],
-                    i % 8 == 7 || i + 1 == size / 4 ? "\n" : "");
+        for (uint32_t at = 0; at < size; at += 4) {
+            char text[RV64_TEXT];
+            rv64_print(text, code[at / 4], at);
+            fprintf(out, "%5x: %08x  %s\n", at, code[at / 4], text);
+        }
     }
     free(code);
 }
