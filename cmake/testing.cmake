@@ -108,7 +108,7 @@ function(aegis_riscv64_test name)
   list(REMOVE_DUPLICATES sources)
   file(GLOB_RECURSE headers ${CMAKE_SOURCE_DIR}/src/*.h ${CMAKE_SOURCE_DIR}/src/*.def ${CMAKE_CURRENT_SOURCE_DIR}/unit/*.h)
   add_custom_command(OUTPUT ${name}
-    COMMAND ${AEGIS_RISCV64_LINUX_GCC} -static -std=gnu17 -g -O2 -Wall -Wextra -Werror -I${CMAKE_SOURCE_DIR}/src
+    COMMAND ${AEGIS_RISCV64_LINUX_GCC} -static -std=gnu17 -D_GNU_SOURCE -g -O2 -Wall -Wextra -Werror -I${CMAKE_SOURCE_DIR}/src
             ${sources} -o ${name}
     DEPENDS ${sources} ${headers} COMMAND_EXPAND_LISTS VERBATIM)
   add_custom_target(${name}_target ALL DEPENDS ${name})

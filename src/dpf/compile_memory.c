@@ -1,7 +1,7 @@
 /*
  * The compiler's working memory, and how much of it and of code a trie or a filter can take.
  *
- *   struct compile | visits | records | DAG nodes | references | constants | labels
+ *   struct compile | visits | records | DAG nodes | constants | references | labels
  *
  * A branch follows at least one other instruction, so 8 bytes of code hold at most one reference;
  * and a constant in the pool takes 8 bytes there, and 8 for the instructions that load it.
@@ -36,9 +36,9 @@ static struct layout layout_for(size_t records, size_t dag_nodes, size_t code_si
     l.visits = (sizeof(struct compile) + 7) / 8 * 8;
     l.records = l.visits + DEPTH_MAX * sizeof(struct visit);
     l.dag = l.records + records * sizeof(struct record);
-    l.references = (l.dag + dag_nodes * sizeof(struct dag_node) + 7) / 8 * 8;
-    l.constants = l.references + l.reference_count * sizeof(struct vcode_reference);
-    l.labels = l.constants + l.constant_count * sizeof(uint64_t);
+    l.constants = (l.dag + dag_nodes * sizeof(struct dag_node) + 7) / 8 * 8;
+    l.references = l.constants + l.constant_count * sizeof(uint64_t);
+    l.labels = l.references + l.reference_count * sizeof(struct vcode_reference);
     l.size = (l.labels + l.label_count * sizeof(uint32_t) + 7) / 8 * 8;
     return l;
 }

@@ -1,5 +1,9 @@
-# Compiled tries and filters, in the simulator of rv64.def.
+# Compiled tries and filters, in the simulator of rv64.def and on a hart under qemu-riscv64.
 set(dpf_compile_test ${CMAKE_CURRENT_SOURCE_DIR}/unit/dpf_compile)
-set(dpf_compile_shared ${dpf_compile_test}/compiled.c ${CMAKE_CURRENT_SOURCE_DIR}/unit/vcode/rv64_sim.c
-    ${CMAKE_CURRENT_SOURCE_DIR}/unit/dpf/gen.c)
-aegis_unit_test(dpf_compile_sim_test SOURCES ${dpf_compile_test}/sim_test.c ${dpf_compile_shared} LIBRARIES dpf vcode_decode)
+set(dpf_compile_members ${dpf_compile_test}/members.c ${CMAKE_CURRENT_SOURCE_DIR}/unit/dpf/gen.c)
+set(dpf_compile_simulated ${dpf_compile_test}/compiled.c ${CMAKE_CURRENT_SOURCE_DIR}/unit/vcode/rv64_sim.c)
+aegis_unit_test(dpf_compile_sim_test SOURCES ${dpf_compile_test}/sim_test.c ${dpf_compile_simulated}
+                ${dpf_compile_members} LIBRARIES dpf vcode_decode)
+# 10^5 pairs; by hand: qemu-riscv64 -cpu rv64 tests/dpf_compile_pairs_guest SEED TRIES
+aegis_riscv64_test(dpf_compile_pairs_guest SOURCES ${dpf_compile_test}/pairs_guest.c ${dpf_compile_members} LIBRARIES dpf
+                   TIMEOUT 120)

@@ -12,14 +12,15 @@
 #include <sys/mman.h>
 
 #define CODE_SIZE 65536
-#define MEMORY    4096 /* bytes on both sides of the address in a2 */
+#define MEMORY    2064 /* bytes on both sides of the address in a2 */
 
 static uint8_t *code;
 static struct vcode v;
 static uint32_t labels[16];
 static struct vcode_reference references[16];
 static uint64_t constants[16];
-static uint8_t memory[2 * MEMORY] __attribute__((aligned(8))), copy[2 * MEMORY];
+static uint8_t memory[2 * MEMORY] __attribute__((aligned(8))), copy[2 * MEMORY],
+    pattern[2 * MEMORY];
 static unsigned long runs, failures;
 
 static const uint64_t values[] = {
@@ -77,8 +78,8 @@ static uint64_t call(uint64_t a, uint64_t b, void *c)
 /* Runs the code in both ways with a in a0, b in a1 and the middle of memory in a2. */
 static void compare(const char *what, uint64_t a, uint64_t b)
 {
-    for (unsigned i = 0; i < sizeof memory; i++)
-        memory[i] = copy[i] = (uint8_t)(i * 37 + (i >> 8));
+    memcpy(memory, pattern, sizeof memory);
+    memcpy(copy, pattern, sizeof copy);
     struct sim_region regions[] = {
         {(uintptr_t)code, code, CODE_SIZE, false},
         {(uintptr_t)memory, copy, sizeof copy, true},
@@ -265,6 +266,8 @@ int main(void)
         printf("no memory for code\n");
         return 1;
     }
+    for (unsigned i = 0; i < sizeof pattern; i++)
+        pattern[i] = (uint8_t)(i * 37 + (i >> 8));
     for (enum rv64_op op = 0; op < RV64_OPS; op++)
         run_row(op);
     jumps();
