@@ -26,15 +26,6 @@ void compile_go(struct compile *c, uint32_t label)
     c->pending = label;
 }
 
-void compile_place(struct compile *c, uint32_t label)
-{
-    if (c->pending != NO_LABEL && (c->pending != label || label == 0))
-        vcode_jump(&c->v, c->pending);
-    c->pending = NO_LABEL;
-    if (label)
-        vcode_bind(&c->v, label);
-}
-
 uint32_t compile_label_of(struct compile *c, uint32_t node)
 {
     if (!node)
@@ -74,6 +65,25 @@ void compile_return(struct compile *c)
     vcode_ret(&c->v);
 }
 
+/* A filter's answer, instead of a jump to it. */
+static void answer(struct compile *c, unsigned yes)
+{
+    vcode_li(&c->v, RV_A0, yes);
+    compile_return(c);
+}
+
+void compile_place(struct compile *c, uint32_t label)
+{
+    bool jumps = c->pending != NO_LABEL && (c->pending != label || label == 0);
+    if (jumps && !c->trie && c->pending == c->dag.accept)
+        answer(c, 1);
+    else if (jumps)
+        vcode_jump(&c->v, c->pending);
+    c->pending = NO_LABEL;
+    if (label)
+        vcode_bind(&c->v, label);
+}
+
 /* The block behind NONE_LABEL. It stands before the function, so that all branches to it know their
  * distance. */
 static void emit_none(struct compile *c)
@@ -90,21 +100,16 @@ static void emit_none(struct compile *c)
     compile_return(c);
 }
 
-static void emit_answer(struct compile *c, uint32_t label, unsigned answer)
-{
-    vcode_bind(&c->v, label);
-    vcode_li(&c->v, RV_A0, answer);
-    compile_return(c);
-}
-
 static void start_filter(struct compile *c)
 {
     uint16_t entry = c->dag.from;
     c->dag.reject = NONE_LABEL;
     c->dag.accept = vcode_label(&c->v);
     c->dag.base = 1;
-    emit_answer(c, NONE_LABEL, 0);
-    emit_answer(c, c->dag.accept, 1);
+    vcode_bind(&c->v, NONE_LABEL);
+    answer(c, 0);
+    vcode_bind(&c->v, c->dag.accept);
+    answer(c, 1);
     c->entry = (uint32_t)c->v.used;
     move_saved(c, true);
     c->now = (struct path){.top = 0};

@@ -57,6 +57,7 @@ struct test {
     uint32_t offset;
     uint8_t bytes;
     bool sign;
+    bool any; /* the mask has one bit, and it has to be set */
     uint8_t reduction;
     uint8_t up, down; /* bits */
     uint64_t mask, value;
@@ -75,9 +76,11 @@ static uint64_t extended(uint64_t value, unsigned bytes, bool sign)
 static void consider(struct test *test, enum reduction reduction, unsigned instructions,
                      uint64_t value)
 {
-    unsigned cost = 2 + instructions + (value ? compile_constant_cost(value) : 0);
+    bool any = reduction == AND && value == test->mask && (value & (value - 1)) == 0;
+    unsigned cost = 2 + instructions + (value && !any ? compile_constant_cost(value) : 0);
     if (cost < test->cost) {
         test->cost = cost;
+        test->any = any;
         test->reduction = (uint8_t)reduction;
         test->value = value;
     }
@@ -177,9 +180,10 @@ static void emit_test(struct compile *c, unsigned base, const struct test *test,
         rv_srli(v, VALUE, VALUE, test->up + test->down);
     if (test->reduction == DOWN)
         rv_srli(v, VALUE, VALUE, test->down);
-    if (test->value)
+    bool constant = test->value && !test->any;
+    if (constant)
         vcode_constant(v, CONST, test->value);
-    vcode_branch(v, RV_bne, VALUE, test->value ? CONST : RV_ZERO, no);
+    vcode_branch(v, test->any ? RV_beq : RV_bne, VALUE, constant ? CONST : RV_ZERO, no);
 }
 
 void run_emit(struct compile *c, const struct run *run, uint32_t no)

@@ -7,3 +7,10 @@ aegis_unit_test(dpf_compile_sim_test SOURCES ${dpf_compile_test}/sim_test.c ${dp
 # 10^5 pairs; by hand: qemu-riscv64 -cpu rv64 tests/dpf_compile_pairs_guest SEED TRIES
 aegis_riscv64_test(dpf_compile_pairs_guest SOURCES ${dpf_compile_test}/pairs_guest.c ${dpf_compile_members} LIBRARIES dpf
                    TIMEOUT 120)
+aegis_unit_test(dpf_compile_lifted_test SOURCES ${dpf_compile_test}/lifted_test.c unit/dpf/lifted.c unit/dpf/gen.c
+                ${dpf_compile_simulated} ${dpflift_sources} LIBRARIES dpf vcode_decode pcap)
+
+# The shape of emitted code; its rows are the bench's (group dpf).
+file(GLOB shapes ${CMAKE_CURRENT_SOURCE_DIR}/shape/*.shape)
+aegis_unit_test(dpf_shape_test SOURCES shape/shape_test.c ${dpf_compile_simulated} ${dpflift_sources}
+                LIBRARIES dpf vcode_decode pcap ARGUMENTS ${shapes})
