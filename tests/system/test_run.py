@@ -84,6 +84,15 @@ def test_expressions_and_dumps_of_tcpdump_load_too(aegisctl, folder):
         aegisctl.ok("unload", "it")
 
 
+def test_a_filter_of_several_segments_loads(aegisctl):
+    """Its image is larger than one piece of a message, and than what the console's queue holds at a time."""
+    port = port_of(aegisctl.ok("run", "--detach"))
+    ports = " or ".join(f"udp dst port {p}" for p in [7, *range(20000, 21800, 3)])
+    loaded = aegisctl.ok("load", f"ip and ({ports})", "--app", "udp-echo", "--name", "large")
+    assert int(re.search(r"filters of (\d+)", loaded)[1]) > 8192
+    assert exchange(port) == b"hello"
+
+
 def test_a_refusal_of_the_kernel_comes_through_every_layer(aegisctl):
     aegisctl.ok("run", "--detach")
     aegisctl.ok("load", EXAMPLE, "--app", "udp-echo")

@@ -184,7 +184,7 @@ static int run(const struct command *command, int argc, char **argv)
          0},
         {"initrd", OPTION_TEXT, &machine.initrd, "FILE",
          "archive of programs (default: the build's)", 0, 0},
-        {"memory", OPTION_NUMBER, &machine.memory, "MIB", "memory of the machine (default: 128)", 1,
+        {"memory", OPTION_NUMBER, &machine.memory, "MIB", "memory of the machine (default: 128)", 16,
          1 << 20},
         {"cpus", OPTION_NUMBER, &machine.cpus, "N", "harts (default: 1)", 1, 8},
         {"net", OPTION_TEXT, &machine.net, "NET",
