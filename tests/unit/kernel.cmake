@@ -18,9 +18,10 @@ function(kernel_unit_test name)
   target_include_directories(kernel_${name}_test BEFORE PRIVATE unit/shim)
 endfunction()
 
-foreach(name siphash arena boot_memory page user cap map map_model virtio ring netif frames)
+foreach(name siphash arena boot_memory page user cap map virtio virtq ring netif netif_model frames_in frames_out)
   kernel_unit_test(${name})
 endforeach()
+kernel_unit_test(map_model unit/kernel/map_model.c)
 
 # The device tree's reader, with libfdt as the kernel has it and what edits trees besides. libfdt reads fields at any
 # address, byte by byte.
@@ -41,8 +42,11 @@ add_custom_command(OUTPUT board.dtb COMMAND ${AEGIS_DTC} -q -I dts -O dtb -o boa
 add_custom_command(OUTPUT qemu.dtb
   COMMAND ${AEGIS_QEMU} -machine virt,dumpdtb=qemu.dtb -smp 2 -m 96 -nodefaults -display none 2>qemu.dtb.log)
 add_custom_target(kernel_trees ALL DEPENDS board.dtb qemu.dtb)
-kernel_unit_test(board ${kernel_dir}/rv64/board.c ARGUMENTS board.dtb qemu.dtb)
+set(board_sources unit/kernel/board_read.c ${kernel_dir}/rv64/board.c)
+kernel_unit_test(board ${board_sources} ARGUMENTS board.dtb qemu.dtb)
+kernel_unit_test(board_edit ${board_sources} ARGUMENTS board.dtb)
 target_link_libraries(kernel_board_test PRIVATE libfdt_host)
+target_link_libraries(kernel_board_edit_test PRIVATE libfdt_host)
 
 # Its seed: the good tree behind a byte that says to take it as it is.
 add_custom_command(OUTPUT board.seed COMMAND printf 5 > board.seed COMMAND cat board.dtb >> board.seed

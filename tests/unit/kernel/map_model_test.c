@@ -11,14 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include "invariants.h"
+#include "map_model.h"
 #include "random.h"
 #include "world.h"
 
 #define FIRST FIRST_ENV
 #define ARGS  0x3000000000UL /* memory of each environment for arguments, not in the game */
 
-static size_t steps = 4000;
+static size_t steps = 2500;
 static uint64_t seed = 5;
 
 /* Runs of pages: inside a level-0 table, over its end, over that of a level-1 table, over the end
@@ -35,119 +35,9 @@ static const struct {
 };
 #define OURS 4 /* runs that begin where applications map */
 
-/* The model. */
-static struct mapping {
-    uint32_t env;
-    uint64_t va, ppn;
-    uint32_t bits; /* R 2, W 4, X 8 */
-} maps[LEAVES_MAX];
-static size_t map_count;
-static uint32_t *owners;
-static uint8_t *states;
-static uint16_t *pins;   /* taken by the test, as a device would */
 static uint32_t envs[4]; /* FIRST, two children of it, a child of the first of these */
 #define ENVS      4
 #define PARENT(i) ((i) == 3 ? envs[1] : FIRST)
-
-/* A cache of translations, filled with everything that can be cached. */
-static struct {
-    uint64_t asid, va, pte;
-    uint32_t env;
-    bool valid;
-} cache[LEAVES_MAX];
-static size_t cache_count;
-
-static void forget(uint64_t va, uint64_t asid)
-{
-    for (size_t i = 0; i < cache_count; i++)
-        if ((va == HOST_ALL || cache[i].va == (va & ~(uint64_t)(PAGE_SIZE - 1))) &&
-            (asid == HOST_ALL || cache[i].asid == asid))
-            cache[i].valid = false;
-}
-
-static const struct leaf *find_leaf(uint32_t env, uint64_t va)
-{
-    for (size_t i = 0; i < leaf_count; i++)
-        if (leaves[i].env == env && leaves[i].va == va)
-            return &leaves[i];
-    return NULL;
-}
-
-/* Nothing cached grants what the tables don't any more. Then the hardware caches all it finds. */
-static void check_cache(void)
-{
-    for (size_t i = 0; i < cache_count; i++) {
-        if (!cache[i].valid)
-            continue;
-        const struct leaf *leaf = find_leaf(cache[i].env, cache[i].va);
-        if (!leaf || leaf->pte >> 10 != cache[i].pte >> 10 || (cache[i].pte & ~leaf->pte & 0xe))
-            fail_msg("env %u, va 0x%lx: a stale translation is cached", cache[i].env, cache[i].va);
-    }
-    size_t kept =
-        0; /* who ends runs no more: nothing new of it is cached, and nothing old goes by itself */
-    for (size_t i = 0; i < cache_count; i++)
-        if (cache[i].valid && env_infos[cache[i].env].state == AEGIS_ENV_ENDING)
-            cache[kept++] = cache[i];
-    cache_count = kept;
-    for (size_t i = 0; i < leaf_count; i++) {
-        uint32_t env = leaves[i].env;
-        if (env_infos[env].state == AEGIS_ENV_ENDING)
-            continue;
-        cache[cache_count].asid = env_table[env]->asid;
-        cache[cache_count].env = env;
-        cache[cache_count].va = leaves[i].va;
-        cache[cache_count].pte = leaves[i].pte;
-        cache[cache_count++].valid = true;
-    }
-}
-
-/* The model becomes what the walk found. */
-static void adopt(void)
-{
-    check_invariants(pins);
-    map_count = 0;
-    for (size_t i = 0; i < leaf_count; i++)
-        maps[map_count++] = (struct mapping){leaves[i].env, leaves[i].va,
-                                             leaves[i].page + first_ppn, leaves[i].pte & 0xe};
-    for (uint64_t i = 0; i < page_count; i++) {
-        owners[i] = pages[i].owner;
-        states[i] = pages[i].state;
-    }
-    check_cache();
-}
-
-static struct mapping *find(uint32_t env, uint64_t va)
-{
-    for (size_t i = 0; i < map_count; i++)
-        if (maps[i].env == env && maps[i].va == va)
-            return &maps[i];
-    return NULL;
-}
-
-static uint32_t refs_of(uint64_t ppn)
-{
-    uint32_t refs = 0;
-
-    for (size_t i = 0; i < map_count; i++)
-        refs += maps[i].ppn == ppn;
-    return refs;
-}
-
-static void compare(void)
-{
-    check_invariants(pins);
-    assert_true(leaf_count == map_count);
-    for (size_t i = 0; i < leaf_count; i++) {
-        const struct mapping *m = find(leaves[i].env, leaves[i].va);
-        assert_non_null(m);
-        assert_true(m->ppn == leaves[i].page + first_ppn && m->bits == (leaves[i].pte & 0xe));
-    }
-    for (uint64_t i = 0; i < page_count; i++)
-        if (pages[i].owner != owners[i] || pages[i].state != states[i])
-            fail_msg("page %lu: owner %u, state %u instead of %u, %u", i, pages[i].owner,
-                     pages[i].state, owners[i], states[i]);
-    check_cache();
-}
 
 /* Reasons that a call has to fail, as a set of errors. */
 typedef uint64_t reasons;
@@ -392,9 +282,9 @@ static void try_map(uint32_t self)
     if (va >= AEGIS_EXPOSED_BASE)
         why |= WHY(RANGE);
     else if (target < ENV_COUNT && env_table[target])
-        why |= !table_of(target, va, 0)                        ? WHY(NO_TABLE)
-               : find(target, va & ~(uint64_t)(PAGE_SIZE - 1)) ? WHY(IN_USE)
-                                                               : 0;
+        why |= !table_of(target, va, 0)                                ? WHY(NO_TABLE)
+               : find_mapping(target, va & ~(uint64_t)(PAGE_SIZE - 1)) ? WHY(IN_USE)
+                                                                       : 0;
     check_result(MAP, call_map(number, va, ppn, prot, cap), why);
     if (!why)
         maps[map_count++] = (struct mapping){target, va, ppn, prot << 1};
@@ -411,7 +301,9 @@ static reasons range_reasons(uint32_t target, uint64_t va, uint64_t count)
         return why | WHY(RANGE);
     for (uint64_t i = 0; i < count && target < ENV_COUNT && env_table[target]; i++) {
         uint64_t at = (va & ~(uint64_t)(PAGE_SIZE - 1)) + i * PAGE_SIZE;
-        why |= !table_of(target, at, 0) ? WHY(NO_TABLE) : !find(target, at) ? WHY(ADDRESS) : 0;
+        why |= !table_of(target, at, 0)    ? WHY(NO_TABLE)
+               : !find_mapping(target, at) ? WHY(ADDRESS)
+                                           : 0;
     }
     return why;
 }
@@ -431,9 +323,9 @@ static uint64_t random_mapped(uint32_t self, uint64_t *count)
     *count = random_count(left);
     if (random_below(4) == 0)
         return va;
-    for (int i = 0; i < 20 && !find(self, va); i++)
+    for (int i = 0; i < 20 && !find_mapping(self, va); i++)
         va = random_va(&left);
-    for (*count = 1; find(self, va + *count * PAGE_SIZE) && random_below(4);)
+    for (*count = 1; find_mapping(self, va + *count * PAGE_SIZE) && random_below(4);)
         ++*count;
     return va;
 }
@@ -447,14 +339,14 @@ static void try_protect(uint32_t self)
     if (!prot_valid(prot))
         why |= WHY(INVALID);
     for (uint64_t i = 0; i < count && i < 512; i++) {
-        const struct mapping *m = find(target, va + i * PAGE_SIZE);
+        const struct mapping *m = find_mapping(target, va + i * PAGE_SIZE);
         if (m && (prot << 1 & ~m->bits) && owners[m->ppn - first_ppn] != self &&
             owners[m->ppn - first_ppn] != target)
             why |= WHY(RIGHTS);
     }
     check_result(PROTECT, call_protect(number, va, count, prot), why);
     for (uint64_t i = 0; !why && i < count; i++)
-        find(target, va + i * PAGE_SIZE)->bits = prot << 1;
+        find_mapping(target, va + i * PAGE_SIZE)->bits = prot << 1;
 }
 
 static void try_unmap(uint32_t self)
@@ -465,7 +357,7 @@ static void try_unmap(uint32_t self)
 
     check_result(UNMAP, call_unmap(number, va, count), why);
     for (uint64_t i = 0; !why && i < count; i++) {
-        struct mapping *gone = find(target, va + i * PAGE_SIZE);
+        struct mapping *gone = find_mapping(target, va + i * PAGE_SIZE);
         *gone = maps[--map_count];
     }
 }
@@ -499,7 +391,7 @@ static void settle(uint32_t env)
     for (size_t i = 0; i < OURS; i++)
         world_tables(runs[i].va);
     world_tables(runs[1].va + 5 * PAGE_SIZE);
-    adopt();
+    model_adopt();
 }
 
 /* Who owns one page of an ending environment and its capability maps it meanwhile: it has to vanish
@@ -559,10 +451,7 @@ static int boot(void **state)
 {
     (void)state;
     world_boot(NULL, 0);
-    owners = calloc(page_count, sizeof(*owners));
-    states = calloc(page_count, sizeof(*states));
-    pins = calloc(page_count, sizeof(*pins));
-    host_on_sfence = forget;
+    model_begin();
     envs[0] = FIRST;
     settle(FIRST);
     for (int i = 1; i < ENVS; i++) {
@@ -576,7 +465,8 @@ static int boot(void **state)
 static int leave(void **state)
 {
     (void)state;
-    free(owners), free(states), free(pins), free(host_memory);
+    model_end();
+    free(host_memory);
     return 0;
 }
 
@@ -610,7 +500,7 @@ static void random_histories_agree_with_the_model(void **state)
         uint32_t self = random_env();
         world_call_as(self);
         tries[random_below(sizeof(tries) / sizeof(*tries))](self);
-        compare();
+        model_compare();
         if (i % 60 == 59)
             end_and_renew(i % 180 == 179 ? 2 : 3);
     }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernel/arena.h"
 #include "kernel/drivers/virtio.h"
 #include "kernel/netif.h"
 
@@ -49,6 +50,19 @@ struct aegis_cap net_cap(uint32_t kind, uint64_t index, uint32_t rights)
     CHECK(call_cap_mint(kind, index, rights, NET_AT) == 0);
     CHECK(user_read(&cap, NET_AT, sizeof(cap)));
     return cap;
+}
+
+size_t net_arena_left(void)
+{
+    size_t low = 0, high = WORLD_SIZE;
+
+    while (low + 1 < high) {
+        size_t middle = (low + high) / 2;
+        void *piece = arena_alloc(middle);
+        arena_free(piece);
+        *(piece ? &low : &high) = middle;
+    }
+    return low;
 }
 
 /* One atom: the byte is in the set. Ranges of the set's runs of bits. */

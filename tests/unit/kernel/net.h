@@ -14,9 +14,10 @@
 #include "dpf/dpf.h"
 #include "world.h"
 
-#define NET_BYTE   14 /* of a frame: what filters look at; 0 to 63 */
-#define NET_ALL    UINT64_MAX
-#define NET_ANYHOW 1000 /* for net_frame: a value in no set */
+#define NET_BYTE     14 /* of a frame: what filters look at; 0 to 63 */
+#define NET_ALL      UINT64_MAX
+#define NET_BINDINGS 256  /* that 32 MiB have room for */
+#define NET_ANYHOW   1000 /* for net_frame: a value in no set */
 
 extern struct device_model nics[AEGIS_NETIF_MAX];
 
@@ -40,6 +41,9 @@ struct net_request {
     uint64_t in, out;
     bool tap;
 };
+
+/* The longest piece that the kernel's arena for filters could give. */
+size_t net_arena_left(void);
 
 /* The caller's net_bind of this. */
 long net_bind(const struct net_request *request);
