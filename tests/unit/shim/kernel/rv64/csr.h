@@ -11,7 +11,7 @@
 #define csr_set(name, bits)    ((void)(host_csr_##name |= (uint64_t)(bits)))
 #define csr_clear(name, bits)  ((void)(host_csr_##name &= ~(uint64_t)(bits)))
 
-#define fence(before, after) host_fence(#before, #after)
+#define fence(before, after)     host_fence(#before, #after)
 #define clear_call_temporaries() ((void)0)
 
 static inline void fence_i(void)
