@@ -18,6 +18,7 @@
 
 #define HEADER     12 /* VERSION_1's (section 5.1.6) */
 #define PAGES      2  /* of the caller's, for requests */
+#define EVENT_IDX  (1UL << 29)
 #define FEATURES   (1UL << 32 | 1UL << 29 | 1UL << 5)
 #define FIRST_IRQ  1
 #define FRAME_MOST 2048
@@ -29,7 +30,7 @@ void net_boot(size_t count)
     struct virtio devices[AEGIS_NETIF_MAX];
 
     for (size_t i = 0; i < count; i++) {
-        device_init(&nics[i], VIRTIO_ID_NET, FEATURES, 1024);
+        device_init(&nics[i], VIRTIO_ID_NET, i % 2 ? FEATURES & ~EVENT_IDX : FEATURES, 1024);
         memcpy(nics[i].config, (uint8_t[]){0x52, 0x54, 0, 0, 0, (uint8_t)i}, 6);
         devices[i] = (struct virtio){
             .registers = nics[i].registers, .irq = FIRST_IRQ + (uint32_t)i, .id = VIRTIO_ID_NET};

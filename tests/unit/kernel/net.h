@@ -21,7 +21,8 @@
 
 extern struct device_model nics[AEGIS_NETIF_MAX];
 
-/* Boots with count devices; each environment that calls net_bind needs net_memory first. */
+/* Boots with count devices, of which every second has no EVENT_IDX; each environment that calls
+ * net_bind needs net_memory first. */
 void net_boot(size_t count);
 
 /* Memory of the caller's for requests and filters. */
