@@ -119,6 +119,8 @@ long call_null(void)
 }
 
 #define LOG_MOST 1024
+#define LOG_LINES                                                                                  \
+    8 /* of one call: each costs a prefix; later ends of lines are shown as control characters */
 
 long call_log(uaddr_t text, uint64_t length)
 {
@@ -131,9 +133,11 @@ long call_log(uaddr_t text, uint64_t length)
         return -AEGIS_E_ADDRESS;
     /* Each line begins with who says it, and holds nothing that moves the cursor: none can pass for
      * another's. */
+    uint32_t lines = 0;
     for (uint64_t at = 0; at < length;) {
         uint64_t end = at;
-        for (; end < length && copy[end] != '\n'; end++)
+        lines++;
+        for (; end < length && (copy[end] != '\n' || lines >= LOG_LINES); end++)
             if ((copy[end] < ' ' && copy[end] != '\t') || copy[end] == 0x7f)
                 copy[end] = '?';
         print("[%u %s] ", self->number, env_infos[self->number].name);

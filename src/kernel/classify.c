@@ -107,10 +107,16 @@ bool classify_rebuild(struct netif *netif)
     return true;
 }
 
+/* Code was compiled for frames that lie as they usually do; a handler may have moved one. */
+static bool lies_as_usual(const uint8_t *frame)
+{
+    return (uintptr_t)frame % 8 == NIC_BUFFER_FRAME % 8;
+}
+
 struct dpf_found classify_frame(const struct netif *netif, const uint8_t *frame, size_t available,
                                 size_t length)
 {
-    if (netif->classifier.entry)
+    if (netif->classifier.entry && lies_as_usual(frame))
         return ((dpf_classifier *)netif->classifier.entry)(frame, available, length);
     struct dpf_result result = dpf_classify(netif_trie(netif), frame, available, length);
     return (struct dpf_found){.id = result.id, .taps = result.taps};
@@ -129,7 +135,7 @@ void classify_forget_egress(struct binding *binding)
 bool classify_egress(const struct binding *binding, const uint8_t *frame, size_t available,
                      size_t length)
 {
-    if (!binding->egress_code.entry)
+    if (!binding->egress_code.entry || !lies_as_usual(frame))
         return dpf_match(&binding->egress, frame, available, length);
     bool allowed = ((dpf_matcher *)binding->egress_code.entry)(frame, available, length) != 0;
     clear_call_temporaries();

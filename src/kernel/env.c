@@ -164,14 +164,21 @@ static void unbind_all(struct env *env)
     env->unbound = true;
 }
 
-/* Gives env's children to its own owner, so that somebody can end and free them. */
+/*
+ * Gives env's children to its own owner, so that somebody can end and free them. Those that have
+ * ended are freed: nobody else waits for their records.
+ */
 static void leave_children(uint32_t number)
 {
-    for (uint32_t n = 1; n < ENV_COUNT; n++)
-        if (env_infos[n].state != AEGIS_ENV_NONE && env_infos[n].owner == number) {
-            env_infos[n].owner = env_infos[number].owner;
-            env_infos[n].generation++;
-        }
+    for (uint32_t n = 1; n < ENV_COUNT; n++) {
+        struct aegis_env_info *child = &env_infos[n];
+        if (child->state == AEGIS_ENV_NONE || child->owner != number || n == number)
+            continue;
+        child->owner = env_infos[number].owner;
+        child->generation++;
+        if (child->state == AEGIS_ENV_ENDED)
+            *child = (struct aegis_env_info){.generation = child->generation};
+    }
 }
 
 static void become_ended(struct env *env, struct aegis_page *env_page)
@@ -242,11 +249,12 @@ bool env_end_step(struct env *env)
         next = page->next == NO_PAGE ? NULL : &pages[page->next];
         if (page == env_page || page == root)
             continue;
+        /* Mappings first: who shares the page could pin it again and again. */
+        map_remove_all(page);
         if (page->pins)
             netif_reclaim();
         if (page->pins) /* a device still reads it: a later step looks again */
             continue;
-        map_remove_all(page);
         page_release(page);
     }
     if (env_infos[env->number].pages > 2)

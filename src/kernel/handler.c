@@ -38,7 +38,11 @@ static struct {
     void *code;
     size_t code_size;
     bool compiling;
+    uint64_t slices; /* that env had been given at its last step */
 } load;
+
+#define LOAD_PATIENCE                                                                              \
+    2 /* slices that a downloader may have without going on, before another takes over */
 
 static uint64_t service_time(void *owner)
 {
@@ -236,6 +240,7 @@ static long finish_load(uint32_t index)
 /* One bounded part of the download under way: its result, if it is the last. */
 static long step_load(void)
 {
+    load.slices = this_hart->env->info->slices;
     int state =
         load.compiling ? ash_compile_step(scratch, STEP_WORK) : ash_verify_step(scratch, STEP_WORK);
 
@@ -258,8 +263,13 @@ long call_handler_load(uaddr_t address)
 {
     long result;
 
-    if (load.env && (load.env != this_hart->env->number || load.address != address))
-        return -AEGIS_E_BUSY;
+    if (load.env && (load.env != this_hart->env->number || load.address != address)) {
+        /* Who doesn't go on, though it could, must not keep others from theirs. */
+        if (load.env != this_hart->env->number &&
+            env_infos[load.env].slices < load.slices + LOAD_PATIENCE)
+            return -AEGIS_E_BUSY;
+        end_load();
+    }
     result = load.env ? 0 : begin_load(address);
     if (!result)
         result = step_load();

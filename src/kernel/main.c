@@ -124,7 +124,8 @@ static void init_hart(void)
     /* The exposed time is rdtime; cycles and instructions may be read as well (section 4.1.5). */
     csr_write(scounteren, 7);
     csr_write(sie, SIE_STIE | SIE_SEIE);
-    csr_clear(sstatus, SSTATUS_SPP | SSTATUS_FS);
+    /* No vector state is kept or moved: off, its instructions are illegal ones. */
+    csr_clear(sstatus, SSTATUS_SPP | SSTATUS_FS | SSTATUS_VS);
     csr_set(sstatus, SSTATUS_SPIE);
 }
 

@@ -206,6 +206,8 @@ static long check_page(const struct env *env, uint64_t ppn, uint64_t bits, uaddr
         if (error)
             return error;
     }
+    if (env_infos[page->owner].state == AEGIS_ENV_ENDING) /* it is being taken back */
+        return -AEGIS_E_STATE;
     return page_is_memory(page) ? 0 : -AEGIS_E_STATE;
 }
 

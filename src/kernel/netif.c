@@ -380,17 +380,27 @@ long call_net_unbind(uint32_t index)
 
 void netif_end_env(uint32_t env)
 {
+    uint32_t touched = 0; /* a bit an interface */
+
     for (uint32_t i = 0; i < info->binding_count; i++) {
-        if (infos[i].owner && infos[i].binder == env)
+        if (!infos[i].owner)
+            continue;
+        if (infos[i].binder == env)
             infos[i].binder = 0; /* its number may be somebody else's soon */
+        /* What others have inside its bindings goes to the nearest ancestor that stays. */
+        while (infos[infos[i].parent].owner == env &&
+               infos[infos[i].parent].parent != infos[i].parent)
+            infos[i].parent = infos[infos[i].parent].parent;
+    }
+    for (uint32_t i = 0; i < info->binding_count; i++) {
         if (infos[i].owner != env || infos[i].parent == i)
             continue;
-        for (uint32_t child = 0; child < info->binding_count; child++)
-            if (infos[child].owner && infos[child].parent == i)
-                infos[child].parent = infos[i].parent;
         unbind(i);
-        rebuild(infos[i].netif);
+        touched |= 1U << infos[i].netif;
     }
+    for (uint32_t n = 0; n < info->netif_count; n++)
+        if (touched >> n & 1)
+            rebuild(n);
 }
 
 void netif_reclaim(void)

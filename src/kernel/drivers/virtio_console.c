@@ -127,7 +127,7 @@ long call_console_read(uaddr_t bytes, uint64_t length)
                 next_received();
             }
         }
-    } while (console.at == console.length && virtq_want_interrupt(&console.rx) && done < length);
+    } while (console.at == console.length && virtq_want_interrupt(&console.rx));
     info->console_received = console.length - console.at;
     return (long)done;
 }

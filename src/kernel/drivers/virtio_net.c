@@ -152,6 +152,7 @@ uint32_t nic_tx_reclaim(struct nic *nic)
     do {
         for (; virtq_take(&nic->tx, &used); count++) {
             uint16_t number = (uint16_t)(used.head / NIC_TX_PIECES);
+            assert_kernel(number < NIC_TX_SLOTS);
             struct nic_tx_slot *slot = &nic->tx_slots[number];
             for (uint32_t i = 0; i < slot->pinned_count; i++)
                 page_unpin(slot->pinned[i]);
