@@ -150,7 +150,7 @@ class Machine:
     initrd, kernel: paths (None: no initrd); legacy: virtio-mmio version 1; rng, console: whether the device is there.
     """
 
-    def __init__(self, build, folder, kernel=None, initrd="", memory=128, cpus=1, nics=1, legacy=False, rng=True,
+    def __init__(self, build, folder, kernel=None, initrd="", memory=128, cpus=1, nics=1, legacy=False, rng=True, cpu="rv64",
                  console=True, append="", address=ADDRESS, devices=(), extra=()):
         self.nics = [Nic(folder, i) for i in range(nics)]
         self.lines, self.changed = [], threading.Condition()
@@ -158,7 +158,7 @@ class Machine:
         self.control = Control(host)
         kernel = kernel or build / "guest/src/kernel/kernel.elf"
         initrd = build / "guest/initrd.cpio" if initrd == "" else initrd
-        command = ["qemu-system-riscv64", "-M", "virt", "-cpu", "rv64", "-nodefaults", "-no-reboot", "-display", "none",
+        command = ["qemu-system-riscv64", "-M", "virt", "-cpu", cpu, "-nodefaults", "-no-reboot", "-display", "none",
                    "-m", f"{memory}M", "-smp", str(cpus), "-kernel", str(kernel),
                    "-append", f"{address} {append}".strip(), "-chardev", "stdio,id=s0,signal=off", "-serial", "chardev:s0"]
         if not legacy:

@@ -41,7 +41,8 @@ def check_log(m):
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", "".join(m.lines[banner:]))
 
 
-@pytest.mark.parametrize("options", [{}, {"memory": 32, "console": False}], ids=["128 MiB", "32 MiB, no console"])
+@pytest.mark.parametrize("options", [{}, {"memory": 32, "console": False}, {"cpu": "rv64,v=true"}],
+                         ids=["128 MiB", "32 MiB, no console", "vectors"])
 def test_the_guests_tests_pass_and_the_log_tells_of_them(machine, options):
     m = run(machine, **options)
     check_results(m)
