@@ -173,7 +173,7 @@ static void more_devices_than_there_is_room_for_are_left_alone(void **state)
         int node = fdt_add_subnode(edited, edit("/soc"), name);
         assert_true(node >= 0);
         fdt_setprop_string(edited, node, "compatible", "virtio,mmio");
-        uint64_t reg[2] = {cpu_to_fdt64((uint64_t)(0x10000 + i * 0x1000)), cpu_to_fdt64(0x1000)};
+        uint64_t reg[2] = {cpu_to_fdt64(0x10000 + (uint64_t)i * 0x1000), cpu_to_fdt64(0x1000)};
         fdt_setprop(edited, node, "reg", reg, sizeof(reg));
     }
     assert_int_equal(read_edited().virtio_count, BOARD_VIRTIO);

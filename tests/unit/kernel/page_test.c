@@ -203,10 +203,10 @@ static void what_is_mapped_pinned_or_no_data_is_not_given_away(void **state)
     uint64_t root = virt_to_phys(env_table[FIRST]->root) >> 12;
     assert_int_equal(call_page_free(root), -AEGIS_E_STATE);
     assert_int_equal(call_page_free(virt_to_phys(env_table[FIRST]) >> 12), -AEGIS_E_STATE);
-    for (uint8_t s = 0; s <= AEGIS_PAGE_WINDOW; s++) {
+    for (unsigned int s = 0; s <= AEGIS_PAGE_WINDOW; s++) {
         if (s == AEGIS_PAGE_DATA)
             continue;
-        page->state = s;
+        page->state = (uint8_t)s;
         assert_int_equal(call_page_free(ppn), -AEGIS_E_STATE);
     }
     page->state = AEGIS_PAGE_DATA;

@@ -98,8 +98,8 @@ static void the_papers_example_comes_out(void **state)
     (void)state;
     uint8_t text[15];
 
-    for (uint8_t i = 0; i < sizeof(text); i++)
-        text[i] = i;
+    for (size_t i = 0; i < sizeof(text); i++)
+        text[i] = (uint8_t)i;
     assert_true(siphash(&paper_key, text, sizeof(text)) == 0xa129ca6149be45e5);
 }
 
