@@ -89,9 +89,10 @@ static bool is_equality(const struct compile *c, const struct dpf_node *node, ui
 static uint16_t emit_run(struct compile *c, uint32_t i)
 {
     const struct dpf_node *node = &c->dag.nodes[i];
-    struct run run = {.count = 0};
+    struct run run;
     uint16_t no = node->no, to = (uint16_t)i;
     uint64_t mask, value;
+    run.count = 0;
     do {
         struct field field = field_of_dag(c, node);
         if (!is_equality(c, node, &mask, &value) || node->no != no ||

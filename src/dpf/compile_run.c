@@ -16,35 +16,59 @@ bool run_equality(uint64_t field_mask, uint64_t low, uint64_t high, uint64_t *ma
     return (field_mask & below) == differ && (low & differ) == 0;
 }
 
+/* Where the byte at offset stands in the run, or belongs. */
+static unsigned place_of(const struct run *run, uint32_t offset)
+{
+    unsigned at = run->count;
+    while (at > 0 && run->offset[at - 1] >= offset)
+        at--;
+    return at;
+}
+
+static bool has(const struct run *run, unsigned at, uint32_t offset)
+{
+    return at < run->count && run->offset[at] == offset;
+}
+
+static void insert_byte(struct run *run, unsigned at, uint32_t offset)
+{
+    for (unsigned k = run->count++; k > at; k--) {
+        run->offset[k] = run->offset[k - 1];
+        run->mask[k] = run->mask[k - 1];
+        run->value[k] = run->value[k - 1];
+    }
+    run->offset[at] = offset;
+    run->mask[at] = run->value[at] = 0;
+}
+
+/* Whether a field fits in beside what the run asks already. */
+static bool fits_in(const struct run *run, struct field field, uint64_t value)
+{
+    if (run->count + field.width > RUN_MAX)
+        return false;
+    for (unsigned i = 0; i < field.width; i++) {
+        unsigned at = place_of(run, field.offset + i), byte = field.width - 1u - i;
+        if (has(run, at, field.offset + i) &&
+            (run->value[at] ^ byte_of(value, byte)) & run->mask[at] & byte_of(field.mask, byte))
+            return false;
+    }
+    return true;
+}
+
 bool run_add(struct run *run, struct field field, uint64_t value)
 {
-    struct run old = *run;
+    if (!fits_in(run, field, value))
+        return false;
     run->base = field.base;
     for (unsigned i = 0; i < field.width; i++) {
-        uint8_t mask = byte_of(field.mask, field.width - 1 - i);
-        uint8_t wanted = byte_of(value, field.width - 1 - i);
-        uint32_t offset = field.offset + i;
-        unsigned at = run->count;
+        unsigned at = place_of(run, field.offset + i), byte = field.width - 1u - i;
+        uint8_t mask = byte_of(field.mask, byte);
         if (!mask)
             continue;
-        while (at > 0 && run->offset[at - 1] >= offset)
-            at--;
-        bool there = at < run->count && run->offset[at] == offset;
-        if (there ? (run->value[at] ^ wanted) & run->mask[at] & mask : run->count == RUN_MAX) {
-            *run = old;
-            return false;
-        }
-        if (!there) {
-            for (unsigned k = run->count++; k > at; k--) {
-                run->offset[k] = run->offset[k - 1];
-                run->mask[k] = run->mask[k - 1];
-                run->value[k] = run->value[k - 1];
-            }
-            run->offset[at] = offset;
-            run->mask[at] = run->value[at] = 0;
-        }
+        if (!has(run, at, field.offset + i))
+            insert_byte(run, at, field.offset + i);
         run->mask[at] |= mask;
-        run->value[at] |= wanted & mask;
+        run->value[at] |= byte_of(value, byte) & mask;
     }
     return true;
 }
@@ -86,34 +110,37 @@ static void consider(struct test *test, enum reduction reduction, unsigned instr
     }
 }
 
-/* Chooses how to test a loaded word: mask and value as it is loaded, zero-extended. */
+/* Reductions of a word of which not all bits matter. */
+static void choose_reduction(struct test *t, uint64_t mask, uint64_t value)
+{
+    unsigned width = 8 * t->bytes, trailing = lowest_bit(mask),
+             leading = width - 1 - highest_bit(mask);
+    bool run_of_ones = ((mask + (mask & -mask)) & mask) == 0;
+    bool small = (int64_t)t->mask >= -2048 && (int64_t)t->mask < 2048;
+    t->down = (uint8_t)trailing;
+    t->up = (uint8_t)(leading + 64 - width);
+    consider(t, AND, small ? 1 : 1 + compile_constant_cost(t->mask),
+             extended(value, t->bytes, t->sign));
+    if (run_of_ones && leading == 0 && !t->sign)
+        consider(t, DOWN, 1, value >> trailing);
+    if (run_of_ones && trailing == 0)
+        consider(t, UP, 1, value << t->up);
+    if (run_of_ones && trailing > 0)
+        consider(t, UP_DOWN, 2, value >> trailing);
+}
+
+/* Chooses how to test a loaded word, if that is cheaper: mask and value as it is loaded,
+ * zero-extended. */
 static void choose(struct test *test, uint64_t mask, uint64_t value, bool sign)
 {
     struct test t = *test;
-    unsigned width = 8 * t.bytes;
-    uint64_t full = dpf_full(t.bytes), lowest = mask & -mask;
     t.sign = sign;
     t.mask = extended(mask, t.bytes, sign);
     t.cost = UINT32_MAX;
-    bool run_of_ones = ((mask + lowest) & mask) == 0;
-    unsigned trailing = 0, leading = 0;
-    while (!(mask >> trailing & 1))
-        trailing++;
-    while (!(mask >> (width - 1 - leading) & 1))
-        leading++;
-    t.down = (uint8_t)trailing;
-    t.up = (uint8_t)(leading + 64 - width);
-    if (mask == full)
+    if (mask == dpf_full(t.bytes))
         consider(&t, ALL, 0, extended(value, t.bytes, sign));
-    bool small = (int64_t)t.mask >= -2048 && (int64_t)t.mask < 2048;
-    consider(&t, AND, small ? 1 : 1 + compile_constant_cost(t.mask),
-             extended(value, t.bytes, sign));
-    if (run_of_ones && leading == 0 && !sign)
-        consider(&t, DOWN, 1, value >> trailing);
-    if (run_of_ones && trailing == 0)
-        consider(&t, UP, 1, value << t.up);
-    if (run_of_ones && trailing > 0)
-        consider(&t, UP_DOWN, 2, value >> trailing);
+    else
+        choose_reduction(&t, mask, value);
     if (t.cost < test->cost)
         *test = t;
 }
@@ -122,16 +149,24 @@ static void choose(struct test *test, uint64_t mask, uint64_t value, bool sign)
  */
 static struct test make_test(const struct run *run, unsigned first, uint32_t at, unsigned bytes)
 {
-    struct test test = {.offset = at, .bytes = (uint8_t)bytes, .next = first, .cost = UINT32_MAX};
+    struct test test; /* choose sets the rest */
     uint64_t mask = 0, value = 0;
+    test.offset = at;
+    test.bytes = (uint8_t)bytes;
+    test.next = first;
+    test.cost = UINT32_MAX;
     for (; test.next < run->count && run->offset[test.next] < at + bytes; test.next++) {
         unsigned up = 8 * (run->offset[test.next] - at);
         mask |= (uint64_t)run->mask[test.next] << up;
         value |= (uint64_t)run->value[test.next] << up;
     }
-    if (bytes == 2 || bytes == 4)
+    /* Signed, a word's constant is what lui and addiw make; and so is a small negative halfword's.
+     */
+    bool full = mask == dpf_full(bytes), negative = bytes == 2 && value >= 0xf800;
+    if (bytes == 4 || (bytes == 2 && (!full || negative)))
         choose(&test, mask, value, true);
-    choose(&test, mask, value, false);
+    if (!full || (bytes != 4 && !negative))
+        choose(&test, mask, value, false);
     return test;
 }
 
@@ -148,17 +183,21 @@ static struct cover best_cover(const struct compile *c, const struct run *run, u
 {
     struct cover best = {.cost = UINT16_MAX};
     int64_t last = c->now.known[run->base];
-    for (unsigned bytes = 8; bytes > 0; bytes /= 2) {
+    unsigned covered = first;
+    for (unsigned bytes = 1; bytes <= 8; bytes *= 2) {
         int64_t at = run->offset[first];
         if (!misaligned_works(c))
             at -= (at + c->now.residue[run->base]) % bytes;
         else if (at + bytes > last)
             at = last - bytes;
-        if (!compile_can_load(c, run->base, at, bytes))
+        if (covered < run->count && run->offset[covered] >= at + bytes)
+            continue; /* it covers no more than a smaller one */
+        if (covered == run->count || !compile_can_load(c, run->base, at, bytes))
             continue;
         struct test test = make_test(run, first, (uint32_t)at, bytes);
         unsigned cost = test.cost + covers[test.next].cost;
-        if (cost < best.cost)
+        covered = test.next;
+        if (cost <= best.cost)
             best = (struct cover){(uint32_t)at, (uint16_t)cost, (uint8_t)bytes};
     }
     return best;

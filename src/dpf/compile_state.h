@@ -44,7 +44,7 @@
 #define BASES       (TRIE_LEVELS + 1) /* a filter's running base comes behind the levels of its path */
 #define SAVED_BASES 4                 /* bases from this one on are in s registers */
 #define DEPTH_MAX   288               /* a list and a table for each atom of a conjunction */
-#define RUN_MAX     32                /* bytes of one run of equality tests */
+#define RUN_MAX     24                /* bytes of one run of equality tests */
 
 #define NONE_LABEL 0          /* the first label of each pass: nothing (more) matches */
 #define NO_LABEL   UINT32_MAX /* no jump is pending */
@@ -161,7 +161,7 @@ struct compile {
     /* tables (compile_table.c): the one being filled */
     struct {
         uint32_t first, last; /* nodes that have one, linked by next; the first is in work */
-        uint8_t *memory;
+        void *memory;
         uint64_t key; /* some entry's */
         uint32_t child;
         uint8_t step;
@@ -238,6 +238,24 @@ static inline uint32_t entry_child(const struct dpf_trie *trie, const struct tri
 static inline bool misaligned_works(const struct compile *c)
 {
     return c->v.isa & RV64_MISALIGNED;
+}
+
+/* Numbers of bits, by hand: on a hart without Zbb the compiler's own would call a library. The
+ * value is not 0. */
+static inline unsigned highest_bit(uint64_t value)
+{
+    unsigned bit = 0;
+    for (unsigned half = 32; half > 0; half /= 2)
+        if (value >> half) {
+            value >>= half;
+            bit += half;
+        }
+    return bit;
+}
+
+static inline unsigned lowest_bit(uint64_t value)
+{
+    return highest_bit(value & -value);
 }
 
 static inline uint8_t byte_of(uint64_t value, unsigned index)

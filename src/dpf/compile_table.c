@@ -18,7 +18,8 @@
 #define PERFECT_MAX  32 /* values for which one probe is to be enough */
 #define ATTEMPTS_MAX 48 /* multipliers tried before the table is made larger */
 #define SLACK_MAX    4
-#define A_STEP       64 /* entries */
+#define A_STEP       32 /* entries that are cleared or finished in one step */
+#define A_FILL       8  /* that are put in */
 
 static uint32_t value_count(const struct compile *c, uint32_t number)
 {
@@ -206,44 +207,40 @@ void compile_many(struct compile *c, uint32_t number, uint64_t hi)
     }
 }
 
-/* Tables are little-endian, as the code that reads them. */
-static void put(uint8_t *to, uint64_t value, unsigned bytes)
-{
-    for (unsigned i = 0; i < bytes; i++)
-        to[i] = byte_of(value, i);
-}
-
-static uint64_t get(const uint8_t *from, unsigned bytes)
-{
-    uint64_t value = 0;
-    for (unsigned i = bytes; i-- > 0;)
-        value = value << 8 | from[i];
-    return value;
-}
-
 struct entry {
     uint64_t key;
     uint32_t child;
 };
 
-static uint8_t *slot_at(const struct compile *c, bool wide, uint32_t slot)
-{
-    return c->table.memory + 8 + (size_t)slot * (wide ? 16 : 8);
-}
+/* Slots, as they follow the multiplier. */
+struct narrow {
+    int32_t key;
+    uint32_t child;
+};
+
+struct wide {
+    uint64_t key;
+    uint32_t child;
+    uint32_t unused;
+};
 
 static struct entry get_slot(const struct compile *c, bool wide, uint32_t slot)
 {
-    const uint8_t *at = slot_at(c, wide, slot);
+    const struct narrow *narrows = (const void *)((const uint64_t *)c->table.memory + 1);
+    const struct wide *wides = (const void *)((const uint64_t *)c->table.memory + 1);
     if (wide)
-        return (struct entry){get(at, 8), (uint32_t)get(at + 8, 4)};
-    return (struct entry){(uint64_t)(int64_t)(int32_t)get(at, 4), (uint32_t)get(at + 4, 4)};
+        return (struct entry){wides[slot].key, wides[slot].child};
+    return (struct entry){(uint64_t)(int64_t)narrows[slot].key, narrows[slot].child};
 }
 
 static void put_slot(const struct compile *c, bool wide, uint32_t slot, struct entry entry)
 {
-    uint8_t *at = slot_at(c, wide, slot);
-    put(at, entry.key, wide ? 8 : 4);
-    put(at + (wide ? 8 : 4), entry.child, 4);
+    struct narrow *narrows = (void *)((uint64_t *)c->table.memory + 1);
+    struct wide *wides = (void *)((uint64_t *)c->table.memory + 1);
+    if (wide)
+        wides[slot] = (struct wide){entry.key, entry.child, 0};
+    else
+        narrows[slot] = (struct narrow){(int32_t)entry.key, entry.child};
 }
 
 /* Puts an entry into one of its slots; false if too many others would have to move. */
@@ -313,12 +310,12 @@ static void fill(struct compile *c, uint32_t number)
     const struct trie_slot *slots = slots_of(c->trie, node);
     struct field field = field_of_trie(node);
     unsigned dropped = is_jump(node) ? span_of(field).dropped : 0;
-    for (unsigned i = 0; i < A_STEP / 4 && c->inner < slot_count(node); i++) {
+    for (unsigned i = 0; i < A_FILL && c->inner < slot_count(node); i++) {
         const struct trie_slot *slot = &slots[c->inner++];
         if (!slot->child)
             continue;
         if (is_jump(node))
-            put(c->table.memory + 4 * (slot->value >> dropped), slot->child, 4);
+            ((uint32_t *)c->table.memory)[slot->value >> dropped] = slot->child;
         else if (!insert(c, number,
                          (struct entry){key_of_value(field, slot->value), slot->child})) {
             retry(c, number);
@@ -332,28 +329,30 @@ static void fill(struct compile *c, uint32_t number)
 }
 
 /* Children's numbers become what the code follows. True after the last. */
-static bool finish(struct compile *c, uint32_t number)
+static bool finish_jump(struct compile *c, uint32_t number)
 {
-    const struct trie_node *node = trie_node(c->trie, number);
-    bool wide = is_wide(node);
-    uint32_t count = is_jump(node) ? jump_entries(node) : UINT32_C(1) << slot_bits(c, number);
+    uint32_t count = jump_entries(trie_node(c->trie, number)), *entries = c->table.memory;
+    for (unsigned i = 0; i < A_STEP && c->inner < count; i++, c->inner++)
+        entries[c->inner] = target(c, number, entries[c->inner]);
+    return c->inner == count;
+}
+
+static bool finish_hash(struct compile *c, uint32_t number)
+{
+    bool wide = is_wide(trie_node(c->trie, number));
+    uint32_t count = UINT32_C(1) << slot_bits(c, number);
+    struct entry spare = {c->table.key, target(c, number, c->table.child)};
     for (unsigned i = 0; i < A_STEP && c->inner < count; i++, c->inner++) {
-        if (is_jump(node)) {
-            uint8_t *at = c->table.memory + 4 * (size_t)c->inner;
-            put(at, target(c, number, (uint32_t)get(at, 4)), 4);
-            continue;
-        }
         struct entry entry = get_slot(c, wide, c->inner);
-        if (!entry.child)
-            entry = (struct entry){c->table.key, c->table.child};
-        entry.child = target(c, number, entry.child);
+        if (entry.child)
+            entry.child = target(c, number, entry.child);
+        else
+            entry = spare;
         put_slot(c, wide, c->inner, entry);
     }
-    if (c->inner < count)
-        return false;
-    if (!is_jump(node))
-        put(c->table.memory, multiplier(c, number), 8);
-    return true;
+    if (c->inner == count)
+        *(uint64_t *)c->table.memory = multiplier(c, number);
+    return c->inner == count;
 }
 
 bool compile_tables(struct compile *c)
@@ -375,7 +374,7 @@ bool compile_tables(struct compile *c)
     case CLEAR: {
         size_t from = 8 * (size_t)A_STEP * c->inner++;
         size_t left = bytes - from;
-        memset(c->table.memory + from, 0, left < 8 * A_STEP ? left : 8 * A_STEP);
+        memset((uint8_t *)c->table.memory + from, 0, left < 8 * A_STEP ? left : 8 * A_STEP);
         if (left <= 8 * A_STEP) {
             c->inner = 0;
             c->table.step = FILL;
@@ -386,7 +385,7 @@ bool compile_tables(struct compile *c)
         fill(c, number);
         return false;
     default:
-        if (finish(c, number)) {
+        if (is_jump(trie_node(c->trie, number)) ? finish_jump(c, number) : finish_hash(c, number)) {
             c->table.first = record_of(c, number)->next;
             c->table.step = RESERVE;
         }

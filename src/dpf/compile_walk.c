@@ -109,10 +109,11 @@ static bool is_equality(const struct trie_node *node, uint64_t *mask, uint64_t *
 static const struct trie_node *run_of(struct compile *c, const struct trie_node *node,
                                       unsigned most)
 {
-    struct run run = {.count = 0};
+    struct run run;
     uint32_t fail = compile_fail_of(c, node);
     const struct trie_node *last = node;
     uint64_t mask, value;
+    run.count = 0;
     for (unsigned i = 0; i < most; i++) {
         struct field field = field_of_trie(node);
         if (!is_equality(node, &mask, &value) || field.base != last->level ||

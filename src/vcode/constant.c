@@ -50,7 +50,8 @@ static void append(struct sequence *s, enum rv64_op op, int64_t imm)
  */
 static struct sequence plain(uint64_t value)
 {
-    struct sequence s = {0};
+    struct sequence s;
+    s.count = 0;
     int64_t rest = (int64_t)value;
     while (!fits(rest, 32)) {
         int64_t low = lower(rest);

@@ -49,17 +49,12 @@ void vcode_start(struct vcode *v)
     v->grown = false;
 }
 
-/* Little-endian by hand: the host that tests or dumps code need not be. */
-static void store(uint8_t *to, uint32_t word)
-{
-    for (unsigned i = 0; i < 4; i++)
-        to[i] = (uint8_t)(word >> 8 * i);
-}
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "words are stored as the hart has them");
 
 void vcode_put(struct vcode *v, uint32_t word)
 {
     if (v->used + 4 <= v->size)
-        store(v->code + v->used, word);
+        *(uint32_t *)(void *)(v->code + v->used) = word;
     else
         vcode_fail(v, VCODE_E_SPACE);
     v->used += 4;
@@ -67,13 +62,12 @@ void vcode_put(struct vcode *v, uint32_t word)
 
 uint32_t vcode_get(const struct vcode *v, size_t at)
 {
-    const uint8_t *p = v->code + at;
-    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+    return *(const uint32_t *)(const void *)(v->code + at);
 }
 
 void vcode_set(struct vcode *v, size_t at, uint32_t word)
 {
-    store(v->code + at, word);
+    *(uint32_t *)(void *)(v->code + at) = word;
 }
 
 /* Whether the instruction is one of that format and the hart has it; else the error is noted. */
