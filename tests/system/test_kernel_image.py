@@ -33,6 +33,6 @@ def test_only_assembly_uses_the_registers_that_calls_leave_alone():
     for line in tool("objdump", "-d").splitlines():
         if found := re.match(r"\w+ <(\S+)>:", line):
             function = found[1]
-        elif re.search(r"\bt[2-6]\b", line):
-            users.add(function)
+        elif re.search(r"\bt[2-6]\b", line) and not re.search(r"\bli\s+t[2-6],0$", line):
+            users.add(function) # other than to clear them after generated code
     assert users == {"_start", "env_resume", "env_resume_call", "panic", "save_all", "trap_in_kernel_tp"}
