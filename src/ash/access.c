@@ -138,10 +138,10 @@ static void store(struct ash_verifier *v, const struct ash_note *note, const str
                   const struct access *a)
 {
     if (!(note->flags & ASH_NOTE_PROVED)) {
-        v->program->writes_frame = true;
+        v->tally.writes_frame = true;
         ash_facts_forget_spills(v->current);
     } else if (note->place == ASH_AT_FRAME) {
-        v->program->writes_frame = true;
+        v->tally.writes_frame = true;
     } else if (note->place == ASH_AT_STACK && note->flags & ASH_NOTE_FIXED) {
         struct ash_value value = ash_register(v, ash_src(insn));
         bool keeps = note->op == ASH_OP_STXDW && note->fixed % 8 == 0;
@@ -159,24 +159,23 @@ static void check_read(struct ash_verifier *v, const struct ash_note *note,
     if (!(note->flags & ASH_NOTE_PROVED) ||
         (note->place == ASH_AT_STACK &&
          !ash_facts_is_written(v->current, p->low + a->offset, p->high + a->offset + a->size)))
-        v->program->clear_stack = true;
+        v->tally.clear_stack = true;
 }
 
 void ash_type_access(struct ash_verifier *v, uint32_t at)
 {
     const struct ash_insn *insn = &v->image.insns[at];
-    struct ash_program *program = v->program;
-    struct ash_note *note = &program->notes[at];
+    struct ash_note *note = &v->program->notes[at];
     struct access a = access_of(insn, note->op);
     struct ash_value p = ash_register(v, a.stores ? ash_dst(insn) : ash_src(insn));
 
-    program->accesses++;
+    v->tally.accesses++;
     if (prove(v, &p, note, &a)) {
         note->flags |= ASH_NOTE_PROVED;
     } else {
         note->flags &= (uint8_t)~ASH_NOTE_FIXED;
-        program->guards++;
-        program->can_abort = true;
+        v->tally.guards++;
+        v->tally.can_abort = true;
     }
     if (a.loads)
         check_read(v, note, &p, &a);
@@ -200,5 +199,5 @@ void ash_type_read(struct ash_verifier *v, const struct ash_value *pointer,
         size->min > ASH_STACK_FRAME || pointer->low < -ASH_STACK_FRAME ||
         pointer->high + (int64_t)size->min > 0 ||
         !ash_facts_is_written(v->current, pointer->low, pointer->high + (int64_t)size->min))
-        v->program->clear_stack = true;
+        v->tally.clear_stack = true;
 }

@@ -18,7 +18,7 @@ static struct ash_value type_lookup(struct ash_verifier *v, uint32_t at)
     struct ash_value map = ash_register(v, 1), key = ash_register(v, 2), four = ash_constant(4);
     ash_type_read(v, &key, &four);
     if (map.kind != ASH_HANDLE) {
-        v->program->can_abort = true;
+        v->tally.can_abort = true;
         return ash_unknown();
     }
     if (key.kind == ASH_STACK && key.low == key.high && key.low >= -ASH_STACK_FRAME &&
@@ -27,9 +27,10 @@ static struct ash_value type_lookup(struct ash_verifier *v, uint32_t at)
         note->map = map.map;
         note->fixed = (int32_t)key.low;
     } else {
-        v->program->can_abort = true;
+        v->tally.can_abort = true;
     }
     struct ash_value entry = ash_pointer(ASH_ENTRY_OR_NULL, map.map, 0);
+    ash_facts_rename(v->current, ash_name(at, 0), ASH_NO_REG);
     entry.id = ash_name(at, 0);
     return entry;
 }
@@ -54,7 +55,6 @@ static void type_csum_diff(struct ash_verifier *v)
 
 static void type_helper(struct ash_verifier *v, uint32_t at)
 {
-    struct ash_program *program = v->program;
     struct ash_value result = ash_unknown();
     bool moves = false, aborts = true;
     switch (v->image.insns[at].imm) {
@@ -69,7 +69,7 @@ static void type_helper(struct ash_verifier *v, uint32_t at)
         type_csum_diff(v);
         break;
     case ASH_HELPER_TRACE:
-        program->clear_stack = true; /* %s reads anywhere */
+        v->tally.clear_stack = true; /* %s reads anywhere */
         break;
     case ASH_HELPER_ADJUST_HEAD:
     case ASH_HELPER_ADJUST_TAIL:
@@ -84,8 +84,8 @@ static void type_helper(struct ash_verifier *v, uint32_t at)
         aborts = false;
         break;
     }
-    program->can_abort |= aborts;
-    program->writes_frame |= moves;
+    v->tally.can_abort |= aborts;
+    v->tally.writes_frame |= moves;
     lose_scratch(v->current);
     v->current->registers[0] = result;
     if (moves)
@@ -104,13 +104,13 @@ static void type_local(struct ash_verifier *v, uint32_t at)
     uint32_t start = (uint32_t)ash_target(&v->image.insns[at], at, ASH_OP_CALL_LOCAL);
     unsigned f = ash_function_at(program, start);
     struct ash_arguments *arguments = &v->arguments[f];
-    for (unsigned i = 0; i < 5; i++) {
+    for (unsigned i = 0; i < 5 && v->walk == ASH_WALK_LAST; i++) {
         struct ash_value value = passed(&v->current->registers[i + 1]);
         arguments->values[i] = arguments->seen
                                    ? ash_join(&arguments->values[i], &value, ash_name(start, i + 1))
                                    : value;
     }
-    arguments->seen = true;
+    arguments->seen |= v->walk == ASH_WALK_LAST;
     ash_facts_forget_spills(v->current);
     lose_scratch(v->current);
     if (program->functions[f].moves_frame)

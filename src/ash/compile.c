@@ -22,11 +22,14 @@ static uint32_t label_max(uint32_t n)
     return ASH_LABELS + n + ASH_STUB_LABELS * n;
 }
 
-/* Those forward: an instruction, with its stub, has at most three, and what is behind the code less
- * than 256. */
+/*
+ * References forward, and to constants. The most that an instruction can have is 3: a way back has
+ * two and its stub one; a byte swap without Zbb two constants, and one that waited for it. Behind
+ * the code come less than 256.
+ */
 static uint32_t reference_max(uint32_t n)
 {
-    return 4 * n + 256;
+    return 3 * n + 256;
 }
 
 size_t ash_compiler_size(uint32_t n)

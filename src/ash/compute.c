@@ -230,6 +230,26 @@ static struct ash_value compute_32(unsigned op, const struct ash_value *x,
     return v.max <= UINT32_MAX ? v : low_half(&v);
 }
 
+/* data + variable part + [low, high]: the difference joins the variable part. */
+static struct ash_value move_frame(struct ash_value v, int64_t low, int64_t high, uint16_t name)
+{
+    uint64_t more = (uint64_t)(high - low);
+    v.offset += low;
+    if (v.offset < -ASH_FAR || v.offset > ASH_FAR)
+        return ash_adrift(v);
+    if (more == 0)
+        return v;
+    v.id = name;
+    v.reach = 0;
+    if (v.variable + more <= ASH_FAR) {
+        v.variable += more;
+        return v;
+    }
+    bool rises = v.variable <= ASH_FAR || more <= ASH_FAR;
+    v.variable = ASH_RISEN;
+    return rises ? v : ash_adrift(v);
+}
+
 /* pointer + scalar, or - scalar. */
 static struct ash_value move_pointer(const struct ash_value *pointer,
                                      const struct ash_value *scalar, bool minus, uint16_t name)
@@ -238,26 +258,22 @@ static struct ash_value move_pointer(const struct ash_value *pointer,
     if (pointer->kind == ASH_FRAME_END || pointer->kind == ASH_HANDLE ||
         pointer->kind == ASH_ENTRY_OR_NULL)
         return ash_unknown();
-    /* The scalar as an interval of signed numbers, if it is one of small numbers. */
+    /* The scalar as an interval of signed numbers, if it is one. */
     int64_t low = (int64_t)scalar->min, high = (int64_t)scalar->max;
-    if (scalar->kind != ASH_SCALAR || low > high || low < -ASH_FAR || high > ASH_FAR ||
+    if (scalar->kind != ASH_SCALAR || low > high || low < -ASH_FAR || low > ASH_FAR ||
         ash_is_adrift(pointer))
+        return ash_adrift(v);
+    if (minus && high > ASH_FAR)
         return ash_adrift(v);
     if (minus) {
         int64_t swap = -low;
         low = -high;
         high = swap;
     }
-    if (pointer->kind == ASH_FRAME) {
-        v.offset += low;
-        if (low != high) {
-            v.variable += (uint64_t)(high - low);
-            v.id = name;
-            v.reach = 0;
-        }
-        bool far = v.offset < -ASH_FAR || v.offset > ASH_FAR || v.variable > ASH_FAR;
-        return far ? ash_adrift(v) : v;
-    }
+    if (pointer->kind == ASH_FRAME)
+        return move_frame(v, low, high, name);
+    if (high > ASH_FAR)
+        return ash_adrift(v);
     v.low += low;
     v.high += high;
     return v.low < -ASH_FAR || v.high > ASH_FAR ? ash_adrift(v) : v;

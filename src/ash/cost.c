@@ -57,6 +57,8 @@ int ash_count_costs(struct ash_verifier *v, size_t *work)
             count_path(v, f, --v->at);
         }
         f->cost = v->path[f->start];
+        if (f->cost == ASH_COST_MAX)
+            return ash_refuse(v, ASH_E_COST, f->start, ASH_COST_MAX);
         v->at = 0;
     }
     p->entry_cost = p->functions[0].cost;
@@ -68,9 +70,9 @@ static void write_register(struct ash_writes *w, const struct ash_insn *insn, un
     int r = ash_written(insn, op);
     if (r < 0)
         return;
-    w->any |= ASH_SET(r);
+    w->any |= (uint16_t)ASH_SET(r);
     if (!((op == ASH_OP_ADD || op == ASH_OP_SUB) && ash_is_64(insn)))
-        w->beyond |= ASH_SET(r);
+        w->beyond |= (uint16_t)ASH_SET(r);
 }
 
 static void add_writes(struct ash_writes *w, const struct ash_verifier *v, uint32_t at)
@@ -163,6 +165,7 @@ int ash_find_loops(struct ash_verifier *v, size_t *work)
             return ASH_MORE;
         uint32_t at = v->insns - 1 - v->at;
         find_loop(v, at);
+        v->lost[at] = 0;
         add_writes(&v->blocks[at / ASH_BLOCK], v, at);
     }
     return ASH_DONE;

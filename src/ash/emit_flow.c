@@ -96,8 +96,9 @@ static void operands(struct ash_compiler *c, uint32_t at, enum rv64_reg *a, enum
     }
 }
 
-/* Takes the fuel of a way back; the stub behind the program aborts the run. */
-static void charge(struct ash_compiler *c, uint32_t at)
+/* Takes the fuel of a way back, and goes there if there was enough; else the stub aborts the run.
+ */
+static void go_back(struct ash_compiler *c, uint32_t at, uint32_t target)
 {
     enum rv64_reg fuel = ash_role(c, ASH_ROLE_FUEL);
     uint32_t cost = c->program->notes[at].cost;
@@ -107,7 +108,8 @@ static void charge(struct ash_compiler *c, uint32_t at)
         vcode_li(&c->v, ASH_TEMP, cost);
         rv_subw(&c->v, fuel, fuel, ASH_TEMP);
     }
-    vcode_branch(&c->v, RV_blt, fuel, RV_ZERO, ash_stub_label(c, at));
+    vcode_branch(&c->v, RV_bge, fuel, RV_ZERO, target);
+    vcode_jump(&c->v, ash_stub_label(c, at));
 }
 
 void ash_emit_jump(struct ash_compiler *c, uint32_t at)
@@ -127,8 +129,7 @@ void ash_emit_jump(struct ash_compiler *c, uint32_t at)
     if (note->flags & ASH_NOTE_BACK) {
         uint32_t stay = ash_stub_label(c, at) + 1;
         vcode_branch(&c->v, inverse(how.op), a, b, stay);
-        charge(c, at);
-        vcode_jump(&c->v, target);
+        go_back(c, at, target);
         vcode_bind(&c->v, stay);
     } else {
         vcode_branch(&c->v, how.op, a, b, target);
@@ -231,12 +232,12 @@ static void call_local(struct ash_compiler *c, uint32_t at)
 static void jump_always(struct ash_compiler *c, uint32_t at)
 {
     const struct ash_note *note = &c->program->notes[at];
-    int64_t target = ash_target(&c->program->image.insns[at], at, note->op);
+    uint32_t target = (uint32_t)ash_target(&c->program->image.insns[at], at, note->op);
     ash_settle(c);
     if (note->flags & ASH_NOTE_BACK)
-        charge(c, at);
-    if (target != at + 1)
-        vcode_jump(&c->v, ash_target_label(c, (uint32_t)target));
+        go_back(c, at, ash_target_label(c, target));
+    else if (target != at + 1)
+        vcode_jump(&c->v, ash_target_label(c, target));
 }
 
 void ash_emit_flow(struct ash_compiler *c, uint32_t at)

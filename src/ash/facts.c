@@ -12,6 +12,16 @@ void ash_facts_clear(struct ash_facts *facts)
         facts->registers[i] = ash_unknown();
 }
 
+void ash_facts_rename(struct ash_facts *facts, uint16_t name, unsigned but)
+{
+    for (unsigned i = 0; i < ASH_NAMED_REGISTERS; i++)
+        if (i != but && facts->registers[i].id == name)
+            ash_lose_name(&facts->registers[i]);
+    for (unsigned i = 0; i < ASH_SPILLS; i++)
+        if (facts->spills[i].slot && facts->spills[i].value.id == name)
+            ash_lose_name(&facts->spills[i].value);
+}
+
 void ash_facts_join(struct ash_facts *into, const struct ash_facts *from, uint32_t at)
 {
     if (from->reach < into->reach)
@@ -27,6 +37,43 @@ void ash_facts_join(struct ash_facts *into, const struct ash_facts *from, uint32
             spill->value = ash_join(&spill->value, other, 0);
         else
             spill->slot = 0;
+    }
+    for (unsigned i = 0; i < ASH_NAMED_REGISTERS; i++)
+        if (into->registers[i].id == ash_name(at, i))
+            ash_facts_rename(into, ash_name(at, i), i);
+}
+
+static bool same_spills(const struct ash_facts *a, const struct ash_facts *b)
+{
+    for (unsigned i = 0; i < ASH_SPILLS; i++) {
+        int32_t slot = a->spills[i].slot;
+        const struct ash_value *other = slot ? ash_facts_spilled(b, slot) : NULL;
+        if (slot && !(other && ash_same(&a->spills[i].value, other)))
+            return false;
+    }
+    return true;
+}
+
+bool ash_facts_same(const struct ash_facts *a, const struct ash_facts *b)
+{
+    for (unsigned i = 0; i < ASH_NAMED_REGISTERS; i++)
+        if (!ash_same(&a->registers[i], &b->registers[i]))
+            return false;
+    return a->reach == b->reach && memcmp(a->written, b->written, sizeof a->written) == 0 &&
+           same_spills(a, b) && same_spills(b, a);
+}
+
+void ash_facts_widen(const struct ash_facts *old, struct ash_facts *new)
+{
+    if (new->reach < old->reach)
+        new->reach = 0;
+    for (unsigned i = 0; i < ASH_NAMED_REGISTERS; i++)
+        new->registers[i] = ash_widen(&old->registers[i], &new->registers[i]);
+    for (unsigned i = 0; i < ASH_SPILLS; i++) {
+        struct ash_spill *spill = &new->spills[i];
+        const struct ash_value *before = spill->slot ? ash_facts_spilled(old, spill->slot) : NULL;
+        if (before)
+            spill->value = ash_widen(before, &spill->value);
     }
 }
 

@@ -9,13 +9,20 @@
 #define ASH_NAMED_REGISTERS 10 /* r0 to r9; r10 is always the same */
 #define ASH_SPILLS          12 /* stack slots whose contents are followed */
 
+/* In the pool: what is known where jumps go back to an instruction, and what was taken to hold
+ * there. */
+#define ASH_LOOP_END  0x80000000u
+#define ASH_LOOP_HEAD 0x40000000u
+#define ASH_LOOP      (ASH_LOOP_END | ASH_LOOP_HEAD)
+
 struct ash_spill {
     int32_t slot; /* offset from r10 of its 8 bytes; 0: unused */
     struct ash_value value;
 };
 
 struct ash_facts {
-    uint32_t at;    /* in the pool: the instruction to which it belongs, ASH_NO_INSN if free */
+    uint32_t
+        at; /* in the pool: whose facts they are; with a bit of ASH_LOOP; ASH_NO_INSN if free */
     uint32_t reach; /* bytes behind data that are known to be in the frame */
     struct ash_value registers[ASH_NAMED_REGISTERS];
     uint64_t written[ASH_STACK_FRAME /
@@ -35,11 +42,22 @@ void ash_facts_clear(struct ash_facts *facts);
 /* Keeps in into what both know. at: where they meet, for the names of variable parts. */
 void ash_facts_join(struct ash_facts *into, const struct ash_facts *from, uint32_t at);
 
+/* Whether both know the same. */
+bool ash_facts_same(const struct ash_facts *a, const struct ash_facts *b);
+
+/* Changes what is known at a loop's head, by ash_widen: old was taken to hold, new is what one more
+ * round makes of it. */
+void ash_facts_widen(const struct ash_facts *old, struct ash_facts *new);
+
 /* The name for what an instruction (or a meeting of paths there) makes in a register. */
 static inline uint16_t ash_name(uint32_t at, unsigned reg)
 {
     return (uint16_t)(1 + at * 11 + reg);
 }
+
+/* A name is given anew: whatever else has it loses it, but for one register (ASH_NO_REG: none). */
+#define ASH_NO_REG 10
+void ash_facts_rename(struct ash_facts *facts, uint16_t name, unsigned but);
 
 /* Calls visit for each value of them that is of this kind and has this name. */
 void ash_facts_each(struct ash_facts *facts, uint8_t kind, uint16_t id,

@@ -196,8 +196,15 @@ static uint64_t adjust_head(struct ash_run *run, uint64_t r1, uint64_t r2, uint6
         run->abort.address = r1;
         return 0;
     }
-    int64_t data = (int64_t)run->md.data + (int32_t)r2;
-    return move_frame(run, data, run->md.data_end) ? 0 : FAIL(LINUX_EINVAL);
+    int64_t old = run->md.data, data = old + (int32_t)r2;
+    uint64_t more = data < old && data >= run->frame_low ? (uint64_t)(old - data) : 0;
+    if (!ash_charge(run, (uint32_t)(more + 7) / 8))
+        return 0;
+    if (!move_frame(run, data, run->md.data_end))
+        return FAIL(LINUX_EINVAL);
+    if (more) /* what an earlier frame left there is not this handler's to read */
+        memset(run->frame, 0, more);
+    return 0;
 }
 
 static uint64_t adjust_tail(struct ash_run *run, uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4,

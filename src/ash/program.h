@@ -135,7 +135,7 @@ struct ash_note {
 _Static_assert(sizeof(struct ash_note) == 8, "ash_program_size counts on it");
 
 #define ASH_FUNCTIONS_MAX 64
-#define ASH_COST_MAX      0x3fffffff /* costs saturate here, so that int32_t fuel can't wrap */
+#define ASH_COST_MAX      0x40000000 /* no path may cost so much */
 
 struct ash_function {
     uint16_t start; /* [start, end) */

@@ -1,10 +1,10 @@
 /*
  * The last phase of the verifier: types and ranges, so that accesses can be proved in bounds.
  *
- * One walk over each function from its start to its end, callers before those that they call. What
+ * It walks over each function from its start to its end, callers before those that they call. What
  * is known where a jump leads forward is kept in a pool until the walk comes there; if the pool is
- * full, nothing is known there. At the head of a loop everything is forgotten that an instruction
- * in the loop may change, so that no second walk is needed. A failing proof only leaves a guard.
+ * full, nothing is known there. A function without loops takes one walk, another a few (types.h);
+ * never more than nine. So time and memory are bounded, and a failing proof only leaves a guard.
  */
 #include "ash/types.h"
 
@@ -22,23 +22,30 @@ struct ash_value ash_operand(const struct ash_verifier *v, const struct ash_insn
     return ash_constant(ash_is_64(insn) ? (uint64_t)(int64_t)insn->imm : (uint32_t)insn->imm);
 }
 
-/* Keeps facts for an instruction that is still to come. */
+/* Facts in the pool by their instruction, with a bit of ASH_LOOP or none; null if there are none.
+ */
+static struct ash_facts *find(const struct ash_verifier *v, uint32_t at)
+{
+    for (unsigned i = 0; i < v->pool_size; i++)
+        if (v->pool[i].at == at)
+            return &v->pool[i];
+    return NULL;
+}
+
+/* Keeps facts for an instruction, joined with those that are there. */
 static void keep(struct ash_verifier *v, uint32_t at, const struct ash_facts *facts)
 {
-    struct ash_facts *free = NULL;
-    for (unsigned i = 0; i < v->pool_size; i++) {
-        if (v->pool[i].at == at) {
-            ash_facts_join(&v->pool[i], facts, at);
-            return;
-        }
-        if (v->pool[i].at == ASH_NO_INSN)
-            free = &v->pool[i];
-    }
-    if (free) {
+    struct ash_facts *there = find(v, at), *free = find(v, ASH_NO_INSN);
+    if (there) {
+        ash_facts_join(there, facts, at & ~ASH_LOOP);
+    } else if (free) {
         *free = *facts;
         free->at = at;
-    } else if (at >= v->lost_until) {
-        v->lost_until = at + 1;
+    } else if (at & ASH_LOOP) {
+        v->lost_loop = true;
+    } else {
+        v->lost[at] = v->walks;
+        v->last_lost = at > v->last_lost ? at : v->last_lost;
     }
 }
 
@@ -58,50 +65,98 @@ static void know_nothing(struct ash_verifier *v)
     v->alive = true;
 }
 
+/* The same from the pool, where they are needed no more. */
+static void add_from_pool(struct ash_verifier *v, uint32_t at)
+{
+    struct ash_facts *facts = find(v, at);
+    if (facts) {
+        add(v, facts, at & ~ASH_LOOP);
+        facts->at = ASH_NO_INSN;
+    }
+}
+
 /* The paths that lead to a jump's target are complete: all but those that go back. */
 static void arrive(struct ash_verifier *v, uint32_t at)
 {
-    for (unsigned i = 0; i < v->pool_size; i++) {
-        if (v->pool[i].at == at) {
-            add(v, &v->pool[i], at);
-            v->pool[i].at = ASH_NO_INSN;
-        }
-    }
-    if (at < v->lost_until)
+    add_from_pool(v, at);
+    if (v->lost[at] == v->walks)
         know_nothing(v);
 }
 
 #define ENTRIES_MAX 3 /* ways into a loop beside its head that are looked at */
 
 /*
- * A loop's head. Between two visits only instructions from here to the loop's end run, since it was
- * last entered: here, or by a jump from before it into its middle. So what was known at all these
- * entries, less what the loop writes, holds.
+ * A loop's head, in a FORGET walk. Between two visits only instructions from here to the loop's end
+ * run, since it was last entered: here, or by a jump from before it into its middle. So what was
+ * known at all these entries, less what the loop writes, holds.
  */
-static void enter_loop(struct ash_verifier *v, uint32_t at)
+static void forget_at_head(struct ash_verifier *v, uint32_t at)
 {
     uint32_t end = v->loop_end[at];
     unsigned entries = 0;
     for (unsigned i = 0; i < v->pool_size; i++)
-        if (v->pool[i].at != ASH_NO_INSN && v->pool[i].at <= end && ++entries <= ENTRIES_MAX)
+        if (v->pool[i].at <= end && ++entries <= ENTRIES_MAX)
             add(v, &v->pool[i], at);
-    if (entries > ENTRIES_MAX || v->lost_until > at + 1)
+    if (entries > ENTRIES_MAX || v->last_lost > at)
         know_nothing(v);
     if (!v->alive)
         return;
-
     struct ash_writes w = ash_writes_of(v, at, end);
     for (unsigned i = 0; i < ASH_NAMED_REGISTERS; i++) {
         struct ash_value *r = &v->current->registers[i];
-        if (w.beyond & ASH_SET(i))
+        if (w.beyond & ASH_SET(i) || (w.any & ASH_SET(i) && r->kind == ASH_SCALAR))
             *r = ash_unknown();
         else if (w.any & ASH_SET(i))
-            *r = r->kind == ASH_SCALAR ? ash_unknown() : ash_adrift(*r);
+            *r = ash_adrift(*r);
     }
     if (w.memory)
         ash_facts_forget_spills(v->current);
     if (w.frame)
         ash_facts_frame_moved(v->current);
+}
+
+/* In a GROW walk: what comes in, and what the walk before found at the ends. If that is nothing
+   new, what was taken to hold is taken again. */
+static void grow_at_head(struct ash_verifier *v, uint32_t at)
+{
+    struct ash_facts *head = find(v, at | ASH_LOOP_HEAD);
+    add_from_pool(v, at | ASH_LOOP_END);
+    if (!v->alive)
+        return;
+    if (!head) {
+        v->changed = true;
+        keep(v, at | ASH_LOOP_HEAD, v->current);
+        return;
+    }
+    *v->taken = *head;
+    ash_facts_join(v->taken, v->current, at);
+    if (!ash_facts_same(v->taken, head)) {
+        v->changed = true;
+        ash_facts_widen(head, v->taken);
+        *head = *v->taken;
+        head->at = at | ASH_LOOP_HEAD;
+    }
+    *v->current = *head;
+}
+
+static void enter_loop(struct ash_verifier *v, uint32_t at)
+{
+    if (v->walk == ASH_WALK_GROW)
+        grow_at_head(v, at);
+    else if (v->walk == ASH_WALK_FORGET || v->lost_loop)
+        forget_at_head(v, at);
+    else
+        add_from_pool(v, at | ASH_LOOP_END);
+}
+
+/* What is known where a jump leads. */
+static void keep_target(struct ash_verifier *v, uint32_t at, uint32_t target,
+                        const struct ash_facts *facts)
+{
+    if (target > at)
+        keep(v, target, facts);
+    else if (v->walk != ASH_WALK_LAST)
+        keep(v, target | ASH_LOOP_END, facts);
 }
 
 static void type_alu(struct ash_verifier *v, uint32_t at)
@@ -114,11 +169,16 @@ static void type_alu(struct ash_verifier *v, uint32_t at)
     if (note->op == ASH_OP_MOV && ash_is_x(insn) && ash_src(insn) != 10) {
         /* From now on both are one number: what is learnt of one is learnt of the other. */
         struct ash_value *src = &v->current->registers[ash_src(insn)];
-        if (src->kind == ASH_SCALAR && !src->id && src->min != src->max)
+        if (src->kind == ASH_SCALAR && !src->id && src->min != src->max) {
+            ash_facts_rename(v->current, name, ASH_NO_REG);
             src->id = name;
+        }
     }
     struct ash_value x = ash_register(v, dst), y = ash_operand(v, insn);
-    v->current->registers[dst] = ash_compute(note->op, ash_is_64(insn), &x, &y, name, &narrow);
+    struct ash_value result = ash_compute(note->op, ash_is_64(insn), &x, &y, name, &narrow);
+    if (result.kind == ASH_FRAME && result.id == name)
+        ash_facts_rename(v->current, name, dst);
+    v->current->registers[dst] = result;
     if (narrow)
         note->flags |= ASH_NOTE_NARROW;
 }
@@ -173,12 +233,13 @@ static void learn(struct ash_facts *facts, unsigned reg, const struct ash_value 
 }
 
 /* p compared with data_end, if what holds is p < end, or p <= end. */
-static void learn_reach(struct ash_facts *facts, unsigned op, bool holds, const struct ash_value *a,
-                        const struct ash_value *b)
+static void learn_reach(struct ash_facts *facts, unsigned op, bool wide, bool holds,
+                        const struct ash_value *a, const struct ash_value *b)
 {
     bool turned = b->kind == ASH_FRAME;
     const struct ash_value *p = turned ? b : a, *end = turned ? a : b;
-    if (p->kind != ASH_FRAME || end->kind != ASH_FRAME_END || ash_is_adrift(p))
+    if (p->kind != ASH_FRAME || end->kind != ASH_FRAME_END || ash_is_adrift(p) ||
+        !(wide || ash_fits_32(p)))
         return;
     bool less = op == ASH_OP_JLT || op == ASH_OP_JLE, more = op == ASH_OP_JGT || op == ASH_OP_JGE;
     bool strict = (op == ASH_OP_JLT || op == ASH_OP_JGT) == holds;
@@ -211,7 +272,7 @@ static bool learn_branch(struct ash_facts *facts, const struct ash_insn *insn, u
         learn(facts, ash_dst(insn), x, &a);
     if (b.kind == ASH_SCALAR && ash_is_x(insn))
         learn(facts, ash_src(insn), y, &b);
-    learn_reach(facts, op, holds, x, y);
+    learn_reach(facts, op, ash_is_64(insn), holds, x, y);
     learn_null(facts, op, holds, ash_dst(insn), x, y);
     return true;
 }
@@ -235,11 +296,9 @@ static void type_branch(struct ash_verifier *v, uint32_t at)
     struct ash_value x = ash_register(v, ash_dst(insn)), y = ash_operand(v, insn);
     if (!ash_is_64(insn) && is_narrow(note->op, &x, &y))
         note->flags |= ASH_NOTE_NARROW;
-    if (target > at) {
-        *v->taken = *v->current;
-        if (learn_branch(v->taken, insn, note->op, true, &x, &y))
-            keep(v, target, v->taken);
-    }
+    *v->taken = *v->current;
+    if (learn_branch(v->taken, insn, note->op, true, &x, &y))
+        keep_target(v, at, target, v->taken);
     v->alive = learn_branch(v->current, insn, note->op, false, &x, &y);
 }
 
@@ -251,8 +310,8 @@ static void type_flow(struct ash_verifier *v, uint32_t at)
         ash_type_call(v, at);
         return;
     }
-    if (op != ASH_OP_EXIT && ash_target(insn, at, op) > at)
-        keep(v, (uint32_t)ash_target(insn, at, op), v->current);
+    if (op != ASH_OP_EXIT)
+        keep_target(v, at, (uint32_t)ash_target(insn, at, op), v->current);
     v->alive = false;
 }
 
@@ -285,17 +344,77 @@ static void type_insn(struct ash_verifier *v, uint32_t at)
     }
 }
 
-static void begin_function(struct ash_verifier *v, unsigned f)
+static bool has_loops(const struct ash_verifier *v, const struct ash_function *f)
 {
-    know_nothing(v);
-    v->lost_until = 0;
+    return v->program->notes[f->start].flags & ASH_NOTE_HEAD || v->loop_end[f->start] < f->end;
+}
+
+static void begin_walk(struct ash_verifier *v, unsigned f, enum ash_walk walk)
+{
+    /* Of the facts in the pool, those stay that the walk is about. */
+    uint32_t stay = walk == ASH_WALK_GROW ? ASH_LOOP : walk == ASH_WALK_LAST ? ASH_LOOP_END : 0;
     for (unsigned i = 0; i < v->pool_size; i++)
-        v->pool[i].at = ASH_NO_INSN;
+        if (!(v->pool[i].at & stay))
+            v->pool[i].at = ASH_NO_INSN;
+    v->round = walk == v->walk ? v->round + 1 : 0;
+    v->walk = walk;
+    v->changed = false;
+    v->last_lost = 0;
+    v->walks++;
+    v->tally = (struct ash_tally){0};
+    know_nothing(v);
     if (f == 0 && v->event == ASH_EVENT_FRAME)
         v->current->registers[1] = ash_pointer(ASH_CONTEXT, 0, 0);
     for (unsigned i = 0; f != 0 && i < 5; i++)
         v->current->registers[i + 1] = v->arguments[f].values[i];
     v->at = v->program->functions[f].start;
+}
+
+static void begin_function(struct ash_verifier *v, unsigned f)
+{
+    for (unsigned i = 0; i < v->pool_size; i++)
+        v->pool[i].at = ASH_NO_INSN;
+    v->walk = ASH_WALK_LAST;
+    v->lost_loop = false;
+    begin_walk(v, f, has_loops(v, &v->program->functions[f]) ? ASH_WALK_GROW : ASH_WALK_LAST);
+}
+
+/* A walk is done: begins the next one, or returns true if it was the last. */
+static bool end_walk(struct ash_verifier *v, unsigned f)
+{
+    struct ash_program *p = v->program;
+    if (v->walk == ASH_WALK_GROW && (v->lost_loop || v->round == ASH_ROUNDS)) {
+        for (unsigned i = 0; i < v->pool_size; i++)
+            v->pool[i].at = ASH_NO_INSN;
+        v->lost_loop = false;
+        begin_walk(v, f, ASH_WALK_FORGET);
+        return false;
+    }
+    if (v->walk != ASH_WALK_LAST) {
+        begin_walk(v, f, v->walk == ASH_WALK_GROW && v->changed ? ASH_WALK_GROW : ASH_WALK_LAST);
+        return false;
+    }
+    p->accesses += v->tally.accesses;
+    p->guards += v->tally.guards;
+    p->clear_stack |= v->tally.clear_stack;
+    p->can_abort |= v->tally.can_abort;
+    p->writes_frame |= v->tally.writes_frame;
+    return true;
+}
+
+static void visit(struct ash_verifier *v, uint32_t at)
+{
+    struct ash_note *note = &v->program->notes[at];
+    if (note->flags & ASH_NOTE_TARGET)
+        arrive(v, at);
+    if (note->flags & ASH_NOTE_HEAD)
+        enter_loop(v, at);
+    if (!v->alive)
+        return;
+    note->flags &=
+        (uint8_t) ~(ASH_NOTE_PROVED | ASH_NOTE_FIXED | ASH_NOTE_NARROW | ASH_NOTE_IN_PLACE);
+    note->place = ASH_AT_ANY;
+    type_insn(v, at);
 }
 
 int ash_find_types(struct ash_verifier *v, size_t *work)
@@ -308,19 +427,14 @@ int ash_find_types(struct ash_verifier *v, size_t *work)
         if (!v->started)
             begin_function(v, f);
         v->started = true;
-        for (; v->at < p->functions[f].end; v->at++, --*work) {
-            if (*work == 0)
-                return ASH_MORE;
-            const struct ash_note *note = &p->notes[v->at];
-            if (!(note->flags & ASH_NOTE_REACHED))
-                continue;
-            if (note->flags & ASH_NOTE_TARGET)
-                arrive(v, v->at);
-            if (note->flags & ASH_NOTE_HEAD)
-                enter_loop(v, v->at);
-            if (v->alive)
-                type_insn(v, v->at);
-        }
+        do {
+            for (; v->at < p->functions[f].end; v->at++, --*work) {
+                if (*work == 0)
+                    return ASH_MORE;
+                if (p->notes[v->at].flags & ASH_NOTE_REACHED)
+                    visit(v, v->at);
+            }
+        } while (!end_walk(v, f));
     }
     return ASH_DONE;
 }

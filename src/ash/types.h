@@ -7,6 +7,16 @@
 
 #include "ash/verify.h"
 
+/*
+ * Walks over a function with loops. GROW walks take for granted at each head what the walk before
+ * found to hold where jumps go back to it, made wider, until a walk finds nothing new. If that
+ * doesn't come about soon, a FORGET walk begins anew: at a head everything is forgotten that the
+ * loop may change. The LAST one, or the only one if there are no loops, knows at each head what
+ * holds on the way in and where jumps go back to it.
+ */
+enum ash_walk { ASH_WALK_GROW, ASH_WALK_FORGET, ASH_WALK_LAST };
+#define ASH_ROUNDS 6 /* of GROW */
+
 /* What a register holds before the current instruction. */
 struct ash_value ash_register(const struct ash_verifier *v, unsigned reg);
 

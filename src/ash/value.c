@@ -55,7 +55,67 @@ bool ash_is_adrift(const struct ash_value *pointer)
 
 bool ash_fits_32(const struct ash_value *v)
 {
-    return v->kind == ASH_SCALAR ? v->max <= UINT32_MAX : !ash_is_adrift(v);
+    if (v->kind == ASH_SCALAR)
+        return v->max <= UINT32_MAX;
+    return v->kind == ASH_FRAME ? v->variable <= ASH_FAR : !ash_is_adrift(v);
+}
+
+bool ash_same(const struct ash_value *a, const struct ash_value *b)
+{
+    if (a->kind != b->kind || a->map != b->map || a->id != b->id || a->reach != b->reach)
+        return false;
+    if (a->kind == ASH_SCALAR && (a->bits != b->bits || a->mask != b->mask))
+        return false;
+    return a->min == b->min && a->max == b->max; /* or offset and variable, or low and high */
+}
+
+static struct ash_value widen_scalar(const struct ash_value *old, struct ash_value v)
+{
+    uint64_t changed = v.mask ^ old->mask;
+    if (v.min < old->min)
+        v.min = 0;
+    if (v.max > old->max)
+        v.max = v.max <= UINT32_MAX ? UINT32_MAX : UINT64_MAX;
+    if (changed) { /* keep what is known below the lowest bit that is new: alignment */
+        v.mask |= UINT64_MAX << ash_lowest(changed);
+        v.bits &= ~v.mask;
+    }
+    ash_agree(&v);
+    return v;
+}
+
+struct ash_value ash_widen(const struct ash_value *old, const struct ash_value *new)
+{
+    struct ash_value v = *new;
+    if (old->kind != new->kind || ash_same(old, new))
+        return v;
+    switch (v.kind) {
+    case ASH_SCALAR:
+        return widen_scalar(old, v);
+    case ASH_FRAME:
+        if (ash_is_adrift(&v) || v.offset < old->offset)
+            return ash_adrift(v);
+        if (v.id != old->id || v.variable > old->variable)
+            v.variable = ASH_RISEN;
+        if (v.reach < old->reach)
+            v.reach = 0; /* what a check in the loop tells comes back in the last walk */
+        return v;
+    case ASH_CONTEXT:
+    case ASH_STACK:
+    case ASH_ENTRY:
+    case ASH_MAP_MEMORY:
+        return ash_adrift(v);
+    default:
+        return v;
+    }
+}
+
+void ash_lose_name(struct ash_value *v)
+{
+    if (v->kind == ASH_FRAME)
+        *v = ash_adrift(*v);
+    else
+        v->id = 0;
 }
 
 /* All bits from the highest that differs on. */
@@ -236,7 +296,9 @@ static struct ash_value join_frames(const struct ash_value *a, const struct ash_
     v.variable = more_a > more_b ? more_a : more_b;
     v.reach = (uint32_t)(reach_a < reach_b ? reach_a : reach_b);
     v.id = name;
-    return v.variable <= ASH_FAR ? v : ash_adrift(v);
+    if (a->variable == ASH_RISEN || b->variable == ASH_RISEN)
+        v.variable = ASH_RISEN;
+    return v.variable <= ASH_FAR || v.variable == ASH_RISEN ? v : ash_adrift(v);
 }
 
 /* An entry and null are an entry or null. */

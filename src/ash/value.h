@@ -48,9 +48,14 @@ struct ash_value {
     };
 };
 
-/* Offsets and variable parts beyond this are not followed: a pointer that may be so far away is
- * ASH_ADRIFT. */
-#define ASH_FAR (INT64_C(1) << 24)
+/*
+ * Offsets and variable parts beyond ASH_FAR are not followed: a pointer that may be so far away is
+ * adrift. But for variable parts that only rise: no run executes 2^31 instructions (its fuel is an
+ * int32_t), and none adds 2^31, but for one that may add 2^63 at the start; so data + part doesn't
+ * wrap. ASH_RISEN stands for such a part.
+ */
+#define ASH_FAR   (INT64_C(1) << 24)
+#define ASH_RISEN (UINT64_C(1) << 62)
 
 struct ash_value ash_unknown(void);
 struct ash_value ash_constant(uint64_t value);
@@ -68,6 +73,16 @@ static inline bool ash_is_constant(const struct ash_value *v)
 
 /* Whether it is surely below 2^32. */
 bool ash_fits_32(const struct ash_value *v);
+
+/* Whether the same is known of two values. */
+bool ash_same(const struct ash_value *a, const struct ash_value *b);
+
+/* What is known at a loop's head if it was old, and one round made it new, of which old is a part:
+   as much as will soon be left to change. */
+struct ash_value ash_widen(const struct ash_value *old, const struct ash_value *new);
+
+/* Takes a value's name away, and what depends on it: another value gets that name now. */
+void ash_lose_name(struct ash_value *value);
 
 /* Makes interval and bits of a scalar tell all that the other one knows. False if they contradict:
  * no such number exists. */

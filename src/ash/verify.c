@@ -65,6 +65,7 @@ static void divide_scratch(struct ash_verifier *v, uint8_t *memory)
     uint32_t n = v->insns;
     v->path = take(&memory, n * sizeof *v->path);
     v->unset = take(&memory, n * sizeof *v->unset);
+    v->lost = v->unset;
     v->loop_end = take(&memory, n * sizeof *v->loop_end);
     v->blocks = take(&memory, (n / ASH_BLOCK + 1) * sizeof *v->blocks);
     v->arguments = take(&memory, functions_max(n) * sizeof *v->arguments);

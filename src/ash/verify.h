@@ -24,6 +24,12 @@ struct ash_writes {
     bool frame;      /* it may move the frame's ends */
 };
 
+/* What the types phase finds out about a function as a whole. */
+struct ash_tally {
+    uint32_t accesses, guards;
+    bool clear_stack, can_abort, writes_frame;
+};
+
 #define ASH_BLOCK 64 /* instructions for which ash_writes are kept summed up */
 
 struct ash_verifier {
@@ -45,8 +51,10 @@ struct ash_verifier {
     uint8_t order[ASH_FUNCTIONS_MAX]; /* functions, callees before callers */
 
     /* One an instruction. */
-    uint32_t *path;     /* fuel of the longest path from here without going back; later free */
-    uint16_t *unset;    /* registers phase: see there */
+    uint32_t *path;  /* fuel of the longest path from here without going back; later free */
+    uint16_t *unset; /* registers phase: see there */
+    /* types phase, the same memory: the walk in which facts about the instruction found no room */
+    uint16_t *lost;
     uint16_t *loop_end; /* of a HEAD: the last instruction of the loops through it */
 
     struct ash_writes *blocks;       /* one for ASH_BLOCK instructions */
@@ -55,9 +63,14 @@ struct ash_verifier {
     struct ash_facts *taken;         /* types phase: a second one, for the taken way of a branch */
     struct ash_facts *pool;          /* types phase: states at targets that are still to come */
     unsigned pool_size;
-    bool alive; /* types phase: current is reached from the instruction before */
-    uint32_t
-        lost_until; /* types phase: behind the last target whose facts found no room in the pool */
+    unsigned walk;  /* types phase: enum ash_walk */
+    unsigned round; /* types phase: how many walks of that kind have been */
+    bool changed;   /* types phase: this walk knew less at some head than the one before */
+    bool lost_loop; /* types phase: some facts about a loop found no room in the pool */
+    struct ash_tally tally;
+    bool alive;         /* types phase: current is reached from the instruction before */
+    uint32_t last_lost; /* types phase: the last instruction about which facts found no room */
+    uint16_t walks;     /* types phase: the number of this walk, from 1 */
 };
 
 /* A phase goes on by at most *work instructions, which it counts down. ASH_MORE, ASH_DONE or an
