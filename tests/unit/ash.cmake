@@ -16,3 +16,34 @@ ash_engine_test(cases ${ash_runner} ${ash_test}/cases)
 ash_engine_test(differential ${ash_runner})
 aegis_unit_test(ash_value_test SOURCES ${ash_test}/value_test.c LIBRARIES ash)
 aegis_unit_test(ash_verify_test SOURCES ${ash_test}/verify_test.c ${ash_test}/generate.c LIBRARIES ash)
+
+# What untrusted bytes go through. The fuzzer of objects begins with what clang makes of the examples.
+get_target_property(ash_sources ash INTERFACE_SOURCES)
+get_target_property(ash_decode_sources vcode_decode INTERFACE_SOURCES)
+get_target_property(ash_vcode_sources vcode INTERFACE_SOURCES)
+set(ash_all ${ash_sources} ${ash_vcode_sources} ${ash_decode_sources})
+aegis_fuzz_target(ash_verify_fuzz SOURCES fuzz/ash/verify.c ${ash_engine} ${ash_all} INCLUDES ${ash_test}
+  MAX_LEN 512 RUNS 2000)
+set(ash_corpus ${CMAKE_CURRENT_BINARY_DIR}/ash_objects)
+set(ash_objects)
+foreach(example udp-echo arp-reply drop-by-port)
+  add_custom_command(OUTPUT ${ash_corpus}/${example}.o
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${ash_corpus}
+    COMMAND ${AEGIS_CLANG} -target bpf -O2 -g -D__${CMAKE_HOST_SYSTEM_PROCESSOR}__ -idirafter
+            /usr/include/${CMAKE_LIBRARY_ARCHITECTURE} -c ${CMAKE_SOURCE_DIR}/examples/handlers/${example}.c
+            -o ${ash_corpus}/${example}.o
+    DEPENDS ${CMAKE_SOURCE_DIR}/examples/handlers/${example}.c VERBATIM)
+  list(APPEND ash_objects ${ash_corpus}/${example}.o)
+endforeach()
+string(REPLACE ";" "," ash_seeds "${ash_objects}")
+set(ash_images ${CMAKE_CURRENT_BINARY_DIR}/ash_images)
+add_custom_command(OUTPUT ${ash_images}/udp-echo.ash
+  COMMAND ${CMAKE_COMMAND} -E make_directory ${ash_images}
+  COMMAND ashc -o ${ash_images}/udp-echo.ash ${ash_corpus}/udp-echo.o
+  DEPENDS ashc ${ash_corpus}/udp-echo.o VERBATIM)
+add_custom_target(ash_corpora ALL DEPENDS ${ash_objects} ${ash_images}/udp-echo.ash)
+aegis_fuzz_target(ash_image_fuzz SOURCES fuzz/ash/image.c ${ash_all} MAX_LEN 2048 CORPUS -seed_inputs=${ash_images}/udp-echo.ash)
+aegis_fuzz_target(ash_object_fuzz
+  SOURCES fuzz/ash/object.c fuzz/ash/no_clang.c ${ash_tools}/lift.c ${ash_tools}/hex.c ${ash_tools}/object.c
+          ${ash_tools}/btf.c ${ash_tools}/maps.c ${ash_tools}/link.c ${ash_tools}/image.c ${ash_all}
+  MAX_LEN 16384 CORPUS -seed_inputs=${ash_seeds})

@@ -259,6 +259,33 @@ static void put_check(struct builder *b)
     put(b, 0x69, 2, p, 0, 0);
 }
 
+/* A loop over the frame, or over a map, tested at its end as compilers do it; the numbers fit each
+ * other mostly. */
+static void put_loop(struct builder *b)
+{
+    struct choices *c = b->c;
+    int step = (int)choose(c, 5), size = 1 << choose(c, 3), first = (int)choose(c, 20);
+    static const uint8_t loads[] = {0x71, 0x69, 0x61}, ends[] = {0xbd, 0xad, 0xbe};
+    int back = choose(c, 8) ? -size : -step;
+    put(b, 0xb7, 2, 0, 0, 0);
+    put(b, 0xbf, 3, b->frame ? 7 : 8, 0, 0);
+    put(b, 0x07, 3, 0, 0, first + size);
+    if (choose(c, 8))
+        put(b, 0x2d, 3, 9, 6, 0);
+    uint32_t head = b->count;
+    if (choose(c, 3))
+        put(b, 0xbf, 4, 3, 0, 0);
+    put(b, loads[choose(c, 3)], 0, choose(c, 2) ? 3 : 4, back, 0);
+    if (!choose(c, 3))
+        put(b, 0x73, 3, 0, back, 0);
+    put_alu(b);
+    put(b, 0x07, 3, 0, 0, choose(c, 12) ? step : -step);
+    put(b, choose(c, 2) ? 0x07 : 0x04, 2, 0, 0, 1);
+    if (choose(c, 2))
+        put(b, 0x25, 2, 0, 1, choose(c, 100));
+    put(b, ends[choose(c, 3)], 3 + !choose(c, 6), b->frame ? 9 : 5, jump_offset(b->count, head), 0);
+}
+
 static void put_frame(struct builder *b)
 {
     put(b, 0x61, 7, 6, 0, 0);
@@ -277,7 +304,7 @@ static void put_call(struct builder *b)
 
 static void put_some(struct builder *b, uint32_t start, bool calls)
 {
-    switch (choose(b->c, 24)) {
+    switch (choose(b->c, 26)) {
     case 0 ... 7:
         put_alu(b);
         break;
@@ -306,6 +333,9 @@ static void put_some(struct builder *b, uint32_t start, bool calls)
         break;
     case 21:
         put_wide(b, 8, 6, choose(b->c, 3), choose(b->c, 16));
+        break;
+    case 24:
+        put_loop(b);
         break;
     case 22:
         if (calls && choose(b->c, 2))
