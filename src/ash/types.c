@@ -376,7 +376,8 @@ static void begin_function(struct ash_verifier *v, unsigned f)
         v->pool[i].at = ASH_NO_INSN;
     v->walk = ASH_WALK_LAST;
     v->lost_loop = false;
-    begin_walk(v, f, has_loops(v, &v->program->functions[f]) ? ASH_WALK_GROW : ASH_WALK_LAST);
+    v->loops = has_loops(v, &v->program->functions[f]);
+    begin_walk(v, f, v->loops ? ASH_WALK_GROW : ASH_WALK_LAST);
 }
 
 /* A walk is done: begins the next one, or returns true if it was the last. */
