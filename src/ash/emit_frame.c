@@ -102,7 +102,7 @@ void ash_emit_prologue(struct ash_compiler *c)
         rv_lwu(v, RV_A1, run, ASH_RUN_REGION(ASH_REGION_WINDOW, low));
         rv_lwu(v, RV_A2, run, ASH_RUN_REGION(ASH_REGION_WINDOW, end));
         rv_sub(v, RV_A2, RV_A2, RV_A1);
-    } else {
+    } else if (c->used & 1u << 1) { /* else a1 may have another role */
         ash_write_constant(c, 1, ASH_BASE(ASH_REGION_CONTEXT));
     }
 }
