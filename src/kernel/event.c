@@ -70,7 +70,7 @@ bool event_run(struct netif *netif, struct binding *binding, uint32_t index, str
     uint64_t verdict;
 
     ash_run_frame(run, f->buffer, FRAME_LOW, (uint32_t)f->start, (uint32_t)f->end, NIC_BUFFER_SIZE);
-    run->fuel = h->fuel;
+    run->fuel = h->fuel - (int32_t)h->program->entry_cost;
     run->modified = 0;
     run->abort.reason = ASH_ABORT_NONE;
     verdict = (uint32_t)h->entry(run);

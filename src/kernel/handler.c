@@ -196,26 +196,28 @@ static long finish_load(uint32_t index)
     struct handler *h = &handlers[index];
     size_t size = ash_compiled(scratch);
     uint32_t first = 0;
+    uint64_t fuel = load.request.fuel ? load.request.fuel : AEGIS_FUEL_DEFAULT;
     long error = find_map_pages(&first);
 
     if (error)
         return error;
+    if (((const struct ash_program *)load.program)->entry_cost > fuel)
+        return -AEGIS_E_BUDGET; /* its longest path alone takes more than a run may */
     struct code code = code_alloc(size);
     if (!code.units)
         return -AEGIS_E_NO_SPACE;
     memcpy(code_open(&code), load.code, size);
     code_close(&code);
 
-    *h = (struct handler){
-        .owner = load.env,
-        .number = index,
-        .image = load.copy,
-        .program = load.program,
-        .code = code,
-        .entry = (ash_handler *)code_entry(&code),
-        .map_page = first,
-        .map_page_count = (uint32_t)(load.request.maps_size / PAGE_SIZE),
-        .fuel = (int32_t)(load.request.fuel ? load.request.fuel : AEGIS_FUEL_DEFAULT)};
+    *h = (struct handler){.owner = load.env,
+                          .number = index,
+                          .image = load.copy,
+                          .program = load.program,
+                          .code = code,
+                          .entry = (ash_handler *)code_entry(&code),
+                          .map_page = first,
+                          .map_page_count = (uint32_t)(load.request.maps_size / PAGE_SIZE),
+                          .fuel = (int32_t)fuel};
     h->status.binding = AEGIS_NO_BINDING;
     h->status.insns = load.image.header->insns;
     h->status.code = (uint32_t)size;
