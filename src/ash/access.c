@@ -170,9 +170,7 @@ void ash_type_access(struct ash_verifier *v, uint32_t at)
     struct ash_value p = ash_register(v, a.stores ? ash_dst(insn) : ash_src(insn));
 
     v->tally.accesses++;
-    /* In a function with loops the last walk's ranges have been seen to be too narrow: its
-       accesses keep their guards. */
-    if (prove(v, &p, note, &a) && !v->loops) {
+    if (prove(v, &p, note, &a)) {
         note->flags |= ASH_NOTE_PROVED;
     } else {
         note->flags &= (uint8_t)~ASH_NOTE_FIXED;

@@ -149,14 +149,20 @@ static void enter_loop(struct ash_verifier *v, uint32_t at)
         add_from_pool(v, at | ASH_LOOP_END);
 }
 
-/* What is known where a jump leads. */
+/*
+ * What is known where a jump leads. A head that nothing but jumps back reach is not seen in the
+ * walk that finds the first of them: then that walk has found something new.
+ */
 static void keep_target(struct ash_verifier *v, uint32_t at, uint32_t target,
                         const struct ash_facts *facts)
 {
-    if (target > at)
+    if (target > at) {
         keep(v, target, facts);
-    else if (v->walk != ASH_WALK_LAST)
+    } else if (v->walk != ASH_WALK_LAST) {
+        if (!find(v, target | ASH_LOOP_HEAD))
+            v->changed = true;
         keep(v, target | ASH_LOOP_END, facts);
+    }
 }
 
 static void type_alu(struct ash_verifier *v, uint32_t at)
@@ -376,8 +382,7 @@ static void begin_function(struct ash_verifier *v, unsigned f)
         v->pool[i].at = ASH_NO_INSN;
     v->walk = ASH_WALK_LAST;
     v->lost_loop = false;
-    v->loops = has_loops(v, &v->program->functions[f]);
-    begin_walk(v, f, v->loops ? ASH_WALK_GROW : ASH_WALK_LAST);
+    begin_walk(v, f, has_loops(v, &v->program->functions[f]) ? ASH_WALK_GROW : ASH_WALK_LAST);
 }
 
 /* A walk is done: begins the next one, or returns true if it was the last. */

@@ -55,7 +55,6 @@ struct ash_verifier {
     uint16_t *unset; /* registers phase: see there */
     /* types phase, the same memory: the walk in which facts about the instruction found no room */
     uint16_t *lost;
-    bool loops;         /* whether the function under way has any */
     uint16_t *loop_end; /* of a HEAD: the last instruction of the loops through it */
 
     struct ash_writes *blocks;       /* one for ASH_BLOCK instructions */
