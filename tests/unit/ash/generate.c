@@ -27,7 +27,9 @@ struct builder {
     bool starts[INSNS_MAX + 64]; /* a jump may lead here */
     uint32_t count;
     enum ash_event event;
-    bool frame; /* r7 is the frame's start, r9 its end */
+    uint16_t
+        allowed; /* of r0 to r9: a program that leaves some alone is compiled to other registers */
+    bool frame;  /* r7 is the frame's start, r9 its end */
     uint32_t calls[32];
     unsigned call_count;
 };
@@ -351,6 +353,27 @@ static void put_some(struct builder *b, uint32_t start, bool calls)
     }
 }
 
+/* Jumps forward that lead too far go to the exit. */
+static void fix_jumps(struct builder *b, uint32_t start, uint32_t exit)
+{
+    for (uint32_t i = start; i < exit; i++) {
+        struct ash_insn *insn = &b->insns[i];
+        unsigned class = insn->opcode & 7;
+        bool jumps = (class == 5 || class == 6) && insn->opcode != 0x85 && insn->opcode != 0x95;
+        if (!jumps || !b->starts[i])
+            continue;
+        int64_t target = (int64_t)i + 1 + (insn->opcode == 0x06 ? insn->imm : insn->offset);
+        while (target < exit && !b->starts[target])
+            target++;
+        if (target > exit)
+            target = exit;
+        if (insn->opcode == 0x06)
+            insn->imm = jump_offset(i, target);
+        else
+            insn->offset = (int16_t)jump_offset(i, target);
+    }
+}
+
 /* A function: gives all registers a value, does something, and returns. Jumps forward that lead too
  * far go to the exit. */
 static void put_function(struct builder *b, bool first, uint32_t length)
@@ -382,28 +405,58 @@ static void put_function(struct builder *b, bool first, uint32_t length)
         put_some(b, body, true);
     uint32_t exit = b->count;
     put(b, 0x95, 0, 0, 0, 0);
-    for (uint32_t i = start; i < exit; i++) {
-        struct ash_insn *insn = &b->insns[i];
-        unsigned class = insn->opcode & 7;
-        bool jumps = (class == 5 || class == 6) && insn->opcode != 0x85 && insn->opcode != 0x95;
-        if (!jumps || !b->starts[i])
-            continue;
-        int64_t target = (int64_t)i + 1 + (insn->opcode == 0x06 ? insn->imm : insn->offset);
-        while (target < exit && !b->starts[target])
-            target++;
-        if (target > exit)
-            target = exit;
-        if (insn->opcode == 0x06)
-            insn->imm = jump_offset(i, target);
+    fix_jumps(b, start, exit);
+}
+
+/*
+ * A program that calls nothing and touches few registers, often not even r1: then the compiler has
+ * registers of arguments to spare, and gives them other roles.
+ */
+static void put_sparse(struct builder *b, uint32_t length)
+{
+    struct choices *c = b->c;
+    b->allowed = (uint16_t)(choose(c, 1024) | 1);
+    for (unsigned i = 0; i < 10; i++)
+        if (b->allowed >> i & 1 && choose(c, 3))
+            put(b, 0xb7, i, 0, 0, some_imm(c));
+        else if (b->allowed >> i & 1)
+            put_wide(b, i, 6, choose(c, 3), 0);
+    uint32_t body = b->count;
+    while (b->count < body + length) {
+        uint32_t before = b->count;
+        if (choose(c, 3))
+            put_alu(b);
+        else if (choose(c, 2))
+            put_jump(b, body);
+        else if (choose(c, 3))
+            put_access(b);
         else
-            insn->offset = (int16_t)jump_offset(i, target);
+            put_atomic(b);
+        for (uint32_t i = before; i < b->count; i++) { /* keep to the registers that have a value */
+            unsigned dst = b->insns[i].registers & 15, src = b->insns[i].registers >> 4;
+            while (dst < 10 && !(b->allowed >> dst & 1))
+                dst = (dst + 1) % 10;
+            while (src < 10 && !(b->allowed >> src & 1))
+                src = (src + 1) % 10;
+            unsigned opcode = b->insns[i].opcode, class = opcode & 7;
+            bool jump = class == 5 || class == 6, always = opcode == 0x05 || opcode == 0x06;
+            bool reads = class == 1 || class == 3 ||
+                         ((class == 4 || class == 7 || jump) && opcode & 8 && opcode != 0xdc);
+            b->insns[i].registers = (uint8_t)((reads ? src : 0) << 4 | (always ? 0 : dst));
+        }
     }
+    put(b, 0x95, 0, 0, 0, 0);
 }
 
 size_t generate(struct choices *c, enum ash_event event, void *memory)
 {
     struct builder b = {.c = c, .event = event};
     uint32_t starts[FUNCTIONS_MAX];
+    if (choose(c, 4) == 0) {
+        put_sparse(&b, 5 + choose(c, 60));
+        fix_jumps(&b, 0, b.count - 1);
+        return make_image(b.insns, b.count, event, memory);
+    }
     unsigned functions = 1 + (choose(c, 3) == 0 ? 1 + choose(c, FUNCTIONS_MAX - 1) : 0);
     unsigned callers[32];
     for (unsigned f = 0; f < functions; f++) {

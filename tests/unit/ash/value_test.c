@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "ash/program.h"
-#include "ash/value.h"
+#include "ash/facts.h"
 
 #define TRIALS 300000
 
@@ -239,6 +239,65 @@ static void an_entry_and_null_meet_as_an_entry_or_null(void **unused)
     assert_int_equal(v.kind, ASH_SCALAR);
 }
 
+/* Where paths meet, a register's variable part gets the name of that place. What another register
+   had by that name, from an earlier time, is something else. */
+static void a_name_given_anew_is_lost_by_others(void **unused)
+{
+    (void)unused;
+    static struct ash_facts a, b;
+    const uint32_t at = 5;
+    ash_facts_clear(&a);
+    a.registers[4] = ash_pointer(ASH_FRAME, 0, 0);
+    a.registers[3] = a.registers[4];
+    a.registers[3].id = ash_name(at, 4);
+    a.registers[3].variable = 60;
+    a.registers[3].reach = 20;
+    a.spills[0] = (struct ash_spill){-8, a.registers[3]};
+    b = a;
+    b.registers[4].offset = 8;
+    ash_facts_join(&a, &b, at);
+    assert_int_equal(a.registers[4].id, ash_name(at, 4));
+    assert_int_equal(a.registers[4].variable, 8);
+    assert_true(ash_is_adrift(&a.registers[3]));
+    assert_true(ash_is_adrift(ash_facts_spilled(&a, -8)));
+}
+
+/* What is found at a loop's head grows to what a few rounds can't change any more. */
+static void widening_comes_to_an_end(void **unused)
+{
+    (void)unused;
+    for (unsigned i = 0; i < TRIALS / 100; i++) {
+        uint64_t number = some_number();
+        struct ash_value v = about(number);
+        unsigned rounds = 0;
+        for (bool changed = true; changed; rounds++) {
+            number = some_number();
+            struct ash_value more = about(number), joined = ash_join(&v, &more, 1);
+            struct ash_value wide = ash_widen(&v, &joined);
+            assert_true(holds(&wide, number));
+            changed = !ash_same(&wide, &v) || next() % 8;
+            v = wide;
+            if (v.min == 0 && v.max == UINT64_MAX && v.mask == UINT64_MAX)
+                break;
+        }
+        assert_true(rounds < 100);
+    }
+    struct ash_value p = ash_pointer(ASH_FRAME, 0, 16), later = ash_pointer(ASH_FRAME, 0, 18);
+    struct ash_value met = ash_join(&p, &later, 7);
+    met = ash_widen(&p, &met);
+    assert_int_equal(met.offset, 16);
+    assert_int_equal(met.variable, ASH_RISEN);
+    later = met;
+    later.offset += 2;
+    struct ash_value again = ash_join(&met, &later, 7);
+    assert_true(ash_same(&met, &again)); /* nothing new */
+    struct ash_value before = met;
+    before.offset -= 2;
+    again = ash_join(&met, &before, 7);
+    again = ash_widen(&met, &again);
+    assert_true(ash_is_adrift(&again)); /* it falls */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -250,6 +309,8 @@ int main(void)
         cmocka_unit_test(pointers_move_by_scalars),
         cmocka_unit_test(frames_that_meet_share_what_both_reach),
         cmocka_unit_test(an_entry_and_null_meet_as_an_entry_or_null),
+        cmocka_unit_test(a_name_given_anew_is_lost_by_others),
+        cmocka_unit_test(widening_comes_to_an_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -316,13 +316,72 @@ static void moving_the_frame_ends_what_was_known(void **state)
            CALL_LOCAL(2), LDXB(0, 7, 0), EXIT, MOV_K(2, 0), CALL(ASH_HELPER_ADJUST_TAIL), EXIT);
 }
 
-/* Ranges in loops were once too narrow: no access of a function with a loop goes without its guard.
- */
-static void accesses_of_functions_with_loops_keep_their_guards(void **state)
+static void checks_in_loops_count_in_their_next_round(void **state)
 {
     (void)state;
-    PROVED(3, true, FRAME_START, MOV_K(0, 0), ADD_K(7, 16), JGT(7, 9, 4), LDXH(3, 7, -2), ADD(0, 3),
-           ADD_K(7, 2), JLE(7, 9, -4), EXIT);
+    /* while (p + 2 <= end) sum += *p++; tested at its end, as compilers write it */
+    PROVED(0, false, FRAME_START, MOV_K(0, 0), ADD_K(7, 16), JGT(7, 9, 4), LDXH(3, 7, -2),
+           ADD(0, 3), ADD_K(7, 2), JLE(7, 9, -4), EXIT);
+    /* the same, but a round goes 4 on and the check is for 2 */
+    PROVED(1, true, FRAME_START, MOV_K(0, 0), ADD_K(7, 16), JGT(7, 9, 4), LDXH(3, 7, 0), ADD(0, 3),
+           ADD_K(7, 4), JLE(7, 9, -4), EXIT);
+    /* it goes back: then it may be before the frame */
+    PROVED(1, true, FRAME_START, MOV_K(0, 0), ADD_K(7, 16), JGT(7, 9, 4), LDXH(3, 7, -2), ADD(0, 3),
+           ADD_K(7, -2), JLE(7, 9, -4), EXIT);
+    /* entered in its middle: how far the index rises is not followed there, so the guard stays */
+    PROVED(1, true, FRAME_START, MOV_K(0, 0), MOV_K(2, 0), JA(4), LDXB(4, 4, 0), ADD(0, 4),
+           ADD_K(2, 1), JEQ_K(2, 1500, 5), MOV(4, 7), ADD(4, 2), MOV(5, 4), ADD_K(5, 1),
+           JLE(5, 9, -9), EXIT);
+    /* the pointer goes through another register */
+    PROVED(0, false, FRAME_START, MOV_K(0, 0), ADD_K(7, 18), JGT(7, 9, 7), MOV(4, 7),
+           LDXH(3, 4, -4), ADD(0, 3), MOV(7, 4), ADD_K(7, 2), JLE(4, 9, -6), EXIT, EXIT);
+    /* an index into a map, tested at the end */
+    PROVED(0, false, MOV_K(0, 0), MOV_K(2, 0), LDVALUE(1, 0, 0), MOV(3, 2), LSH_K(3, 3), ADD(3, 1),
+           LDXDW(0, 3, 0), ADD_K(2, 1), JLT_K(2, 4, -6), EXIT);
+    PROVED(1, true, MOV_K(0, 0), MOV_K(2, 0), LDVALUE(1, 0, 0), MOV(3, 2), LSH_K(3, 3), ADD(3, 1),
+           LDXDW(0, 3, 0), ADD_K(2, 1), JLT_K(2, 5, -6), EXIT);
+}
+
+static void loops_keep_what_they_do_not_change(void **state)
+{
+    (void)state;
+    /* no check in the loop, and the pointer moves */
+    PROVED(1, true, FRAME_START, MOV_K(0, 0), MOV(2, 7), ADD_K(2, 14), JGT(2, 9, 3), LDXB(0, 7, 0),
+           ADD_K(7, 1), JNE_K(0, 0, -3), EXIT);
+    /* the check before the loop holds in it: the pointer doesn't move */
+    PROVED(0, false, FRAME_START, MOV_K(0, 0), MOV(2, 7), ADD_K(2, 14), JGT(2, 9, 3), LDXB(0, 7, 0),
+           ADD_K(0, 1), JNE_K(0, 0, -3), EXIT);
+    /* nor if the frame moves */
+    PROVED(1, true, FRAME_START, MOV_K(0, 0), MOV(2, 7), ADD_K(2, 14), JGT(2, 9, 5), LDXB(8, 7, 0),
+           MOV(1, 6), MOV_K(2, 1), CALL(ASH_HELPER_ADJUST_HEAD), JNE_K(8, 0, -5), EXIT);
+}
+
+/* A head that only a jump back reaches, because the loop is entered in its middle on a condition
+   that always holds: there the pointer is what the round before left, the second round's too. */
+static void a_head_that_only_jumps_back_reach_is_known_late(void **state)
+{
+    (void)state;
+    PROVED(1, true, MOV_K(0, 0), LDVALUE(8, 0, 0), JEQ_K(0, 0, 3), LDXDW(2, 8, 16),
+           LDVALUE(8, 0, 13), AND_K(0, 1), JLT_K(0, 2, -5), EXIT);
+}
+
+/* Two loops in one another, and one behind them; each checks. */
+static void loops_nest(void **state)
+{
+    (void)state;
+    PROVED(0, false, FRAME_START, MOV_K(0, 0), MOV(8, 7), /* 5 */ ADD_K(8, 1), JGT(8, 9, 10),
+           MOV(3, 8),
+           /* 8 */ ADD_K(3, 2), JGT(3, 9, 3), LDXH(4, 3, -2), ADD(0, 4), JA(-5), LDXB(4, 8, -1),
+           ADD(0, 4), JNE_K(4, 7, -11), EXIT, EXIT);
+}
+
+static void a_jump_into_the_middle_of_a_loop_counts(void **state)
+{
+    (void)state;
+    /* r7 is checked on the way to the loop's start, not on the way to its middle, from where the
+     * jump back leads there */
+    PROVED(1, true, FRAME_START, MOV_K(0, 0), LDXW(3, 6, 16), JEQ_K(3, 0, 4), MOV(2, 7),
+           ADD_K(2, 14), JGT(2, 9, 3), LDXB(0, 7, 0), ADD_K(0, 1), JNE_K(0, 0, -3), EXIT);
 }
 
 static void the_stack_is_cleared_only_if_it_may_be_read_first(void **state)
@@ -593,7 +652,11 @@ int main(void)
         cmocka_unit_test(variable_offsets_are_followed),
         cmocka_unit_test(facts_survive_joins_if_both_paths_have_them),
         cmocka_unit_test(moving_the_frame_ends_what_was_known),
-        cmocka_unit_test(accesses_of_functions_with_loops_keep_their_guards),
+        cmocka_unit_test(checks_in_loops_count_in_their_next_round),
+        cmocka_unit_test(loops_keep_what_they_do_not_change),
+        cmocka_unit_test(a_head_that_only_jumps_back_reach_is_known_late),
+        cmocka_unit_test(loops_nest),
+        cmocka_unit_test(a_jump_into_the_middle_of_a_loop_counts),
         cmocka_unit_test(the_stack_is_cleared_only_if_it_may_be_read_first),
         cmocka_unit_test(stack_accesses_stay_in_their_512_bytes),
         cmocka_unit_test(spilled_values_come_back),
