@@ -144,6 +144,31 @@ static void endless_noise_stays_in_bounds_and_is_counted_once(void **state)
     assert_int_equal(receiver.frames, 1);
 }
 
+/* Right in length and CRC, but of some other protocol: the two bytes of the magic are changed by
+ * hand. */
+static void another_magic_is_refused(void **state)
+{
+    uint8_t plain[12] = {0x91, 0xa3, 4, 1, 1, 1, 1, 1}, frame[16] = {0};
+    const uint8_t *got;
+
+    (void)state;
+    for (int changed = 0; changed < 2; changed++) {
+        uint32_t crc;
+
+        setup(NULL);
+        plain[0] ^= (uint8_t)changed;
+        plain[3] = 0;
+        crc = control_crc32(0, plain, 8);
+        memcpy(plain + 8, &crc, 4);
+        frame[1] = 4; /* three bytes, then the length's upper zero, */
+        memcpy(frame + 2, plain, 3);
+        frame[5] = 9; /* then eight without a zero */
+        memcpy(frame + 6, plain + 4, 8);
+        assert_null(memchr(plain + 4, 0, 8));
+        assert_int_equal(feed(frame, 15, &got), changed ? -1 : 4);
+    }
+}
+
 /* Frames whose outside is right but whose inside is not: too short, wrong magic, wrong length. */
 static void frames_of_the_wrong_shape_are_refused(void **state)
 {
@@ -172,6 +197,7 @@ int main(void)
         cmocka_unit_test_setup(no_flipped_bit_passes_and_the_next_frame_does, setup),
         cmocka_unit_test_setup(a_frame_cut_anywhere_does_not_hide_the_next, setup),
         cmocka_unit_test_setup(endless_noise_stays_in_bounds_and_is_counted_once, setup),
+        cmocka_unit_test_setup(another_magic_is_refused, setup),
         cmocka_unit_test_setup(frames_of_the_wrong_shape_are_refused, setup),
     };
 

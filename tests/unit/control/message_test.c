@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/control.h"
+#include "control/bytes.h"
+#include "control/frame.h"
 
 #define WIRE_MAX (CONTROL_BODY_MAX / CONTROL_SEGMENT_MAX + 1) * CONTROL_FRAME_MAX
 
@@ -150,6 +151,53 @@ static void pieces_of_two_messages_are_not_joined(void **state)
     assert_int_equal(receiver.broken, 1);
 }
 
+/* Appends one frame with a segment made by hand; returns its end. */
+static size_t put_segment(size_t at, uint32_t id, uint32_t total, uint32_t offset, uint32_t size)
+{
+    uint8_t head[16] = {0};
+
+    put16(head, CONTROL_LOAD);
+    put32(head + 4, id);
+    put32(head + 8, total);
+    put32(head + 12, offset);
+    return at + control_frame_put(wire + at, head, sizeof head, body + offset, size);
+}
+
+static void segments_out_of_order_doubled_or_of_another_message_are_not_joined(void **state)
+{
+    static const struct {
+        uint32_t id, offset;
+    } second[] = {{1, 1024}, {1, 200}, {2, 100}, {1, 0}};
+    struct control_message m;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof second / sizeof second[0]; i++) {
+        size_t end = put_segment(0, 1, 200, 0, 100);
+
+        control_receiver_init(&receiver, memory, sizeof memory);
+        end = put_segment(end, second[i].id, second[i].offset < 200 ? 200 : 1124, second[i].offset,
+                          100);
+        assert_int_equal(feed(0, end, &m), 0);
+    }
+    control_receiver_init(&receiver, memory, sizeof memory);
+    assert_int_equal(feed(0, put_segment(put_segment(0, 1, 200, 0, 100), 1, 200, 100, 100), &m), 1);
+}
+
+static void segments_that_no_sender_makes_do_not_disturb_a_message(void **state)
+{
+    struct control_message m;
+    size_t end = put_segment(0, 1, 200, 0, 100);
+
+    (void)state;
+    end = put_segment(end, 1, 200, 0, 0);     /* begins anew with nothing */
+    end = put_segment(end, 1, 200, 300, 10);  /* lies behind the end */
+    end = put_segment(end, 1, 200, 150, 100); /* goes over the end */
+    end = put_segment(end, 1, 200, 100, 100);
+    assert_int_equal(feed(0, end, &m), 1);
+    assert_int_equal(m.size, 200);
+    assert_memory_equal(m.body, body, 200);
+}
+
 static void a_message_larger_than_memory_is_named_once(void **state)
 {
     struct control_message m;
@@ -196,6 +244,9 @@ int main(void)
         cmocka_unit_test_setup(a_lost_segment_drops_its_message_alone, setup),
         cmocka_unit_test_setup(a_sender_that_restarts_at_any_byte_is_understood, setup),
         cmocka_unit_test_setup(pieces_of_two_messages_are_not_joined, setup),
+        cmocka_unit_test_setup(segments_out_of_order_doubled_or_of_another_message_are_not_joined,
+                               setup),
+        cmocka_unit_test_setup(segments_that_no_sender_makes_do_not_disturb_a_message, setup),
         cmocka_unit_test_setup(a_message_larger_than_memory_is_named_once, setup),
         cmocka_unit_test_setup(noise_never_hides_the_next_message, setup),
     };
