@@ -114,7 +114,6 @@ static void start_filter(struct compile *c)
     move_saved(c, true);
     c->now = (struct path){.top = 0};
     c->now.align[0] = c->now.align[1] = c->options.align;
-    c->now.residue[0] = c->now.residue[1] = c->options.residue;
     if (entry == DPF_ACCEPT || entry == DPF_REJECT)
         compile_go(c, entry == DPF_ACCEPT ? c->dag.accept : NONE_LABEL);
     else

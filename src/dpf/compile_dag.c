@@ -63,7 +63,6 @@ static void reach(struct compile *c, uint16_t successor)
         to->known = now->known[0];
         to->known_based = now->known[base];
         to->align = now->align[base];
-        to->residue = now->residue[base];
         return;
     }
     if (to->known > now->known[0])
@@ -72,9 +71,6 @@ static void reach(struct compile *c, uint16_t successor)
         to->known_based = now->known[base];
     if (to->align > now->align[base])
         to->align = now->align[base];
-    while (to->align > 1 && (to->residue ^ now->residue[base]) % to->align)
-        to->align /= 2;
-    to->residue %= to->align;
 }
 
 static bool is_equality(const struct compile *c, const struct dpf_node *node, uint64_t *mask,
@@ -142,7 +138,6 @@ static void emit_node(struct compile *c, uint32_t i)
     c->now.known[0] = state->known;
     c->now.known[base] = state->known_based;
     c->now.align[base] = state->align;
-    c->now.residue[base] = state->residue;
     compile_check_need(c, state->need, c->dag.reject);
     compile_check(c, field.base, field.width ? field.offset + field.width : 0, c->dag.reject);
     if (node->kind != DPF_SHIFT) {

@@ -65,7 +65,15 @@ bool compile_can_load(const struct compile *c, unsigned base, int64_t offset, un
         return false;
     if (misaligned_works(c) || bytes == 1)
         return true;
-    return path->align[base] >= bytes && (path->residue[base] + (uint64_t)offset) % bytes == 0;
+    return path->align[base] >= bytes && (c->options.residue + (uint64_t)offset) % bytes == 0;
+}
+
+int64_t compile_load_place(const struct compile *c, unsigned base, uint32_t offset, unsigned bytes)
+{
+    int64_t last = (int64_t)c->now.known[base] - bytes;
+    if (misaligned_works(c))
+        return offset < last ? offset : last;
+    return (int64_t)offset - (c->options.residue + offset) % bytes;
 }
 
 /* A register and an immediate for offset from base; leaves room for 7 bytes behind it. */
@@ -196,12 +204,7 @@ void compile_value(struct compile *c, struct field field)
 static unsigned load_around(const struct compile *c, unsigned base, struct span span, int64_t *at)
 {
     for (unsigned bytes = 1; bytes <= 8; bytes *= 2) {
-        int64_t most = (int64_t)c->now.known[base] - bytes;
-        *at = span.offset;
-        if (!misaligned_works(c))
-            *at -= (*at + c->now.residue[base]) % bytes;
-        else if (*at > most)
-            *at = most;
+        *at = compile_load_place(c, base, span.offset, bytes);
         if (*at + bytes >= span.offset + span.bytes && compile_can_load(c, base, *at, bytes))
             return bytes;
     }
@@ -311,7 +314,6 @@ void compile_shift(struct compile *c, struct field field, int shift, unsigned to
     rv_add(v, base_register(to), base_register(field.base), VALUE);
     unsigned align = field.mask == 0 ? 8 : granule(field.mask, shift);
     path->align[to] = path->align[field.base] < align ? path->align[field.base] : (uint8_t)align;
-    path->residue[to] = path->residue[field.base] % path->align[to];
     path->known[to] = 0;
     compile_uses_base(c, to);
 }

@@ -182,14 +182,9 @@ static struct cover best_cover(const struct compile *c, const struct run *run, u
                                const struct cover *covers)
 {
     struct cover best = {.cost = UINT16_MAX};
-    int64_t last = c->now.known[run->base];
     unsigned covered = first;
     for (unsigned bytes = 1; bytes <= 8; bytes *= 2) {
-        int64_t at = run->offset[first];
-        if (!misaligned_works(c))
-            at -= (at + c->now.residue[run->base]) % bytes;
-        else if (at + bytes > last)
-            at = last - bytes;
+        int64_t at = compile_load_place(c, run->base, run->offset[first], bytes);
         if (covered < run->count && run->offset[covered] >= at + bytes)
             continue; /* it covers no more than a smaller one */
         if (covered == run->count || !compile_can_load(c, run->base, at, bytes))

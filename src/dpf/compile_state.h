@@ -52,10 +52,9 @@
 /* What is known on the path to the code being emitted. */
 struct path {
     uint32_t known[BASES]; /* bytes that are readable from each base */
-    uint8_t align[BASES];  /* the address of each base is residue modulo align */
-    uint8_t residue[BASES];
-    uint8_t top; /* the highest level whose base is set */
-    bool end;    /* END is set */
+    uint8_t align[BASES];  /* each base lies a multiple of this, at most 8, behind the frame */
+    uint8_t top;           /* the highest level whose base is set */
+    bool end;              /* END is set */
 };
 
 /* Bytes that a frame must have so that anything below a node, or in a list, can match. */
@@ -90,7 +89,7 @@ struct dag_node {
     uint32_t label; /* 0: none yet */
     uint32_t known, known_based;
     struct need need;
-    uint8_t align, residue;
+    uint8_t align;
     uint8_t parents; /* 2: two or more */
     bool reached;
 };
@@ -305,6 +304,8 @@ void compile_load(struct compile *c, unsigned base, uint32_t offset, unsigned by
                   enum rv64_reg to);
 /* Whether that load is aligned and within what is known. */
 bool compile_can_load(const struct compile *c, unsigned base, int64_t offset, unsigned bytes);
+/* Where a load of bytes would have to lie to have offset in it, as low as possible. */
+int64_t compile_load_place(const struct compile *c, unsigned base, uint32_t offset, unsigned bytes);
 /* VALUE = the field's value, as the trie and the filter know it. */
 void compile_value(struct compile *c, struct field field);
 /* The bytes of a field that its mask leaves something of; dropped: bits behind them. */

@@ -38,7 +38,6 @@ void compile_walk_start(struct compile *c)
     c->depth = 0;
     c->now = (struct path){.top = 0};
     c->now.align[0] = c->options.align;
-    c->now.residue[0] = c->options.residue;
     if (c->trie->root)
         push_list(c, c->trie->root, 0, 0);
     else
@@ -182,7 +181,6 @@ static void visit_rest(struct compile *c, const struct trie_node *node, uint32_t
         compile_uses_base(c, c->dag.base);
     }
     c->now.align[c->dag.base] = c->now.align[node->level];
-    c->now.residue[c->dag.base] = c->now.residue[node->level];
     c->now.known[c->dag.base] = c->now.known[node->level];
     compile_dag_start(c, nodes, (const void *)(nodes + node->rest.nodes), node->rest.nodes,
                       node->rest.from);

@@ -14,3 +14,11 @@ aegis_unit_test(dpf_compile_lifted_test SOURCES ${dpf_compile_test}/lifted_test.
 file(GLOB shapes ${CMAKE_CURRENT_SOURCE_DIR}/shape/*.shape)
 aegis_unit_test(dpf_shape_test SOURCES shape/shape_test.c ${dpf_compile_simulated} ${dpflift_sources}
                 LIBRARIES dpf vcode_decode pcap ARGUMENTS ${shapes})
+aegis_unit_test(dpf_compile_fields_test SOURCES ${dpf_compile_test}/fields_test.c ${dpf_compile_simulated} unit/dpf/gen.c
+                LIBRARIES dpf vcode_decode)
+
+file(GLOB dpf_compile_sources ${CMAKE_SOURCE_DIR}/src/dpf/*.c ${CMAKE_SOURCE_DIR}/src/vcode/*.c)
+aegis_fuzz_target(dpf_compile_fuzz SOURCES fuzz/dpf/compile.c ${dpf_compile_simulated} ${dpf_compile_sources}
+                  RUNS 20000 MAX_LEN 600)
+aegis_unit_test(dpf_compile_cases_test SOURCES ${dpf_compile_test}/cases_test.c ${dpf_compile_simulated}
+                LIBRARIES dpf vcode_decode)
