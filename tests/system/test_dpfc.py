@@ -1,5 +1,6 @@
 """dpfc's command line: what it writes, prints and refuses. Needs no machine."""
 import pathlib
+import re
 import struct
 import subprocess
 
@@ -36,6 +37,12 @@ def test_help_goes_to_standard_output():
     (("-d", "-f", "x", "udp"), "not both"),
     (("-q", "udp"), "invalid option"),
     (("-o",), "requires an argument"),
+    (("--count", "-d", "udp"), "--count belongs to --match"),
+    (("--match", "x", "-d", "udp"), "--match takes none of"),
+    (("--match", "x", "-o", "y", "udp"), "--match takes none of"),
+    (("--match", "-", "-f", "-"), "standard input can't be both"),
+    (("--match", "x"), "no filter given"),
+    (("-d", "--with", "udp", "tcp"), "--with belongs to -dd and -ddd"),
 ])
 def test_wrong_usage_ends_with_2(args, words):
     done = dpfc(*args)
@@ -117,6 +124,58 @@ egress: 5 atoms, 200 bytes
     assert "accept every frame" in ok("-d", "len >= 0")
     assert "len in {0x0-0x3c}" in ok("-d", "less 60")
     assert "base += (base[26:1] & 0xf0) >> 2" in ok("-d", "tcp[(tcp[12] >> 4) * 4] = 71")
+
+
+def test_two_d_print_the_trie_between_the_atoms():
+    atoms, printed = ok("-d", "ip and udp dst port 7"), ok("-dd", "ip and udp dst port 7")
+    trie = """\
+trie: 1 filter, 696 bytes, entered at node 1
+    1  [12:2] = 0x800  yes 2  no end
+    2  [20:2] & 0x1fff = 0x0  yes 3  no end
+    3  [23:1] = 0x11  yes 4  no end
+    4  base1 = ([14:1] & 0xf) << 2  yes 5  no end
+    5  base1[16:2] = 0x7  yes 6  no end
+    6  filter 0; then end
+"""
+    ingress, egress = atoms.split("egress:")
+    assert printed == ingress + trie + "egress:" + egress
+
+
+def test_filters_merge_into_tables():
+    printed = ok("-dd", "--with", "udp dst port 9", "--with", "udp dst portrange 20-30", "--with", "len >= 0",
+                 "ip and udp dst port 7")
+    assert "  filter 0, rank 1: ip and udp dst port 7\n" in printed
+    assert "  filter 3, rank 0: len >= 0\n" in printed, "what contains the others ranks below them"
+    table = re.search(r"base1\[16:2\] in a hash table of 4 slots.* and 1 sorted range  no (\d+)\n((?:         .*\n)+)", printed)
+    assert [line.split()[0] for line in table[2].splitlines()] == ["0x7", "0x9", "0x14-0x1e"]
+    assert f"{table[1]}  filter 3; then end" in printed
+
+
+def test_large_filters_keep_their_atoms_in_the_trie():
+    hosts = " or ".join(f"(ip host 10.0.0.{i} and udp port {i + 1})" for i in range(40))
+    assert re.search(r"filter 0 if its atoms from \d+ on accept; then end\n +0  \[", ok("-dd", hosts))
+
+
+def test_filters_that_overlap_do_not_merge():
+    done = dpfc("-dd", "--with", "udp dst port 7", "ip host 10.0.0.1")
+    assert done.returncode == 1 and "ip host 10.0.0.1 and udp dst port 7 overlap" in done.stderr
+    done = dpfc("-dd", "--with", "udp dst port 7", "udp dst port 7")
+    assert done.returncode == 1 and "take the same frames" in done.stderr
+    done = dpfc("-dd", "--with", "frob", "udp")
+    assert done.returncode == 2 and done.stderr.startswith("dpfc: frob: ")
+
+
+def test_three_d_print_the_machine_code():
+    """The instructions are those that tests/shape pins; here, that each filter has its function, and no word is unknown."""
+    printed = ok("-ddd", "udp dst port 7")
+    ingress, egress = printed.split("egress:")
+    for part in (ingress, egress):
+        size, code = re.search(r"machine code, (\d+) bytes\n((?: +[0-9a-f]+: .*\n|entry\n|constants and tables\n)+)", part).groups()
+        words = re.findall(r"^ +([0-9a-f]+): [0-9a-f]{8}", code, re.M)
+        assert [int(word, 16) for word in words] == list(range(0, int(size), 4))
+        assert code.count("entry\n") == 1 and code.count("jalr zero,0(ra)") >= 1
+    assert "lhu" in ingress and ".word" not in printed
+    assert "constants and tables" in ok("-ddd", *(["--with", "len >= 0"]), "udp dst port 7 or 70 or 700 or 7000 or 77")
 
 
 def test_filters_come_from_files_with_comments(folder):

@@ -1,19 +1,33 @@
 /* Atoms for people (dpflift.h). */
-#include "tools/dpfc/dpflift.h"
-#include "dpf/atom.h"
+#include "tools/dpfc/print.h"
 
 #include <inttypes.h>
 
-/* "[12:2]": two bytes at offset 12; "base[16:2]": from the running base. */
-static void print_field(FILE *out, const struct dpf_node *node)
+#include "dpf/atom.h"
+
+void print_field(FILE *out, const char *base, unsigned offset, unsigned width, uint64_t mask)
 {
-    if (node->kind == DPF_LENGTH)
+    if (width == 0)
         fprintf(out, "len");
     else
-        fprintf(out, "%s[%u:%u]", node->relative ? "base" : "", node->offset, node->width);
-    uint64_t full = node->kind == DPF_LENGTH ? UINT32_MAX : dpf_full(node->width);
-    if (node->mask != full)
-        fprintf(out, " & 0x%" PRIx64, node->mask);
+        fprintf(out, "%s[%u:%u]", base, offset, width);
+    if (width && mask == 0)
+        fprintf(out, " readable");
+    else if (mask != dpf_full(width ? width : 4))
+        fprintf(out, " & 0x%" PRIx64, mask);
+}
+
+void print_interval(FILE *out, uint64_t low, uint64_t high)
+{
+    fprintf(out, "0x%" PRIx64, low);
+    if (low != high)
+        fprintf(out, "-0x%" PRIx64, high);
+}
+
+static void print_node_field(FILE *out, const struct dpf_node *node)
+{
+    print_field(out, node->relative ? "base" : "", node->offset,
+                node->kind == DPF_LENGTH ? 0 : node->width, node->mask);
 }
 
 static void print_set(FILE *out, const struct dpf_node *node, const struct dpf_range *set)
@@ -27,9 +41,8 @@ static void print_set(FILE *out, const struct dpf_node *node, const struct dpf_r
         return;
     }
     for (unsigned i = 0; i < node->count; i++) {
-        fprintf(out, "%s0x%" PRIx64, i ? ", " : " in {", set[i].low);
-        if (set[i].low != set[i].high)
-            fprintf(out, "-0x%" PRIx64, set[i].high);
+        fputs(i ? ", " : " in {", out);
+        print_interval(out, set[i].low, set[i].high);
     }
     fprintf(out, "}");
 }
@@ -46,13 +59,11 @@ static void print_node(FILE *out, const struct dpf_node *node, const struct dpf_
 {
     if (node->kind == DPF_SHIFT) {
         fprintf(out, "base %s (", node->relative ? "+=" : "=");
-        print_field(out, node);
+        print_node_field(out, node);
         fprintf(out, ") %s %d", node->shift >= 0 ? "<<" : ">>",
                 node->shift >= 0 ? node->shift : -node->shift);
-    } else if (node->mask == 0) {
-        fprintf(out, "%s[%u:%u] readable", node->relative ? "base" : "", node->offset, node->width);
     } else {
-        print_field(out, node);
+        print_node_field(out, node);
     }
     if (node->kind != DPF_SHIFT && node->mask)
         print_set(out, node, set);
