@@ -41,6 +41,12 @@ enum aegis_call {
 #define AEGIS_PAGE_SIZE 4096
 #define AEGIS_ANY       UINT64_MAX /* for page_alloc: whichever page is free */
 
+/* What one call takes at most: bounds the time with interrupts off. */
+#define AEGIS_LOG_MAX     1024 /* bytes that log prints */
+#define AEGIS_ENTROPY_MAX 256  /* bytes that entropy fills */
+#define AEGIS_CONSOLE_MAX 4096 /* bytes that console_read and console_write move */
+#define AEGIS_MAP_MAX     512  /* pages that protect and unmap take */
+
 /*
  * An application's address space (Sv39, lower half):
  *
@@ -196,14 +202,12 @@ struct aegis_info {
 };
 _Static_assert(sizeof(struct aegis_info) <= AEGIS_PAGE_SIZE, "one page");
 
-/* Resources that capabilities can name. */
+/* Resources that capabilities can name: AEGIS_KIND_name. */
 enum aegis_kind {
     AEGIS_KIND_NONE,
-    AEGIS_KIND_PAGE,    /* index: physical page number */
-    AEGIS_KIND_ENV,     /* index: environment number */
-    AEGIS_KIND_BINDING, /* index: binding number */
-    AEGIS_KIND_CONSOLE, /* index: 0 */
-    AEGIS_KIND_MACHINE, /* index: 0; the right to end it */
+#define AEGIS_RESOURCE(name, value, ...) AEGIS_KIND_##name = value,
+#include "abi/resources.def"
+#undef AEGIS_RESOURCE
     AEGIS_KIND_COUNT
 };
 

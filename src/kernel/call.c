@@ -12,8 +12,8 @@
 #include "kernel/print.h"
 
 /* Takes the registers as they are, and converts each to its parameter's type. */
-#define V(type, name) (type)
-#define P(type, name) (uaddr_t)
+#define V(type, name, ...) (type)
+#define P(type, name, ...) (uaddr_t)
 #define E(...)
 #define WRAP(name, ...)                                                                            \
     static long wrap_##name(uint64_t r0, uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4)       \
@@ -118,13 +118,12 @@ long call_null(void)
     return 0;
 }
 
-#define LOG_MOST 1024
 #define LOG_LINES                                                                                  \
     8 /* of one call: each costs a prefix; later ends of lines are shown as control characters */
 
 long call_log(uaddr_t text, uint64_t length)
 {
-    char copy[LOG_MOST];
+    char copy[AEGIS_LOG_MAX];
     const struct env *self = this_hart->env;
 
     if (length > sizeof(copy))

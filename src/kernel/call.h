@@ -11,8 +11,8 @@
 #include "kernel/user.h"
 
 /* A pointer is an address in the caller's space here. */
-#define V(type, name) type name
-#define P(type, name) uaddr_t name
+#define V(type, name, ...) type name
+#define P(type, name, ...) uaddr_t name
 #define E(...)
 #define AEGIS_CALL0(n, name, e, s)                long call_##name(void);
 #define AEGIS_CALL1(n, name, a, e, s)             long call_##name(a);

@@ -79,18 +79,25 @@ static uint64_t no_generation(uint64_t index)
     return 0;
 }
 
+/* R(one, ...): a right's bits or'ed; as many as a row may have. */
+#define R1(a)                     AEGIS_RIGHT_##a
+#define R2(a, ...)                AEGIS_RIGHT_##a | R1(__VA_ARGS__)
+#define R3(a, ...)                AEGIS_RIGHT_##a | R2(__VA_ARGS__)
+#define R4(a, ...)                AEGIS_RIGHT_##a | R3(__VA_ARGS__)
+#define R5(a, ...)                AEGIS_RIGHT_##a | R4(__VA_ARGS__)
+#define RN(a, b, c, d, e, n, ...) R##n
+#define R_PICK(...)               RN(__VA_ARGS__)
+#define R(...)                    R_PICK(__VA_ARGS__, 5, 4, 3, 2, 1, 0)(__VA_ARGS__)
+#define F(...)                    __VA_ARGS__
+
 static const struct kind kinds[AEGIS_KIND_COUNT] = {
-    [AEGIS_KIND_PAGE] = {page_valid, page_owner, page_generation,
-                         AEGIS_RIGHT_READ | AEGIS_RIGHT_WRITE | AEGIS_RIGHT_EXEC},
-    [AEGIS_KIND_ENV] = {env_valid, env_owner, env_generation,
-                        AEGIS_RIGHT_CONTROL | AEGIS_RIGHT_CALL},
-    [AEGIS_KIND_BINDING] = {binding_is_bound, binding_owner, binding_generation,
-                            AEGIS_RIGHT_DELEGATE | AEGIS_RIGHT_SHARE | AEGIS_RIGHT_TAP |
-                                AEGIS_RIGHT_MONITOR},
-    [AEGIS_KIND_CONSOLE] = {is_only_one, first_env, no_generation,
-                            AEGIS_RIGHT_READ | AEGIS_RIGHT_WRITE},
-    [AEGIS_KIND_MACHINE] = {is_only_one, first_env, no_generation, AEGIS_RIGHT_CONTROL},
+#define AEGIS_RESOURCE(name, value, index, rights, functions, ...)                                 \
+    [AEGIS_KIND_##name] = {functions, rights},
+#include "abi/resources.def"
+#undef AEGIS_RESOURCE
 };
+#undef R
+#undef F
 
 long cap_check(const struct aegis_cap *cap, enum aegis_kind kind, uint64_t index, uint32_t rights)
 {

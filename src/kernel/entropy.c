@@ -4,8 +4,7 @@
 #include "kernel/print.h"
 #include "kernel/user.h"
 
-#define NEEDED    16  /* bytes from all sources */
-#define CALL_MOST 256 /* bytes a call */
+#define NEEDED 16 /* bytes from all sources */
 
 static struct siphash_key pool;
 static size_t added;
@@ -53,9 +52,9 @@ uint64_t entropy_word(void)
 
 long call_entropy(uaddr_t bytes, uint64_t length)
 {
-    uint64_t words[CALL_MOST / 8];
+    uint64_t words[AEGIS_ENTROPY_MAX / 8];
 
-    if (length > CALL_MOST)
+    if (length > AEGIS_ENTROPY_MAX)
         return -AEGIS_E_RANGE;
     for (uint64_t i = 0; i < (length + 7) / 8; i++)
         words[i] = siphash_words(&generator, i, 0);

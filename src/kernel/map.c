@@ -267,9 +267,6 @@ static bool may_have(const struct env *env, pte_t entry, uint64_t bits)
     return !more || page->owner == this_hart->env->number || page->owner == env->number;
 }
 
-/* Most pages that protect and unmap take in one call: bounds the time with interrupts off. */
-#define MAP_COUNT_MAX 512
-
 long call_protect(uint32_t number, uint64_t va, uint64_t count, uint32_t prot)
 {
     struct env *env;
@@ -280,7 +277,7 @@ long call_protect(uint32_t number, uint64_t va, uint64_t count, uint32_t prot)
 
     if (!error)
         error = check_range(va, count);
-    if (!error && count > MAP_COUNT_MAX)
+    if (!error && count > AEGIS_MAP_MAX)
         error = -AEGIS_E_RANGE;
     if (!error && !bits)
         error = -AEGIS_E_INVALID;
@@ -319,7 +316,7 @@ long call_unmap(uint32_t number, uint64_t va, uint64_t count)
 
     if (!error)
         error = check_range(va, count);
-    if (!error && count > MAP_COUNT_MAX)
+    if (!error && count > AEGIS_MAP_MAX)
         error = -AEGIS_E_RANGE;
     if (error)
         return error;

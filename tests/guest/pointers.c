@@ -141,8 +141,8 @@ static const struct {
 #define ELSEWHERE 4
 enum {
     POINTERS = 0
-#define V(type, name)
-#define P(type, name) +1
+#define V(type, name, ...)
+#define P(type, name, ...) +1
 #define E(...)
 #define AEGIS_CALL0(number, name, e, s)
 #define AEGIS_CALL1(number, name, a, e, s)             a

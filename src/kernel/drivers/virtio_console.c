@@ -99,7 +99,6 @@ static long check(void)
     return this_hart->env->number == FIRST_ENV ? 0 : -AEGIS_E_OWNER;
 }
 
-#define CALL_MOST 4096 /* bytes a call */
 
 long call_console_read(uaddr_t bytes, uint64_t length)
 {
@@ -108,7 +107,7 @@ long call_console_read(uaddr_t bytes, uint64_t length)
 
     if (error)
         return error;
-    if (length > CALL_MOST)
+    if (length > AEGIS_CONSOLE_MAX)
         return -AEGIS_E_RANGE;
     if (!user_writable(bytes, length))
         return -AEGIS_E_ADDRESS;
@@ -139,7 +138,7 @@ long call_console_write(uaddr_t bytes, uint64_t length)
 
     if (error)
         return error;
-    if (length > CALL_MOST)
+    if (length > AEGIS_CONSOLE_MAX)
         return -AEGIS_E_RANGE;
     reclaim_sent();
     for (uint16_t i = 0; i < console.tx.size && done < length; i++) {

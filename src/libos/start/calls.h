@@ -11,8 +11,8 @@
 
 #include "abi/abi.h"
 
-#define V(type, name) type name
-#define P(type, name) type name
+#define V(type, name, ...) type name
+#define P(type, name, ...) type name
 #define E(...)
 #define AEGIS_CALL0(number, name, e, s)                int64_t aegis_##name(void);
 #define AEGIS_CALL1(number, name, a, e, s)             int64_t aegis_##name(a);
