@@ -9,11 +9,12 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from . import bpf
+
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "bench/peers/linux"
 MODULES = ("virtio_mmio", "virtio_net")
 CROSS = "riscv64-linux-gnu-gcc"
-CROSS_INCLUDE = "/usr/riscv64-linux-gnu/include"
 # Quiet, so that Linux isn't charged for its messages; no router solicitations into the samples.
 COMMAND_LINE = "console=ttyS0 quiet loglevel=0 ipv6.disable=1 rdinit=/init panic=-1"
 PROGRAMS = {
@@ -21,6 +22,7 @@ PROGRAMS = {
     "xdp-load": ["peers/linux/xdp-load.c"],
     "rows": ["peers/linux/port.c", "guest/rows.c", "guest/measure.c"],
 }
+BPF_PROGRAMS = [SOURCES / "xdp-echo.c", ROOT / "bench/handlers/filter-4tuple.c"]
 
 
 class PeerMissing(Exception):
@@ -71,9 +73,9 @@ def compile_programs(folder):
     for name, sources in PROGRAMS.items():
         run([CROSS, "-O2", "-static", "-Wall", "-Wextra", "-Werror", f"-I{ROOT}",
              *(str(ROOT / "bench" / s) for s in sources), "-o", str(folder / name)], f"compiling {name} for the peer")
-    run(["clang", "-O2", "-g", "-target", "bpf", f"-I{CROSS_INCLUDE}", "-Wall", "-Wextra", "-Werror",
-         "-c", str(SOURCES / "xdp-echo.c"), "-o", str(folder / "xdp-echo.o")], "compiling xdp-echo for the peer")
-    return [*PROGRAMS, "xdp-echo.o"]
+    for source in BPF_PROGRAMS:
+        bpf.compile_object(source, folder / f"{source.stem}.o")
+    return [*PROGRAMS, *(f"{source.stem}.o" for source in BPF_PROGRAMS)]
 
 
 def build_initramfs(base, target):
@@ -102,7 +104,7 @@ def prepare(say):
     kernel = next((base / "boot").glob("vmlinu*"), None)
     if kernel is None:
         raise PeerMissing(f"{base}/boot holds no kernel")
-    inputs = [*sorted(SOURCES.rglob("*")), *sorted((ROOT / "bench/guest").glob("*")), Path(__file__)]
+    inputs = [*sorted(SOURCES.rglob("*")), *sorted((ROOT / "bench/guest").glob("*")), *BPF_PROGRAMS, Path(__file__)]
     key = hashlib.sha256(kernel.name.encode())
     for path in inputs:
         if path.is_file():
@@ -115,5 +117,5 @@ def prepare(say):
 
 
 def arguments(prepared, task):
-    """QEMU's arguments for the peer doing task: udp, xdp, rows or boot."""
+    """QEMU's arguments for the peer doing task: udp, xdp, filter, rows or boot."""
     return [*prepared, "-append", f"{COMMAND_LINE} bench={task}"]

@@ -17,6 +17,8 @@ BOARD = ["-M", "virt", "-cpu", "rv64", "-m", "256M", "-nographic", "-monitor", "
          "-global", "virtio-mmio.force-legacy=false"]
 # One instruction is one nanosecond of the guest's time; idling takes none of the host's.
 ICOUNT = ["-icount", "shift=0,sleep=off", "-seed", "1"]
+# The same for a guest that waits for the host: sleep=off would move its clock to the end of time meanwhile.
+ICOUNT_WAITING = ["-icount", "shift=0,sleep=on", "-seed", "1"]
 COUNTER_MAGIC = 0x746E756F63676561  # bench/plugin/counter.h
 
 
@@ -27,21 +29,26 @@ class MachineError(Exception):
 class Counter:
     """The instructions that a guest has executed, read from the plugin's file (bench/plugin/counter.h)."""
 
-    HEAD, PLACE = struct.Struct("<QQQ"), struct.Struct("<QQ")
+    HEAD, PLACE = struct.Struct("<QQQQQ"), struct.Struct("<QQ")  # magic, instructions, low, high, used
+    RANGE, RANGE_AT = struct.Struct("<QQ"), 16
 
     def __init__(self, path):
-        with open(path, "rb") as file:
-            self.page = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+        with open(path, "r+b") as file:
+            self.page = mmap.mmap(file.fileno(), 0)
         if self.HEAD.unpack_from(self.page, 0)[0] != COUNTER_MAGIC:
             raise MachineError(f"{path}: not a file of the plugin libcount.so")
 
     def read(self):
         return self.HEAD.unpack_from(self.page, 0)[1]
 
+    def only(self, low, high):
+        """From now on, of what is translated newly, only instructions at addresses low to high - 1 are counted."""
+        self.RANGE.pack_into(self.page, self.RANGE_AT, low, high)
+
     def profile(self):
         """How often the instruction at each address ran; needs the plugin's profile=on."""
         counts = collections.Counter()
-        end = self.HEAD.size + self.HEAD.unpack_from(self.page, 0)[2] * self.PLACE.size
+        end = self.HEAD.size + self.HEAD.unpack_from(self.page, 0)[4] * self.PLACE.size
         for address, count in self.PLACE.iter_unpack(self.page[self.HEAD.size:end]):
             counts[address] += count
         return counts
@@ -52,7 +59,8 @@ class Machine:
     with Machine("limit", ["-kernel", path], plugin=path or None) as machine: ...
 
     Its network, if net is true, is a pair of datagram sockets: machine.local is where QEMU sends, machine.remote
-    where it listens. keep are file descriptors that QEMU inherits. icount makes it deterministic, and its guest's instruction counter exact.
+    where it listens. keep are file descriptors that QEMU inherits. icount (True, or ICOUNT_WAITING) makes it
+    deterministic, and its guest's instruction counter exact.
     """
 
     def __init__(self, name, arguments, net=True, plugin=None, icount=False, keep=()):
@@ -60,7 +68,7 @@ class Machine:
         self.folder = tempfile.TemporaryDirectory(prefix="aegis-bench-")
         base = Path(self.folder.name)
         self.local, self.remote = base / "client", base / "qemu"
-        self.command = [QEMU, *BOARD, *(ICOUNT if icount else [])]
+        self.command = [QEMU, *BOARD, *(ICOUNT if icount is True else icount or [])]
         if net:
             self.command += ["-netdev", f"dgram,id=n0,local.type=unix,local.path={self.remote},"
                                         f"remote.type=unix,remote.path={self.local}",

@@ -5,12 +5,12 @@ import collections
 import subprocess
 import time
 
-from . import client, systems
+from . import client, machine, systems
 from .results import AEGIS, layout
 
 ECHOES = 500
 SETTLE = 1.0
-RAM, UPPER_HALF = 0x80000000, 1 << 63
+RAM, UPPER_HALF, LAST = 0x80000000, 1 << 63, (1 << 64) - 1
 
 
 class Symbols:
@@ -26,6 +26,13 @@ class Symbols:
     def name(self, address):
         i = bisect.bisect_right(self.addresses, address) - 1
         return self.table[i][1] if i >= 0 else "?"
+
+    def bounds(self, name):
+        """Addresses of a function: the first, and the one behind the last."""
+        for (address, known), following in zip(self.table, [*self.addresses[1:], LAST]):
+            if known == name:
+                return address, following
+        raise machine.MachineError(f"the program has no function {name}")
 
 
 def namers(context, system):
@@ -46,13 +53,13 @@ def place(parts, address):
 def count(context, system):
     """Instructions an echo by (part, function), and their sum by the plugin's plain counter."""
     plugin = f"{context.host('bench/libcount.so')},profile=on"
-    with systems.ECHOES[system](context, plugin) as machine:
+    with systems.ECHOES[system](context, plugin) as guest:
         program = context.host("bench/bench-client")
-        counter = machine.counter()
-        client.echo(program, machine, ECHOES, warmup=5)
+        counter = guest.counter()
+        client.echo(program, guest, ECHOES, warmup=5)
         time.sleep(SETTLE)
         before, start = counter.profile(), counter.read()
-        client.echo(program, machine, ECHOES, warmup=0)
+        client.echo(program, guest, ECHOES, warmup=0)
         time.sleep(SETTLE)
         after, end = counter.profile(), counter.read()
     after.subtract(before)

@@ -1,6 +1,6 @@
 /*
  * The file through which the counting plugin shows its counts to the host, mapped shared by both,
- * in the host's byte order. The plugin creates it; readers map it read-only and check magic.
+ * in the host's byte order. The plugin creates it; readers check magic.
  */
 #ifndef BENCH_PLUGIN_COUNTER_H
 #define BENCH_PLUGIN_COUNTER_H
@@ -13,7 +13,9 @@
 struct counter {
     uint64_t magic;
     volatile uint64_t
-        instructions; /* that the guest began since the machine was made; plugin only */
+        instructions;            /* that the guest began since the machine was made; plugin only */
+    volatile uint64_t low, high; /* virtual addresses that are counted, end not included; looked at
+                                    when an instruction is translated. The host may change them. */
 
     /*
      * With profile=on, how often each instruction ran, by its virtual address: one place each time

@@ -3,6 +3,7 @@ import importlib.util
 import json
 import lzma
 import os
+import re
 import shutil
 import socket
 import struct
@@ -16,7 +17,7 @@ from conftest import BUILD, ROOT
 
 sys.path.insert(0, str(ROOT / "bench"))
 
-from harness import client, gate, linux, machine, results, stats  # noqa: E402
+from harness import bpf, client, dpf, frames, gate, linux, machine, main, results, stats  # noqa: E402
 
 CLIENT = BUILD / "bench/bench-client"
 PLUGIN = BUILD / "bench/libcount.so"
@@ -35,10 +36,10 @@ def run_bench(*arguments, **environment):
 
 # Counting
 
-def count_loops(rounds):
+def count_loops(rounds, options=""):
     """What the guest counts of a loop of so many rounds, and what the plugin counts of the whole machine."""
     arguments = ["-kernel", str(LOOPS), "-device", f"loader,addr=0x81000000,data={rounds},data-len=8"]
-    with machine.Machine("loops", arguments, net=False, icount=True, plugin=PLUGIN) as guest:
+    with machine.Machine("loops", arguments, net=False, icount=True, plugin=f"{PLUGIN}{options}") as guest:
         _, found = guest.wait_line(r"^\{.*\}$", 60)
         counter = guest.counter()
         assert guest.wait_end(60) == 0
@@ -56,9 +57,22 @@ def test_guest_and_plugin_count_loops_of_known_length_exactly():
     assert machine_many - machine_few == loops * 1000 * few["length"]
 
 
+def test_plugin_counts_what_lies_in_a_range_of_addresses():
+    """The range of the function that loops, and then none."""
+    from harness import profile
+    low, high = profile.Symbols(LOOPS).bounds("main")
+    few, machine_few = count_loops(2000, f",only={low:x}-{high:x}")
+    many, machine_many = count_loops(3000, f",only={low:x}-{high:x}")
+    _, everything = count_loops(3000)
+    assert machine_many - machine_few == 2 * 1000 * few["length"]
+    assert many["rounds"] * many["length"] < machine_many < everything
+    assert count_loops(2000, ",only=0-1")[1] == 0
+
+
 def test_plugin_refuses_what_it_cannot_count():
     command = [machine.QEMU, *machine.BOARD, "-kernel", str(LOOPS), "-plugin"]
-    for extra, sentence in (([f"{PLUGIN}"], "counter=PATH"), ([f"{PLUGIN},counter=/dev/null/x"], "/dev/null/x"),
+    for extra, sentence in (([f"{PLUGIN}"], "counter=PATH"), ([f"{PLUGIN},counter=/tmp/never-made,only=5-5"], "only=LOW-HIGH"),
+                            ([f"{PLUGIN},counter=/dev/null/x"], "/dev/null/x"),
                             ([f"{PLUGIN},counter=/tmp/never-made", "-smp", "2"], "leave out -smp")):
         done = subprocess.run([*command, *extra], capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode != 0
@@ -66,13 +80,66 @@ def test_plugin_refuses_what_it_cannot_count():
 
 
 def test_profile_names_where_the_instructions_of_an_echo_go():
-    from harness import main, profile
+    from harness import profile
     context = main.Context(BUILD, quick=True)
     functions, total = profile.count(context, "limit")
     assert sum(functions.values()) == pytest.approx(total, abs=0.1)
     assert functions["limit", "main"] > 10
     assert functions["limit", "frame_answer"] > 10
     assert {part for part, _ in functions} <= {"limit", "firmware"}
+
+
+# Generated code in the kernel
+
+CONTEXT = main.Context(BUILD, quick=True)
+
+
+def test_the_kernel_checks_a_frame_that_leaves_with_as_many_instructions_as_the_simulator_counts():
+    """The kernel's code, counted from outside, against tests/shape, whose simulator knows nothing of QEMU."""
+    text = (ROOT / "tests/shape/egress_check.shape").read_text()
+    egress = re.search(r"^filter ether src \S+ and (.*)$", text, re.M)[1]
+    frame = bytes.fromhex("".join(re.findall(r"^frame (.*)$", text, re.M)).replace(" ", ""))
+    expected = int(re.search(r"^instructions (\d+)$", text, re.M)[1])
+    images = frames.compile_text(CONTEXT, "udp port 7")[0], frames.compile_text(CONTEXT, egress)[0]
+    frame = frame[:6] + frames.GUEST_MAC + frame[12:]
+    with frames.FramesMachine(CONTEXT, [images], frame=frame) as guest:
+        guest.bind(1)
+        assert guest.each_sent() == expected
+
+
+def test_instructions_of_classifiers_and_handlers_are_told_apart(folder):
+    udp, other = (frames.ipv4(17, "10.0.0.1", "10.0.0.2", frames.ports(9, port)) for port in (7, 8))
+    image = bpf.image(CONTEXT, ROOT / "bench/handlers/drop.c")
+    with frames.FramesMachine(CONTEXT, frames.shape(CONTEXT, "ip and udp dst port @", 3, 7), handler=image) as guest:
+        empty = guest.each(udp)
+        assert guest.bind(1) > 10000  # verifying, containment, the trie, the compiler
+        one = guest.each(udp)
+        assert 0 < empty < one < 60
+        size = guest.load_handler()
+        assert one < guest.each(udp) <= one + size // 2  # compressed instructions take two bytes
+        assert guest.each(other) < one + 2
+        with pytest.raises(machine.MachineError, match="not all of them the same"):
+            guest.share(guest.count(lambda: [guest.put(f) for f in (udp, other)], asks=False), 2)
+        guest.unload_handler()
+        assert guest.each(udp) == one
+
+
+def test_a_filter_is_numbered_where_its_number_stands():
+    image = frames.compile_text(CONTEXT, f"udp dst port {frames.NUMBER}")[0]
+    assert frames.numbered(image, 9) == frames.compile_text(CONTEXT, "udp dst port 9")[0]
+    with pytest.raises(machine.MachineError, match="isn't a set of its own"):
+        frames.numbered(frames.compile_text(CONTEXT, "udp dst port 9")[0], 7)
+
+
+def test_every_shape_has_a_frame_of_its_own():
+    names = [name for name, _ in dpf.shapes()]
+    assert len(names) == 10 and set(names) == set(dpf.SHAPE_FRAMES)
+    filters = [frames.shape(CONTEXT, text, 1, dpf.SHAPE_FIRST)[0] for _, text in dpf.shapes()]
+    with frames.FramesMachine(CONTEXT, filters) as guest:
+        guest.bind(10)
+        each = [guest.each(dpf.SHAPE_FRAMES[name](dpf.SHAPE_FIRST)) for name in names]
+        counters = [guest.received(i) for i in range(10)]
+    assert counters == [frames.FRAMES] * 10 and min(each) > 10
 
 
 def test_counter_file_of_something_else_is_refused(folder):

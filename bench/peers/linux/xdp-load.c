@@ -1,8 +1,8 @@
 /*
  * Loads the program in section "xdp" of a BPF object and attaches it to an interface, in the driver
- * if that can (native), else in the stack (generic), and says which. A static program of a page:
- * the peer's initramfs has no libbpf. The object must need no relocation: no maps, no calls between
- * sections.
+ * if that can (native), else in the stack (generic), and says which and where its code lies. A
+ * static program of a page: the peer's initramfs has no libbpf. The object must need no relocation:
+ * no maps, no calls between sections.
  */
 #include <elf.h>
 #include <errno.h>
@@ -11,6 +11,7 @@
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -68,6 +69,33 @@ static int load(const void *program, size_t size)
     return fd;
 }
 
+/*
+ * Says where the machine code of a loaded program lies, for who counts its instructions from
+ * outside; false with a sentence if the kernel interprets it.
+ */
+static bool print_code(int program)
+{
+    __u64 address = 0;
+    __u32 length = 0;
+    struct bpf_prog_info info = {.nr_jited_ksyms = 1,
+                                 .jited_ksyms = (unsigned long)&address,
+                                 .nr_jited_func_lens = 1,
+                                 .jited_func_lens = (unsigned long)&length};
+    union bpf_attr attr = {.info = {.bpf_fd = (unsigned)program,
+                                    .info_len = sizeof(info),
+                                    .info = (unsigned long)&info}};
+    if (syscall(SYS_bpf, BPF_OBJ_GET_INFO_BY_FD, &attr, sizeof(attr)) < 0) {
+        perror("xdp-load: BPF_OBJ_GET_INFO_BY_FD");
+        return false;
+    }
+    if (!address || !length) {
+        fprintf(stderr, "xdp-load: the program isn't compiled, or its address is hidden\n");
+        return false;
+    }
+    printf("xdp-load: code at %llx, %u bytes\n", (unsigned long long)address, length);
+    return true;
+}
+
 struct request {
     struct nlmsghdr head;
     struct ifinfomsg link;
@@ -117,7 +145,7 @@ int main(int argc, char **argv)
     }
     const void *program = find_program(argv[2], &size);
     int fd = program ? load(program, size) : -1;
-    if (fd < 0)
+    if (fd < 0 || !print_code(fd))
         return 1;
     int error = attach(interface, fd, XDP_FLAGS_DRV_MODE);
     if (error == 0) {
