@@ -71,10 +71,23 @@ size_t ash_explain_error(const struct ash_image *image, struct ash_refusal refus
     return ash_put_end(&w);
 }
 
-/* "stack -520", "frame +60", "map 2 +16", or the number if it is in no region. */
-static void put_address(struct ash_writer *w, const struct ash_run *run, uint64_t address)
+/* The region that an address has to do with: its own; or, from the middle on, the next one, before
+ * the start of which it lies, unless a map is as large as that. */
+static uint64_t region_about(const struct ash_image *image, uint64_t address)
 {
-    uint64_t region = address >> ASH_REGION_SHIFT;
+    const uint32_t half = 1u << (ASH_REGION_SHIFT - 1);
+    uint64_t region = address >> ASH_REGION_SHIFT, map = region - ASH_REGION_MAP;
+    bool is_large =
+        region >= ASH_REGION_WINDOW || (region >= ASH_REGION_MAP && map < image->header->maps &&
+                                        ash_map_size(&image->maps[map]) > half);
+    return address & half && !is_large ? region + 1 : region;
+}
+
+/* "stack -520", "frame +60", "map 2 +16", or the number if it is near no region. */
+static void put_address(struct ash_writer *w, const struct ash_image *image,
+                        const struct ash_run *run, uint64_t address)
+{
+    uint64_t region = region_about(image, address);
     int64_t start = (int64_t)ASH_BASE(region);
     if (region == ASH_REGION_CONTEXT) {
         ash_put(w, "context ");
@@ -120,7 +133,7 @@ size_t ash_explain_abort(const struct ash_program *program, const struct ash_run
     case ASH_ABORT_ALIGN:
     case ASH_ABORT_PROOF:
         ash_put(&w, ": ");
-        put_address(&w, run, abort->address);
+        put_address(&w, &program->image, run, abort->address);
         break;
     case ASH_ABORT_MAP:
         ash_put(&w, ": 0x");

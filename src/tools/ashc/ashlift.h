@@ -44,7 +44,8 @@ struct ashlift_options {
  * Makes an image from a file: C source if its name ends in .c, an object, an image as it is, or
  * instructions as hex digits, told apart by their first bytes. "-" is standard input. For
  * ASH_EVENT_MEMORY hex digits may also spell an object. error (ASHLIFT_ERROR_SIZE bytes): what is
- * wrong, without a newline; written only on failure, when no image is left to free. Warnings and
+ * wrong, without a newline and without the file's name; written only on failure, when no image is
+ * left to free. Warnings and
  * errors of the compiler go to this program's standard error.
  */
 enum ashlift_status ashlift_file(const char *path, const struct ashlift_options *options,

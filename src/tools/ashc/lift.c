@@ -13,7 +13,7 @@ void ashlift_free(struct ashlift_image *image)
     *image = (struct ashlift_image){0};
 }
 
-static char *read_all(FILE *file, const char *path, size_t *size, char *error)
+static char *read_all(FILE *file, size_t *size, char *error)
 {
     size_t room = 65536;
     char *text = malloc(room);
@@ -25,7 +25,7 @@ static char *read_all(FILE *file, const char *path, size_t *size, char *error)
         room *= 2;
         char *more = room <= ASHLIFT_FILE_MAX ? realloc(text, room) : NULL;
         if (!more) {
-            fail(error, "%s is larger than %d MiB", path, ASHLIFT_FILE_MAX >> 20);
+            fail(error, "larger than %d MiB", ASHLIFT_FILE_MAX >> 20);
             free(text);
             return NULL;
         }
@@ -36,7 +36,7 @@ static char *read_all(FILE *file, const char *path, size_t *size, char *error)
         return NULL;
     }
     if (ferror(file)) {
-        fail(error, "%s: %s", path, strerror(errno));
+        fail(error, "%s", strerror(errno));
         free(text);
         return NULL;
     }
@@ -49,10 +49,10 @@ char *ashlift_read(const char *path, size_t *size, char *error)
     bool is_stdin = strcmp(path, "-") == 0;
     FILE *file = is_stdin ? stdin : fopen(path, "rb");
     if (!file) {
-        fail(error, "%s: %s", path, strerror(errno));
+        fail(error, "%s", strerror(errno));
         return NULL;
     }
-    char *text = read_all(file, path, size, error);
+    char *text = read_all(file, size, error);
     if (!is_stdin)
         fclose(file);
     return text;

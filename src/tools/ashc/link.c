@@ -157,28 +157,58 @@ static unsigned fitness(const struct section *s)
     return strcmp(s->name, ".text") == 0 ? 1 : 2;
 }
 
+/* A function that could be the handler. False with error set if the object is broken. */
+static bool is_function(struct link *link, size_t index, bool *is, struct symbol *symbol,
+                        struct section *section)
+{
+    *is = false;
+    if (!object_symbol(&link->object, index, symbol))
+        return false;
+    if (symbol->type != STT_FUNC || symbol->section == 0)
+        return true;
+    if (!object_section(&link->object, symbol->section, section))
+        return false;
+    *is = section->flags & SHF_EXECINSTR;
+    return true;
+}
+
+/* Says that there is no such function, and which there are. */
+static bool no_function(struct link *link, const char *program)
+{
+    char names[200] = "";
+    for (size_t i = 0, used = 0; i < object_symbol_count(&link->object); i++) {
+        struct symbol symbol;
+        struct section s;
+        bool is;
+        if (!is_function(link, i, &is, &symbol, &s))
+            return false;
+        if (is && used < sizeof names)
+            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "",
+                                     symbol.name);
+    }
+    if (!object_symbol_count(&link->object))
+        return fail(link->error, "the object has no symbols; was it stripped?");
+    if (!*names)
+        return fail(link->error, "there is no function in the object");
+    return fail(link->error, "there is no function %s in the object; it has %s", program, names);
+}
+
 static bool choose(struct link *link, const char *program, struct symbol *chosen)
 {
     unsigned best = 0;
     for (size_t i = 0; i < object_symbol_count(&link->object); i++) {
         struct symbol symbol;
         struct section s;
-        if (!object_symbol(&link->object, i, &symbol))
+        bool is;
+        if (!is_function(link, i, &is, &symbol, &s))
             return false;
-        if (symbol.type != STT_FUNC || symbol.section == 0)
-            continue;
-        if (!object_section(&link->object, symbol.section, &s))
-            return false;
-        bool is_code = s.flags & SHF_EXECINSTR;
-        unsigned fits = !is_code ? 0 : program ? strcmp(program, symbol.name) == 0 : fitness(&s);
+        unsigned fits = !is ? 0 : program ? strcmp(program, symbol.name) == 0 : fitness(&s);
         if (fits > best) {
             best = fits;
             *chosen = symbol;
         }
     }
-    if (!best && program)
-        return fail(link->error, "there is no function %s in the object", program);
-    return best ? true : fail(link->error, "there is no function in the object");
+    return best ? true : no_function(link, program ? program : "");
 }
 
 bool link_program(struct link *link, const char *program)

@@ -29,7 +29,7 @@ static const char usage[] =
     "  -h, --help         print this\n"
     "\n"
     "run: runs the program once and prints r0 as hex digits.\n"
-    "      --mem HEX      r1 is the address of these bytes, r2 their number\n"
+    "      --mem HEX      r1 is the address of these bytes (window 0), r2 their number\n"
     "      --frame HEX    r1 is the address of a struct xdp_md for a frame of these bytes; the "
     "verdict\n"
     "                     and the frame afterwards are printed too\n"
@@ -222,6 +222,13 @@ static int write_image(const struct ashlift_image *image, const struct options *
     return status;
 }
 
+static int dump(const struct ashlift_image *image, const struct options *o)
+{
+    ashlift_print(stdout, image->bytes, image->size, o->dump);
+    fflush(stdout); /* before what standard error says about it */
+    return verify(image, o->file) ? 0 : 1;
+}
+
 int main(int argc, char **argv)
 {
     struct options o = read_options(argc, argv);
@@ -235,9 +242,13 @@ int main(int argc, char **argv)
     if (o.runs)
         status = run_image(&image, o.file, &o.run);
     else if (o.dump)
-        ashlift_print(stdout, image.bytes, image.size, o.dump);
+        status = dump(&image, &o);
     else
         status = write_image(&image, &o);
     ashlift_free(&image);
+    if (fflush(stdout) || ferror(stdout)) {
+        perror("ashc: standard output");
+        return 1;
+    }
     return status;
 }

@@ -132,7 +132,9 @@ static bool read_definition(struct link *link, unsigned section, const struct bt
     set_name(map.info.name, v.name);
     for (uint32_t i = 0; i < definition.count; i++) {
         struct btf_member member;
-        if (!btf_member(&link->btf, &definition, i, &member) || !read_member(link, &member, &map))
+        if (!btf_member(&link->btf, &definition, i, &member))
+            return fail(link->error, "map %s: BTF has no name for its member %u", map.info.name, i);
+        if (!read_member(link, &member, &map))
             return false;
     }
     return add_map(link, &map, &index);
@@ -146,13 +148,15 @@ static bool read_definitions(struct link *link, unsigned section)
             continue;
         for (uint32_t i = 0; i < t.count; i++) {
             struct btf_member variable;
-            if (!btf_member(&link->btf, &t, i, &variable) ||
-                !read_definition(link, section, &variable))
+            if (!btf_member(&link->btf, &t, i, &variable))
+                return fail(link->error, "section .maps: BTF lacks its variable %u", i);
+            if (!read_definition(link, section, &variable))
                 return false;
         }
         return true;
     }
-    return fail(link->error, "section .maps has no BTF that describes it; compile with -g");
+    return fail(link->error, "section .maps has no BTF that describes it; compile with clang -g or "
+                             "bpf-gcc -gbtf");
 }
 
 /* Section maps, as it was before BTF: five numbers a map. */
@@ -248,7 +252,7 @@ static bool link_pointer(struct link *link, unsigned map, const struct relocatio
     uint64_t value;
     unsigned target;
     const struct ash_map_info *info = &link->maps[map].info;
-    if (r->type != R_BPF_64_ABS64)
+    if (r->type != R_BPF_64_ABS64 && r->type != R_BPF_DATA_64)
         return fail(link->error, "section %s: relocation of type %u, of which a handler has no use",
                     info->name, r->type);
     if (r->offset > info->data_size || info->data_size - r->offset < sizeof value)

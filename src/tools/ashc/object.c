@@ -51,15 +51,42 @@ static bool string(const struct object *o, unsigned section, uint64_t at, const 
     return true;
 }
 
+/* Names of machines whose objects people have about, for messages. */
+static const char *machine_name(unsigned machine)
+{
+    static const struct {
+        unsigned machine;
+        const char *name;
+    } names[] = {
+        {EM_386, "Intel 80386"}, {EM_X86_64, "x86-64"}, {EM_ARM, "ARM"},
+        {EM_AARCH64, "AArch64"}, {EM_RISCV, "RISC-V"},  {EM_PPC64, "PowerPC"},
+        {EM_S390, "IBM S/390"},  {EM_MIPS, "MIPS"},
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (names[i].machine == machine)
+            return names[i].name;
+    return "another machine";
+}
+
+/* The machine stands at the same place in all kinds of ELF files, in the file's byte order. */
+static unsigned machine_of(const Elf64_Ehdr *h)
+{
+    bool big = h->e_ident[EI_DATA] == ELFDATA2MSB;
+    return big ? (unsigned)(h->e_machine << 8 & 0xff00) | h->e_machine >> 8 : h->e_machine;
+}
+
 static bool check_header(const Elf64_Ehdr *h, char *error)
 {
-    if (h->e_ident[EI_CLASS] != ELFCLASS64 || h->e_ident[EI_DATA] != ELFDATA2LSB)
+    unsigned machine = machine_of(h);
+    if (machine != EM_BPF)
         return fail(error,
-                    "the object is not 64-bit little-endian; compile with clang -target bpf");
-    if (h->e_machine != EM_BPF)
-        return fail(
-            error, "the object is for machine %u, not for BPF (%u); compile with clang -target bpf",
-            h->e_machine, EM_BPF);
+                    "the object is for %s (ELF machine %u), not for BPF (%u); compile with clang "
+                    "-target bpf",
+                    machine_name(machine), machine, EM_BPF);
+    if (h->e_ident[EI_DATA] == ELFDATA2MSB)
+        return fail(error, "the object is for big-endian BPF; compile with clang -target bpfel");
+    if (h->e_ident[EI_CLASS] != ELFCLASS64 || h->e_ident[EI_DATA] != ELFDATA2LSB)
+        return fail(error, "the object is not a 64-bit one; compile with clang -target bpf");
     if (h->e_type != ET_REL)
         return fail(error, "the file is of ELF type %u, not an object; don't link it", h->e_type);
     if (h->e_shentsize != sizeof(Elf64_Shdr))

@@ -49,6 +49,7 @@ struct object {
 #define R_BPF_64_64 1
 #endif
 #define R_BPF_64_ABS64   2
+#define R_BPF_DATA_64    12 /* the same in binutils up to 2.40 */
 #define R_BPF_64_32_CALL 10
 #ifndef EM_BPF
 #define EM_BPF 247

@@ -11,7 +11,8 @@
 #include "tools/ashc/remote.h"
 #include "vcode/vcode.h"
 
-#define HEADROOM 256 /* bytes before the frame, as the kernel has them; as many are behind it */
+#define FRAME_MAX 65536
+#define HEADROOM  256 /* bytes before the frame, as the kernel has them; as many are behind it */
 
 /* Memory that a run gets from the host: freed at the end. */
 struct blocks {
@@ -40,9 +41,10 @@ static uint8_t *make_memory(const struct run_options *o, struct job_request *q, 
     if (!bytes)
         return NULL;
     uint8_t *memory = NULL;
-    if (size > JOB_MEMORY_MAX - 2 * room || (o->frame && size < ASH_HEADER_MIN))
+    if (size > (o->frame ? FRAME_MAX : JOB_MEMORY_MAX) || (o->frame && size < ASH_HEADER_MIN))
         fail(error, "%zu bytes are %s", size,
-             o->frame ? "no frame: those have 14 to 65,536" : "too many");
+             o->frame ? "no frame: those have 14 to 65,536"
+                      : "too many: at most 1,048,576 are possible");
     else
         memory = calloc(1, size + 2 * room + 8);
     if (memory)

@@ -205,6 +205,36 @@ static void refusals_and_aborts_name_their_line(void **state)
     assert_string_equal(text, "(echo.c:7), insn 0, guard: window 1 +5");
 }
 
+static void an_address_is_named_by_the_region_that_it_just_missed(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t address;
+        const char *text;
+    } rows[] = {
+        {ASH_BASE(ASH_REGION_WINDOW) - 1, "insn 2, guard: window 0 -1"},
+        {ASH_BASE(ASH_REGION_WINDOW), "insn 2, guard: window 0 +0"},
+        {ASH_BASE(ASH_REGION_MAP) - 8, "insn 2, guard: map 0 -8"},
+        {ASH_BASE(ASH_REGION_MAP + 2) - 1, "insn 2, guard: map 2 -1"},
+        {ASH_BASE(ASH_REGION_MAP + 1) - 1, "insn 2, guard: map 0 +16777215"}, /* a large map */
+        {ASH_BASE(ASH_REGION_CONTEXT) - 1, "insn 2, guard: context -1"},
+        {ASH_BASE(ASH_REGION_STACK) - 1, "insn 2, guard: stack -4097"},
+        {ASH_BASE(ASH_REGION_STACK) + 8000, "insn 2, guard: stack +3904"},
+    };
+    struct image i = good();
+    struct ash_program program = {0};
+    i.maps[0].entries = ASH_MAP_MAX / 8;
+    i.header.lines = 0;
+    i.header.text += sizeof i.lines;
+    assert_int_equal(ash_image_open(&i, sizeof i, &program.image), 0);
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+        struct ash_run run = {.abort = {ASH_ABORT_GUARD, 2, rows[r].address}};
+        char text[ASH_TEXT_SIZE];
+        ash_explain_abort(&program, &run, text, sizeof text);
+        assert_string_equal(text, rows[r].text);
+    }
+}
+
 static void every_error_has_a_sentence(void **state)
 {
     (void)state;
@@ -261,6 +291,7 @@ int main(void)
         cmocka_unit_test(maps_are_checked),
         cmocka_unit_test(lines_and_text_are_checked),
         cmocka_unit_test(refusals_and_aborts_name_their_line),
+        cmocka_unit_test(an_address_is_named_by_the_region_that_it_just_missed),
         cmocka_unit_test(every_error_has_a_sentence),
         cmocka_unit_test(instructions_are_written_as_formulas),
     };
