@@ -27,11 +27,17 @@
 
 #define CONTROL_VERSION 1
 
-#define CONTROL_NAME_SIZE   32    /* of a binding's name, its zero included */
-#define CONTROL_APP_SIZE    16    /* of a program's name, likewise: AEGIS_NAME_SIZE */
-#define CONTROL_TEXT_SIZE   512   /* of an error's sentence, likewise */
-#define CONTROL_IMAGE_MAX   65536 /* bytes of one filter image: AEGIS_FILTER_MAX */
-#define CONTROL_BODY_MAX    (2 * CONTROL_IMAGE_MAX + 1024) /* the largest message */
+#define CONTROL_NAME_SIZE   32     /* of a binding's name, its zero included */
+#define CONTROL_APP_SIZE    16     /* of a program's name, likewise: AEGIS_NAME_SIZE */
+#define CONTROL_TEXT_SIZE   512    /* of an error's sentence, likewise */
+#define CONTROL_IMAGE_MAX   65536  /* bytes of one filter image: AEGIS_FILTER_MAX */
+#define CONTROL_HANDLER_MAX 262144 /* bytes of one handler image: AEGIS_HANDLER_MAX */
+#define CONTROL_WORD_SIZE   128    /* of what an aborted handler says: AEGIS_MESSAGE_SIZE */
+/*
+ * The largest message: a load, which carries its filters and its handler together, so that it is
+ * done or refused as a whole and nothing of it waits in the agent for a part that never comes.
+ */
+#define CONTROL_BODY_MAX    (2 * CONTROL_IMAGE_MAX + CONTROL_HANDLER_MAX + 1024)
 #define CONTROL_SEGMENT_MAX 1024
 
 /* Bytes of a frame's data, of the frame before stuffing, and on the wire at most. */
@@ -48,6 +54,9 @@ enum control_type {
     CONTROL_LIST = 4,
     CONTROL_STATUS = 5,
     CONTROL_STOP = 6,
+    CONTROL_MAPS = 0x20,
+    CONTROL_MAP_READ = 0x21,
+    CONTROL_MAP_WRITE = 0x22,
     CONTROL_INFO = 0x101, /* these two are for aegisctl's broker, not for the agent */
     CONTROL_HALT = 0x102,
     CONTROL_ERROR = 0xffff,
@@ -75,13 +84,15 @@ struct control_bytes {
     char end_; /* keeps a record without fields legal C */                                         \
     }                                                                                              \
     ;
-#define CONTROL_U32(record, tag, member)        uint32_t member;
-#define CONTROL_U32_OR_0(record, tag, member)   uint32_t member;
-#define CONTROL_U64(record, tag, member)        uint64_t member;
-#define CONTROL_NAME(record, tag, member, size) char member[size];
-#define CONTROL_TEXT(record, tag, member, size) char member[size];
-#define CONTROL_BYTES(record, tag, member, max) struct control_bytes member;
-#define CONTROL_MAC(record, tag, member)        uint8_t member[6];
+#define CONTROL_U32(record, tag, member)             uint32_t member;
+#define CONTROL_U32_OR_0(record, tag, member)        uint32_t member;
+#define CONTROL_U64(record, tag, member)             uint64_t member;
+#define CONTROL_NAME(record, tag, member, size)      char member[size];
+#define CONTROL_NAME_OR_0(record, tag, member, size) char member[size];
+#define CONTROL_TEXT(record, tag, member, size)      char member[size];
+#define CONTROL_BYTES(record, tag, member, max)      struct control_bytes member;
+#define CONTROL_BYTES_OR_0(record, tag, member, max) struct control_bytes member;
+#define CONTROL_MAC(record, tag, member)             uint8_t member[6];
 #include "control/messages.def"
 #include "control/undef.h"
 
@@ -93,8 +104,10 @@ enum control_record {
 #define CONTROL_U32_OR_0(record, tag, member)
 #define CONTROL_U64(record, tag, member)
 #define CONTROL_NAME(record, tag, member, size)
+#define CONTROL_NAME_OR_0(record, tag, member, size)
 #define CONTROL_TEXT(record, tag, member, size)
 #define CONTROL_BYTES(record, tag, member, max)
+#define CONTROL_BYTES_OR_0(record, tag, member, max)
 #define CONTROL_MAC(record, tag, member)
 #include "control/messages.def"
 #include "control/undef.h"

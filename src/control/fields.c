@@ -7,13 +7,13 @@
 #define FIELD_HEAD 8
 #define ROW_TAG    0x100 /* a row of record n is a field of tag ROW_TAG + n, whose value is a body */
 
-enum kind { U32, U32_OR_0, U64, NAME, TEXT, BYTES, MAC };
+enum kind { U32, U32_OR_0, U64, NAME, NAME_OR_0, TEXT, BYTES, BYTES_OR_0, MAC };
 
 struct field {
     uint16_t tag;
     uint8_t kind;
     uint16_t offset; /* in the record's structure */
-    uint32_t size;   /* NAME, TEXT: of the array; BYTES: most bytes */
+    uint32_t size;   /* NAME(_OR_0), TEXT: of the array; BYTES(_OR_0): most bytes */
 };
 
 #define FIELD(record, tag, kind, member, size)                                                     \
@@ -25,13 +25,15 @@ struct field {
     }                                                                                              \
     }                                                                                              \
     ;
-#define CONTROL_U32(record, tag, member)        FIELD(record, tag, U32, member, 4)
-#define CONTROL_U32_OR_0(record, tag, member)   FIELD(record, tag, U32_OR_0, member, 4)
-#define CONTROL_U64(record, tag, member)        FIELD(record, tag, U64, member, 8)
-#define CONTROL_NAME(record, tag, member, size) FIELD(record, tag, NAME, member, size)
-#define CONTROL_TEXT(record, tag, member, size) FIELD(record, tag, TEXT, member, size)
-#define CONTROL_BYTES(record, tag, member, max) FIELD(record, tag, BYTES, member, max)
-#define CONTROL_MAC(record, tag, member)        FIELD(record, tag, MAC, member, 6)
+#define CONTROL_U32(record, tag, member)             FIELD(record, tag, U32, member, 4)
+#define CONTROL_U32_OR_0(record, tag, member)        FIELD(record, tag, U32_OR_0, member, 4)
+#define CONTROL_U64(record, tag, member)             FIELD(record, tag, U64, member, 8)
+#define CONTROL_NAME(record, tag, member, size)      FIELD(record, tag, NAME, member, size)
+#define CONTROL_NAME_OR_0(record, tag, member, size) FIELD(record, tag, NAME_OR_0, member, size)
+#define CONTROL_TEXT(record, tag, member, size)      FIELD(record, tag, TEXT, member, size)
+#define CONTROL_BYTES(record, tag, member, max)      FIELD(record, tag, BYTES, member, max)
+#define CONTROL_BYTES_OR_0(record, tag, member, max) FIELD(record, tag, BYTES_OR_0, member, max)
+#define CONTROL_MAC(record, tag, member)             FIELD(record, tag, MAC, member, 6)
 #include "control/messages.def"
 #include "control/undef.h"
 
@@ -45,8 +47,10 @@ static const struct {
 #define CONTROL_U32_OR_0(record, tag, member)
 #define CONTROL_U64(record, tag, member)
 #define CONTROL_NAME(record, tag, member, size)
+#define CONTROL_NAME_OR_0(record, tag, member, size)
 #define CONTROL_TEXT(record, tag, member, size)
 #define CONTROL_BYTES(record, tag, member, max)
+#define CONTROL_BYTES_OR_0(record, tag, member, max)
 #define CONTROL_MAC(record, tag, member)
 #include "control/messages.def"
 #include "control/undef.h"
@@ -105,6 +109,13 @@ bool control_is_name(const char *text, size_t size)
     return length < size && is_name((const uint8_t *)text, length);
 }
 
+/* Whether a text has the characters that its kind of field may have. */
+static bool may_be(const struct field *f, struct control_bytes text)
+{
+    return f->kind == TEXT || (f->kind == NAME_OR_0 && text.size == 0) ||
+           is_name(text.data, text.size);
+}
+
 /* The value of a field as bytes: numbers are put into scratch. False if it breaks the table's
  * rules. */
 static bool value_of(const struct field *f, const uint8_t *member, uint8_t scratch[8],
@@ -126,11 +137,13 @@ static bool value_of(const struct field *f, const uint8_t *member, uint8_t scrat
         *value = (struct control_bytes){scratch, 8};
         return true;
     case NAME:
+    case NAME_OR_0:
     case TEXT:
         *value =
             (struct control_bytes){member, (uint32_t)text_length((const char *)member, f->size)};
-        return value->size < f->size && (f->kind == TEXT || is_name(member, value->size));
+        return value->size < f->size && may_be(f, *value);
     case BYTES:
+    case BYTES_OR_0:
         memcpy(value, member, sizeof *value);
         return value->size <= f->size;
     case MAC:
@@ -205,8 +218,9 @@ static bool store(const struct field *f, struct control_bytes value, uint8_t *me
         memcpy(member, &u64, sizeof u64);
         return true;
     case NAME:
+    case NAME_OR_0:
     case TEXT:
-        if (value.size >= f->size || (f->kind == NAME && !is_name(value.data, value.size)) ||
+        if (value.size >= f->size || !may_be(f, value) ||
             text_length((const char *)value.data, value.size) != value.size) {
             return false;
         }
@@ -214,6 +228,7 @@ static bool store(const struct field *f, struct control_bytes value, uint8_t *me
         member[value.size] = 0;
         return true;
     case BYTES:
+    case BYTES_OR_0:
         memcpy(member, &value, sizeof value);
         return value.size <= f->size;
     case MAC:
@@ -250,7 +265,8 @@ static int next_field(const uint8_t *body, size_t size, size_t *position, uint16
 static bool complete(const struct field *fields, uint32_t seen)
 {
     for (const struct field *f = fields; f->tag != 0; f++) {
-        bool optional = f->kind == U32_OR_0 || f->kind == TEXT;
+        bool optional =
+            f->kind == U32_OR_0 || f->kind == NAME_OR_0 || f->kind == TEXT || f->kind == BYTES_OR_0;
 
         if (!optional && !(seen & 1u << (f - fields))) {
             return false;

@@ -1,7 +1,6 @@
 #include "kernel/arena.h"
 
 #include <stdbool.h>
-#include <stdint.h>
 
 /* Pieces lie back to back; a piece's size includes its header. The last one has size 0 and is used.
  */
@@ -13,18 +12,21 @@ struct piece {
 _Static_assert(UNIT == 16, "alignment of what arena_alloc returns");
 
 static struct piece *first;
+static uint64_t *free_bytes;
 
 static struct piece *after(struct piece *piece)
 {
     return (struct piece *)((uint8_t *)piece + piece->size);
 }
 
-void arena_init(void *memory, size_t bytes)
+void arena_init(void *memory, size_t bytes, uint64_t *unused)
 {
     bytes &= ~(UNIT - 1);
     first = memory;
     *first = (struct piece){.size = bytes - UNIT};
     *after(first) = (struct piece){.used = true};
+    free_bytes = unused;
+    *free_bytes = first->size;
 }
 
 void *arena_alloc(size_t bytes)
@@ -46,6 +48,7 @@ void *arena_alloc(size_t bytes)
             *after(p) = (struct piece){.size = rest};
         }
         p->used = true;
+        *free_bytes -= p->size;
         return p + 1;
     }
     return NULL;
@@ -53,6 +56,11 @@ void *arena_alloc(size_t bytes)
 
 void arena_free(void *memory)
 {
-    if (memory)
-        ((struct piece *)memory - 1)->used = false;
+    struct piece *p;
+
+    if (!memory)
+        return;
+    p = (struct piece *)memory - 1;
+    p->used = false;
+    *free_bytes += p->size;
 }

@@ -6,9 +6,11 @@
 #define AEGIS_KERNEL_ARENA_H
 
 #include <stddef.h>
+#include <stdint.h>
 
-/* Takes bytes of memory, 16-byte aligned, at boot. */
-void arena_init(void *memory, size_t bytes);
+/* Takes bytes of memory, 16-byte aligned, at boot. *unused is kept at what is free of it, headers
+ * included. */
+void arena_init(void *memory, size_t bytes, uint64_t *unused);
 
 /* 16-byte aligned memory, not cleared; NULL if there is no such piece. */
 void *arena_alloc(size_t bytes);

@@ -3,6 +3,7 @@
 #include <stdbool.h>
 
 #include "kernel/boot_memory.h"
+#include "kernel/expose.h"
 #include "kernel/page.h"
 #include "kernel/phys.h"
 #include "kernel/print.h"
@@ -16,6 +17,7 @@ void code_init(void)
 {
     unit_count = (uint32_t)(paging_code_arena.end - paging_code_arena.start) / CODE_UNIT;
     used = boot_alloc((unit_count / 8 + PAGE_SIZE - 1) / PAGE_SIZE, 1);
+    info->code_free = (uint64_t)unit_count * CODE_UNIT;
     for (uint64_t at = paging_code_arena.start; at < paging_code_arena.end; at += PAGE_SIZE)
         page_of(at >> PAGE_SHIFT)->state = AEGIS_PAGE_CODE;
 }
@@ -32,6 +34,7 @@ static void mark(uint32_t unit, uint32_t units, bool value)
             used[i / 64] |= 1UL << i % 64;
         else
             used[i / 64] &= ~(1UL << i % 64);
+    info->code_free += (value ? -(uint64_t)units : units) * CODE_UNIT;
 }
 
 struct code code_alloc(size_t bytes)

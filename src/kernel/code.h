@@ -19,7 +19,7 @@ struct code {
 };
 
 /* Takes the arena that paging.c has set aside; its pages become CODE. Only at boot, after
- * page_init. */
+ * page_init and expose_init. */
 void code_init(void);
 
 /* Takes a piece of at least bytes; units is 0 if there is none. */

@@ -140,8 +140,8 @@ static void boot(void)
     timer_init(board.sstc);
     plic_init(&board);
     page_init(&board);
-    code_init();
     expose_init(&board);
+    code_init();
     info->wall = rtc_wall_at_zero(&board);
     env_init();
     slice_init();

@@ -103,7 +103,7 @@ void netif_init(struct virtio *devices, size_t count, unsigned int isa)
     inner = boot_alloc(pages_of(info->binding_count * sizeof(*inner)), 1);
     netifs = boot_alloc(pages_of((count + 1) * sizeof(*netifs)), 1);
     size_t arena = pages_of(info->page_count * PAGE_SIZE / ARENA_SHARE);
-    arena_init(boot_alloc(arena, 1), arena * PAGE_SIZE);
+    arena_init(boot_alloc(arena, 1), arena * PAGE_SIZE, &info->arena_free);
     info->netif_count = (uint32_t)count;
     classify_init(entropy_key(ENTROPY_HASH_TABLES).k0, isa);
     for (uint32_t i = 0; i < count; i++)

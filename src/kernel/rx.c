@@ -93,8 +93,11 @@ bool rx_continue(void)
     bool more = false;
 
     for (uint32_t i = 0; i < info->netif_count; i++) {
-        if (netifs[i].unfinished)
+        if (netifs[i].unfinished) {
+            /* What handlers sent in the entry before has given its buffers back by now. */
+            netifs[i].info->sent += nic_tx_reclaim(&netifs[i].nic);
             receive(&netifs[i]);
+        }
         more |= netifs[i].unfinished;
     }
     rx_unfinished = more;

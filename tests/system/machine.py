@@ -94,7 +94,7 @@ class Control:
         end = time.monotonic() + seconds
         self.self += 2
         while time.monotonic() < end:
-            self.send(protocol.HELLO, 0, protocol.encode("hello", version=1, self=self.self, peer=0, body_max=132096))
+            self.send(protocol.HELLO, 0, protocol.encode("hello", version=1, self=self.self, peer=0, body_max=protocol.BODY_MAX))
             again = time.monotonic() + 1
             while time.monotonic() < again:
                 message = self.receive(max(again - time.monotonic(), 0))
@@ -120,21 +120,43 @@ class Control:
             return message[2]
         raise AssertionError(f"request {kind} was not answered within {seconds} s")
 
-    def load(self, name, app, images, netif=0):
+    def load(self, name, app, images, netif=0, **more):
+        """more: handler (an image), fuel."""
         return protocol.decode("loaded", self.ask(protocol.LOAD, protocol.encode(
-            "load", name=name, app=app, netif=netif, ingress=images[0], egress=images[1])))
+            "load", name=name, app=app, netif=netif, ingress=images[0], egress=images[1], **more)))
 
     def unload(self, name):
-        self.ask(protocol.UNLOAD, protocol.encode("unload", name=name))
+        return protocol.decode("unloaded", self.ask(protocol.UNLOAD, protocol.encode("unload", name=name)))
 
-    def list(self):
+    def list(self, row="binding_row"):
+        """All rows of a kind: of bindings, or of their handlers."""
         start, found = 0, []
         while True:
-            body = self.ask(protocol.LIST, protocol.encode("list", start=start))
-            found += protocol.rows("binding_row", body)
+            body = self.ask(protocol.LIST, protocol.encode("list", start=start, detail=row != "binding_row"))
+            found += protocol.rows(row, body)
             start = protocol.decode("listed", body)["next"]
             if start == 0:
                 return found
+
+    def maps(self, name):
+        """The rows of the maps of a binding's handler."""
+        return protocol.rows("map_row", self.ask(protocol.MAPS, protocol.encode("maps", name=name)))
+
+    def read_map(self, name, index=0, every=False):
+        """{entry: bytes} of those that are not all zeros, or of all."""
+        start, found = 0, {}
+        while True:
+            data = protocol.decode("map_data", self.ask(protocol.MAP_READ, protocol.encode(
+                "map_read", name=name, map=index, start=start, all=int(every))))
+            rows, step = data["rows"], 4 + data["width"]
+            for at in range(0, len(rows), step):
+                found[int.from_bytes(rows[at:at + 4], "little")] = rows[at + 4:at + step]
+            start = data["next"]
+            if start == 0:
+                return found
+
+    def write_map(self, name, entry, value, index=0):
+        self.ask(protocol.MAP_WRITE, protocol.encode("map_write", name=name, map=index, entry=entry, value=value))
 
     def status(self):
         body = self.ask(protocol.STATUS)

@@ -7,24 +7,41 @@ MAGIC = 0xA391
 SEGMENT = 1024
 REPLY = 0x8000
 HELLO, LOAD, UNLOAD, LIST, STATUS, STOP, INFO, HALT = 1, 2, 3, 4, 5, 6, 0x101, 0x102
+MAPS, MAP_READ, MAP_WRITE = 0x20, 0x21, 0x22
+BODY_MAX = 2 * 65536 + 262144 + 1024
 ERROR = 0xFFFF
 ROW = 0x100  # + number of the record in messages.def, counted from 0
-RECORDS = ("hello load loaded unload unloaded list listed binding_row status state netif_row stop stopping info "
-           "informed forward_row halt halted error").split()
+RECORDS = ("hello load loaded unload unloaded list listed binding_row handler_row maps mapped map_row map_read map_data "
+           "map_write map_written status state netif_row stop stopping info informed forward_row halt halted error").split()
 
 # record -> {tag: (name, kind)}; n: a number of 4 bytes, N: of 8, s: text, b: bytes
 FIELDS = {
     "hello": {1: ("version", "n"), 2: ("self", "N"), 3: ("peer", "N"), 4: ("body_max", "n")},
-    "load": {1: ("name", "s"), 2: ("app", "s"), 3: ("netif", "n"), 4: ("ingress", "b"), 5: ("egress", "b")},
-    "loaded": {1: ("binding", "n"), 2: ("env", "n"), 3: ("slots", "n")},
+    "load": {1: ("name", "s"), 2: ("app", "s"), 3: ("netif", "n"), 4: ("ingress", "b"), 5: ("egress", "b"),
+             6: ("handler", "b"), 7: ("fuel", "n")},
+    "loaded": {1: ("binding", "n"), 2: ("env", "n"), 3: ("slots", "n"), 4: ("handler", "n"), 5: ("insns", "n"),
+               6: ("code", "n"), 7: ("guards", "n"), 8: ("maps", "n")},
     "unload": {1: ("name", "s")},
-    "list": {1: ("start", "n")},
+    "unloaded": {1: ("binding", "n"), 2: ("env", "n"), 3: ("app", "s"), 4: ("received", "N"), 5: ("dropped", "N"),
+                 6: ("sent", "N"), 7: ("handler", "s"), 8: ("runs", "N"), 9: ("pages", "n")},
+    "list": {1: ("start", "n"), 2: ("detail", "n")},
     "listed": {1: ("next", "n")},
     "binding_row": {1: ("name", "s"), 2: ("app", "s"), 3: ("binding", "n"), 4: ("env", "n"), 5: ("netif", "n"),
                     6: ("ingress_size", "n"), 7: ("egress_size", "n"), 8: ("received", "N"), 9: ("dropped", "N"),
-                    10: ("sent", "N")},
+                    10: ("sent", "N"), 11: ("refused", "N"), 12: ("handler", "s"), 13: ("unbound", "n")},
+    "handler_row": {1: ("handler", "n"), 2: ("insns", "n"), 3: ("code", "n"), 4: ("accesses", "n"), 5: ("guards", "n"),
+                    6: ("maps", "n"), 7: ("limit", "n"), 8: ("strikes", "n"), 9: ("strikes_most", "n"), 10: ("runs", "N"),
+                    11: ("fuel", "N"), 12: ("aborted", "N"), 13: ("dropped", "N"), 14: ("passed", "N"), 15: ("sent", "N"),
+                    16: ("refused", "N"), 17: ("abort", "s")},
+    "maps": {1: ("name", "s")},
+    "mapped": {1: ("count", "n")},
+    "map_row": {1: ("map", "n"), 2: ("name", "s"), 3: ("entries", "n"), 4: ("value_size", "n"), 5: ("flags", "n")},
+    "map_read": {1: ("name", "s"), 2: ("map", "n"), 3: ("start", "n"), 4: ("all", "n")},
+    "map_data": {1: ("next", "n"), 2: ("width", "n"), 3: ("rows", "b")},
+    "map_write": {1: ("name", "s"), 2: ("map", "n"), 3: ("entry", "n"), 4: ("value", "b")},
     "state": {1: ("uptime", "N"), 2: ("timebase", "N"), 3: ("pages_total", "N"), 4: ("pages_free", "N"),
-              5: ("envs", "n"), 6: ("harts", "n"), 7: ("address", "s"), 8: ("revision", "s")},
+              5: ("envs", "n"), 6: ("harts", "n"), 7: ("address", "s"), 8: ("revision", "s"),
+              9: ("code_free", "N"), 10: ("arena_free", "N")},
     "netif_row": {1: ("netif", "n"), 2: ("mac", "b"), 3: ("mtu", "n"), 4: ("received", "N"), 5: ("unclaimed", "N"),
                   6: ("sent", "N")},
     "stop": {1: ("status", "n")},
@@ -72,8 +89,11 @@ def encode_message(kind: int, number: int, body: bytes) -> bytes:
 
 
 def encode(record: str, **values) -> bytes:
+    """Fields that are not given are left out: they read as zero or nothing, or the message is malformed."""
     body = b""
     for tag, (name, kind) in FIELDS.get(record, {}).items():
+        if name not in values:
+            continue
         value = PACK[kind](values.pop(name))
         body += struct.pack("<HHI", tag, 0, len(value)) + value
     assert not values, values

@@ -56,6 +56,12 @@ def qemu_pid(ctl, *args):
     (["run", "--net", "dgram:a"], "two paths"), (["run", "--net", "stream:"], "lacks the path"),
     (["run", "--net", "none", "--port", "1"], "needs --net user"), (["run", "more"], "too much"),
     (["load"], "missing"), (["load", "udp"], "--app"), (["load", "udp", "--app", "a b"], "--app"),
+    (["load", "udp", "--handler", "x.c", "--fuel", "65537"], "not a number"),
+    (["load", "udp", "--app", "a", "--fuel", "9"], "--fuel needs --handler"),
+    (["load", "-", "--handler", "-", "--name", "n"], "standard input"), (["load", "udp", "--handler", ".c"], "--name"),
+    (["maps"], "missing"), (["maps", "a/b"], "no name"), (["maps", "a", "b", "c"], "too much"),
+    (["maps", "a", "--set", "1=2"], "name of a map"), (["maps", "a", "b", "--set", "1"], "ENTRY=VALUE"),
+    (["maps", "a", "b", "--set", "1=-2"], "ENTRY=VALUE"), (["maps", "a", "b", "--set", "0x1ffffffff=2"], "ENTRY=VALUE"),
     (["unload", "a/b"], "no name"), (["rtt", "--size", "4"], "not a number"), (["run", "-d"], "unknown option -d")])
 def test_mistakes_of_usage_are_named_and_exit_2(ctl, args, part):
     done = ctl(*args)
@@ -63,7 +69,7 @@ def test_mistakes_of_usage_are_named_and_exit_2(ctl, args, part):
     one_line(done.stderr, part, "--help")
 
 
-@pytest.mark.parametrize("command", ["", "run", "load", "unload", "list", "rtt", "status", "log", "stop"])
+@pytest.mark.parametrize("command", ["", "run", "load", "unload", "list", "maps", "rtt", "status", "log", "stop"])
 def test_help_goes_to_stdout(ctl, command):
     done = ctl(*([command] if command else []), "--help")
     assert done.returncode == 0 and "usage: aegisctl" in done.stdout and done.stderr == ""

@@ -302,7 +302,7 @@ def test_requests_that_are_malformed_are_refused(up):
 def test_a_message_larger_than_any_is_refused(up):
     import protocol
     with pytest.raises(Refused):
-        up.control.ask(protocol.LOAD, bytes(200_000))
+        up.control.ask(protocol.LOAD, bytes(500_000))
     assert echo(up, b"still there")
 
 

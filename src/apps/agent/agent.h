@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "ash/ash.h"
 #include "control/control.h"
 #include "libos/proc/proc.h"
 
@@ -47,10 +48,12 @@ struct aegis_predicate apps_when_ended(void);
 
 struct binding {
     char name[CONTROL_NAME_SIZE]; /* empty: free */
-    char app[CONTROL_APP_SIZE];
-    uint32_t number;     /* the kernel's */
-    uint64_t generation; /* of it, to see whether the number still means this binding */
-    uint32_t env, netif;
+    char app[CONTROL_APP_SIZE];   /* empty: it feeds nobody beyond its handler */
+    uint32_t number;              /* the kernel's */
+    uint64_t generation;          /* of it, to see whether the number still means this binding */
+    uint32_t env;                 /* its owner: the program's, or without one the agent's */
+    uint32_t netif;
+    struct handler *handler;            /* or NULL; goes with it */
     uint32_t ingress_size, egress_size; /* bytes of the images that were asked for */
 };
 
@@ -65,15 +68,15 @@ struct binding *binding_at(uint32_t index);
 struct binding *binding_named(const char *name);
 
 /*
- * Bind the frames that load asks for to a running program of its name, or to one that is started
- * for it, with argument (or NULL); always to a new one if `anew`. Returns the binding, or NULL with
- * *refusal.
+ * Bind the frames that load asks for: to its handler, if it has one, and behind it to a running
+ * program of its name, or to one that is started for it, with argument (or NULL); always to a new
+ * one if `anew`. Returns the binding, or NULL with *refusal and nothing left over.
  */
 struct binding *binding_make(const struct control_load *load, const char *argument, bool anew,
                              struct refusal *refusal);
 
-/* Undo it; false with *refusal if the kernel doesn't. One whose program has ended is just
- * forgotten. */
+/* Undo it and its handler; false with *refusal if the kernel doesn't. Of one whose program has
+ * ended, the handler is left to undo. */
 bool binding_undo(struct binding *binding, struct refusal *refusal);
 
 /* Whether the kernel still has it: it goes with its program. */
@@ -83,7 +86,62 @@ bool binding_alive(const struct binding *binding);
 bool refuse(struct refusal *refusal, uint32_t code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* The same for a refusal of the kernel's: "what: NAME: sentence; remedy". */
+bool refuse_kernel(struct refusal *refusal, const char *what, int64_t status);
+
+/* ---- handlers.c: handlers that run on bindings' frames ---- */
+
+struct handler {
+    char name[ASH_NAME_SIZE];
+    uint32_t number; /* the kernel's */
+    uint32_t limit;  /* fuel of one run */
+    uint8_t *memory; /* of its maps, NULL if it has none; from vm_alloc_run */
+    uint32_t pages;  /* of it */
+    uint32_t map_count;
+    struct ash_map_info maps[];
+};
+
+/* Download load's handler; NULL with *refusal, in which the verifier's words are, and nothing left
+ * over. */
+struct handler *handler_load(const struct control_load *load, struct refusal *refusal);
+
+/* Have it run on a binding's frames. */
+bool handler_bind(const struct handler *handler, uint32_t binding, struct refusal *refusal);
+
+/* Unbind and forget it, and free its maps. NULL does nothing. */
+void handler_unload(struct handler *handler);
+
+struct aegis_handler_status handler_status(const struct handler *handler);
+
+/* Where map number `map` lies. */
+uint8_t *handler_map(const struct handler *handler, uint32_t map);
+
+/* ---- maps.c: requests about handlers' maps, as those of requests.c ---- */
+
+bool request_maps(const struct control_message *message, struct refusal *refusal);
+bool request_map_read(const struct control_message *message, struct refusal *refusal);
+bool request_map_write(const struct control_message *message, struct refusal *refusal);
+
 /* ---- requests.c ---- */
+
+#define REPLY_SIZE 16384 /* bytes of a reply's body, unless the host takes less */
+
+/* Memory for the body of the reply under way. */
+extern uint8_t reply_body[REPLY_SIZE];
+
+/* How much of it the host takes. */
+size_t reply_room(void);
+
+/* Decode a request; false with *refusal. */
+bool request_decode(const struct control_message *message, enum control_record record, void *to,
+                    struct refusal *refusal);
+
+/* Answer a request with a record. */
+void request_reply(const struct control_message *request, enum control_record record,
+                   const void *from);
+
+/* Answer it with the first size bytes of reply_body. */
+void request_reply_body(const struct control_message *request, size_t size);
 
 /* Answer a request. *stop is set to the exit status if the machine is to end once the answer is
  * out. */

@@ -44,7 +44,7 @@ bool refuse(struct refusal *refusal, uint32_t code, const char *format, ...)
     return false;
 }
 
-static bool refuse_kernel(struct refusal *refusal, const char *what, int64_t status)
+bool refuse_kernel(struct refusal *refusal, const char *what, int64_t status)
 {
     return refuse(refusal, (uint32_t)-status, "%s: %s: %s; %s", what, aegis_error_name(status),
                   aegis_strerror(status), aegis_remedy(status));
@@ -97,9 +97,9 @@ static bool prepare(struct images *images, const struct control_load *load, stru
     return true;
 }
 
-/* Bind for an environment; the binding's number, or -1 with *refusal. */
-static int64_t bind(uint32_t env, const struct images *images, const struct control_load *load,
-                    struct refusal *refusal)
+/* Bind for a program, or, without one, for the agent; the binding's number, or -1 with *refusal. */
+static int64_t bind(const struct app *app, const struct images *images,
+                    const struct control_load *load, struct refusal *refusal)
 {
     uint32_t root = aegis_info()->netifs[load->netif].root;
     struct aegis_net_binding request = {.ingress = images->ingress,
@@ -108,14 +108,15 @@ static int64_t bind(uint32_t env, const struct images *images, const struct cont
                                         .egress_size = (uint64_t)images->egress_size};
     int64_t status =
         aegis_cap_mint(AEGIS_KIND_BINDING, root, AEGIS_RIGHT_DELEGATE, &request.parent);
-    if (status == 0)
-        status = aegis_cap_mint(AEGIS_KIND_ENV, env, AEGIS_RIGHT_CONTROL, &request.owner);
+    if (status == 0 && app)
+        status = aegis_cap_mint(AEGIS_KIND_ENV, app->proc.env, AEGIS_RIGHT_CONTROL, &request.owner);
     if (status == 0)
         status = aegis_net_bind(&request);
     if (status < 0) {
         char what[64];
         snprintf(what, sizeof what, "binding %s", load->name);
         refuse_kernel(refusal, what, status);
+        return -1;
     }
     return status;
 }
@@ -132,13 +133,15 @@ static struct app *find_app(const struct control_load *load, const char *argumen
     return app;
 }
 
-static struct binding *remember(const struct control_load *load, uint32_t number, uint32_t env)
+static struct binding *remember(const struct control_load *load, uint32_t number, uint32_t env,
+                                struct handler *handler)
 {
     struct binding *b = &bindings[count++];
     *b = (struct binding){.number = number,
                           .generation = aegis_binding(number)->generation,
                           .env = env,
                           .netif = load->netif,
+                          .handler = handler,
                           .ingress_size = load->ingress.size,
                           .egress_size = load->egress.size};
     memcpy(b->name, load->name, sizeof b->name);
@@ -149,6 +152,7 @@ static struct binding *remember(const struct control_load *load, uint32_t number
 static void forget(struct binding *binding)
 {
     size_t index = (size_t)(binding - bindings);
+    handler_unload(binding->handler);
     memmove(binding, binding + 1, (count - index - 1) * sizeof *binding);
     count--;
 }
@@ -158,6 +162,9 @@ static void forget(struct binding *binding)
 static bool check(const struct control_load *load, struct refusal *refusal)
 {
     struct binding *old = binding_named(load->name);
+    if (!load->app[0] && !load->handler.size)
+        return refuse(refusal, CONTROL_E_NO_TARGET,
+                      "binding %s: it needs an application or a handler", load->name);
     if (old && binding_alive(old))
         return refuse(refusal, CONTROL_E_NAME_IN_USE,
                       "a binding %s exists; unload it first, or choose another name", load->name);
@@ -190,39 +197,66 @@ static void await_ring(const struct binding *binding)
     aegis_wait(when, 2, time_after(RING_LIMIT));
 }
 
+/* What binding_make has made; if a step fails, those before it are undone. */
+struct making {
+    struct images *images;
+    struct handler *handler; /* or NULL */
+    struct app *app;         /* or NULL */
+    int64_t number;          /* of the binding; negative: none */
+};
+
+/* The handler comes first: no frame of the binding reaches the program before it runs. */
+static bool make(struct making *m, const struct control_load *load, const char *argument, bool anew,
+                 struct refusal *refusal)
+{
+    m->images = malloc(sizeof *m->images);
+    if (!m->images)
+        return refuse(refusal, CONTROL_E_NO_MEMORY, "no memory for the filters");
+    if (!prepare(m->images, load, refusal))
+        return false;
+    if (load->handler.size && !(m->handler = handler_load(load, refusal)))
+        return false;
+    if (load->app[0] && !(m->app = find_app(load, argument, anew, refusal)))
+        return false;
+    m->number = bind(m->app, m->images, load, refusal);
+    if (m->number < 0)
+        return false;
+    if (m->handler && !handler_bind(m->handler, (uint32_t)m->number, refusal))
+        return false;
+    int64_t status = m->app ? app_start(m->app) : 0;
+    return status == 0 || refuse_kernel(refusal, load->app, status);
+}
+
+static void unmake(const struct making *m)
+{
+    if (m->number >= 0)
+        aegis_net_unbind((uint32_t)m->number);
+    handler_unload(m->handler);
+    if (m->app)
+        app_abandon(m->app);
+}
+
 struct binding *binding_make(const struct control_load *load, const char *argument, bool anew,
                              struct refusal *refusal)
 {
+    struct making m = {.number = -1};
+
     if (!check(load, refusal))
         return NULL;
-    struct images *images = malloc(sizeof *images);
-    if (!images) {
-        refuse(refusal, CONTROL_E_BUSY, "no memory for the filters");
-        return NULL;
-    }
-    struct app *app =
-        prepare(images, load, refusal) ? find_app(load, argument, anew, refusal) : NULL;
-    int64_t number = app ? bind(app->proc.env, images, load, refusal) : -1;
-    free(images);
-    if (number >= 0) {
-        int64_t status = app_start(app);
-        if (status < 0) {
-            aegis_net_unbind((uint32_t)number);
-            refuse_kernel(refusal, load->app, status);
-            number = -1;
-        }
-    }
-    if (number < 0) {
-        if (app)
-            app_abandon(app);
+    bool made = make(&m, load, argument, anew, refusal);
+    free(m.images);
+    if (!made) {
+        unmake(&m);
         return NULL;
     }
     struct binding *old = binding_named(load->name);
     if (old)
         forget(old);
-    struct binding *made = remember(load, (uint32_t)number, app->proc.env);
-    await_ring(made);
-    return made;
+    struct binding *b =
+        remember(load, (uint32_t)m.number, m.app ? m.app->proc.env : exos.env, m.handler);
+    if (m.app)
+        await_ring(b);
+    return b;
 }
 
 bool binding_undo(struct binding *binding, struct refusal *refusal)

@@ -9,7 +9,10 @@
 
 #include "libos/start/error.h"
 #include "libos/start/start.h"
+#include "libos/vm/internal.h"
 #include "libos/vm/vm.h"
+
+#define UNMAP_MOST 512 /* pages that one unmap takes */
 
 enum region_kind { OWN, RESERVED, FOREIGN };
 
@@ -69,9 +72,12 @@ static int64_t release(struct region *r, size_t count)
     for (size_t i = 0; i < count; i++)
         if (aegis_page(r->ppn[i])->pins)
             return -AEGIS_E_PINNED;
-    int64_t status = count ? aegis_unmap(0, r->start, count) : 0;
-    if (status < 0)
-        return status;
+    for (size_t done = 0; done < count; done += UNMAP_MOST) {
+        size_t n = count - done < UNMAP_MOST ? count - done : UNMAP_MOST;
+        int64_t status = aegis_unmap(0, r->start + done * AEGIS_PAGE_SIZE, n);
+        if (status < 0)
+            return status;
+    }
     for (size_t i = 0; i < count; i++)
         aegis_page_free(r->ppn[i]);
     return 0;
@@ -80,11 +86,12 @@ static int64_t release(struct region *r, size_t count)
 /*
  * The kernel clears a page unless its last owner was this program, whose own bytes it may hold
  * then: those are cleared here, through a mapping that can be written for as long as that takes.
+ * The pages are those from number first on, or any if that is AEGIS_ANY.
  */
-static int64_t fill(struct region *r, uint32_t prot, size_t *mapped)
+static int64_t fill(struct region *r, uint64_t first, uint32_t prot, size_t *mapped)
 {
     for (*mapped = 0; *mapped < r->pages; ++*mapped) {
-        int64_t ppn = aegis_page_alloc(AEGIS_ANY);
+        int64_t ppn = aegis_page_alloc(first == AEGIS_ANY ? AEGIS_ANY : first + *mapped);
         if (ppn < 0)
             return ppn;
         uint64_t va = r->start + *mapped * AEGIS_PAGE_SIZE;
@@ -105,12 +112,37 @@ void *vm_alloc(size_t pages, uint32_t prot)
     if (!r)
         return NULL;
     size_t mapped;
-    int64_t status = fill(r, prot, &mapped);
+    int64_t status = fill(r, AEGIS_ANY, prot, &mapped);
     if (status == 0)
         return (void *)r->start;
     release(r, mapped);
     forget(r);
     errno = aegis_errno(status);
+    return NULL;
+}
+
+/* A page of a run may go to somebody else, or to a page table of our own, before we have it: then
+ * the next run is tried. */
+void *vm_alloc_run(size_t pages)
+{
+    uint64_t below = AEGIS_ANY;
+    struct region *r = insert(pages, OWN);
+    if (!r)
+        return NULL;
+    int64_t status = -AEGIS_E_IN_USE;
+    while (status == -AEGIS_E_IN_USE) {
+        uint64_t first = vm_find_run(below, pages);
+        size_t mapped;
+        if (first == AEGIS_ANY)
+            break;
+        status = fill(r, first, VM_READ_WRITE, &mapped);
+        if (status == 0)
+            return (void *)r->start;
+        release(r, mapped);
+        below = first + mapped;
+    }
+    forget(r);
+    errno = ENOMEM;
     return NULL;
 }
 

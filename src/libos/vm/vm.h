@@ -44,6 +44,12 @@ int64_t vm_map(uint32_t env, uint64_t va, uint64_t ppn, uint32_t prot,
  */
 void *vm_alloc(size_t pages, uint32_t prot);
 
+/*
+ * The same, readable and writable, in pages that are consecutive in physical memory too, as the
+ * kernel wants a handler's maps. ENOMEM also if there is enough memory, but in pieces.
+ */
+void *vm_alloc_run(size_t pages);
+
 /* Addresses without memory, to map pages into by hand; vm_free gives them back once nothing is
  * mapped. */
 void *vm_reserve(size_t pages);
@@ -53,13 +59,14 @@ void *vm_reserve(size_t pages);
 void *vm_attach(const struct aegis_cap *capability, uint32_t prot);
 
 /*
- * Undo vm_alloc, vm_reserve or vm_attach, whose result `region` is; NULL does nothing. Pages of
- * one's own are freed. Returns 0, or PINNED while a device or the kernel uses a page (then nothing
- * has changed), or INVALID for an address that is no region's.
+ * Undo vm_alloc, vm_alloc_run, vm_reserve or vm_attach, whose result `region` is; NULL does
+ * nothing. Pages of one's own are freed. Returns 0, or PINNED while a device or the kernel uses a
+ * page (then nothing has changed), or INVALID for an address that is no region's.
  */
 int64_t vm_free(void *region);
 
-/* The physical page at an address in a vm_alloc region, or a negated error (INVALID elsewhere). */
+/* The physical page at an address in a vm_alloc or vm_alloc_run region, or a negated error (INVALID
+ * elsewhere). */
 int64_t vm_page_at(const void *address);
 
 #endif

@@ -1,54 +1,59 @@
-/* aegisctl load: compile a filter and have the agent bind it for an application. */
-#include <errno.h>
+/* aegisctl load: compile a filter and a handler, and have the agent bind them. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "abi/abi.h"
 #include "client.h"
 #include "commands.h"
-#include "tools/dpfc/dpflift.h"
+#include "filter.h"
+#include "handler.h"
 
-/* A file if there is one of that name, or it could only be one; else an expression. */
-static bool is_file(const char *text)
+/* What the command line asks for. */
+struct asked {
+    const char *filter, *handler, *app, *name, *instance;
+    long netif, fuel;
+};
+
+static const char *base_name(const char *path)
 {
-    return strcmp(text, "-") == 0 || access(text, F_OK) == 0 || text[0] == '/' ||
-           strncmp(text, "./", 2) == 0 || strncmp(text, "../", 3) == 0;
+    const char *slash = strrchr(path, '/');
+
+    return slash != NULL ? slash + 1 : path;
 }
 
-static int compile(const char *text, struct dpflift_image *ingress, struct dpflift_image *egress,
-                   struct why *why)
+/* The name of a binding that was not given one: the filter file's, if it can be one, else the
+ * application's, else the handler file's up to its suffix. */
+static void default_name(char name[CONTROL_NAME_SIZE], const struct asked *asked)
 {
-    char error[DPFLIFT_ERROR_SIZE];
-    enum dpflift_status status;
+    const char *base = asked->app;
+    size_t length;
 
-    if (text[strspn(text, " \t\n")] == 0) {
-        return why_set(why, "the filter is empty; \"greater 1\" takes all frames");
+    if (filter_is_file(asked->filter) && strcmp(asked->filter, "-") != 0 &&
+        control_is_name(base_name(asked->filter), CONTROL_NAME_SIZE)) {
+        base = base_name(asked->filter);
     }
-    status = is_file(text) ? dpflift_file(text, ingress, egress, error)
-                           : dpflift_text(text, ingress, egress, error);
-    return status == DPFLIFT_OK ? 0 : why_set(why, "filter: %s", error);
-}
-
-/* The name of a binding that was not given one: the file's, if it can be one, else the
- * application's. */
-static const char *default_name(const char *text, const char *app)
-{
-    const char *slash = strrchr(text, '/');
-    const char *base = slash != NULL ? slash + 1 : text;
-
-    return is_file(text) && strcmp(text, "-") != 0 && control_is_name(base, CONTROL_NAME_SIZE)
-               ? base
-               : app;
+    length = base != NULL ? strlen(base) : strcspn(base = base_name(asked->handler), ".");
+    snprintf(name, CONTROL_NAME_SIZE, "%.*s", (int)length, base);
 }
 
 static void report(const struct control_load *load, const struct control_loaded *loaded)
 {
-    printf("%s: binding %" PRIu32 " feeds %s (environment %" PRIu32 "); filters of %" PRIu32
-           " and %" PRIu32 " bytes\n",
-           load->name, loaded->binding, load->app, loaded->env, load->ingress.size,
+    printf("%s: binding %" PRIu32, load->name, loaded->binding);
+    if (load->app[0] != 0) {
+        printf(" feeds %s (environment %" PRIu32 ")", load->app, loaded->env);
+    } else {
+        printf(" feeds its handler alone");
+    }
+    printf("; filters of %" PRIu32 " and %" PRIu32 " bytes\n", load->ingress.size,
            load->egress.size);
-    if (loaded->slots == 0) {
+    if (loaded->insns != 0) {
+        printf("%s: handler %" PRIu32 ": %" PRIu32 " instructions, %" PRIu32
+               " bytes of code, %" PRIu32 " guards, %" PRIu32 " maps\n",
+               load->name, loaded->handler, loaded->insns, loaded->code, loaded->guards,
+               loaded->maps);
+    }
+    if (load->app[0] != 0 && loaded->slots == 0) {
         fflush(stdout);
         fprintf(stderr,
                 "aegisctl: load: warning: %s has not named a ring for the binding: until it does, "
@@ -57,20 +62,12 @@ static void report(const struct control_load *load, const struct control_loaded 
     }
 }
 
-static int bind_filter(const char *instance, struct control_load *load, const char *text,
-                       struct why *why)
+static int send_load(const char *instance, const struct control_load *load, struct why *why)
 {
-    struct dpflift_image ingress = {0}, egress = {0};
     struct client_session session;
     struct control_loaded loaded;
-    int status;
+    int status = client_open(&session, instance, why);
 
-    if (compile(text, &ingress, &egress, why) != 0) {
-        return -1;
-    }
-    load->ingress = (struct control_bytes){ingress.bytes, (uint32_t)ingress.size};
-    load->egress = (struct control_bytes){egress.bytes, (uint32_t)egress.size};
-    status = client_open(&session, instance, why);
     if (status == 0) {
         status = client_call(&session, CONTROL_LOAD, CONTROL_RECORD_load, load, CLIENT_LIMIT_MS,
                              CONTROL_RECORD_loaded, &loaded, why);
@@ -79,22 +76,82 @@ static int bind_filter(const char *instance, struct control_load *load, const ch
     if (status == 0) {
         report(load, &loaded);
     }
+    return status;
+}
+
+static int compile_and_send(const struct asked *asked, struct control_load *load, struct why *why)
+{
+    struct dpflift_image ingress = {0}, egress = {0};
+    struct ashlift_image handler = {0};
+    int status;
+
+    if (filter_compile(asked->filter, &ingress, &egress, why) != 0) {
+        return -1;
+    }
+    status = asked->handler != NULL ? handler_compile(asked->handler, &handler, why) : 0;
+    if (status == 0) {
+        load->ingress = (struct control_bytes){ingress.bytes, (uint32_t)ingress.size};
+        load->egress = (struct control_bytes){egress.bytes, (uint32_t)egress.size};
+        load->handler = (struct control_bytes){handler.bytes, (uint32_t)handler.size};
+        status = send_load(asked->instance, load, why);
+    }
     dpflift_free(&ingress);
     dpflift_free(&egress);
+    ashlift_free(&handler);
     return status;
+}
+
+/* Check what was asked for, and put its names into the request. Returns -1, or 2 after a mistake
+ * was named. */
+static int check(const struct command *command, const struct asked *asked,
+                 struct control_load *request)
+{
+    if (asked->app == NULL && asked->handler == NULL) {
+        return usage_error(command, "--app NAME or --handler FILE is needed, or both");
+    }
+    if (asked->app != NULL && !control_is_name(asked->app, sizeof request->app)) {
+        return usage_error(command, "--app is \"%s\", not 1 to %zu of A-Z a-z 0-9 . _ -",
+                           asked->app, sizeof request->app - 1);
+    }
+    if (asked->fuel != 0 && asked->handler == NULL) {
+        return usage_error(command, "--fuel needs --handler");
+    }
+    if (asked->handler != NULL && strcmp(asked->handler, "-") == 0 &&
+        strcmp(asked->filter, "-") == 0) {
+        return usage_error(command, "filter and handler can't both be standard input");
+    }
+    if (asked->name != NULL) {
+        snprintf(request->name, sizeof request->name, "%s", asked->name);
+    } else {
+        default_name(request->name, asked);
+    }
+    if (!control_is_name(asked->name != NULL ? asked->name : request->name, sizeof request->name)) {
+        return usage_error(command, "--name is \"%s\", not 1 to %zu of A-Z a-z 0-9 . _ -",
+                           asked->name != NULL ? asked->name : request->name,
+                           sizeof request->name - 1);
+    }
+    if (asked->app != NULL) {
+        strcpy(request->app, asked->app);
+    }
+    request->netif = (uint32_t)asked->netif;
+    request->fuel = (uint32_t)asked->fuel;
+    return -1;
 }
 
 static int load(const struct command *command, int argc, char **argv)
 {
-    const char *instance = INSTANCE_DEFAULT, *app = NULL, *name = NULL;
-    long netif = 0;
+    struct asked asked = {.instance = INSTANCE_DEFAULT};
     const struct option_row rows[] = {
-        {"app", OPTION_TEXT, &app, "NAME", "application that gets the frames; started if needed", 0,
-         0},
-        {"name", OPTION_TEXT, &name, "NAME",
-         "name of the binding (default: the file's, else the application's)", 0, 0},
-        {"netif", OPTION_NUMBER, &netif, "N", "network interface (default: 0)", 0, 255},
-        {"instance", OPTION_TEXT, &instance, "NAME", INSTANCE_HELP, 0, 0},
+        {"app", OPTION_TEXT, &asked.app, "NAME",
+         "application that gets the frames; started if needed", 0, 0},
+        {"handler", OPTION_TEXT, &asked.handler, "FILE",
+         "C source or BPF object that the kernel runs on the frames first", 0, 0},
+        {"fuel", OPTION_NUMBER, &asked.fuel, "N",
+         "instructions that a run of it may take (default: 4096)", 1, AEGIS_FUEL_MAX},
+        {"name", OPTION_TEXT, &asked.name, "NAME",
+         "name of the binding (default: the filter file's, application's or handler's)", 0, 0},
+        {"netif", OPTION_NUMBER, &asked.netif, "N", "network interface (default: 0)", 0, 255},
+        {"instance", OPTION_TEXT, &asked.instance, "NAME", INSTANCE_HELP, 0, 0},
         {0},
     };
     int count, status = options_parse(command, rows, argc, argv, &count);
@@ -104,19 +161,12 @@ static int load(const struct command *command, int argc, char **argv)
     if (status >= 0) {
         return status;
     }
-    if (app == NULL || !control_is_name(app, sizeof request.app)) {
-        return usage_error(command, "--app NAME is needed, 1 to %zu of A-Z a-z 0-9 . _ -",
-                           sizeof request.app - 1);
+    asked.filter = argv[0];
+    status = check(command, &asked, &request);
+    if (status >= 0) {
+        return status;
     }
-    name = name != NULL ? name : default_name(argv[0], app);
-    if (!control_is_name(name, sizeof request.name)) {
-        return usage_error(command, "--name is \"%s\", not 1 to %zu of A-Z a-z 0-9 . _ -", name,
-                           sizeof request.name - 1);
-    }
-    strcpy(request.app, app);
-    strcpy(request.name, name);
-    request.netif = (uint32_t)netif;
-    return bind_filter(instance, &request, argv[0], &why) == 0 ? 0 : why_print(&why, "load");
+    return compile_and_send(&asked, &request, &why) == 0 ? 0 : why_print(&why, "load");
 }
 
 const struct command command_load = {
@@ -124,6 +174,6 @@ const struct command command_load = {
     "FILTER|EXPR",
     1,
     1,
-    "Bind a filter, a file or text as in pcap-filter(7), to an application.",
+    "Bind a filter, a file or text as in pcap-filter(7), to an application, a handler or both.",
     load,
 };

@@ -5,7 +5,7 @@
 #include "commands.h"
 
 static const struct command *const commands[] = {
-    &command_run, &command_load,   &command_unload, &command_list,
+    &command_run, &command_load,   &command_unload, &command_list, &command_maps,
     &command_rtt, &command_status, &command_log,    &command_stop,
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])

@@ -18,6 +18,11 @@ int usage_error(const struct command *command, const char *format, ...)
     return 2;
 }
 
+static const char *dashes(const struct option_row *row)
+{
+    return row->name[1] == 0 ? "-" : "--";
+}
+
 static void print_help(const struct command *command, const struct option_row *rows)
 {
     printf("usage: aegisctl %s%s%s [options]\n\n%s\n\noptions:\n", command->name,
@@ -25,29 +30,46 @@ static void print_help(const struct command *command, const struct option_row *r
     for (const struct option_row *row = rows; row->name != NULL; row++) {
         char left[64];
 
-        snprintf(left, sizeof left, "--%s%s%s", row->name, row->argument ? " " : "",
+        snprintf(left, sizeof left, "%s%s%s%s", dashes(row), row->name, row->argument ? " " : "",
                  row->argument ? row->argument : "");
         printf("  %-26s %s\n", left, row->help);
     }
     printf("  %-26s %s\n", "--help", "print this and exit");
 }
 
-static const struct option_row *find(const struct option_row *rows, const char *name, size_t length)
+/* The row of an option that is written with so many dashes. */
+static const struct option_row *find(const struct option_row *rows, int dash_count,
+                                     const char *name, size_t length)
 {
     for (; rows->name != NULL; rows++) {
-        if (strncmp(rows->name, name, length) == 0 && rows->name[length] == 0) {
+        if (strncmp(rows->name, name, length) == 0 && rows->name[length] == 0 &&
+            (length == 1) == (dash_count == 1)) {
             return rows;
         }
     }
     return NULL;
 }
 
+static int store_number(const struct command *command, const struct option_row *row,
+                        const char *value)
+{
+    char *end;
+    long number;
+
+    errno = 0;
+    number = strtol(value, &end, 10);
+    if (*value == 0 || *end != 0 || errno != 0 || number < row->low || number > row->high) {
+        return usage_error(command, "%s%s is \"%s\", not a number from %ld to %ld", dashes(row),
+                           row->name, value, row->low, row->high);
+    }
+    *(long *)row->to = number;
+    return -1;
+}
+
 /* Store one option's value. Returns -1, or 2 after a mistake was named. */
 static int store(const struct command *command, const struct option_row *row, const char *value)
 {
     struct option_list *list;
-    char *end;
-    long number;
 
     switch (row->kind) {
     case OPTION_FLAG:
@@ -59,45 +81,42 @@ static int store(const struct command *command, const struct option_row *row, co
     case OPTION_LIST:
         list = row->to;
         if (list->count == OPTION_LIST_MAX) {
-            return usage_error(command, "--%s is given more than %d times", row->name,
+            return usage_error(command, "%s%s is given more than %d times", dashes(row), row->name,
                                OPTION_LIST_MAX);
         }
         list->values[list->count++] = value;
         return -1;
     case OPTION_NUMBER:
-        errno = 0;
-        number = strtol(value, &end, 10);
-        if (*value == 0 || *end != 0 || errno != 0 || number < row->low || number > row->high) {
-            return usage_error(command, "--%s is \"%s\", not a number from %ld to %ld", row->name,
-                               value, row->low, row->high);
-        }
-        *(long *)row->to = number;
-        return -1;
+        return store_number(command, row, value);
     }
     return -1;
 }
 
-/* One "--name", "--name=value" or "--name value"; *i moves over the value. */
+/* One "--name", "--name=value", "--name value", "-n", "-nvalue" or "-n value"; *i moves over the
+ * value. */
 static int parse_option(const struct command *command, const struct option_row *rows, int argc,
                         char **argv, int *i)
 {
-    const char *name = argv[*i] + 2;
-    const char *equals = strchr(name, '=');
-    size_t length = equals != NULL ? (size_t)(equals - name) : strlen(name);
-    const struct option_row *row = find(rows, name, length);
+    int dash_count = argv[*i][1] == '-' ? 2 : 1;
+    const char *name = argv[*i] + dash_count;
+    size_t length = dash_count == 2 ? strcspn(name, "=") : 1;
+    const char *value = dash_count == 2 ? (name[length] == '=' ? name + length + 1 : NULL)
+                                        : (name[1] != 0 ? name + 1 : NULL);
+    const struct option_row *row = find(rows, dash_count, name, length);
 
     if (row == NULL) {
-        return usage_error(command, "unknown option --%.*s", (int)length, name);
+        return usage_error(command, "unknown option %.*s", dash_count + (int)length, argv[*i]);
     }
     if (row->kind == OPTION_FLAG) {
-        return equals != NULL ? usage_error(command, "--%s takes no value", row->name)
-                              : store(command, row, NULL);
+        return value != NULL ? usage_error(command, "%s%s takes no value", dashes(row), row->name)
+                             : store(command, row, NULL);
     }
-    if (equals != NULL) {
-        return store(command, row, equals + 1);
+    if (value != NULL) {
+        return store(command, row, value);
     }
     if (*i + 1 >= argc) {
-        return usage_error(command, "--%s needs a value: %s", row->name, row->argument);
+        return usage_error(command, "%s%s needs a value: %s", dashes(row), row->name,
+                           row->argument);
     }
     return store(command, row, argv[++*i]);
 }
@@ -117,10 +136,8 @@ int options_parse(const struct command *command, const struct option_row *rows, 
         }
         if (options && strcmp(argv[i], "--") == 0) {
             options = false;
-        } else if (options && strncmp(argv[i], "--", 2) == 0) {
-            status = parse_option(command, rows, argc, argv, &i);
         } else if (options && argv[i][0] == '-' && argv[i][1] != 0) {
-            status = usage_error(command, "unknown option %s", argv[i]);
+            status = parse_option(command, rows, argc, argv, &i);
         } else {
             argv[(*count)++] = argv[i];
         }

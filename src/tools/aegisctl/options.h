@@ -18,7 +18,8 @@ struct option_list {
 };
 
 struct option_row {
-    const char *name; /* without the dashes; NULL ends the table */
+    const char
+        *name; /* without the dashes, two or, for a single letter, one; NULL ends the table */
     enum option_kind kind;
     void *to;
     const char *argument; /* what --help calls the value */
@@ -36,8 +37,9 @@ struct command {
 
 /*
  * Parse argv[1..] by the table, options and positional arguments in any order; "--" ends the
- * options. Positional arguments are moved to argv[0..], and *count says how many. Returns -1 to go
- * on, or the status to exit with: 0 after --help was printed, 2 after a mistake was named.
+ * options. "--name VALUE", "--name=VALUE", "-n VALUE" and "-nVALUE" are the forms of an option.
+ * Positional arguments are moved to argv[0..], and *count says how many. Returns -1 to go on, or
+ * the status to exit with: 0 after --help was printed, 2 after a mistake was named.
  */
 int options_parse(const struct command *command, const struct option_row *rows, int argc,
                   char **argv, int *count);

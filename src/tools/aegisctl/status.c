@@ -14,6 +14,8 @@ static void print_state(const struct control_state *state)
     printf("uptime     %.1f s\n", seconds);
     printf("memory     %" PRIu64 " of %" PRIu64 " KiB free\n", state->pages_free * PAGE_KIB,
            state->pages_total * PAGE_KIB);
+    printf("kernel     %" PRIu64 " KiB free for code, %" PRIu64 " KiB for filters and handlers\n",
+           state->code_free / 1024, state->arena_free / 1024);
     printf("programs   %" PRIu32 " running\n", state->envs);
     printf("harts      %" PRIu32 "\n", state->harts);
     printf("address    %s\n",

@@ -1,8 +1,29 @@
 /* aegisctl unload: undo a binding. */
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "client.h"
 #include "commands.h"
+
+static void report(const char *name, struct control_unloaded *unloaded)
+{
+    printf("%s: binding %" PRIu32 " undone", name, unloaded->binding);
+    if (unloaded->env == 0) {
+        printf("; %s had ended, and took it along", unloaded->app);
+    } else {
+        printf("%s%s; %" PRIu64 " frames received, %" PRIu64 " dropped, %" PRIu64 " sent",
+               unloaded->app[0] != 0 ? ", which fed " : "", unloaded->app, unloaded->received,
+               unloaded->dropped, unloaded->sent);
+    }
+    if (unloaded->handler[0] != 0) {
+        client_printable(unloaded->handler);
+        printf("\n%s: handler %s unloaded after %" PRIu64 " runs, %" PRIu32
+               " pages of its maps freed",
+               name, unloaded->handler, unloaded->runs, unloaded->pages);
+    }
+    printf("\n");
+}
 
 static int unload(const struct command *command, int argc, char **argv)
 {
@@ -32,9 +53,10 @@ static int unload(const struct command *command, int argc, char **argv)
         return why_print(&why, "unload");
     }
     client_close(&session);
+    report(request.name, &unloaded);
     return 0;
 }
 
 const struct command command_unload = {
-    "unload", "NAME", 1, 1, "Undo the binding of that name.", unload,
+    "unload", "NAME", 1, 1, "Undo the binding of that name, and its handler.", unload,
 };

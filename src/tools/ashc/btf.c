@@ -50,17 +50,17 @@ static bool index_types(struct btf *btf, char *error)
     uint64_t at = 0;
     btf->offsets = calloc(btf->types_size / TYPE_SIZE + 1, sizeof *btf->offsets);
     if (!btf->offsets)
-        return fail(error, "out of memory");
+        return ashlift_fail(error, "out of memory");
     btf->count = 1;
     while (at < btf->types_size) {
         uint32_t info;
         if (!word(btf->types, btf->types_size, at + 4, &info) || KIND(info) == BTF_VOID ||
             KIND(info) >= BTF_KINDS)
-            return fail(error, "the object's BTF is broken at type %u", btf->count);
+            return ashlift_fail(error, "the object's BTF is broken at type %u", btf->count);
         btf->offsets[btf->count++] = (uint32_t)at;
         at += TYPE_SIZE + extra_size((enum btf_kind)KIND(info), COUNT(info));
         if (at > btf->types_size)
-            return fail(error, "the object's BTF is cut off at type %u", btf->count - 1);
+            return ashlift_fail(error, "the object's BTF is cut off at type %u", btf->count - 1);
     }
     return true;
 }
@@ -94,13 +94,13 @@ bool btf_open(struct btf *btf, const struct object *object, char *error)
     if (!open_part(&s, 0, &btf->types, &btf->types_size) ||
         !open_part(&s, 1, &strings, &btf->strings_size) || btf->strings_size == 0 ||
         strings[btf->strings_size - 1] != 0)
-        return fail(error, "the object's section .BTF is broken");
+        return ashlift_fail(error, "the object's section .BTF is broken");
     btf->strings = (const char *)strings;
     if (!index_types(btf, error))
         return false;
     if (lines && object_section(object, lines, &s) &&
         !open_part(&s, 1, &btf->lines, &btf->lines_size))
-        return fail(error, "the object's section .BTF.ext is broken");
+        return ashlift_fail(error, "the object's section .BTF.ext is broken");
     return true;
 }
 

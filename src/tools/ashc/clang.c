@@ -102,21 +102,21 @@ static enum ashlift_status check(int status, const char *clang, char *error)
     if (status == 0)
         return ASHLIFT_OK;
     if (status == -1) {
-        fail(error, "%s took more than %d s", clang, TIME_MAX);
+        ashlift_fail(error, "%s took more than %d s", clang, TIME_MAX);
         return ASHLIFT_SYSTEM;
     }
     if (WIFEXITED(status) && WEXITSTATUS(status) == 127) {
-        fail(
+        ashlift_fail(
             error,
             "can't run %s; install it (apt-get install clang), or name another by --clang or CLANG",
             clang);
         return ASHLIFT_SYSTEM;
     }
     if (WIFSIGNALED(status)) {
-        fail(error, "%s was ended by signal %d", clang, WTERMSIG(status));
+        ashlift_fail(error, "%s was ended by signal %d", clang, WTERMSIG(status));
         return ASHLIFT_SYSTEM;
     }
-    fail(error, "%s refused it", clang);
+    ashlift_fail(error, "%s refused it", clang);
     return ASHLIFT_SOURCE;
 }
 
@@ -130,14 +130,14 @@ enum ashlift_status clang_compile(const char *path, const struct ashlift_options
     snprintf(output, sizeof output, "%s/ashc-XXXXXX", folder);
     int fd = mkstemp(output);
     if (fd < 0) {
-        fail(error, "%s: %s", output, strerror(errno));
+        ashlift_fail(error, "%s: %s", output, strerror(errno));
         return ASHLIFT_SYSTEM;
     }
     close(fd);
     pid_t pid = start(clang, path, options->cpu ? options->cpu : "v3", output);
     enum ashlift_status result = ASHLIFT_SYSTEM;
     if (pid < 0)
-        fail(error, "fork: %s", strerror(errno));
+        ashlift_fail(error, "fork: %s", strerror(errno));
     else
         result = check(wait_for(pid), clang, error);
     if (result == ASHLIFT_OK) {

@@ -37,7 +37,7 @@ uint8_t *from_hex(const char *text, size_t length, size_t *size, char *error)
     uint8_t *bytes = malloc(length / 2 + 1);
     size_t digits = 0;
     if (!bytes) {
-        fail(error, "out of memory");
+        ashlift_fail(error, "out of memory");
         return NULL;
     }
     for (size_t i = 0; i < length; i++) {
@@ -45,7 +45,7 @@ uint8_t *from_hex(const char *text, size_t length, size_t *size, char *error)
         if (value < 0 && is_blank(text[i]))
             continue;
         if (value < 0) {
-            fail(error, "character %zu is not a hex digit", i + 1);
+            ashlift_fail(error, "character %zu is not a hex digit", i + 1);
             free(bytes);
             return NULL;
         }
@@ -56,7 +56,7 @@ uint8_t *from_hex(const char *text, size_t length, size_t *size, char *error)
         digits++;
     }
     if (digits % 2) {
-        fail(error, "%zu hex digits are no whole number of bytes", digits);
+        ashlift_fail(error, "%zu hex digits are no whole number of bytes", digits);
         free(bytes);
         return NULL;
     }

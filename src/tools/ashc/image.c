@@ -28,7 +28,7 @@ bool image_write(const struct link *link, enum ash_event event, struct ashlift_i
     for (unsigned i = 0; i < link->map_count; i++)
         header.data += link->maps[i].info.data_size;
     if (header.data > ASH_DATA_MAX)
-        return fail(
+        return ashlift_fail(
             link->error,
             "the handler's variables have %u bytes of initial contents, at most %d are possible",
             header.data, ASH_DATA_MAX);
@@ -38,7 +38,7 @@ bool image_write(const struct link *link, enum ash_event event, struct ashlift_i
                   link->line_count * sizeof(struct ash_line) + link->text_size + header.data;
     image->bytes = malloc(image->size);
     if (!image->bytes)
-        return fail(link->error, "out of memory");
+        return ashlift_fail(link->error, "out of memory");
     uint8_t *at = put(image->bytes, &header, sizeof header);
     uint32_t data = 0;
     for (unsigned i = 0; i < link->map_count; i++) {

@@ -25,18 +25,18 @@ static char *read_all(FILE *file, size_t *size, char *error)
         room *= 2;
         char *more = room <= ASHLIFT_FILE_MAX ? realloc(text, room) : NULL;
         if (!more) {
-            fail(error, "larger than %d MiB", ASHLIFT_FILE_MAX >> 20);
+            ashlift_fail(error, "larger than %d MiB", ASHLIFT_FILE_MAX >> 20);
             free(text);
             return NULL;
         }
         text = more;
     }
     if (!text) {
-        fail(error, "out of memory");
+        ashlift_fail(error, "out of memory");
         return NULL;
     }
     if (ferror(file)) {
-        fail(error, "%s", strerror(errno));
+        ashlift_fail(error, "%s", strerror(errno));
         free(text);
         return NULL;
     }
@@ -49,7 +49,7 @@ char *ashlift_read(const char *path, size_t *size, char *error)
     bool is_stdin = strcmp(path, "-") == 0;
     FILE *file = is_stdin ? stdin : fopen(path, "rb");
     if (!file) {
-        fail(error, "%s", strerror(errno));
+        ashlift_fail(error, "%s", strerror(errno));
         return NULL;
     }
     char *text = read_all(file, size, error);
@@ -71,14 +71,14 @@ static enum ashlift_status lift_object(const void *bytes, size_t size,
     struct link *link = calloc(1, sizeof *link);
     bool done = false;
     if (!link) {
-        fail(error, "out of memory");
+        ashlift_fail(error, "out of memory");
         return ASHLIFT_SYSTEM;
     }
     link->error = error;
     link->insns = calloc(ASH_INSNS_MAX, sizeof *link->insns);
     link->lines = calloc(ASH_LINES_MAX, sizeof *link->lines);
     if (!link->insns || !link->lines)
-        fail(error, "out of memory");
+        ashlift_fail(error, "out of memory");
     else if (object_open(&link->object, bytes, size, error) &&
              btf_open(&link->btf, &link->object, error))
         done = link_object(link, options->program) && image_write(link, options->event, image);
@@ -97,7 +97,7 @@ static enum ashlift_status lift_insns(const uint8_t *bytes, size_t size, const c
 {
     if (size == 0 || size % sizeof(struct ash_insn) ||
         size / sizeof(struct ash_insn) > ASH_INSNS_MAX) {
-        fail(error, "%zu bytes are not 1 to %d instructions of 8", size, ASH_INSNS_MAX);
+        ashlift_fail(error, "%zu bytes are not 1 to %d instructions of 8", size, ASH_INSNS_MAX);
         return ASHLIFT_REFUSED;
     }
     struct link *link = calloc(1, sizeof *link);
@@ -111,7 +111,7 @@ static enum ashlift_status lift_insns(const uint8_t *bytes, size_t size, const c
         snprintf(link->name, sizeof link->name, "%s", name);
         done = image_write(link, options->event, image);
     } else {
-        fail(error, "out of memory");
+        ashlift_fail(error, "out of memory");
     }
     free(insns);
     free(link);
@@ -127,13 +127,13 @@ static enum ashlift_status take_image(const void *bytes, size_t size,
     image->bytes = malloc(size);
     image->size = size;
     if (!image->bytes) {
-        fail(error, "out of memory");
+        ashlift_fail(error, "out of memory");
         return ASHLIFT_SYSTEM;
     }
     memcpy(image->bytes, bytes, size);
     int wrong = ash_image_open(image->bytes, size, &view);
     if (wrong) {
-        fail(error, "%s", ash_strerror(wrong));
+        ashlift_fail(error, "%s", ash_strerror(wrong));
         ashlift_free(image);
         return ASHLIFT_REFUSED;
     }
@@ -156,8 +156,9 @@ enum ashlift_status ashlift_bytes(const void *bytes, size_t size, const char *na
     if (begins_with(bytes, size, &magic, sizeof magic))
         return take_image(bytes, size, options, image, error);
     if (!is_hex(bytes, size)) {
-        fail(error,
-             "this is neither an object, nor a handler image, nor instructions as hex digits");
+        ashlift_fail(
+            error,
+            "this is neither an object, nor a handler image, nor instructions as hex digits");
         return ASHLIFT_REFUSED;
     }
     size_t count;

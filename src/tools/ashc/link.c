@@ -55,22 +55,23 @@ static bool copy_function(struct link *link, unsigned section, uint64_t start, c
         }
     }
     if (section == 0)
-        return fail(link->error, "%s is not defined in the object", name);
+        return ashlift_fail(link->error, "%s is not defined in the object", name);
     if (!object_section(&link->object, section, &s))
         return false;
     if (!(s.flags & SHF_EXECINSTR) || !s.bytes || start % INSN_SIZE || start >= s.size)
-        return fail(link->error, "%s in section %s is not a function", name, s.name);
+        return ashlift_fail(link->error, "%s in section %s is not a function", name, s.name);
     if (!function_end(link, section, start, &end))
         return false;
     if ((end - start) % INSN_SIZE)
-        return fail(link->error, "function %s has %llu bytes, not a multiple of 8", name,
-                    (unsigned long long)(end - start));
+        return ashlift_fail(link->error, "function %s has %llu bytes, not a multiple of 8", name,
+                            (unsigned long long)(end - start));
     uint64_t count = (end - start) / INSN_SIZE;
     if (count > ASH_INSNS_MAX - link->insn_count)
-        return fail(link->error, "the handler has more than %d instructions", ASH_INSNS_MAX);
+        return ashlift_fail(link->error, "the handler has more than %d instructions",
+                            ASH_INSNS_MAX);
     if (link->function_count == sizeof link->functions / sizeof *link->functions)
-        return fail(link->error, "the handler has more than %zu functions",
-                    sizeof link->functions / sizeof *link->functions);
+        return ashlift_fail(link->error, "the handler has more than %zu functions",
+                            sizeof link->functions / sizeof *link->functions);
     *at = link->insn_count;
     memcpy(link->insns + *at, s.bytes + start, count * INSN_SIZE);
     link->insn_count += (uint32_t)count;
@@ -83,14 +84,14 @@ static bool link_wide(struct link *link, struct ash_insn *insn, const struct rel
 {
     unsigned map;
     if (r->type != R_BPF_64_64)
-        return fail(link->error, "%s: relocation of type %u at a 64-bit load", r->symbol.name,
-                    r->type);
+        return ashlift_fail(link->error, "%s: relocation of type %u at a 64-bit load",
+                            r->symbol.name, r->type);
     uint64_t offset = r->symbol.value + (uint32_t)insn->imm;
     if (!link_find_map(link, r->symbol.section, offset, r->symbol.name, &map))
         return false;
     bool is_map = !(link->maps[map].info.flags & ASH_MAP_GLOBAL);
     if (!is_map && offset >= ash_map_size(&link->maps[map].info))
-        return fail(link->error, "%s lies behind the end of its section", r->symbol.name);
+        return ashlift_fail(link->error, "%s lies behind the end of its section", r->symbol.name);
     set_source(insn, is_map ? WIDE_MAP : WIDE_VALUE);
     insn[0].imm = (int32_t)map;
     insn[1].imm = is_map ? 0 : (int32_t)offset;
@@ -109,8 +110,8 @@ static bool link_call(struct link *link, const struct function *f, uint32_t at, 
     uint32_t target;
     if (found) {
         if (r->type != R_BPF_64_32_CALL)
-            return fail(link->error, "%s: relocation of type %u at a call", r->symbol.name,
-                        r->type);
+            return ashlift_fail(link->error, "%s: relocation of type %u at a call", r->symbol.name,
+                                r->type);
         section = r->symbol.section;
         start = r->symbol.value + (uint64_t)((int64_t)insn->imm + 1) * INSN_SIZE;
         name = r->symbol.name;
@@ -138,7 +139,7 @@ static bool link_function(struct link *link, const struct function *f)
                                &found, &r))
             return false;
         if (is_wide && at + 1 == end)
-            return fail(link->error, "a 64-bit load is cut off at the end of its function");
+            return ashlift_fail(link->error, "a 64-bit load is cut off at the end of its function");
         if (is_wide && found && !link_wide(link, insn, &r))
             return false;
         if (is_call && (found || insn->registers >> 4 == CALL_LOCAL) &&
@@ -187,10 +188,11 @@ static bool no_function(struct link *link, const char *program)
                                      symbol.name);
     }
     if (!object_symbol_count(&link->object))
-        return fail(link->error, "the object has no symbols; was it stripped?");
+        return ashlift_fail(link->error, "the object has no symbols; was it stripped?");
     if (!*names)
-        return fail(link->error, "there is no function in the object");
-    return fail(link->error, "there is no function %s in the object; it has %s", program, names);
+        return ashlift_fail(link->error, "there is no function in the object");
+    return ashlift_fail(link->error, "there is no function %s in the object; it has %s", program,
+                        names);
 }
 
 static bool choose(struct link *link, const char *program, struct symbol *chosen)

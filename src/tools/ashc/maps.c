@@ -39,18 +39,21 @@ static bool add_map(struct link *link, const struct map *map, unsigned *index)
     const struct ash_map_info *info = &map->info;
     const char *name = info->name;
     if (link->map_count == ASH_MAPS_MAX)
-        return fail(link->error, "map %s: a handler has at most %d maps", name, ASH_MAPS_MAX);
+        return ashlift_fail(link->error, "map %s: a handler has at most %d maps", name,
+                            ASH_MAPS_MAX);
     if (info->type != ASH_MAP_ARRAY && info->type != ASH_MAP_PERCPU_ARRAY)
-        return fail(link->error, "map %s is of type %u (%s); a handler's maps are arrays (%d)",
-                    name, info->type, type_name(info->type), ASH_MAP_ARRAY);
+        return ashlift_fail(link->error,
+                            "map %s is of type %u (%s); a handler's maps are arrays (%d)", name,
+                            info->type, type_name(info->type), ASH_MAP_ARRAY);
     if (info->key_size != 4)
-        return fail(link->error, "map %s has keys of %u bytes; an array's have 4", name,
-                    info->key_size);
+        return ashlift_fail(link->error, "map %s has keys of %u bytes; an array's have 4", name,
+                            info->key_size);
     if (info->entries == 0 || info->value_size == 0)
-        return fail(link->error, "map %s has %u entries of %u bytes; give max_entries and value",
-                    name, info->entries, info->value_size);
+        return ashlift_fail(link->error,
+                            "map %s has %u entries of %u bytes; give max_entries and value", name,
+                            info->entries, info->value_size);
     if (info->value_size > ASH_MAP_MAX || info->entries > ASH_MAP_MAX / ash_map_stride(info))
-        return fail(link->error, "map %s is larger than %d MiB", name, ASH_MAP_MAX >> 20);
+        return ashlift_fail(link->error, "map %s is larger than %d MiB", name, ASH_MAP_MAX >> 20);
     *index = link->map_count;
     link->maps[link->map_count++] = *map;
     return true;
@@ -59,8 +62,8 @@ static bool add_map(struct link *link, const struct map *map, unsigned *index)
 static bool set_flags(struct link *link, struct map *map, uint32_t flags)
 {
     if (flags & ~(BPF_F_RDONLY_PROG | BPF_F_MMAPABLE))
-        return fail(link->error, "map %s has flags 0x%x, of which only 0x%x are known",
-                    map->info.name, flags, BPF_F_RDONLY_PROG | BPF_F_MMAPABLE);
+        return ashlift_fail(link->error, "map %s has flags 0x%x, of which only 0x%x are known",
+                            map->info.name, flags, BPF_F_RDONLY_PROG | BPF_F_MMAPABLE);
     map->info.flags = flags & BPF_F_RDONLY_PROG ? ASH_MAP_READ_ONLY : 0;
     return true;
 }
@@ -74,8 +77,8 @@ static bool read_member(struct link *link, const struct btf_member *member, stru
     const char *name = member->name;
     uint32_t number = 0, size = 0;
     if (!btf_bare(&link->btf, member->type, &pointer) || pointer.kind != BTF_PTR)
-        return fail(link->error, "map %s: its member %s is not one of __uint or __type", info->name,
-                    name);
+        return ashlift_fail(link->error, "map %s: its member %s is not one of __uint or __type",
+                            info->name, name);
     if (btf_bare(&link->btf, pointer.type, &target) && target.kind == BTF_ARRAY)
         number = btf_elements(&target);
 
@@ -92,10 +95,11 @@ static bool read_member(struct link *link, const struct btf_member *member, stru
     else if (strcmp(name, "numa_node") == 0 || strcmp(name, "pinning") == 0)
         return true; /* there are neither nodes nor a file system to pin to */
     else if (strcmp(name, "key") != 0 && strcmp(name, "value") != 0)
-        return fail(link->error, "map %s has a member %s, which is not known here", info->name,
-                    name);
+        return ashlift_fail(link->error, "map %s has a member %s, which is not known here",
+                            info->name, name);
     else if (!btf_size(&link->btf, pointer.type, &size))
-        return fail(link->error, "map %s: the type of its %s has no size", info->name, name);
+        return ashlift_fail(link->error, "map %s: the type of its %s has no size", info->name,
+                            name);
     else if (strcmp(name, "key") == 0)
         info->key_size = size;
     else
@@ -115,7 +119,7 @@ static bool find_variable(struct link *link, unsigned section, const char *name,
             return true;
         }
     }
-    return fail(link->error, "map %s has no symbol", name);
+    return ashlift_fail(link->error, "map %s has no symbol", name);
 }
 
 /* A variable of section .maps: its type is the definition. */
@@ -126,14 +130,15 @@ static bool read_definition(struct link *link, unsigned section, const struct bt
     unsigned index;
     if (!btf_type(&link->btf, variable->type, &v) || v.kind != BTF_VAR ||
         !btf_bare(&link->btf, v.type, &definition) || definition.kind != BTF_STRUCT)
-        return fail(link->error, "section .maps: BTF does not say what its variables are");
+        return ashlift_fail(link->error, "section .maps: BTF does not say what its variables are");
     if (!find_variable(link, section, v.name, &map.offset))
         return false;
     set_name(map.info.name, v.name);
     for (uint32_t i = 0; i < definition.count; i++) {
         struct btf_member member;
         if (!btf_member(&link->btf, &definition, i, &member))
-            return fail(link->error, "map %s: BTF has no name for its member %u", map.info.name, i);
+            return ashlift_fail(link->error, "map %s: BTF has no name for its member %u",
+                                map.info.name, i);
         if (!read_member(link, &member, &map))
             return false;
     }
@@ -149,14 +154,15 @@ static bool read_definitions(struct link *link, unsigned section)
         for (uint32_t i = 0; i < t.count; i++) {
             struct btf_member variable;
             if (!btf_member(&link->btf, &t, i, &variable))
-                return fail(link->error, "section .maps: BTF lacks its variable %u", i);
+                return ashlift_fail(link->error, "section .maps: BTF lacks its variable %u", i);
             if (!read_definition(link, section, &variable))
                 return false;
         }
         return true;
     }
-    return fail(link->error, "section .maps has no BTF that describes it; compile with clang -g or "
-                             "bpf-gcc -gbtf");
+    return ashlift_fail(link->error,
+                        "section .maps has no BTF that describes it; compile with clang -g or "
+                        "bpf-gcc -gbtf");
 }
 
 /* Section maps, as it was before BTF: five numbers a map. */
@@ -174,7 +180,7 @@ static bool read_legacy(struct link *link, unsigned section)
         if (symbol.section != section || symbol.type == STT_SECTION)
             continue;
         if (!s.bytes || symbol.value > s.size || s.size - symbol.value < sizeof words)
-            return fail(link->error, "map %s is cut off in section maps", symbol.name);
+            return ashlift_fail(link->error, "map %s is cut off in section maps", symbol.name);
         memcpy(words, s.bytes + symbol.value, sizeof words);
         struct map map = {.section = section, .offset = symbol.value};
         set_name(map.info.name, symbol.name);
@@ -206,7 +212,8 @@ static bool add_variables(struct link *link, unsigned section, const struct sect
 {
     struct map map = {.section = section};
     if (s->size > ASH_DATA_MAX)
-        return fail(link->error, "section %s is larger than %d KiB", s->name, ASH_DATA_MAX >> 10);
+        return ashlift_fail(link->error, "section %s is larger than %d KiB", s->name,
+                            ASH_DATA_MAX >> 10);
     set_name(map.info.name, s->name);
     map.info.type = ASH_MAP_ARRAY;
     map.info.key_size = 4;
@@ -217,7 +224,7 @@ static bool add_variables(struct link *link, unsigned section, const struct sect
         map.info.data_size = (uint32_t)s->size;
         map.data = malloc(s->size);
         if (!map.data)
-            return fail(link->error, "out of memory");
+            return ashlift_fail(link->error, "out of memory");
         memcpy(map.data, s->bytes, s->size);
     }
     if (add_map(link, &map, index))
@@ -231,7 +238,7 @@ bool link_find_map(struct link *link, unsigned section, uint64_t offset, const c
 {
     struct section s;
     if (section == 0)
-        return fail(link->error, "%s is not defined in the object", symbol);
+        return ashlift_fail(link->error, "%s is not defined in the object", symbol);
     if (!object_section(&link->object, section, &s))
         return false;
     bool variables = begins(s.name, ".data") || begins(s.name, ".rodata") || begins(s.name, ".bss");
@@ -243,7 +250,8 @@ bool link_find_map(struct link *link, unsigned section, uint64_t offset, const c
     }
     if (variables)
         return add_variables(link, section, &s, map);
-    return fail(link->error, "%s in section %s is neither a map nor a variable", symbol, s.name);
+    return ashlift_fail(link->error, "%s in section %s is neither a map nor a variable", symbol,
+                        s.name);
 }
 
 /* One pointer in a map's initial contents. */
@@ -253,10 +261,12 @@ static bool link_pointer(struct link *link, unsigned map, const struct relocatio
     unsigned target;
     const struct ash_map_info *info = &link->maps[map].info;
     if (r->type != R_BPF_64_ABS64 && r->type != R_BPF_DATA_64)
-        return fail(link->error, "section %s: relocation of type %u, of which a handler has no use",
-                    info->name, r->type);
+        return ashlift_fail(link->error,
+                            "section %s: relocation of type %u, of which a handler has no use",
+                            info->name, r->type);
     if (r->offset > info->data_size || info->data_size - r->offset < sizeof value)
-        return fail(link->error, "section %s: a relocation lies behind its end", info->name);
+        return ashlift_fail(link->error, "section %s: a relocation lies behind its end",
+                            info->name);
     if (!link_find_map(link, r->symbol.section, r->symbol.value, r->symbol.name, &target))
         return false;
     uint8_t *at = link->maps[map].data + r->offset;

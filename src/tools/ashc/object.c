@@ -7,7 +7,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-bool fail(char *error, const char *format, ...)
+bool ashlift_fail(char *error, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -25,8 +25,8 @@ static bool inside(const struct object *o, uint64_t offset, uint64_t size)
 static bool get(const struct object *o, uint64_t offset, void *to, size_t size)
 {
     if (!inside(o, offset, size))
-        return fail(o->error, "the object is cut off: offset %llu of %zu bytes",
-                    (unsigned long long)offset, o->size);
+        return ashlift_fail(o->error, "the object is cut off: offset %llu of %zu bytes",
+                            (unsigned long long)offset, o->size);
     memcpy(to, o->bytes + offset, size);
     return true;
 }
@@ -34,7 +34,8 @@ static bool get(const struct object *o, uint64_t offset, void *to, size_t size)
 static bool header(const struct object *o, unsigned index, Elf64_Shdr *h)
 {
     if (index >= o->section_count)
-        return fail(o->error, "the object names section %u, and has %u", index, o->section_count);
+        return ashlift_fail(o->error, "the object names section %u, and has %u", index,
+                            o->section_count);
     return get(o, o->sections_at + (uint64_t)index * sizeof *h, h, sizeof *h);
 }
 
@@ -46,7 +47,7 @@ static bool string(const struct object *o, unsigned section, uint64_t at, const 
         return false;
     if (h.sh_type != SHT_STRTAB || !inside(o, h.sh_offset, h.sh_size) || at >= h.sh_size ||
         !memchr(o->bytes + h.sh_offset + at, 0, h.sh_size - at))
-        return fail(o->error, "the object has a name outside of its string table");
+        return ashlift_fail(o->error, "the object has a name outside of its string table");
     *text = (const char *)o->bytes + h.sh_offset + at;
     return true;
 }
@@ -79,19 +80,23 @@ static bool check_header(const Elf64_Ehdr *h, char *error)
 {
     unsigned machine = machine_of(h);
     if (machine != EM_BPF)
-        return fail(error,
-                    "the object is for %s (ELF machine %u), not for BPF (%u); compile with clang "
-                    "-target bpf",
-                    machine_name(machine), machine, EM_BPF);
+        return ashlift_fail(
+            error,
+            "the object is for %s (ELF machine %u), not for BPF (%u); compile with clang "
+            "-target bpf",
+            machine_name(machine), machine, EM_BPF);
     if (h->e_ident[EI_DATA] == ELFDATA2MSB)
-        return fail(error, "the object is for big-endian BPF; compile with clang -target bpfel");
+        return ashlift_fail(error,
+                            "the object is for big-endian BPF; compile with clang -target bpfel");
     if (h->e_ident[EI_CLASS] != ELFCLASS64 || h->e_ident[EI_DATA] != ELFDATA2LSB)
-        return fail(error, "the object is not a 64-bit one; compile with clang -target bpf");
+        return ashlift_fail(error,
+                            "the object is not a 64-bit one; compile with clang -target bpf");
     if (h->e_type != ET_REL)
-        return fail(error, "the file is of ELF type %u, not an object; don't link it", h->e_type);
+        return ashlift_fail(error, "the file is of ELF type %u, not an object; don't link it",
+                            h->e_type);
     if (h->e_shentsize != sizeof(Elf64_Shdr))
-        return fail(error, "the object's section headers have %u bytes, not %zu", h->e_shentsize,
-                    sizeof(Elf64_Shdr));
+        return ashlift_fail(error, "the object's section headers have %u bytes, not %zu",
+                            h->e_shentsize, sizeof(Elf64_Shdr));
     return true;
 }
 
@@ -102,14 +107,14 @@ bool object_open(struct object *o, const void *bytes, size_t size, char *error)
     if (!get(o, 0, &h, sizeof h))
         return false;
     if (memcmp(h.e_ident, ELFMAG, SELFMAG) != 0)
-        return fail(error, "this is not an ELF file");
+        return ashlift_fail(error, "this is not an ELF file");
     if (!check_header(&h, error))
         return false;
     o->section_count = h.e_shnum;
     o->sections_at = h.e_shoff;
     o->names = h.e_shstrndx;
     if (!inside(o, h.e_shoff, (uint64_t)h.e_shnum * sizeof(Elf64_Shdr)))
-        return fail(error, "the object is cut off: its section headers lie behind its end");
+        return ashlift_fail(error, "the object is cut off: its section headers lie behind its end");
     for (unsigned i = 0; i < o->section_count; i++) {
         Elf64_Shdr s;
         if (!header(o, i, &s))
@@ -128,7 +133,7 @@ bool object_section(const struct object *o, unsigned index, struct section *sect
         return false;
     bool has_bytes = h.sh_type != SHT_NOBITS && h.sh_type != SHT_NULL;
     if (has_bytes && !inside(o, h.sh_offset, h.sh_size))
-        return fail(o->error, "the object is cut off in section %s", name);
+        return ashlift_fail(o->error, "the object is cut off in section %s", name);
     *section = (struct section){
         .name = name,
         .bytes = has_bytes ? o->bytes + h.sh_offset : NULL,
@@ -164,10 +169,10 @@ bool object_symbol(const struct object *o, size_t index, struct symbol *symbol)
     struct section table, own;
     Elf64_Sym s;
     if (!o->symbols || !object_section(o, o->symbols, &table))
-        return fail(o->error, "the object has no symbols; was it stripped?");
+        return ashlift_fail(o->error, "the object has no symbols; was it stripped?");
     if (!table.bytes || index >= table.size / sizeof s)
-        return fail(o->error, "the object names symbol %zu, and has %zu", index,
-                    object_symbol_count(o));
+        return ashlift_fail(o->error, "the object names symbol %zu, and has %zu", index,
+                            object_symbol_count(o));
     memcpy(&s, table.bytes + index * sizeof s, sizeof s);
     *symbol = (struct symbol){
         .value = s.st_value,
@@ -211,7 +216,8 @@ bool object_relocation_at(const struct object *o, unsigned section, size_t index
     Elf64_Rel r;
     unsigned table = relocations_of(o, section);
     if (!table || !object_section(o, table, &s) || !s.bytes || index >= s.size / sizeof r)
-        return fail(o->error, "the object lacks relocation %zu of section %u", index, section);
+        return ashlift_fail(o->error, "the object lacks relocation %zu of section %u", index,
+                            section);
     memcpy(&r, s.bytes + index * sizeof r, sizeof r);
     relocation->offset = r.r_offset;
     relocation->type = (uint32_t)ELF64_R_TYPE(r.r_info);

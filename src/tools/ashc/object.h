@@ -56,7 +56,7 @@ struct object {
 #endif
 
 /* Writes a message to an error buffer; returns false, for the caller to return. */
-bool fail(char *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+bool ashlift_fail(char *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Looks at the header and finds the tables. False with error set if it isn't an object for BPF. */
 bool object_open(struct object *object, const void *bytes, size_t size, char *error);

@@ -42,9 +42,9 @@ static uint8_t *make_memory(const struct run_options *o, struct job_request *q, 
         return NULL;
     uint8_t *memory = NULL;
     if (size > (o->frame ? FRAME_MAX : JOB_MEMORY_MAX) || (o->frame && size < ASH_HEADER_MIN))
-        fail(error, "%zu bytes are %s", size,
-             o->frame ? "no frame: those have 14 to 65,536"
-                      : "too many: at most 1,048,576 are possible");
+        ashlift_fail(error, "%zu bytes are %s", size,
+                     o->frame ? "no frame: those have 14 to 65,536"
+                              : "too many: at most 1,048,576 are possible");
     else
         memory = calloc(1, size + 2 * room + 8);
     if (memory)

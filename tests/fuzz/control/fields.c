@@ -14,6 +14,9 @@ union any {
     struct control_state state;
     struct control_binding_row row;
     struct control_error error;
+    struct control_handler_row handler;
+    struct control_unloaded unloaded;
+    struct control_map_data map;
     uint8_t bytes[2048];
 };
 

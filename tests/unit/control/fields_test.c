@@ -13,15 +13,18 @@ static uint8_t body[CONTROL_BODY_MAX];
 
 static int encode_load(struct control_load *load)
 {
-    static uint8_t ingress[CONTROL_IMAGE_MAX], egress[100];
+    static uint8_t ingress[CONTROL_IMAGE_MAX], egress[100], handler[CONTROL_HANDLER_MAX];
 
     memset(ingress, 0x11, sizeof ingress);
     memset(egress, 0x22, sizeof egress);
+    memset(handler, 0x33, sizeof handler);
     *load = (struct control_load){.name = "echo-7",
                                   .app = "udp-echo",
                                   .netif = 3,
                                   .ingress = {ingress, sizeof ingress},
-                                  .egress = {egress, sizeof egress}};
+                                  .egress = {egress, sizeof egress},
+                                  .handler = {handler, sizeof handler},
+                                  .fuel = 65536};
     return control_encode(CONTROL_RECORD_load, load, body, sizeof body);
 }
 
@@ -40,6 +43,53 @@ static void a_load_comes_back(void **state)
     assert_memory_equal(out.ingress.data, in.ingress.data, in.ingress.size);
     assert_int_equal(out.egress.size, 100);
     assert_memory_equal(out.egress.data, in.egress.data, 100);
+    assert_int_equal(out.handler.size, CONTROL_HANDLER_MAX);
+    assert_memory_equal(out.handler.data, in.handler.data, in.handler.size);
+    assert_int_equal(out.fuel, 65536);
+}
+
+/* The largest of each part together: what body_max is for. */
+static void the_largest_load_fits_a_body(void **state)
+{
+    static uint8_t image[CONTROL_HANDLER_MAX];
+    struct control_load load = {.netif = 3,
+                                .ingress = {image, CONTROL_IMAGE_MAX},
+                                .egress = {image, CONTROL_IMAGE_MAX},
+                                .handler = {image, CONTROL_HANDLER_MAX}};
+
+    (void)state;
+    memset(load.name, 'n', sizeof load.name - 1);
+    memset(load.app, 'a', sizeof load.app - 1);
+    assert_true(control_encode(CONTROL_RECORD_load, &load, body, sizeof body) > 0);
+    load.handler.size++;
+    assert_int_equal(control_encode(CONTROL_RECORD_load, &load, body, sizeof body),
+                     -CONTROL_E_MALFORMED);
+}
+
+/* A load without application, handler and fuel, as a host sends it that knows none: their fields
+ * are absent, or there and empty. */
+static void names_and_bytes_may_be_absent_where_the_record_says_so(void **state)
+{
+    struct control_load in = {.name = "n"}, out;
+    int size = control_encode(CONTROL_RECORD_load, &in, body, sizeof body);
+    static const uint8_t absent[] = {1, 0, 0, 0, 1, 0, 0, 0, 'n',                       /* name */
+                                     4, 0, 0, 0, 0, 0, 0, 0, 5,   0, 0, 0, 0, 0, 0, 0}; /* images */
+
+    (void)state;
+    assert_true(size > 0);
+    assert_int_equal(control_decode(CONTROL_RECORD_load, body, (size_t)size, &out), 0);
+    assert_string_equal(out.app, "");
+    assert_int_equal(out.handler.size, 0);
+    memset(&out, 0xff, sizeof out);
+    assert_int_equal(control_decode(CONTROL_RECORD_load, absent, sizeof absent, &out), 0);
+    assert_string_equal(out.app, "");
+    assert_int_equal(out.handler.size, 0);
+    assert_int_equal(out.fuel, 0);
+    assert_int_equal(control_decode(CONTROL_RECORD_load, absent, sizeof absent - 8, &out),
+                     -CONTROL_E_MALFORMED); /* an image is needed */
+    strcpy(in.app, "a b");
+    assert_int_equal(control_encode(CONTROL_RECORD_load, &in, body, sizeof body),
+                     -CONTROL_E_MALFORMED);
 }
 
 /* At the last size only is nothing cut short or missing. The copy is exact, so that ASan sees a
@@ -131,7 +181,7 @@ static void an_image_beyond_its_limit_is_refused(void **state)
     static uint8_t image[CONTROL_IMAGE_MAX + 1];
     static uint8_t large[2 * CONTROL_IMAGE_MAX + 2048];
     struct control_load load, out;
-    int size = encode_load(&load);
+    int size = encode_load(&load) - (8 + CONTROL_HANDLER_MAX) - 12; /* without what may be absent */
     uint8_t *egress;
 
     (void)state;
@@ -155,6 +205,7 @@ static void rows_come_back_in_order(void **state)
 {
     struct control_listed listed = {.next = 40}, head;
     struct control_binding_row row = {.name = "n", .app = "a", .dropped = 1ULL << 40}, out;
+    struct control_handler_row handler = {.runs = 7, .abort = "insn 3, fuel"}, ran;
     struct control_netif_row other = {.netif = 1, .mac = {2, 0, 0, 0, 0, 1}}, netif;
     size_t used, position = 0;
 
@@ -176,6 +227,11 @@ static void rows_come_back_in_order(void **state)
         assert_true(out.dropped == 1ULL << 40);
     }
     assert_int_equal(control_next_row(CONTROL_RECORD_binding_row, body, used, &position, &out), 0);
+    used += (size_t)control_encode_row(CONTROL_RECORD_handler_row, &handler, body + used,
+                                       sizeof body - used);
+    position = 0;
+    assert_int_equal(control_next_row(CONTROL_RECORD_handler_row, body, used, &position, &ran), 1);
+    assert_string_equal(ran.abort, "insn 3, fuel");
     position = 0;
     assert_int_equal(control_next_row(CONTROL_RECORD_netif_row, body, used, &position, &netif), 1);
     assert_memory_equal(netif.mac, other.mac, 6);
@@ -210,6 +266,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_load_comes_back),
+        cmocka_unit_test(the_largest_load_fits_a_body),
+        cmocka_unit_test(names_and_bytes_may_be_absent_where_the_record_says_so),
         cmocka_unit_test(a_body_cut_anywhere_is_refused),
         cmocka_unit_test(no_capacity_below_the_need_is_overrun),
         cmocka_unit_test(names_are_checked_on_both_ways),

@@ -15,11 +15,12 @@
 #define PIECES 200
 
 static uint8_t *memory;
+static uint64_t unused;
 
 static int begin(void **state)
 {
     *state = memory = aligned_alloc(16, SIZE);
-    arena_init(memory, SIZE);
+    arena_init(memory, SIZE, &unused);
     return 0;
 }
 
@@ -116,7 +117,9 @@ static void a_random_history_agrees_with_a_list_of_pieces(void **state)
     for (size_t i = 0; i < PIECES; i++)
         if (pieces[i].at)
             check_mark(&pieces[i]), arena_free(pieces[i].at);
+    assert_int_equal(unused, SIZE - UNIT);
     assert_non_null(arena_alloc(SIZE - 2 * UNIT)); /* all of it is one piece again */
+    assert_int_equal(unused, 0);
 }
 
 static void neighbours_that_are_free_become_one(void **state)
