@@ -55,18 +55,48 @@ enum aegis_call {
  *        ...      the library's to arrange
  *   0x3f7ffff000  stacks grow down from here by convention
  *   0x3f80000000  exposed pages, 1 GiB, read-only, the same in each environment
- *   0x3fc0000000  the linear window on one's own PTEs (reserved)
+ *   0x3fc0000000  the linear window on one's own PTEs, read-only, where table_insert made it
  *   0x4000000000  end
  */
 #define AEGIS_PROGRAM_BASE 0x10000UL
 #define AEGIS_STACK_TOP    0x3f7ffff000UL
 #define AEGIS_EXPOSED_BASE 0x3f80000000UL
+#define AEGIS_WINDOW_BASE  0x3fc0000000UL
 #define AEGIS_USER_END     0x4000000000UL
 
 /* Protection of a mapping; WRITE needs READ. */
 #define AEGIS_PROT_READ  1
 #define AEGIS_PROT_WRITE 2
 #define AEGIS_PROT_EXEC  4
+
+/* Beside the protection, where a mapping is made: all AEGIS_MEGAPAGE pages from ppn on, as one. */
+#define AEGIS_MAP_MEGA 8
+#define AEGIS_MEGAPAGE 512 /* pages of a megapage; its number and its address are aligned to it */
+
+/*
+ * The window on one's own PTEs: the level-0 PTE of va is the word at AEGIS_WINDOW_PTE(va), with the
+ * A and D bits that the hardware sets (Privileged Architecture 1.12, section 4.3.1). Where a table
+ * is missing the window reads as zero. Applied to an address inside the window the same formula
+ * finds the level-1 PTEs, megapages among them. Tables for the window are donated like others, one
+ * of level 1 for AEGIS_WINDOW_BASE, then one of level 0 for each GiB of addresses that is to be
+ * seen.
+ */
+#define AEGIS_WINDOW_PTE(va) (AEGIS_WINDOW_BASE + ((uint64_t)(va) >> 12) * 8)
+#define AEGIS_PTE_VALID      0x01
+#define AEGIS_PTE_PROT(pte)  ((uint32_t)((pte) >> 1) & 7) /* AEGIS_PROT_* */
+#define AEGIS_PTE_ACCESSED   0x40
+#define AEGIS_PTE_DIRTY      0x80
+#define AEGIS_PTE_PPN(pte)   ((uint64_t)(pte) >> 10 & 0xfffffffffffUL)
+
+/* One change of a mapping, for map_batch. */
+enum aegis_map_change {
+    AEGIS_MAP_INSERT,  /* as map does */
+    AEGIS_MAP_REMOVE,  /* as unmap does */
+    AEGIS_MAP_PROTECT, /* as protect does */
+    AEGIS_MAP_CLEAN,   /* clears the A and D bits */
+};
+#define AEGIS_MAP_OPS_MAX 100
+#define AEGIS_NO_PAGE     UINT64_MAX /* for table_insert: tables of the window have no links */
 
 /* What a physical page is used for. PTABLE, ENV and CODE are never writable through a PTE. */
 enum aegis_page_state {
@@ -122,6 +152,11 @@ enum aegis_kind {
 #define AEGIS_RIGHT_CONTROL  0x0200 /* start, end, map into */
 #define AEGIS_RIGHTS_ALL     0x03f7
 
+/* How cap_revoke does it. */
+enum aegis_revoke {
+    AEGIS_REVOKE_STALE, /* no new binding can be made with what was minted so far */
+    AEGIS_REVOKE_SEVER, /* and those that were made are undone */
+};
 /* struct aegis_cap.name */
 #define AEGIS_CAP_NAME(kind, rights, index)                                                        \
     ((uint64_t)(kind) << 56 | (uint64_t)(rights) << 40 | (uint64_t)(index))

@@ -99,7 +99,7 @@ void call_init(struct hart *hart, bool trace)
             trace ? (void *)rows[i].trace : (void *)rows[i].function;
 }
 
-void call_restart(uint64_t number, uint64_t argument)
+void call_restart(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2)
 {
     struct env *self = this_hart->env;
 
@@ -107,7 +107,9 @@ void call_restart(uint64_t number, uint64_t argument)
     memset(self->x, 0, sizeof(self->x[0]) * REG_SP);
     memset(&self->x[REG_T0], 0, sizeof(self->x) - REG_T0 * sizeof(self->x[0]));
     self->in_call = false;
-    self->x[REG_A0] = argument;
+    self->x[REG_A0] = a0;
+    self->x[REG_A0 + 1] = a1;
+    self->x[REG_A0 + 2] = a2;
     self->x[REG_A7] = number;
     self->pc -= 4; /* the ecall itself */
     env_enter(self);

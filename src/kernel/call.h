@@ -32,11 +32,11 @@
 #undef E
 
 /*
- * Has the caller make its call again, with its one argument, after interrupts had their chance: for
- * long operations, whose state is elsewhere (seL4's preemption points). number: the call's. As
- * after yield, the caller keeps only pc, sp, gp and tp.
+ * Has the caller make its call again, with its arguments (0 for those that it hasn't), after
+ * interrupts had their chance: for long operations, whose state is elsewhere (seL4's preemption
+ * points). number: the call's. As after yield, the caller keeps only pc, sp, gp and tp.
  */
-_Noreturn void call_restart(uint64_t number, uint64_t argument);
+_Noreturn void call_restart(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2);
 
 /* Fills the hart's dispatch table; with trace, each call and its result are logged. */
 void call_init(struct hart *hart, bool trace);

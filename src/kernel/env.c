@@ -7,6 +7,7 @@
 #include "kernel/fpu.h"
 #include "kernel/handler.h"
 #include "kernel/map.h"
+#include "kernel/map_window.h"
 #include "kernel/netif.h"
 #include "kernel/page.h"
 #include "kernel/power.h"
@@ -33,6 +34,7 @@ void env_init(void)
     for (size_t i = 0; i < ENV_COUNT; i++)
         env_page_lists[i] = NO_PAGE;
     asid_max = paging_asid_max();
+    window_init();
 }
 
 struct env *env_make(uint32_t number, uint32_t owner, struct aegis_page *page,
@@ -161,6 +163,8 @@ static void unbind_all(struct env *env)
     handler_end_env(env->number);
     netif_end_env(env->number);
     fpu_forget(env);
+    env->root[WINDOW_INDEX] =
+        0; /* its tables have no mappings of pages: they go like other pages */
     env->unbound = true;
 }
 
@@ -227,7 +231,7 @@ bool env_end_step(struct env *env)
         unbind_all(env);
         return false;
     }
-    /* Tables first, a single one a step: each has up to 512 mappings. */
+    /* Tables first, a single one a step: each has up to 512 mappings, a megapage as many pages. */
     pte_t *level1, *level0;
     for (size_t i = 0; i < PTES / 2; i++) {
         if (i == EXPOSED_INDEX || !(env->root[i] & PTE_V))
@@ -236,6 +240,10 @@ bool env_end_step(struct env *env)
         for (size_t j = 0; j < PTES; j++) {
             if (!(level1[j] & PTE_V))
                 continue;
+            if (level1[j] & PTE_LEAF) { /* a megapage */
+                map_remove(map_table_of(level1), &level1[j]);
+                return false;
+            }
             level0 = ppn_to_virt(pte_ppn(level1[j]));
             level1[j] = 0;
             empty_table(page_of(virt_to_phys(level0) >> PAGE_SHIFT));

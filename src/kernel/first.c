@@ -36,7 +36,7 @@ static void map_page(struct env *env, uint64_t va, struct aegis_page *page, uint
     for (unsigned int level = ROOT_LEVEL; level > 0; level--) {
         pte_t *entry = map_entry(env, va, level, NULL);
         if (!(*entry & PTE_V))
-            map_insert_table(entry, take_page(), take_page());
+            map_insert_table(entry, take_page(), take_page(), level - 1, va);
     }
     pte_t *entry = map_entry(env, va, 0, &table);
     map_insert(table, entry, page, map_bits(prot));

@@ -258,7 +258,7 @@ static long step_load(void)
             index++;
         return index < handler_count ? finish_load(index) : -AEGIS_E_NO_SLOT;
     }
-    call_restart(AEGIS_CALL_handler_load, load.address);
+    call_restart(AEGIS_CALL_handler_load, load.address, 0, 0);
 }
 
 long call_handler_load(uaddr_t address)

@@ -2,11 +2,7 @@
 
 #include <string.h>
 
-#include "kernel/call.h"
-#include "kernel/cap.h"
 #include "kernel/env.h"
-#include "kernel/print.h"
-#include "kernel/user.h"
 
 #define SLOT_BITS 9
 
@@ -16,16 +12,21 @@ struct link {
     uint32_t previous;
 };
 
+static struct aegis_page *table_at(uint32_t location)
+{
+    return &pages[location >> SLOT_BITS];
+}
+
 static struct link *link_of(uint32_t location)
 {
-    struct link *links = page_memory(&pages[pages[location >> SLOT_BITS].links]);
+    struct link *links = page_memory(&pages[table_at(location)->links]);
 
     return &links[location & (PTES - 1)];
 }
 
 static pte_t *pte_of(uint32_t location)
 {
-    pte_t *table = page_memory(&pages[location >> SLOT_BITS]);
+    pte_t *table = page_memory(table_at(location));
 
     return &table[location & (PTES - 1)];
 }
@@ -35,22 +36,13 @@ static uint32_t location_of(const struct aegis_page *table, const pte_t *entry)
     return (uint32_t)(table - pages) << SLOT_BITS | ((uintptr_t)entry / sizeof(pte_t) & (PTES - 1));
 }
 
-uint64_t map_bits(uint32_t prot)
+/* The first address that the entry at a location maps. */
+static uint64_t va_of(uint32_t location)
 {
-    static const uint8_t bits[8] = {
-        [AEGIS_PROT_READ] = PTE_R,
-        [AEGIS_PROT_READ | AEGIS_PROT_WRITE] = PTE_R | PTE_W,
-        [AEGIS_PROT_EXEC] = PTE_X,
-        [AEGIS_PROT_READ | AEGIS_PROT_EXEC] = PTE_R | PTE_X,
-        [AEGIS_PROT_READ | AEGIS_PROT_WRITE | AEGIS_PROT_EXEC] = PTE_R | PTE_W | PTE_X,
-    };
+    const struct aegis_page *table = table_at(location);
+    uint64_t slot = location & (PTES - 1);
 
-    return prot < 8 && bits[prot] ? bits[prot] | PTE_U | PTE_V : 0;
-}
-
-void map_flush(const struct env *env, uint64_t va)
-{
-    sfence_page(va, env->asid);
+    return (uint64_t)table->region << PAGE_SHIFT | slot << (PAGE_SHIFT + SLOT_BITS * table->level);
 }
 
 void map_init_root(struct aegis_page *page)
@@ -63,10 +55,15 @@ void map_init_root(struct aegis_page *page)
     page->state = AEGIS_PAGE_PTABLE;
 }
 
-void map_insert_table(pte_t *entry, struct aegis_page *table, struct aegis_page *links)
+void map_insert_table(pte_t *entry, struct aegis_page *table, struct aegis_page *links,
+                      unsigned int level, uint64_t va)
 {
+    unsigned int shift = SLOT_BITS * (level + 1); /* of the region, in pages */
+
     memset(page_memory(table), 0, PAGE_SIZE);
     table->state = AEGIS_PAGE_PTABLE;
+    table->level = (uint8_t)level;
+    table->region = (uint32_t)(va >> PAGE_SHIFT >> shift << shift);
     links->state = AEGIS_PAGE_PTABLE;
     table->links = (uint32_t)(links - pages);
     *entry = pte_make(page_ppn(table), PTE_V);
@@ -83,7 +80,7 @@ pte_t *map_entry(const struct env *env, uint64_t va, unsigned int level, struct 
         entries = ppn_to_virt(pte_ppn(entry));
     }
     if (table)
-        *table = page_of(virt_to_phys(entries) >> PAGE_SHIFT);
+        *table = map_table_of(entries);
     return &entries[pte_index(va, level)];
 }
 
@@ -96,9 +93,13 @@ void map_insert(struct aegis_page *table, pte_t *entry, struct aegis_page *page,
         link_of(page->links)->previous = location;
     page->links = location;
     page->refs++;
-    if (bits & PTE_W)
-        page->writers++;
+    if (page->owner == table->owner)
+        bits |= PTE_OWN;
     *entry = pte_make(page_ppn(page), bits);
+    if (table->level == 0)
+        return;
+    for (size_t i = 1; i < AEGIS_MEGAPAGE; i++)
+        page[i].refs++;
 }
 
 void map_remove(struct aegis_page *table, pte_t *entry)
@@ -113,20 +114,55 @@ void map_remove(struct aegis_page *table, pte_t *entry)
     if (link.next != NO_PAGE)
         link_of(link.next)->previous = link.previous;
     page->refs--;
-    if (*entry & PTE_W)
-        page->writers--;
     *entry = 0;
+    if (table->level == 0)
+        return;
+    for (size_t i = 1; i < AEGIS_MEGAPAGE; i++)
+        page[i].refs--;
+}
+
+/* Removes the mapping at a location, and flushes it. */
+static void remove_at(uint32_t location)
+{
+    struct aegis_page *table = table_at(location);
+
+    map_remove(table, pte_of(location));
+    map_flush(env_table[table->owner], va_of(location));
+}
+
+/*
+ * Goes through a page's list, or through the megapages on that of the page that such a megapage
+ * begins with.
+ */
+static bool remove_listed(struct aegis_page *page, bool megapages, uint32_t keep, size_t *most)
+{
+    for (uint32_t at = page->links, next; at != NO_PAGE; at = next) {
+        next = link_of(at)->next;
+        if (table_at(at)->owner == keep || (megapages && table_at(at)->level == 0))
+            continue;
+        if (*most == 0)
+            return false;
+        --*most;
+        remove_at(at);
+    }
+    return true;
+}
+
+bool map_remove_foreign(struct aegis_page *page, uint32_t keep, size_t *most)
+{
+    uint64_t head = page_ppn(page) & ~(uint64_t)(AEGIS_MEGAPAGE - 1);
+
+    if (!remove_listed(page, false, keep, most))
+        return false;
+    return page->refs == 0 || !page_valid(head) || remove_listed(page_of(head), true, keep, most);
 }
 
 void map_remove_all(struct aegis_page *page)
 {
-    if (page->links == NO_PAGE)
-        return;
-    while (page->links != NO_PAGE)
-        map_remove(&pages[page->links >> SLOT_BITS], pte_of(page->links));
-    /* Which address each PTE served isn't kept, so all of them go: pages are taken by force rarely.
-     */
-    sfence_all();
+    size_t most = SIZE_MAX;
+
+    if (page->refs)
+        map_remove_foreign(page, 0, &most);
 }
 
 bool map_mend_fault(const struct env *env, uint64_t va, uint64_t cause)
@@ -138,202 +174,12 @@ bool map_mend_fault(const struct env *env, uint64_t va, uint64_t cause)
 
     if (va >= AEGIS_USER_END)
         return false;
-    entry = map_entry(env, va, 0, NULL);
+    entry = map_entry(env, va, 1, NULL);
+    if (entry && (*entry & (PTE_V | PTE_LEAF)) == PTE_V)
+        entry = map_leaf(env, va);
     if (!entry || (*entry & (PTE_V | PTE_U | need)) != (PTE_V | PTE_U | need))
         return false;
     *entry |= need == PTE_W ? PTE_A | PTE_D : PTE_A;
     map_flush(env, va);
     return true;
-}
-
-/* A range of whole pages in the part of the address space that is the application's to map. */
-static long check_range(uint64_t va, uint64_t count)
-{
-    if (va % PAGE_SIZE)
-        return -AEGIS_E_ALIGNMENT;
-    if (va >= AEGIS_EXPOSED_BASE || count == 0 || count > (AEGIS_EXPOSED_BASE - va) / PAGE_SIZE)
-        return -AEGIS_E_RANGE;
-    return 0;
-}
-
-long call_table_insert(uint32_t number, uint64_t va, uint32_t level, uint64_t table, uint64_t links)
-{
-    struct env *env;
-    long error = env_target(number, &env);
-
-    if (!error && level > 1)
-        error = -AEGIS_E_RANGE;
-    if (!error)
-        error = check_range(va & ~(uint64_t)(PAGE_SIZE - 1), 1);
-    if (!error)
-        error = page_check_donation(table, this_hart->env->number);
-    if (!error)
-        error = page_check_donation(links, this_hart->env->number);
-    if (!error && table == links)
-        error = -AEGIS_E_STATE;
-    if (error)
-        return error;
-    pte_t *entry = map_entry(env, va, level + 1, NULL);
-    if (!entry)
-        return -AEGIS_E_NO_TABLE;
-    if (*entry & PTE_V)
-        return -AEGIS_E_IN_USE;
-
-    if (env != this_hart->env) {
-        page_move(page_of(table), env->number);
-        page_move(page_of(links), env->number);
-    }
-    map_insert_table(entry, page_of(table), page_of(links));
-    return 0;
-}
-
-/* Whether the caller may map page into env with the PTE bits: by ownership, or by the capability at
- * cap. */
-static long check_page(const struct env *env, uint64_t ppn, uint64_t bits, uaddr_t cap)
-{
-    struct aegis_page *page;
-    uint32_t rights = (bits & PTE_R ? AEGIS_RIGHT_READ : 0) |
-                      (bits & PTE_W ? AEGIS_RIGHT_WRITE : 0) |
-                      (bits & PTE_X ? AEGIS_RIGHT_EXEC : 0);
-
-    if (!page_valid(ppn))
-        return -AEGIS_E_RANGE;
-    page = page_of(ppn);
-    if (page->owner != this_hart->env->number && page->owner != env->number) {
-        if (!cap)
-            return -AEGIS_E_OWNER;
-        long error = cap_check_user(cap, AEGIS_KIND_PAGE, ppn, rights);
-        if (error)
-            return error;
-    }
-    if (env_infos[page->owner].state == AEGIS_ENV_ENDING) /* it is being taken back */
-        return -AEGIS_E_STATE;
-    return page_is_memory(page) ? 0 : -AEGIS_E_STATE;
-}
-
-long call_map(uint32_t number, uint64_t va, uint64_t ppn, uint32_t prot, uaddr_t cap)
-{
-    struct env *env;
-    struct aegis_page *table;
-    uint64_t bits = map_bits(prot);
-    long error = env_target(number, &env);
-
-    if (!error)
-        error = check_range(va, 1);
-    if (!error && !bits)
-        error = -AEGIS_E_INVALID;
-    if (!error)
-        error = check_page(env, ppn, bits, cap);
-    if (error)
-        return error;
-    pte_t *entry = map_entry(env, va, 0, &table);
-    if (!entry)
-        return -AEGIS_E_NO_TABLE;
-    if (*entry & PTE_V)
-        return -AEGIS_E_IN_USE;
-    map_insert(table, entry, page_of(ppn), bits);
-    return 0;
-}
-
-/*
- * Finds the level-0 table of va and checks that the next *count entries, but not beyond the table's
- * end, are mapped; lowers *count to those.
- */
-static long check_mapped(const struct env *env, uint64_t va, uint64_t *count, pte_t **entries,
-                         struct aegis_page **table)
-{
-    size_t left = PTES - pte_index(va, 0);
-
-    *entries = map_entry(env, va, 0, table);
-    if (!*entries)
-        return -AEGIS_E_NO_TABLE;
-    if (*count > left)
-        *count = left;
-    for (size_t i = 0; i < *count; i++)
-        if (!((*entries)[i] & PTE_V))
-            return -AEGIS_E_ADDRESS;
-    return 0;
-}
-
-/*
- * Write access to a page of somebody else can't be regained without its capability, which protect
- * isn't given: only what the entry has, or what ownership gives.
- */
-static bool may_have(const struct env *env, pte_t entry, uint64_t bits)
-{
-    const struct aegis_page *page = page_of(pte_ppn(entry));
-    uint64_t more = bits & PTE_LEAF & ~entry;
-
-    return !more || page->owner == this_hart->env->number || page->owner == env->number;
-}
-
-long call_protect(uint32_t number, uint64_t va, uint64_t count, uint32_t prot)
-{
-    struct env *env;
-    struct aegis_page *table;
-    pte_t *entries;
-    uint64_t bits = map_bits(prot), n;
-    long error = env_target(number, &env);
-
-    if (!error)
-        error = check_range(va, count);
-    if (!error && count > AEGIS_MAP_MAX)
-        error = -AEGIS_E_RANGE;
-    if (!error && !bits)
-        error = -AEGIS_E_INVALID;
-    if (error)
-        return error;
-    for (uint64_t done = 0; done < count; done += n) {
-        n = count - done;
-        error = check_mapped(env, va + done * PAGE_SIZE, &n, &entries, &table);
-        for (uint64_t i = 0; !error && i < n; i++)
-            if (!may_have(env, entries[i], bits))
-                error = -AEGIS_E_RIGHTS;
-        if (error)
-            return error;
-    }
-
-    for (uint64_t done = 0; done < count; done += n) {
-        n = count - done;
-        check_mapped(env, va + done * PAGE_SIZE, &n, &entries, &table);
-        for (uint64_t i = 0; i < n; i++) {
-            struct aegis_page *page = page_of(pte_ppn(entries[i]));
-            page->writers += (bits & PTE_W ? 1 : 0) - (entries[i] & PTE_W ? 1 : 0);
-            entries[i] = (entries[i] & ~(uint64_t)PTE_LEAF) | bits;
-            map_flush(env, va + (done + i) * PAGE_SIZE);
-        }
-    }
-    return 0;
-}
-
-long call_unmap(uint32_t number, uint64_t va, uint64_t count)
-{
-    struct env *env;
-    struct aegis_page *table;
-    pte_t *entries;
-    uint64_t n;
-    long error = env_target(number, &env);
-
-    if (!error)
-        error = check_range(va, count);
-    if (!error && count > AEGIS_MAP_MAX)
-        error = -AEGIS_E_RANGE;
-    if (error)
-        return error;
-    for (uint64_t done = 0; done < count; done += n) {
-        n = count - done;
-        error = check_mapped(env, va + done * PAGE_SIZE, &n, &entries, &table);
-        if (error)
-            return error;
-    }
-
-    for (uint64_t done = 0; done < count; done += n) {
-        n = count - done;
-        check_mapped(env, va + done * PAGE_SIZE, &n, &entries, &table);
-        for (uint64_t i = 0; i < n; i++) {
-            map_remove(table, &entries[i]);
-            map_flush(env, va + (done + i) * PAGE_SIZE);
-        }
-    }
-    return 0;
 }

@@ -4,7 +4,9 @@
  * and 5.1).
  *
  * Invariant: a PTE of an environment is valid and a leaf <=> its location is on the list page.links
- * of the page that it maps; the page is DATA, RING or WINDOW, or W is clear.
+ * of the page that it maps, the first page of a megapage; page.refs counts the leaves that map the
+ * page, megapages among them; a page that a leaf maps is DATA, RING or WINDOW; PTE_OWN is set <=>
+ * the page belongs to the environment. The window's PTEs are apart (map_window.h).
  */
 #ifndef AEGIS_KERNEL_MAP_H
 #define AEGIS_KERNEL_MAP_H
@@ -16,11 +18,23 @@
 #include "kernel/page.h"
 #include "kernel/rv64/paging.h"
 
+#define MEGAPAGE_SIZE ((uint64_t)AEGIS_MEGAPAGE << PAGE_SHIFT)
+
+/*
+ * One of the PTE's bits for software (section 4.3.1): the page belonged to the environment when it
+ * was mapped. A page changes hands only unmapped, so it still does.
+ */
+#define PTE_OWN 0x100
+
 /* Makes a cleared root table for a new environment of page, which is donated and becomes PTABLE. */
 void map_init_root(struct aegis_page *page);
 
-/* Links a donated table and the page of its reverse links below root; the entry must be empty. */
-void map_insert_table(pte_t *entry, struct aegis_page *table, struct aegis_page *links);
+/*
+ * Links a donated table of a level, for the region that holds va, and the page of its reverse links
+ * below root; the entry must be empty.
+ */
+void map_insert_table(pte_t *entry, struct aegis_page *table, struct aegis_page *links,
+                      unsigned int level, uint64_t va);
 
 /*
  * The entry for va at level (0 to 2) of env's tables, or NULL if a table above it is missing;
@@ -41,7 +55,14 @@ static inline pte_t *map_leaf(const struct env *env, uint64_t va)
     return &((pte_t *)ppn_to_virt(pte_ppn(entry)))[pte_index(va, 0)];
 }
 
-/* Fills an empty leaf entry, in table, with page and PTE bits. */
+/* The table that holds entry, one of an environment's. */
+static inline struct aegis_page *map_table_of(const pte_t *entry)
+{
+    return page_of(virt_to_phys(entry) >> PAGE_SHIFT);
+}
+
+/* Fills an empty leaf entry, in table, with page, or with the megapage that begins there, and PTE
+ * bits. */
 void map_insert(struct aegis_page *table, pte_t *entry, struct aegis_page *page, uint64_t bits);
 
 /* Empties a valid leaf entry in table. The caller flushes. */
@@ -50,11 +71,26 @@ void map_remove(struct aegis_page *table, pte_t *entry);
 /* Removes every mapping of a page, in whatever environment, and flushes each. */
 void map_remove_all(struct aegis_page *page);
 
+/*
+ * The same of at most *most mappings in environments other than keep; lowers *most by how many.
+ * Returns whether none is left.
+ */
+bool map_remove_foreign(struct aegis_page *page, uint32_t keep, size_t *most);
+
 /* PTE bits of AEGIS_PROT_*, or 0 if they have no valid meaning. */
-uint64_t map_bits(uint32_t prot);
+static inline uint64_t map_bits(uint32_t prot)
+{
+    /* W needs R, and something is allowed: AEGIS_PROT_* is the PTE's R, W and X, one bit lower. */
+    const uint32_t valid = 1 << 1 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 7;
+
+    return prot < 8 && (valid >> prot & 1) ? (uint64_t)prot << 1 | PTE_U | PTE_V : 0;
+}
 
 /* Forgets cached translations of va in env (Privileged Architecture, section 4.2.1). */
-void map_flush(const struct env *env, uint64_t va);
+static inline void map_flush(const struct env *env, uint64_t va)
+{
+    sfence_page(va, env->asid);
+}
 
 /*
  * Mends a page fault that the PTE doesn't justify: A or D clear on hardware that leaves them to

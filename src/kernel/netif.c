@@ -378,6 +378,41 @@ long call_net_unbind(uint32_t index)
     return 0;
 }
 
+/* Undoes the bindings that inner marks, none of them a root. */
+static void unbind_marked(void)
+{
+    uint32_t touched = 0; /* a bit an interface */
+
+    for (uint32_t i = 0; i < info->binding_count; i++)
+        if (inner[i]) {
+            unbind(i);
+            touched |= 1U << infos[i].netif;
+        }
+    for (uint32_t n = 0; n < info->netif_count; n++)
+        if (touched >> n & 1)
+            rebuild(n);
+}
+
+void netif_sever(uint32_t index)
+{
+    for (uint32_t i = 0; i < info->binding_count; i++)
+        inner[i] = infos[i].owner && i != index && is_ancestor(index, i);
+    unbind_marked();
+}
+
+void netif_sever_env(uint32_t env)
+{
+    for (uint32_t i = 0; i < info->binding_count; i++)
+        inner[i] = infos[i].owner == env && infos[i].binder != env && infos[i].parent != i;
+    /* Whoever else has something inside one of them got it from env's capabilities. */
+    for (uint32_t i = 0; i < info->binding_count; i++)
+        for (uint32_t at = i; infos[i].owner && !inner[i] && infos[at].parent != at;) {
+            at = infos[at].parent;
+            inner[i] = infos[at].owner == env && inner[at];
+        }
+    unbind_marked();
+}
+
 void netif_end_env(uint32_t env)
 {
     uint32_t touched = 0; /* a bit an interface */

@@ -65,6 +65,12 @@ static inline const struct dpf_trie *netif_trie(const struct netif *netif)
     return netif->tries[netif->active];
 }
 
+/* Undoes all that is bound inside a binding, taps included; the binding itself stays. */
+void netif_sever(uint32_t index);
+
+/* Undoes the bindings that others made for env, and what is inside them. */
+void netif_sever_env(uint32_t env);
+
 /* Undoes what env has bound; children of its bindings go to their parents. */
 void netif_end_env(uint32_t env);
 

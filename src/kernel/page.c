@@ -80,11 +80,17 @@ struct aegis_page *page_find_free(void)
     return free_head == NO_PAGE ? NULL : &pages[free_head];
 }
 
+/* Whether a free page holds what env must not see. */
+static bool is_dirty(const struct aegis_page *page, uint32_t env)
+{
+    return page->last != 0 && page->last != env_infos[env].serial;
+}
+
 void page_take(struct aegis_page *page, uint32_t env)
 {
     list_remove(&free_head, page);
     info->free_pages--;
-    if (page->last != 0 && page->last != env_infos[env].serial)
+    if (is_dirty(page, env))
         memset(page_memory(page), 0, PAGE_SIZE);
     page->last = env_infos[env].serial;
     page->owner = env;
@@ -107,6 +113,8 @@ void page_release(struct aegis_page *page)
     page->owner = 0;
     page->state = AEGIS_PAGE_FREE;
     page->links = NO_PAGE;
+    page->level = 0;
+    page->region = 0;
     list_insert(&free_head, page);
     info->free_pages++;
 }
@@ -154,6 +162,36 @@ long call_page_alloc(uint64_t ppn)
     }
     page_take(page, this_hart->env->number);
     return (long)page_ppn(page);
+}
+
+#define CLEAR_STEP                                                                                 \
+    32 /* pages cleared before interrupts have their chance: some 20,000 instructions */
+
+long call_page_alloc_run(uint64_t ppn, uint64_t count)
+{
+    uint32_t self = this_hart->env->number;
+    size_t cleared = 0;
+
+    if (count - 1 >= AEGIS_MEGAPAGE || !page_valid(ppn) || !page_valid(ppn + count - 1))
+        return -AEGIS_E_RANGE;
+    struct aegis_page *first = page_of(ppn);
+    for (uint64_t i = 0; i < count; i++)
+        if (first[i].state != AEGIS_PAGE_FREE)
+            return -AEGIS_E_IN_USE;
+    /* Pages are cleared while they are still free, so that a run that is lost meanwhile harms
+     * nobody. */
+    for (uint64_t i = 0; i < count; i++) {
+        if (!is_dirty(&first[i], self))
+            continue;
+        if (cleared++ == CLEAR_STEP)
+            call_restart(AEGIS_CALL_page_alloc_run, ppn, count, 0);
+        memset(page_memory(&first[i]), 0, PAGE_SIZE);
+        first[i].last = 0;
+    }
+
+    for (uint64_t i = 0; i < count; i++)
+        page_take(&first[i], self);
+    return 0;
 }
 
 long call_page_free(uint64_t ppn)

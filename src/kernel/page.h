@@ -4,8 +4,8 @@
  *
  * Invariant: for each page of info.pages: state FREE <=> it is on the free list; state neither FREE
  * nor KERNEL <=> it is on exactly one list, that of env owner, whose info.pages counts it; refs
- * counts the PTEs that map it and writers those with W; a state other than DATA, RING or
- * WINDOW has writers = 0.
+ * counts the PTEs that map it, 0 in a state other than DATA, RING or WINDOW; level and region are 0
+ * in a state other than PTABLE.
  */
 #ifndef AEGIS_KERNEL_PAGE_H
 #define AEGIS_KERNEL_PAGE_H

@@ -9,16 +9,21 @@ void *user_at(const struct env *env, uaddr_t va, uint64_t bits)
 {
     uint64_t need = PTE_V | PTE_U | bits, seen = bits & PTE_W ? PTE_A | PTE_D : PTE_A;
 
-    if (va >= AEGIS_USER_END)
+    /* What the window on PTEs shows may change its owner while a call still looks at it. */
+    if (va >= AEGIS_WINDOW_BASE)
         return NULL;
     pte_t *entry = map_leaf(env, va);
-    /* What the exposed window shows may lie in larger pages: only its level-0 part can be named in
-     * calls. */
+    uint64_t offset = va % PAGE_SIZE;
+    if (__builtin_expect(!entry,
+                         0)) { /* in a megapage, or nowhere: then V or the leaf's bits miss */
+        entry = map_entry(env, va, 1, NULL);
+        offset = va % MEGAPAGE_SIZE;
+    }
     if (!entry || (*entry & need) != need)
         return NULL;
     if ((*entry & seen) != seen)
         *entry |= seen;
-    return (uint8_t *)ppn_to_virt(pte_ppn(*entry)) + va % PAGE_SIZE;
+    return (uint8_t *)ppn_to_virt(pte_ppn(*entry)) + offset;
 }
 
 /* Bytes from va to the end of its page, at most length. */

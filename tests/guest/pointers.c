@@ -32,6 +32,21 @@ static int64_t try_cap_mint(void *p)
 {
     return aegis_cap_mint(AEGIS_KIND_ENV, exos.env, AEGIS_RIGHT_CONTROL, p);
 }
+static int64_t try_derive(void *p)
+{
+    struct aegis_cap cap;
+    return aegis_cap_derive(p, AEGIS_RIGHT_CONTROL, &cap);
+}
+static int64_t try_derived(void *p)
+{
+    struct aegis_cap cap;
+    CHECK_OK(aegis_cap_mint(AEGIS_KIND_ENV, exos.env, AEGIS_RIGHT_CONTROL, &cap));
+    return aegis_cap_derive(&cap, AEGIS_RIGHT_CONTROL, p);
+}
+static int64_t try_map_batch(void *p)
+{
+    return aegis_map_batch(0, p, 1);
+}
 static int64_t try_map(void *p)
 {
     return p ? aegis_map(0, 0x2000000000, others_page, AEGIS_PROT_READ, p) : -AEGIS_E_ADDRESS;
@@ -122,6 +137,9 @@ static const struct {
     {"log", try_log, 16, false, false},
     {"entropy", try_entropy, 16, true, false},
     {"cap_mint", try_cap_mint, sizeof(struct aegis_cap), true, false},
+    {"cap_derive", try_derive, sizeof(struct aegis_cap), false, false},
+    {"cap_derive result", try_derived, sizeof(struct aegis_cap), true, false},
+    {"map_batch", try_map_batch, sizeof(struct aegis_map_op), false, false},
     {"map", try_map, sizeof(struct aegis_cap), false, false},
     {"env_create", try_env_create, AEGIS_NAME_SIZE, false, false},
     {"net_bind", try_net_bind, sizeof(struct aegis_net_binding), false, false},

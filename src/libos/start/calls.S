@@ -1,27 +1,20 @@
 /*
  * The stubs of the system calls. Arguments are in a0 to a5 already, as the psABI passes them, and the
  * result comes in a0: a stub only names the number. The kernel keeps s0 to s11 across a call, except
- * across yield, wait and handler_load, after which it may have run others: it restores pc, sp, gp and tp alone, and the
- * floating-point registers, which stay the environment's until another uses them.
+ * across those that give the processor away or restart themselves: of them it restores pc, sp, gp and tp
+ * alone, and the floating-point registers, which stay the environment's until another uses them.
  */
         .macro  stub number, name
         .section .text.hot.aegis_\name, "ax", @progbits
         .globl  aegis_\name
         .type   aegis_\name, @function
 aegis_\name:
-        .ifc    \name, yield
-        .set    saving, 1
-        .else
-        .ifc    \name, wait
-        .set    saving, 1
-        .else
-        .ifc    \name, handler_load
-        .set    saving, 1
-        .else
         .set    saving, 0
+        .irp    other, yield, wait, handler_load, page_alloc_run, cap_revoke
+        .ifc    \name, \other
+        .set    saving, 1
         .endif
-        .endif
-        .endif
+        .endr
         .if     saving
         addi    sp, sp, -112
         sd      ra, 104(sp)

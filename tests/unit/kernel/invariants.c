@@ -15,7 +15,8 @@ size_t leaf_count;
 
 /* What the walk finds of each page, by index. */
 static struct seen {
-    uint32_t refs, writers, pins;
+    uint32_t refs, pins;
+    uint32_t links; /* leaves on its list: a megapage is on that of its first page */
     uint32_t uses;  /* as a table, as links, as an environment's state or root: at most 1 */
     uint32_t lists; /* owners' lists and the free list that it is on */
 } * seen;
@@ -45,17 +46,24 @@ static void use(uint64_t index, uint32_t env, uint8_t state)
 static void add_leaf(uint32_t env, uint64_t va, uint64_t pte, uint64_t table, uint64_t slot)
 {
     uint64_t index = (pte >> 10 & 0xfffffffffff) - first_ppn;
+    uint64_t count = pages[table].level ? 512 : 1;
+
+    REQUIRE((index + first_ppn) % count == 0, "env %u, va 0x%lx: misaligned", env, va);
 
     REQUIRE(pte & 16, "env %u, va 0x%lx: not for user mode", env, va);
     REQUIRE(!(pte & 32), "env %u, va 0x%lx: global", env, va);
     REQUIRE(!(pte & 4) || (pte & 2), "env %u, va 0x%lx: W without R", env, va);
     REQUIRE(pte >> 54 == 0, "env %u, va 0x%lx: reserved bits", env, va);
-    REQUIRE(index < page_count, "env %u, va 0x%lx", env, va);
-    uint8_t state = pages[index].state;
-    REQUIRE(state == AEGIS_PAGE_DATA || state == AEGIS_PAGE_RING || state == AEGIS_PAGE_WINDOW,
-            "env %u, va 0x%lx: state %u", env, va, state);
-    seen[index].refs++;
-    seen[index].writers += pte >> 2 & 1;
+    for (uint64_t i = index; i < index + count; i++) {
+        REQUIRE(i < page_count, "env %u, va 0x%lx", env, va);
+        uint8_t state = pages[i].state;
+        REQUIRE(state == AEGIS_PAGE_DATA || state == AEGIS_PAGE_RING || state == AEGIS_PAGE_WINDOW,
+                "env %u, va 0x%lx: state %u", env, va, state);
+        REQUIRE((pages[i].owner == env) == (pte >> 8 & 1), "env %u, va 0x%lx: owner %u", env, va,
+                pages[i].owner);
+        seen[i].refs++;
+    }
+    seen[index].links++;
     REQUIRE(leaf_count < LEAVES_MAX, "too many mappings for this test");
     leaves[leaf_count++] = (struct leaf){
         .env = env, .location = (uint32_t)(table << 9 | slot), .va = va, .pte = pte, .page = index};
@@ -66,18 +74,67 @@ static void walk_table(uint32_t env, uint64_t index, uint64_t va, unsigned int l
     const uint64_t *entries = ppn_to_virt(first_ppn + index);
 
     use(index, env, AEGIS_PAGE_PTABLE);
+    REQUIRE(pages[index].level == level && (uint64_t)pages[index].region << 12 == va,
+            "table %lu: level %u, region 0x%x", index, pages[index].level, pages[index].region);
     REQUIRE(pages[index].links < page_count, "table %lu has no links", index);
     use(pages[index].links, env, AEGIS_PAGE_PTABLE);
     for (uint64_t i = 0; i < 512; i++) {
         uint64_t at = va | i << (12 + 9 * level);
         if (!(entries[i] & 1))
             REQUIRE(entries[i] == 0, "env %u, va 0x%lx: 0x%lx", env, at, entries[i]);
-        else if (level == 0)
+        else if (level == 0 || (entries[i] & 0xe))
             add_leaf(env, at, entries[i], index, i);
         else {
             REQUIRE((entries[i] & 0x3ff) == 1, "env %u, va 0x%lx: 0x%lx", env, at, entries[i]);
             walk_table(env, (entries[i] >> 10) - first_ppn, at, level - 1);
         }
+    }
+}
+
+/* The table that a PTE leads to, or the address of a page of zeroes where it leads nowhere. */
+static uint64_t shown(uint64_t pte)
+{
+    return (pte & 0xf) == 1 ? pte >> 10 : 0;
+}
+
+/*
+ * A table of the window shows the tables that the entries of `above` lead to, in its order, and
+ * zeroes for the rest. NULL: nothing but zeroes.
+ */
+static void walk_shown(const uint64_t *entries, const uint64_t *above, size_t count)
+{
+    for (size_t i = 0; i < 512; i++) {
+        uint64_t table = above && i < count ? shown(above[i]) : 0;
+        REQUIRE((entries[i] & 0x3ff) == 0x53, "window: entry %zu is 0x%lx", i, entries[i]);
+        if (table)
+            REQUIRE(entries[i] >> 10 == table, "window: entry %zu", i);
+        else
+            for (size_t word = 0; word < 512; word++)
+                REQUIRE(((const uint64_t *)ppn_to_virt(entries[i] >> 10))[word] == 0,
+                        "window: entry %zu is not zero", i);
+    }
+}
+
+static void walk_window(const struct env *env, uint64_t entry)
+{
+    const uint64_t *root = (const uint64_t *)env->root;
+    const uint64_t *parts = ppn_to_virt(entry >> 10);
+
+    use((entry >> 10) - first_ppn, env->number, AEGIS_PAGE_PTABLE);
+    for (size_t i = 0; i < 512; i++) {
+        const uint64_t *part = ppn_to_virt(parts[i] >> 10);
+        REQUIRE((parts[i] & 0x3ff) == 1, "window of env %u: part %zu", env->number, i);
+        if (pages[index_of(part)].state == AEGIS_PAGE_KERNEL) { /* all windows share it */
+            walk_shown(part, NULL, 0);
+            continue;
+        }
+        use(index_of(part), env->number, AEGIS_PAGE_PTABLE);
+        bool has = i < 254 && (root[i] & 1);
+        walk_shown(part,
+                   i == 255 ? root
+                   : has    ? ppn_to_virt(root[i] >> 10)
+                            : NULL,
+                   i == 255 ? 254 : 512);
     }
 }
 
@@ -90,6 +147,8 @@ static void walk_root(const struct env *env)
         bool shared = i >= 256 || i == AEGIS_EXPOSED_BASE >> 30;
         if (shared)
             REQUIRE(root[i] == kernel_root[i], "env %u: root entry %lu", env->number, i);
+        else if (i == AEGIS_WINDOW_BASE >> 30 && (root[i] & 1))
+            walk_window(env, root[i]);
         else if (root[i] & 1) {
             REQUIRE((root[i] & 0x3ff) == 1, "env %u: root entry %lu", env->number, i);
             walk_table(env->number, (root[i] >> 10) - first_ppn, i << 30, 1);
@@ -179,15 +238,15 @@ static void walk_links(uint64_t index)
         const struct leaf *leaf = bsearch(&key, leaves, leaf_count, sizeof(*leaves), by_location);
         REQUIRE(leaf, "page %lu: a link names location 0x%x, which maps nothing", index, at);
         REQUIRE(leaf->page == index, "page %lu: location 0x%x maps another", index, at);
-        REQUIRE(count < seen[index].refs, "page %lu: its links go round", index);
+        REQUIRE(count < seen[index].links, "page %lu: its links go round", index);
         const uint32_t *link =
             (const uint32_t *)ppn_to_virt(first_ppn + pages[at >> 9].links) + 2 * (at & 511);
         REQUIRE(link[1] == previous, "page %lu: location 0x%x", index, at);
         previous = at;
         at = link[0];
     }
-    REQUIRE(count == seen[index].refs, "page %lu: %u links, %u mappings", index, count,
-            seen[index].refs);
+    REQUIRE(count == seen[index].links, "page %lu: %u links, %u mappings", index, count,
+            seen[index].links);
 }
 
 static void check_page(uint64_t i, const uint16_t *extra)
@@ -200,8 +259,6 @@ static void check_page(uint64_t i, const uint16_t *extra)
     REQUIRE(owned == (page->owner != 0), "page %lu: state %u, owner %u", i, page->state,
             page->owner);
     REQUIRE(page->refs == seen[i].refs, "page %lu: %u refs, %u found", i, page->refs, seen[i].refs);
-    REQUIRE(page->writers == seen[i].writers, "page %lu: %u writers, %u found", i, page->writers,
-            seen[i].writers);
     uint32_t pins = seen[i].pins + (extra ? extra[i] : 0);
     REQUIRE(page->pins == pins, "page %lu: %u pins, %u found", i, page->pins, pins);
     if (page->state == AEGIS_PAGE_PTABLE || page->state == AEGIS_PAGE_ENV)

@@ -183,7 +183,7 @@ static uint32_t random_prot(void)
 {
     static const uint32_t valid[] = {1, 3, 3, 3, 4, 5, 7};
 
-    return random_below(16) ? valid[random_below(7)] : (uint32_t)random_below(16);
+    return random_below(16) ? valid[random_below(7)] : (uint32_t)random_below(8);
 }
 
 /* The table that holds the entry of level for va, as the hardware would find it; NULL without. */

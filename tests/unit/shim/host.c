@@ -251,9 +251,9 @@ void *code_entry(const struct code *code)
 }
 
 /* Calls that restart end the same way as those that give the processor away. */
-void call_restart(uint64_t number, uint64_t argument)
+void call_restart(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2)
 {
-    (void)number, (void)argument;
+    (void)number, (void)a0, (void)a1, (void)a2;
     env_resume(this_hart->env);
 }
 
