@@ -18,16 +18,15 @@
  * before you keep it
  */
 #include "../unit/dpf_compile/compiled.h"
+#include "shape.h"
 #include "tools/dpfc/dpflift.h"
-#include "vcode/decode.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define FRAME_MAX 2048
-#define TEXT_MAX  65536
-#define LINE_MAX  1024
+#define TEXT_MAX  SHAPE_TEXT
 
 struct shape {
     const char *path;
@@ -54,8 +53,7 @@ struct actual {
 
 static void die(const struct shape *shape, const char *what, const char *detail)
 {
-    fprintf(stderr, "%s: %s: %s\n", shape->path, what, detail);
-    exit(1);
+    shape_die(shape->path, what, detail);
 }
 
 static void add_filter(struct shape *s, const char *text)
@@ -77,33 +75,12 @@ static void add_filters(struct shape *s, const char *arguments)
     if (sscanf(arguments, "%u %u %n", &count, &first, &at) < 2 || !at)
         die(s, "filters wants a count, a first number and a text", arguments);
     for (unsigned i = 0; i < count; i++) {
-        char text[LINE_MAX], *to = text;
+        char text[SHAPE_LINE], *to = text;
         for (const char *from = arguments + at; *from; from++)
             to += *from == '@' ? sprintf(to, "%u", first + i) : (*to = *from, 1);
         *to = 0;
         add_filter(s, text);
     }
-}
-
-static void add_bytes(struct shape *s, const char *hex)
-{
-    for (; *hex; hex++) {
-        unsigned byte;
-        int used;
-        if (*hex == ' ')
-            continue;
-        if (sscanf(hex, "%2x%n", &byte, &used) != 1 || used != 2 || s->length == FRAME_MAX)
-            die(s, "not a frame", hex);
-        s->frame[s->length++] = (uint8_t)byte;
-        hex++;
-    }
-}
-
-static void set_isa(struct shape *s, const char *words)
-{
-    s->isa |= strstr(words, "zba") ? RV64_ZBA : 0;
-    s->isa |= strstr(words, "zbb") ? RV64_ZBB : 0;
-    s->isa |= strstr(words, "misaligned") ? RV64_MISALIGNED : 0;
 }
 
 /* One line before the code: its keyword and the rest. */
@@ -122,9 +99,9 @@ static void read_line(struct shape *s, const char *key, const char *rest)
     else if (strcmp(key, "alone") == 0)
         s->alone = true;
     else if (strcmp(key, "isa") == 0)
-        set_isa(s, rest);
+        s->isa |= shape_isa(rest);
     else if (strcmp(key, "frame") == 0)
-        add_bytes(s, rest);
+        shape_bytes(s->path, rest, s->frame, FRAME_MAX, &s->length);
     else if (strcmp(key, "returns") == 0)
         s->returns = strtol(rest, 0, 0);
     else if (strcmp(key, "instructions") == 0)
@@ -137,18 +114,13 @@ static void read_line(struct shape *s, const char *key, const char *rest)
 
 static void read_shape(struct shape *s, const char *path)
 {
-    char line[LINE_MAX];
+    char line[SHAPE_LINE], *key, *rest;
     FILE *in = fopen(path, "r");
     *s = (struct shape){.path = path};
     if (!in)
         die(s, "can't be opened", "");
-    while (fgets(line, sizeof line, in) && strcmp(line, "code\n") != 0) {
-        line[strcspn(line, "\n")] = 0;
-        char *space = strchr(line, ' ');
-        if (space)
-            *space = 0;
-        read_line(s, line, space ? space + 1 : "");
-    }
+    while (shape_line(in, line, &key, &rest))
+        read_line(s, key, rest);
     s->code[fread(s->code, 1, TEXT_MAX - 1, in)] = 0;
     fclose(in);
 }
@@ -181,21 +153,6 @@ static struct compiled compile_shape(struct shape *s)
     return compiled;
 }
 
-static void list(const struct compiled *compiled, char code[TEXT_MAX])
-{
-    char *at = code;
-    for (uint32_t offset = 0; offset < compiled->code.text; offset += 4) {
-        char text[RV64_TEXT];
-        uint32_t word;
-        memcpy(&word, (const uint8_t *)compiled->memory + offset, 4);
-        rv64_print(text, word, offset);
-        at += snprintf(at, (size_t)(code + TEXT_MAX - at), "%s%4x: %s\n",
-                       offset == compiled->code.entry ? "entry\n" : "", offset, text);
-        if (at >= code + TEXT_MAX - 100)
-            break;
-    }
-}
-
 static void measure(struct shape *s, struct actual *actual)
 {
     struct compiled compiled = compile_shape(s);
@@ -203,7 +160,7 @@ static void measure(struct shape *s, struct actual *actual)
     actual->returns = (int32_t)o.a0;
     actual->instructions = (long)o.count;
     actual->fault = o.fault;
-    list(&compiled, actual->code);
+    shape_list(compiled.memory, compiled.code.text, compiled.code.entry, actual->code);
     compiled_free(&compiled);
 }
 

@@ -1,4 +1,5 @@
 """ashc's command line: what it runs, prints and refuses, interpreted and as machine code under qemu-riscv64. Needs no machine."""
+import re
 import subprocess
 
 import pytest
@@ -175,3 +176,9 @@ def test_a_program_that_ignores_its_context_runs_alike_compiled(name):
 def test_a_program_that_ignores_its_context_burns_fuel():
     status, out, why = run(WITHOUT_CONTEXT["fuel"], "--frame", FRAME, "--fuel", "1000", "--compiled")
     assert (status, out) == (1, "") and "fuel" in why
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples" / "handlers").glob("*.c")), ids=lambda path: path.stem)
+def test_no_access_of_an_example_needs_a_guard(path):
+    status, out, _ = ashc("-d", path)
+    assert status == 0 and re.search(r"^fuel \d+, stack \d+, [1-9]\d* accesses, 0 of them guarded", out, re.M)

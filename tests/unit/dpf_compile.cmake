@@ -12,7 +12,7 @@ aegis_unit_test(dpf_compile_lifted_test SOURCES ${dpf_compile_test}/lifted_test.
 
 # The shape of emitted code; its rows are the bench's (group dpf).
 file(GLOB shapes ${CMAKE_CURRENT_SOURCE_DIR}/shape/*.shape)
-aegis_unit_test(dpf_shape_test SOURCES shape/shape_test.c ${dpf_compile_simulated} ${dpflift_sources}
+aegis_unit_test(dpf_shape_test SOURCES shape/shape_test.c shape/shape.c ${dpf_compile_simulated} ${dpflift_sources}
                 LIBRARIES dpf vcode_decode pcap ARGUMENTS ${shapes})
 aegis_unit_test(dpf_compile_fields_test SOURCES ${dpf_compile_test}/fields_test.c ${dpf_compile_simulated} unit/dpf/gen.c
                 LIBRARIES dpf vcode_decode)
