@@ -7,6 +7,6 @@ enum ashlift_status clang_compile(const char *path, const struct ashlift_options
                                   char **object, size_t *size, char *error)
 {
     (void)path, (void)options, (void)object, (void)size;
-    fail(error, "no compiler");
+    ashlift_fail(error, "no compiler");
     return ASHLIFT_SYSTEM;
 }
