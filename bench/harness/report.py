@@ -1,5 +1,7 @@
 """Writes docs/performance.md from results: tables, plots, and how the figures came about."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 from . import net, plots
@@ -53,3 +55,5 @@ def write(results, docs):
     for name, part in parts.items():
         text = text.replace(f"@{name}@", part)
     (docs / "performance.md").write_text(text)
+    # The reference of the interface shows what calls cost.
+    subprocess.run([sys.executable, docs.parent / "cmake/abi.py"], check=True, timeout=60)

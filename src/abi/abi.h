@@ -12,7 +12,7 @@
 
 #include "abi/call_numbers.h"
 
-#define AEGIS_ABI_VERSION 1
+#define AEGIS_ABI_VERSION 1 /* of all this: changes whenever something in it moves */
 
 /* Errors: AEGIS_E_name, returned negated in a0. */
 enum aegis_error {
@@ -38,7 +38,7 @@ enum aegis_call {
 #undef AEGIS_CALL5
 };
 
-#define AEGIS_PAGE_SIZE 4096
+#define AEGIS_PAGE_SIZE 4096       /* bytes */
 #define AEGIS_ANY       UINT64_MAX /* for page_alloc: whichever page is free */
 
 /* What one call takes at most: bounds the time with interrupts off. */
@@ -58,19 +58,19 @@ enum aegis_call {
  *   0x3fc0000000  the linear window on one's own PTEs, read-only, where table_insert made it
  *   0x4000000000  end
  */
-#define AEGIS_PROGRAM_BASE 0x10000UL
-#define AEGIS_STACK_TOP    0x3f7ffff000UL
-#define AEGIS_EXPOSED_BASE 0x3f80000000UL
-#define AEGIS_WINDOW_BASE  0x3fc0000000UL
-#define AEGIS_USER_END     0x4000000000UL
+#define AEGIS_PROGRAM_BASE 0x10000UL      /* where programs are linked */
+#define AEGIS_STACK_TOP    0x3f7ffff000UL /* where stacks begin, by convention */
+#define AEGIS_EXPOSED_BASE 0x3f80000000UL /* struct aegis_info; mappings end below */
+#define AEGIS_WINDOW_BASE  0x3fc0000000UL /* the window on one's own PTEs */
+#define AEGIS_USER_END     0x4000000000UL /* of an application's addresses */
 
 /* Protection of a mapping; WRITE needs READ. */
-#define AEGIS_PROT_READ  1
-#define AEGIS_PROT_WRITE 2
-#define AEGIS_PROT_EXEC  4
+#define AEGIS_PROT_READ  1 /* loads */
+#define AEGIS_PROT_WRITE 2 /* stores */
+#define AEGIS_PROT_EXEC  4 /* instruction fetches */
 
 /* Beside the protection, where a mapping is made: all AEGIS_MEGAPAGE pages from ppn on, as one. */
-#define AEGIS_MAP_MEGA 8
+#define AEGIS_MAP_MEGA 8   /* with a protection: a megapage */
 #define AEGIS_MEGAPAGE 512 /* pages of a megapage; its number and its address are aligned to it */
 
 /*
@@ -82,10 +82,10 @@ enum aegis_call {
  * seen.
  */
 #define AEGIS_WINDOW_PTE(va) (AEGIS_WINDOW_BASE + ((uint64_t)(va) >> 12) * 8)
-#define AEGIS_PTE_VALID      0x01
+#define AEGIS_PTE_VALID      0x01                         /* the page is mapped */
 #define AEGIS_PTE_PROT(pte)  ((uint32_t)((pte) >> 1) & 7) /* AEGIS_PROT_* */
-#define AEGIS_PTE_ACCESSED   0x40
-#define AEGIS_PTE_DIRTY      0x80
+#define AEGIS_PTE_ACCESSED   0x40                         /* since the bit was cleared */
+#define AEGIS_PTE_DIRTY      0x80                         /* likewise, written to */
 #define AEGIS_PTE_PPN(pte)   ((uint64_t)(pte) >> 10 & 0xfffffffffffUL)
 
 /* One change of a mapping, for map_batch. */
@@ -95,7 +95,7 @@ enum aegis_map_change {
     AEGIS_MAP_PROTECT, /* as protect does */
     AEGIS_MAP_CLEAN,   /* clears the A and D bits */
 };
-#define AEGIS_MAP_OPS_MAX 100
+#define AEGIS_MAP_OPS_MAX 100        /* changes that map_batch takes */
 #define AEGIS_NO_PAGE     UINT64_MAX /* for table_insert: tables of the window have no links */
 
 /* What a physical page is used for. PTABLE, ENV and CODE are never writable through a PTE. */
@@ -150,7 +150,7 @@ enum aegis_kind {
 #define AEGIS_RIGHT_MONITOR  0x0080 /* read its counters */
 #define AEGIS_RIGHT_CALL     0x0100 /* enter it through a gate */
 #define AEGIS_RIGHT_CONTROL  0x0200 /* start, end, map into */
-#define AEGIS_RIGHTS_ALL     0x03f7
+#define AEGIS_RIGHTS_ALL     0x03f7 /* of any kind */
 
 /* How cap_revoke does it. */
 enum aegis_revoke {
@@ -208,7 +208,7 @@ enum aegis_predicate_op {
 #define AEGIS_STRIKES      16          /* aborted runs after which a handler is unbound */
 #define AEGIS_MESSAGE_SIZE 128         /* bytes of a message about a handler */
 #define AEGIS_VERDICTS     4           /* ABORTED, DROP, PASS, TX: XDP's numbers */
-#define AEGIS_NO_BINDING   UINT32_MAX
+#define AEGIS_NO_BINDING   UINT32_MAX  /* a handler is bound to nothing */
 
 /* struct aegis_page, aegis_info, ...: made from layouts.def, and held to the offsets there. */
 #define AEGIS_LAYOUT(layout, size, about)                       struct aegis_##layout {

@@ -2,9 +2,10 @@
 #ifndef AEGIS_ABI_CALL_NUMBERS_H
 #define AEGIS_ABI_CALL_NUMBERS_H
 
-#define AEGIS_CALL_BITS     7
-#define AEGIS_CALL_FIRST    0x1000 /* below: foreign numbers, upcalled to the library */
-#define AEGIS_CALL_END      (AEGIS_CALL_FIRST + (1 << AEGIS_CALL_BITS))
-#define AEGIS_NO_CALL_ERROR 1 /* AEGIS_E_NO_CALL, for assembly */
+#define AEGIS_CALL_BITS  7      /* of a native number, for entry.S */
+#define AEGIS_CALL_FIRST 0x1000 /* below: foreign numbers, upcalled to the library */
+#define AEGIS_CALL_END                                                                             \
+    (AEGIS_CALL_FIRST + (1 << AEGIS_CALL_BITS)) /* beyond the last native number */
+#define AEGIS_NO_CALL_ERROR 1                   /* AEGIS_E_NO_CALL, for assembly */
 
 #endif

@@ -444,15 +444,17 @@ void netif_reclaim(void)
         netifs[i].info->sent += nic_tx_reclaim(&netifs[i].nic);
 }
 
-long call_net_counters(uint32_t index, uaddr_t counters)
+long call_net_counters(uint32_t index, uaddr_t counters, uaddr_t cap)
 {
     uint32_t self = this_hart->env->number;
+    long error = 0;
 
     if (!netif_binding(index))
         return -AEGIS_E_RANGE;
     if (infos[index].owner != self && infos[index].binder != self)
-        return -AEGIS_E_OWNER;
-    return user_write(counters, &bindings[index].counters, sizeof(struct aegis_counters))
-               ? 0
-               : -AEGIS_E_ADDRESS;
+        error = cap ? cap_check_user(cap, AEGIS_KIND_BINDING, index, AEGIS_RIGHT_MONITOR)
+                    : -AEGIS_E_OWNER;
+    if (!error && !user_write(counters, &bindings[index].counters, sizeof(struct aegis_counters)))
+        error = -AEGIS_E_ADDRESS;
+    return error;
 }

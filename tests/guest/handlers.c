@@ -207,9 +207,9 @@ static void transmit(struct net *net)
     int64_t h = LOAD(as_it_is, NULL);
 
     CHECK_OK(aegis_handler_bind((uint32_t)h, net->binding));
-    CHECK_OK(aegis_net_counters(net->binding, &before));
+    CHECK_OK(aegis_net_counters(net->binding, &before, NULL));
     CHECK_EQ(run_once(net, (uint32_t)h).refused, 1);
-    CHECK_OK(aegis_net_counters(net->binding, &after));
+    CHECK_OK(aegis_net_counters(net->binding, &after, NULL));
     CHECK_EQ(after.sent, before.sent + 1); /* the request alone */
     CHECK_EQ(after.refused, before.refused + 1);
     CHECK_OK(aegis_handler_unload((uint32_t)h));
@@ -220,7 +220,7 @@ static void transmit(struct net *net)
     before = after;
     for (int i = 0; i < 200; i++) /* more than there are spare buffers */
         CHECK_EQ(run_once(net, (uint32_t)h).refused, 0);
-    CHECK_OK(aegis_net_counters(net->binding, &after));
+    CHECK_OK(aegis_net_counters(net->binding, &after, NULL));
     CHECK_EQ(after.sent, before.sent + 400);
     CHECK(!net_next(net));
     CHECK_OK(aegis_handler_unload((uint32_t)h));

@@ -92,6 +92,25 @@ static void malformed_filters(void)
     CHECK_ERROR(aegis_net_bind(&r), FILTER);
 }
 
+/* What a binding carries is for its owner, for who bound it, and for whom either trusts with it. */
+static void monitoring(void)
+{
+    uint32_t root = aegis_info()->netifs[0].root;
+    const struct aegis_cap *caps = exos.start->caps;
+    struct aegis_cap cap = caps[TEST_CAP_MONITOR];
+    struct aegis_counters counters;
+    CHECK_OK(aegis_net_counters(root, &counters, &cap));
+    CHECK_ERROR(aegis_net_counters(root, NULL, &cap), ADDRESS);
+    CHECK_ERROR(aegis_net_counters(root, &counters, NULL), OWNER);
+    CHECK_ERROR(aegis_net_counters(root, &counters, &caps[TEST_CAP_ROOT]), RIGHTS);
+    cap.mac ^= 1;
+    CHECK_ERROR(aegis_net_counters(root, &counters, &cap), CAPABILITY);
+    uint32_t b = bind_ok(&udp, &sent_ipv4);
+    CHECK_OK(aegis_cap_mint(AEGIS_KIND_BINDING, b, AEGIS_RIGHT_MONITOR, &cap));
+    CHECK_ERROR(aegis_net_counters(root, &counters, &cap), CAPABILITY);
+    CHECK_OK(aegis_net_unbind(b));
+}
+
 static void containment_and_overlap(void)
 {
     struct filter_image other, inner;
@@ -138,9 +157,9 @@ static void containment_and_overlap(void)
     struct aegis_frame_out out = {.address = &r, .length = 60};
     CHECK_ERROR(aegis_net_send((uint32_t)given, &out, 1), OWNER);
     CHECK_ERROR(aegis_net_ring((uint32_t)given, NULL, 2), OWNER);
-    CHECK_OK(aegis_net_counters((uint32_t)given, &counters));
-    CHECK_ERROR(aegis_net_counters(aegis_info()->netifs[0].root, &counters), OWNER);
-    CHECK_ERROR(aegis_net_counters(UINT32_MAX, &counters), RANGE);
+    CHECK_OK(aegis_net_counters((uint32_t)given, &counters, NULL));
+    CHECK_ERROR(aegis_net_counters(aegis_info()->netifs[0].root, &counters, NULL), OWNER);
+    CHECK_ERROR(aegis_net_counters(UINT32_MAX, &counters, NULL), RANGE);
     /* Its owner's end undoes it. */
     raw_start(&raw, 0);
     CHECK_OK(aegis_env_end(raw.env, 0));
@@ -201,7 +220,7 @@ static void sending_and_receiving(void)
         net_release(&net);
         CHECK(!net_next(&net));
     }
-    CHECK_OK(aegis_net_counters(net.binding, &counters));
+    CHECK_OK(aegis_net_counters(net.binding, &counters, NULL));
     CHECK_EQ(counters.received, 50);
     CHECK_EQ(counters.sent, 50);
     CHECK_EQ(counters.dropped, 0);
@@ -234,7 +253,7 @@ static void egress_is_checked(void)
     /* The answer to the one that went out belongs to this binding, not to the next one for ARP. */
     struct aegis_predicate arrived = net_readable(&net);
     CHECK_EQ(aegis_wait(&arrived, 1, time_after(10 * SECOND)), 0);
-    CHECK_OK(aegis_net_counters(net.binding, &counters));
+    CHECK_OK(aegis_net_counters(net.binding, &counters, NULL));
     CHECK_EQ(counters.refused, 2 + 1); /* one ended the batch */
     CHECK_EQ(counters.sent, 1);
     net_close(&net);
@@ -254,7 +273,7 @@ static void full_ring_drops_and_counts(void)
     uint64_t limit = time_after(10 * SECOND);
     while (counters.received < 10 && time_now() < limit) {
         aegis_wait(NULL, 0, time_after(SECOND / 100));
-        CHECK_OK(aegis_net_counters(net.binding, &counters));
+        CHECK_OK(aegis_net_counters(net.binding, &counters, NULL));
     }
     CHECK_EQ(counters.received, 10);
     CHECK_EQ(counters.dropped, 8);
@@ -324,6 +343,7 @@ int main(void)
     filter_sent_type(&sent_ipv4, 0, ETH_TYPE_IPV4);
     filter_sent_type(&sent_arp, 0, ETH_TYPE_ARP);
     authority();
+    monitoring();
     malformed_filters();
     containment_and_overlap();
     sending_and_receiving();

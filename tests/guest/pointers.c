@@ -86,7 +86,14 @@ static int64_t try_frame(void *p)
 }
 static int64_t try_net_counters(void *p)
 {
-    return aegis_net_counters((uint32_t)binding, p);
+    return aegis_net_counters((uint32_t)binding, p, NULL);
+}
+
+/* Of a binding that isn't this program's own, so that the capability counts. */
+static int64_t try_counters_capability(void *p)
+{
+    struct aegis_counters counters;
+    return p ? aegis_net_counters(aegis_info()->netifs[0].root, &counters, p) : -AEGIS_E_ADDRESS;
 }
 
 static int64_t try_handler_load(void *p)
@@ -148,6 +155,7 @@ static const struct {
     {"net_send", try_net_send, sizeof(struct aegis_frame_out), false, false},
     {"net_send frame", try_frame, 16, false, true},
     {"net_counters", try_net_counters, sizeof(struct aegis_counters), true, false},
+    {"net_counters capability", try_counters_capability, sizeof(struct aegis_cap), false, false},
     {"handler_load", try_handler_load, sizeof(struct aegis_handler_request), false, false},
     {"handler_load image", try_image, 16, false, true},
     {"handler_load message", try_message, AEGIS_MESSAGE_SIZE, true, true},

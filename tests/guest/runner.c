@@ -108,9 +108,11 @@ int main(void)
     char why[TEST_WHY_SIZE];
     unsigned failed = 0;
 
-    if (aegis_info()->netif_count)
-        aegis_cap_mint(AEGIS_KIND_BINDING, aegis_info()->netifs[0].root, AEGIS_RIGHT_DELEGATE,
-                       &caps[TEST_CAP_ROOT]);
+    if (aegis_info()->netif_count) {
+        uint32_t root = aegis_info()->netifs[0].root;
+        aegis_cap_mint(AEGIS_KIND_BINDING, root, AEGIS_RIGHT_DELEGATE, &caps[TEST_CAP_ROOT]);
+        aegis_cap_mint(AEGIS_KIND_BINDING, root, AEGIS_RIGHT_MONITOR, &caps[TEST_CAP_MONITOR]);
+    }
     run("nothing", caps, why); /* this program's own heap gets its size before pages are counted */
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
         run(tests[i], caps, why);

@@ -22,7 +22,11 @@ static inline char *test_why(struct exos_start *start)
 }
 
 /* What the runner hands over. */
-enum test_cap { TEST_CAP_ROOT /* binding of net0, DELEGATE */, TEST_CAPS };
+enum test_cap {
+    TEST_CAP_ROOT,    /* binding of net0, DELEGATE */
+    TEST_CAP_MONITOR, /* the same, MONITOR */
+    TEST_CAPS
+};
 
 _Noreturn void test_fail(const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

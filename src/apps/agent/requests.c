@@ -80,7 +80,7 @@ static struct control_binding_row binding_row(const struct binding *b)
                                       .egress_size = b->egress_size};
     memcpy(row.name, b->name, sizeof row.name);
     memcpy(row.app, b->app, sizeof row.app);
-    if (binding_alive(b) && aegis_net_counters(b->number, &counters) == 0) {
+    if (binding_alive(b) && aegis_net_counters(b->number, &counters, NULL) == 0) {
         row.env = b->env;
         row.received = counters.received - counters.dropped;
         row.dropped = counters.dropped;

@@ -99,7 +99,6 @@ static long check(void)
     return this_hart->env->number == FIRST_ENV ? 0 : -AEGIS_E_OWNER;
 }
 
-
 long call_console_read(uaddr_t bytes, uint64_t length)
 {
     long error = check();

@@ -54,8 +54,21 @@ static int read_start(uintptr_t argument)
     return 1;
 }
 
+/* What is exposed lies elsewhere in another version: nothing that this program reads could be
+ * trusted. */
+static void check_version(void)
+{
+    static const char wrong[] = "built for another version of the kernel's interface: build kernel "
+                                "and programs from the same sources\n";
+    if (aegis_info()->version == AEGIS_ABI_VERSION)
+        return;
+    aegis_log(wrong, sizeof wrong - 1);
+    _exit(127);
+}
+
 void exos_begin(uintptr_t argument)
 {
+    check_version();
     _init_tls(__first_tls);
     int argc = read_start(argument);
     vm_heap_init(exos.upper);

@@ -66,7 +66,7 @@ static struct aegis_counters counters(void)
 {
     struct aegis_counters c;
 
-    assert_int_equal(call_net_counters((uint32_t)one, NET_AT), 0);
+    assert_int_equal(call_net_counters((uint32_t)one, NET_AT, 0), 0);
     assert_true(user_read(&c, NET_AT, sizeof(c)));
     return c;
 }

@@ -67,7 +67,7 @@ static struct aegis_counters counters(void)
 {
     struct aegis_counters c;
 
-    assert_int_equal(call_net_counters((uint32_t)one, NET_AT), 0);
+    assert_int_equal(call_net_counters((uint32_t)one, NET_AT, 0), 0);
     assert_true(user_read(&c, NET_AT, sizeof(c)));
     return c;
 }
@@ -195,9 +195,9 @@ static void net_send_refuses_by_name(void **state)
     assert_int_equal(call_net_send(0, NET_AT, 1), -AEGIS_E_OWNER);
     assert_int_equal(net_sent(0, got, &head), 0);
     assert_int_equal(pins_of_out(), 0);
-    assert_int_equal(call_net_counters(200, NET_AT), -AEGIS_E_RANGE);
-    assert_int_equal(call_net_counters(0, NET_AT), -AEGIS_E_OWNER);
-    assert_int_equal(call_net_counters((uint32_t)one, 8), -AEGIS_E_ADDRESS);
+    assert_int_equal(call_net_counters(200, NET_AT, 0), -AEGIS_E_RANGE);
+    assert_int_equal(call_net_counters(0, NET_AT, 0), -AEGIS_E_OWNER);
+    assert_int_equal(call_net_counters((uint32_t)one, 8, 0), -AEGIS_E_ADDRESS);
 }
 
 /* A device that is slow: all slots are out, then come back in another order. */

@@ -1,0 +1,86 @@
+"""The reference of the interface is what the tables of src/abi say, and complete; what is missing in them has a name."""
+import importlib.util
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from conftest import ROOT
+
+PARTS = ("src/abi", "docs", "cmake", "tests/guest/examples.c", "bench/results.json", "bench/targets.tsv")
+
+
+def run(root, *arguments):
+    return subprocess.run([sys.executable, str(root / "cmake/abi.py"), *arguments], capture_output=True, text=True, timeout=60)
+
+
+def test_the_page_is_up_to_date():
+    done = run(ROOT, "--check")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def copy(folder):
+    """The parts of the tree that the page is made from, to be changed."""
+    for part in PARTS:
+        (folder / part).parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if (ROOT / part).is_dir() else shutil.copy)(ROOT / part, folder / part)
+    return folder
+
+
+def change(root, path, old, new):
+    text = (root / path).read_text()
+    assert len(re.findall(old, text, re.S)) >= 1, old
+    (root / path).write_text(re.sub(old, new, text, count=1, flags=re.S))
+
+
+@pytest.mark.parametrize("path, old, new, complaint", [
+    ("src/abi/calls.def", r'V\(uint64_t, ppn, "[^"]*"\)', "V(uint64_t, ppn)", "page_alloc: ppn has no meaning"),
+    ("src/abi/calls.def", r"E\(OWNER, STATE\)", "E(OWNER, NOWHERE)", "yield: errors.def has no NOWHERE"),
+    ("tests/guest/examples.c", r"/\* entropy \*/", "/* Something. */", "names entropy"),
+    ("src/abi/costs.def", r"null_syscall", "null_call", "no row null_call"),
+    ("src/abi/costs.def", r"AEGIS_COST\(null,", "AEGIS_COST(nothing,", "no call nothing"),
+    ("src/abi/abi.h", r" /\* nobody's \*/", "", "AEGIS_PAGE_FREE has no meaning"),
+    ("src/abi/abi.h", r"(AEGIS_SLOTS +64) +/\*.*?\*/", r"\1", "AEGIS_SLOTS has no meaning"),
+], ids=["an argument's meaning", "an error", "an example", "a cost's row", "a cost's call", "a state's meaning",
+        "a limit's meaning"])
+def test_what_is_missing_is_named(copy, path, old, new, complaint):
+    assert run(copy, "--check").returncode == 0
+    change(copy, path, old, new)
+    done = run(copy)
+    assert done.returncode == 1 and complaint in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("path, old, new", [
+    ("src/abi/calls.def", r"Does nothing\.", "Does much."), ("src/abi/errors.def", r"no page is free", "no page"),
+    ("src/abi/resources.def", r"environment number", "number"), ("src/abi/layouts.def", r"PTEs that map it", "PTEs"),
+    ("src/abi/abi.h", r"bytes of a ring's slot", "bytes"), ("tests/guest/examples.c", r"uint8_t key\[16\]", "uint8_t key[32]"),
+], ids=["calls", "errors", "resources", "layouts", "constants", "examples"])
+def test_a_page_that_says_something_else_is_found(copy, path, old, new):
+    change(copy, path, old, new)
+    done = run(copy, "--check")
+    assert done.returncode == 1 and "cmake/abi.py" in done.stderr
+
+
+def test_every_row_stands_on_the_page():
+    spec = importlib.util.spec_from_file_location("abi", ROOT / "cmake/abi.py")
+    abi = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(abi)
+    page = (ROOT / "docs/abi.md").read_text()
+    for _, (number, name, *_rest) in abi.rows("calls.def"):
+        assert f"\n### {name}\n\n`{number}`" in page
+    for _, row in abi.rows("errors.def"):
+        assert f"`AEGIS_E_{row[0]}`" in page
+    for _, row in abi.rows("resources.def"):
+        assert f"`AEGIS_KIND_{row[0]}`" in page
+    layouts = [row[0] for macro, row in abi.rows("layouts.def") if macro == "AEGIS_LAYOUT"]
+    assert len(layouts) > 15
+    for name in layouts:
+        assert f"### struct aegis_{name}\n" in page
+
+
+def test_usage_is_told():
+    done = run(ROOT, "--chekc")
+    assert done.returncode == 2 and "--check" in done.stderr
