@@ -13,6 +13,9 @@
 
 #define PROBES_MAX     16 /* slots behind its own in which a value may lie */
 #define MULTIPLIERS    16 /* tried before the values are sorted as ranges instead */
+#ifndef DPF_COLLIDE
+#define DPF_COLLIDE 0 /* 1: a multiplier that has most values collide, for checked kernels */
+#endif
 #define INTERVAL_BYTES (sizeof(struct trie_entry) + 2 * 4 * sizeof(struct trie_slot))
 
 /* What a treap holds, as counts. */
@@ -102,7 +105,7 @@ static bool hash(const struct dpf_trie *trie, struct trie_node *node, void *tabl
     uint64_t multiplier = trie->seed;
     for (unsigned i = 0; i < MULTIPLIERS; i++) {
         multiplier = trie_mix(multiplier);
-        node->many.multiplier = multiplier | 1;
+        node->many.multiplier = DPF_COLLIDE ? 1 : multiplier | 1;
         if (fill_slots(trie, node, table, first))
             return true;
     }

@@ -1,7 +1,5 @@
 #include "kernel/arena.h"
 
-#include <stdbool.h>
-
 /* Pieces lie back to back; a piece's size includes its header. The last one has size 0 and is used.
  */
 struct piece {
@@ -63,4 +61,21 @@ void arena_free(void *memory)
     p = (struct piece *)memory - 1;
     p->used = false;
     *free_bytes += p->size;
+}
+
+bool arena_is_used(const void *memory)
+{
+    for (struct piece *p = first; p->size; p = after(p))
+        if (p + 1 == memory)
+            return p->used;
+    return false;
+}
+
+uint64_t arena_count_used(void)
+{
+    uint64_t count = 0;
+
+    for (struct piece *p = first; p->size; p = after(p))
+        count += p->used;
+    return count;
 }

@@ -5,6 +5,7 @@
 #ifndef AEGIS_KERNEL_ARENA_H
 #define AEGIS_KERNEL_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,5 +18,11 @@ void *arena_alloc(size_t bytes);
 
 /* Gives back what arena_alloc returned; NULL is fine. */
 void arena_free(void *memory);
+
+/* Whether memory was returned by arena_alloc and not given back; and how many such pieces there
+ * are.
+ */
+bool arena_is_used(const void *memory);
+uint64_t arena_count_used(void);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "kernel/check/check.h"
 #include "kernel/env.h"
 #include "kernel/power.h"
 #include "kernel/print.h"
@@ -64,12 +65,31 @@ static long traced(const char *name, call_function *function, const uint64_t *r)
 #include "abi/calls.def"
 #undef AEGIS_CALL0
 
+#if CHECK
+static bool is_traced;
+
+/* The same with a walk of the checked kernel behind. */
+#undef WRAP
+#define WRAP(name)                                                                                 \
+    static long checked_##name(uint64_t r0, uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4)    \
+    {                                                                                              \
+        return check_call(#name, is_traced ? trace_##name : wrap_##name,                           \
+                          (uint64_t[]){r0, r1, r2, r3, r4});                                       \
+    }
+#define AEGIS_CALL0(n, name, ...) WRAP(name)
+#include "abi/calls.def"
+#undef AEGIS_CALL0
+#define ROW(n, name) {n, checked_##name, checked_##name},
+#else
+#define ROW(n, name) {n, wrap_##name, trace_##name},
+#endif
+
 static const struct {
     uint32_t number;
     call_function *function;
     call_function *trace;
 } rows[] = {
-#define AEGIS_CALL0(n, name, ...) {n, wrap_##name, trace_##name},
+#define AEGIS_CALL0(n, name, ...) ROW(n, name)
 #undef AEGIS_CALL1
 #undef AEGIS_CALL2
 #undef AEGIS_CALL3
@@ -92,6 +112,9 @@ static long no_call(void)
 
 void call_init(struct hart *hart, bool trace)
 {
+#if CHECK
+    is_traced = trace;
+#endif
     for (size_t i = 0; i < sizeof(hart->calls) / sizeof(*hart->calls); i++)
         hart->calls[i] = (void *)no_call;
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)

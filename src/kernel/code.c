@@ -1,7 +1,5 @@
 #include "kernel/code.h"
 
-#include <stdbool.h>
-
 #include "kernel/boot_memory.h"
 #include "kernel/expose.h"
 #include "kernel/page.h"
@@ -22,7 +20,7 @@ void code_init(void)
         page_of(at >> PAGE_SHIFT)->state = AEGIS_PAGE_CODE;
 }
 
-static bool is_used(uint32_t unit)
+bool code_is_used(uint32_t unit)
 {
     return used[unit / 64] >> unit % 64 & 1;
 }
@@ -37,6 +35,16 @@ static void mark(uint32_t unit, uint32_t units, bool value)
     info->code_free += (value ? -(uint64_t)units : units) * CODE_UNIT;
 }
 
+uint64_t code_count_used(void)
+{
+    uint64_t count = 0;
+
+    for (uint32_t i = 0; i < unit_count / 64; i++)
+        for (uint64_t bits = used[i]; bits; bits &= bits - 1)
+            count++;
+    return count;
+}
+
 struct code code_alloc(size_t bytes)
 {
     struct code code = {0, 0};
@@ -49,7 +57,7 @@ struct code code_alloc(size_t bytes)
             i += 63;
             continue;
         }
-        run = is_used(i) ? 0 : run + 1;
+        run = code_is_used(i) ? 0 : run + 1;
         if (run == units) {
             code = (struct code){.unit = i + 1 - run, .units = run};
             mark(code.unit, code.units, true);

@@ -8,6 +8,7 @@
 #ifndef AEGIS_KERNEL_CODE_H
 #define AEGIS_KERNEL_CODE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,6 +40,10 @@ uint8_t *code_open(const struct code *code);
  * hart, the only one that runs; others would need one of their own before they execute it).
  */
 void code_close(const struct code *code);
+
+/* Whether a unit belongs to a piece, and how many do. */
+bool code_is_used(uint32_t unit);
+uint64_t code_count_used(void);
 
 /* Where the piece is executed. */
 void *code_entry(const struct code *code);

@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "kernel/call.h"
+#include "kernel/check/check.h"
+#include "kernel/check/hard.h"
 #include "kernel/expose.h"
 #include "kernel/fpu.h"
 #include "kernel/handler.h"
@@ -24,8 +26,8 @@ uint32_t env_page_lists[ENV_COUNT];
 static uint32_t next_serial = 1;
 static uint64_t asid_max;
 
-#define END_STEP_PAGES                                                                             \
-    64 /* taken back in one step: keeps interrupts off for some 10,000 instructions */
+/* Taken back in one step: keeps interrupts off for some 10,000 instructions. */
+#define END_STEP_PAGES HARD(64, 3)
 
 void env_init(void)
 {
@@ -91,6 +93,7 @@ long env_target(uint32_t number, struct env **env)
 
 void env_enter(struct env *env)
 {
+    check_walk(NULL);
     if (this_hart->env != env) {
         this_hart->env = env;
         satp_write(env->satp);

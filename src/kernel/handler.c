@@ -5,6 +5,7 @@
 #include "kernel/arena.h"
 #include "kernel/boot_memory.h"
 #include "kernel/call.h"
+#include "kernel/check/hard.h"
 #include "kernel/entropy.h"
 #include "kernel/env.h"
 #include "kernel/expose.h"
@@ -15,7 +16,7 @@
 
 #define PAGES_A_HANDLER 64 /* of the machine: 128 handlers with 32 MiB */
 #define HANDLERS_MAX    1024
-#define STEP_WORK       10 /* instructions a step: some 30,000 of the machine's (ash.h) */
+#define STEP_WORK       HARD(10, 1) /* instructions a step: some 30,000 of the machine's (ash.h) */
 
 /* bpf_redirect would name interfaces that the binding has no authority over. */
 #define HELPERS_OFFERED (ASH_HELPERS_ALL & ~(1U << ASH_HELPER_BIT_REDIRECT))
@@ -77,6 +78,18 @@ void handler_init(void)
     handler_count = (uint32_t)(most > HANDLERS_MAX ? HANDLERS_MAX : most);
     handlers = boot_alloc((handler_count * sizeof(*handlers) + PAGE_SIZE - 1) / PAGE_SIZE, 1);
     scratch = boot_alloc(ASH_SCRATCH_MAX / PAGE_SIZE, 1);
+}
+
+const struct handler *handler_at(uint32_t index)
+{
+    return index < handler_count ? &handlers[index] : NULL;
+}
+
+void handler_loading(const void *pieces[3])
+{
+    pieces[0] = load.copy;
+    pieces[1] = load.program;
+    pieces[2] = load.code;
 }
 
 static uint64_t map_bytes(const struct ash_image *image)

@@ -35,6 +35,12 @@ void handler_init(void);
 /* Undoes what env has downloaded, and a download of its that is under way. */
 void handler_end_env(uint32_t env);
 
+/* Handler number index, whether there is one or not; NULL beyond the table. */
+const struct handler *handler_at(uint32_t index);
+
+/* The pieces of the arena that the download under way has; NULL for those that it hasn't. */
+void handler_loading(const void *pieces[3]);
+
 /* Takes a handler off its binding; it stays loaded. */
 void handler_unbind(struct handler *handler);
 

@@ -7,6 +7,7 @@
 #include "kernel/boot_memory.h"
 #include "kernel/call.h"
 #include "kernel/cap.h"
+#include "kernel/check/check.h"
 #include "kernel/code.h"
 #include "kernel/drivers/plic.h"
 #include "kernel/drivers/rtc.h"
@@ -149,6 +150,7 @@ static void boot(void)
     init_entropy();
     init_devices();
     init_hart();
+    check_init(&board);
     page_init_free();
     check_parked();
     print("aegis: %lu MiB of memory, %lu pages free, timebase %lu Hz%s\n",

@@ -36,6 +36,25 @@ static uint32_t location_of(const struct aegis_page *table, const pte_t *entry)
     return (uint32_t)(table - pages) << SLOT_BITS | ((uintptr_t)entry / sizeof(pte_t) & (PTES - 1));
 }
 
+bool map_is_linked(const struct aegis_page *page, const struct aegis_page *table, size_t slot)
+{
+    uint32_t location = (uint32_t)(table - pages) << SLOT_BITS | (uint32_t)slot;
+    const struct link *link = link_of(location);
+
+    return (link->previous == NO_PAGE ? page->links == location
+                                      : link_of(link->previous)->next == location) &&
+           (link->next == NO_PAGE || link_of(link->next)->previous == location);
+}
+
+uint32_t map_count_links(const struct aegis_page *page, uint32_t most)
+{
+    uint32_t count = 0;
+
+    for (uint32_t at = page->links; at != NO_PAGE && count < most; at = link_of(at)->next)
+        count++;
+    return count;
+}
+
 /* The first address that the entry at a location maps. */
 static uint64_t va_of(uint32_t location)
 {

@@ -76,6 +76,11 @@ void map_remove_all(struct aegis_page *page);
  * Returns whether none is left.
  */
 bool map_remove_foreign(struct aegis_page *page, uint32_t keep, size_t *most);
+/* Whether the list of page holds slot of table, with neighbours that hold it as theirs. */
+bool map_is_linked(const struct aegis_page *page, const struct aegis_page *table, size_t slot);
+
+/* How many PTEs the list of page holds; stops at most. */
+uint32_t map_count_links(const struct aegis_page *page, uint32_t most);
 
 /* PTE bits of AEGIS_PROT_*, or 0 if they have no valid meaning. */
 static inline uint64_t map_bits(uint32_t prot)

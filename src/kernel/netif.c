@@ -41,6 +41,16 @@ struct aegis_binding_info *netif_binding(uint64_t index)
     return index < info->binding_count && infos[index].owner ? &infos[index] : NULL;
 }
 
+struct aegis_binding_info *netif_row(uint32_t index)
+{
+    return &infos[index];
+}
+
+bool netif_is_zombie(uint32_t index)
+{
+    return zombies[index];
+}
+
 struct binding *netif_binding_state(uint32_t index)
 {
     return &bindings[index];

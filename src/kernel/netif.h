@@ -56,6 +56,12 @@ void netif_init(struct virtio *devices, size_t count, unsigned int isa);
 /* What is exposed of binding number index, or NULL if it isn't bound. */
 struct aegis_binding_info *netif_binding(uint64_t index);
 
+/* Number index, bound or not. */
+struct aegis_binding_info *netif_row(uint32_t index);
+
+/* Whether index is unbound, and in the classifier still, for want of room for a new one. */
+bool netif_is_zombie(uint32_t index);
+
 /* Number index, bound. */
 struct binding *netif_binding_state(uint32_t index);
 

@@ -4,6 +4,7 @@
 
 #include "kernel/boot_memory.h"
 #include "kernel/call.h"
+#include "kernel/check/check.h"
 #include "kernel/env.h"
 #include "kernel/expose.h"
 #include "kernel/print.h"
@@ -80,6 +81,11 @@ struct aegis_page *page_find_free(void)
     return free_head == NO_PAGE ? NULL : &pages[free_head];
 }
 
+uint32_t page_free_head(void)
+{
+    return free_head;
+}
+
 /* Whether a free page holds what env must not see. */
 static bool is_dirty(const struct aegis_page *page, uint32_t env)
 {
@@ -115,6 +121,7 @@ void page_release(struct aegis_page *page)
     page->links = NO_PAGE;
     page->level = 0;
     page->region = 0;
+    check_fill(page_memory(page));
     list_insert(&free_head, page);
     info->free_pages++;
 }

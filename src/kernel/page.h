@@ -2,10 +2,10 @@
  * Physical pages: owner, state, references, pins. The array of struct aegis_page is exposed
  * read-only.
  *
- * Invariant: for each page of info.pages: state FREE <=> it is on the free list; state neither FREE
- * nor KERNEL <=> it is on exactly one list, that of env owner, whose info.pages counts it; refs
- * counts the PTEs that map it, 0 in a state other than DATA, RING or WINDOW; level and region are 0
- * in a state other than PTABLE.
+ * Invariant: for each page of info.pages: state FREE <=> it is on the free list; state none of
+ * FREE, KERNEL, CODE <=> it is on exactly one list, that of env owner, whose info.pages counts it;
+ * refs counts the PTEs that map it, 0 in a state other than DATA, RING or WINDOW; level and region
+ * are 0 in a state other than PTABLE.
  */
 #ifndef AEGIS_KERNEL_PAGE_H
 #define AEGIS_KERNEL_PAGE_H
@@ -77,6 +77,9 @@ void page_release(struct aegis_page *page);
 
 /* Moves an owned page that nothing maps or pins to another owner, with its contents. */
 void page_move(struct aegis_page *page, uint32_t env);
+
+/* First page of the free list, an index, or NO_PAGE. */
+uint32_t page_free_head(void);
 
 /* First page of env's list, or NULL. */
 struct aegis_page *page_first_of(uint32_t env);

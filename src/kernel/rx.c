@@ -1,5 +1,6 @@
 #include "kernel/rx.h"
 
+#include "kernel/check/hard.h"
 #include "kernel/event.h"
 #include "kernel/expose.h"
 #include "kernel/netif.h"
@@ -12,7 +13,7 @@
  * below 45,000 (design section 2.7). The rest waits, with the interrupt masked, until the next
  * slice boundary: a flood can't keep the processor from applications.
  */
-#define RX_BATCH 32
+#define RX_BATCH HARD(32, 2)
 
 bool rx_unfinished;
 

@@ -1,6 +1,7 @@
 #include "kernel/slice.h"
 
 #include "kernel/call.h"
+#include "kernel/check/check.h"
 #include "kernel/env.h"
 #include "kernel/expose.h"
 #include "kernel/interrupt.h"
@@ -31,6 +32,11 @@ bool slice_grant(uint32_t env)
             return true;
         }
     return false;
+}
+
+uint32_t slice_slot(uint32_t index)
+{
+    return slots[index].env;
 }
 
 void slice_revoke(uint32_t env)
@@ -77,6 +83,7 @@ static bool run_somebody(uint64_t *deadline)
                 *deadline = env->wake.deadline;
         } else if (env->info->state == AEGIS_ENV_ENDING) {
             env_end_step(env);
+            check_walk("env_end_step");
             stepped = true;
             interrupt_poll();
         }

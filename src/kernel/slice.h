@@ -15,6 +15,9 @@ void slice_init(void);
 /* Gives env a free slot; false if there is none. */
 bool slice_grant(uint32_t env);
 
+/* Whose slot number index is; 0 if it is free. */
+uint32_t slice_slot(uint32_t index);
+
 /* Frees env's slots. */
 void slice_revoke(uint32_t env);
 

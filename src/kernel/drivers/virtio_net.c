@@ -42,7 +42,7 @@ static void fill_rx(struct nic *nic)
 {
     size_t count = nic->rx.size + NIC_RX_SPARE;
 
-    nic->rx_buffers = boot_alloc(count * NIC_BUFFER_SIZE / PAGE_SIZE, 1);
+    nic->rx_buffers = boot_alloc((count * NIC_BUFFER_SIZE + PAGE_SIZE - 1) / PAGE_SIZE, 1);
     for (uint16_t i = 0; i < nic->rx.size; i++) {
         place_buffer(nic, i, i);
         virtq_add(&nic->rx, i);
@@ -55,7 +55,7 @@ static void fill_rx(struct nic *nic)
 
 static void fill_tx(struct nic *nic)
 {
-    nic->tx_headers = boot_alloc(NIC_TX_SLOTS * NIC_TX_SLOT / PAGE_SIZE, 1);
+    nic->tx_headers = boot_alloc((NIC_TX_SLOTS * NIC_TX_SLOT + PAGE_SIZE - 1) / PAGE_SIZE, 1);
     for (uint16_t i = 0; i < NIC_TX_SLOTS; i++) {
         nic->tx_slots[i].next_free = i + 1;
         nic->tx_slots[i].buffer = NIC_NO_BUFFER;

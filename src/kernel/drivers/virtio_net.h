@@ -9,11 +9,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernel/check/hard.h"
 #include "kernel/drivers/virtio.h"
 
-#define NIC_RX_BUFFERS 256
-#define NIC_RX_SPARE   64 /* stand in for buffers that are sent back in place */
-#define NIC_TX_SLOTS   64
+#define NIC_RX_BUFFERS HARD(256, 16)
+#define NIC_RX_SPARE   HARD(64, 2) /* stand in for buffers that are sent back in place */
+#define NIC_TX_SLOTS   HARD(64, 16)
 #define NIC_TX_PIECES                                                                              \
     3 /* descriptors a chain: header and copy, and what lies in up to two pages                    \
        */

@@ -72,6 +72,15 @@ high:   .dword  4f
         mv      a1, s1
         tail    kernel_main
 
+/* In a checked kernel, what the kernel might leave in registers that it is about to clear. */
+        .macro  poison registers:vararg
+#if CHECK
+        .irp    n, \registers
+        li      x\n, -75
+        .endr
+#endif
+        .endm
+
 /*
  * Every trap. From user mode, a native system call takes the short way: the C function that implements it
  * keeps s0..s11 and gp by its ABI, and t2..t6 because the kernel is compiled without them (CMakeLists.txt), so
@@ -107,6 +116,7 @@ trap_entry:
         ld      sp, HART_USER_SP(tp)
         .globl  call_return
 call_return:
+        poison  5, 6, 11, 12, 13, 14, 15, 16, 17
         li      t0, 0
         li      t1, 0
         li      a1, 0
@@ -189,6 +199,7 @@ env_resume_call:
         ld      x\n, ENV_X(\n)(a0)
         .endr
         ld      a0, ENV_X(10)(a0)
+        poison  1, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
         .irp    n, 1, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
         li      x\n, 0
         .endr

@@ -1,0 +1,144 @@
+/* Environments, their lists of pages, slots, predicates and upcall pages; the free list. */
+#include "kernel/check/internal.h"
+
+#include <string.h>
+
+#include "kernel/env.h"
+#include "kernel/expose.h"
+#include "kernel/slice.h"
+
+static uint64_t generations[ENV_COUNT];
+
+static bool has_structure(uint32_t n)
+{
+    uint8_t state = env_infos[n].state;
+
+    return state == AEGIS_ENV_CREATED || state == AEGIS_ENV_LIVE || state == AEGIS_ENV_ENDING;
+}
+
+static void check_free_list(void)
+{
+    uint64_t count = 0, most = page_count;
+    const struct aegis_page *all = pages;
+    struct shadow *marks = shadows;
+    uint32_t i;
+
+    for (i = page_free_head(); i < most && count <= most; i = all[i].next, count++)
+        marks[i].lists++;
+    HOLDS(page_free, i == NO_PAGE && count == info->free_pages,
+          "%lu pages are on the free list, not %lu; it ends with %u", count, info->free_pages, i);
+}
+
+static void check_list(uint32_t n)
+{
+    uint32_t count = 0, previous = NO_PAGE;
+
+    for (uint32_t i = env_page_lists[n]; i != NO_PAGE; previous = i, i = pages[i].next) {
+        HOLDS(page_owned, i < page_count && ++count <= page_count,
+              "the list of %u breaks off at %u", n, i);
+        HOLDS(page_owned, pages[i].owner == n && pages[i].previous == previous,
+              "page %u on the list of %u is %u's, behind %u", i, n, pages[i].owner,
+              pages[i].previous);
+        shadows[i].lists++;
+    }
+    HOLDS(page_owned, count == env_infos[n].pages, "the list of %u has %u pages, not %u", n, count,
+          env_infos[n].pages);
+}
+
+static void check_predicates(const struct env *env)
+{
+    const struct wake *wake = &env->wake;
+
+    for (uint32_t i = 0; i < wake->count; i++) {
+        const struct wake_predicate *p = &wake->predicates[i];
+        uint64_t ppn = virt_to_phys((const void *)p->word) >> PAGE_SHIFT;
+        HOLDS(wake_word, page_valid(ppn), "a word of %u at %p", env->number, (const void *)p->word);
+        const struct aegis_page *page = page_of(ppn);
+        bool right = p->pinned ? p->pinned == page : page->state == AEGIS_PAGE_KERNEL;
+        HOLDS(wake_word, right, "a word of %u lies in page %lu, state %u", env->number,
+              page_index(page), page->state);
+        if (p->pinned)
+            shadow_of(page)->pins++;
+    }
+}
+
+static void check_upcall(const struct env *env)
+{
+    if (!env->upcall)
+        return;
+    const struct aegis_page *page = page_of(virt_to_phys(env->upcall) >> PAGE_SHIFT);
+    HOLDS(upcall_page, page->state == AEGIS_PAGE_DATA && page->owner == env->number,
+          "page %lu of %u, state %u, of %u", page_index(page), env->number, page->state,
+          page->owner);
+    shadow_of(page)->pins++;
+}
+
+static void check_structure(uint32_t n)
+{
+    const struct env *env = env_table[n];
+    uint64_t ppn = virt_to_phys(env) >> PAGE_SHIFT;
+
+    HOLDS(env_table, page_valid(ppn) && (uintptr_t)env % PAGE_SIZE == 0, "%u's is at %p", n,
+          (const void *)env);
+    HOLDS(env_table, page_of(ppn)->state == AEGIS_PAGE_ENV && page_of(ppn)->owner == n,
+          "%u's lies in page %lu, state %u, of %u", n, page_index(page_of(ppn)),
+          page_of(ppn)->state, page_of(ppn)->owner);
+    HOLDS(env_table, env->number == n && env->info == &env_infos[n], "%u's says %u", n,
+          env->number);
+    check_role(page_of(ppn), ROLE_ENV, AEGIS_PAGE_ENV, n);
+    check_predicates(env);
+    check_upcall(env);
+}
+
+static void check_one(uint32_t n)
+{
+    const struct aegis_env_info *i = &env_infos[n];
+
+    HOLDS(env_table, (env_table[n] != NULL) == has_structure(n), "%u is in state %u", n, i->state);
+    HOLDS(env_generation, i->generation >= generations[n], "that of %u fell to %lu", n,
+          i->generation);
+    generations[n] = i->generation;
+    if (env_table[n]) {
+        check_structure(n);
+        check_list(n);
+    } else {
+        HOLDS(env_nobody, i->pages == 0 && env_page_lists[n] == NO_PAGE, "%u has %u pages", n,
+              i->pages);
+    }
+    if (i->state != AEGIS_ENV_NONE)
+        HOLDS(env_owner, has_structure(i->owner) && (i->owner != n || n == FIRST_ENV), "%u is %u's",
+              n, i->owner);
+}
+
+static void check_slots(void)
+{
+    uint8_t slots_of[ENV_COUNT];
+
+    memset(slots_of, 0, sizeof(slots_of));
+    for (uint32_t i = 0; i < AEGIS_SLOTS; i++) {
+        uint32_t n = slice_slot(i);
+        HOLDS(slot_owner, n < ENV_COUNT && (n == 0 || env_table[n]), "slot %u is %u's", i, n);
+        slots_of[n]++;
+    }
+    for (uint32_t n = 1; n < ENV_COUNT; n++)
+        HOLDS(slot_owner, slots_of[n] == (env_table[n] ? 1 : 0), "%u has %u slots", n, slots_of[n]);
+}
+
+static void check_hart(void)
+{
+    const struct env *env = this_hart->env;
+    uint64_t satp = csr_read(satp);
+
+    HOLDS(hart_env, !env || env_table[env->number] == env, "%p is active", (const void *)env);
+    HOLDS(hart_env, satp == (env ? env->satp : SATP_SV39 | virt_to_phys(kernel_root) >> PAGE_SHIFT),
+          "satp is 0x%lx", satp);
+}
+
+void check_envs(void)
+{
+    check_free_list();
+    for (uint32_t n = 1; n < ENV_COUNT; n++)
+        check_one(n);
+    check_slots();
+    check_hart();
+}

@@ -1,0 +1,104 @@
+/* Rings, and what the devices have: transmit slots, receive buffers, the pages that they pin. */
+#include "kernel/check/internal.h"
+
+#include "kernel/env.h"
+#include "kernel/expose.h"
+#include "kernel/netif.h"
+
+static void check_ring(uint32_t index)
+{
+    const struct aegis_binding_info *i = netif_binding(index);
+    const struct binding *b = netif_binding_state(index);
+
+    if (!b->ring)
+        return;
+    HOLDS(ring_pages, i, "unbound %u has a ring", index);
+    HOLDS(ring_pages, b->ring_page_count == 1U + i->slots / 2 && b->slot_mask == i->slots - 1UL,
+          "%u has %u pages for %u slots", index, b->ring_page_count, i->slots);
+    HOLDS(ring_pages, b->ring == page_memory(&pages[b->ring_pages[0]]), "%u's header is elsewhere",
+          index);
+    for (uint32_t n = 0; n < b->ring_page_count; n++) {
+        const struct aegis_page *page = &pages[b->ring_pages[n]];
+        HOLDS(ring_pages, page->state == AEGIS_PAGE_RING && page->owner == i->owner,
+              "page %lu of %u is in state %u, of %u", page_index(page), index, page->state,
+              page->owner);
+        check_role(page, ROLE_RING, AEGIS_PAGE_RING, i->owner);
+        shadow_of(page)->pins++;
+    }
+}
+
+/* Marks what lies on the free list of transmit slots; returns how many. */
+static uint32_t check_free_slots(const struct nic *nic, bool *seen)
+{
+    uint32_t count = 0;
+
+    for (uint16_t i = nic->tx_free; i != NIC_TX_SLOTS; i = nic->tx_slots[i].next_free) {
+        HOLDS(frames_under_way, i < NIC_TX_SLOTS && !seen[i], "free slot %u", i);
+        HOLDS(frames_under_way,
+              nic->tx_slots[i].pinned_count == 0 && nic->tx_slots[i].buffer == NIC_NO_BUFFER,
+              "free slot %u holds something", i);
+        seen[i] = true;
+        count++;
+    }
+    return count;
+}
+
+static void check_buffer(const struct nic *nic, uint64_t *seen, uint32_t buffer)
+{
+    HOLDS(frames_under_way, buffer < (uint32_t)nic->rx.size + NIC_RX_SPARE, "buffer %u", buffer);
+    HOLDS(frames_under_way, !(seen[buffer / 64] >> buffer % 64 & 1), "buffer %u is in two places",
+          buffer);
+    seen[buffer / 64] |= 1UL << buffer % 64;
+}
+
+static void check_in_flight(const struct netif *netif)
+{
+    const struct nic *nic = &netif->nic;
+
+    for (uint32_t user = 0; user < info->binding_count; user++) {
+        uint32_t count = 0;
+        for (uint32_t i = 0; i < NIC_TX_SLOTS && nic->in_flight[user]; i++)
+            count += nic->tx_slots[i].buffer != NIC_NO_BUFFER && nic->tx_slots[i].user == user;
+        HOLDS(frames_under_way, count == nic->in_flight[user], "%u has %u frames under way, not %u",
+              user, count, nic->in_flight[user]);
+    }
+}
+
+static void check_nic(const struct netif *netif)
+{
+    const struct nic *nic = &netif->nic;
+    bool is_free[NIC_TX_SLOTS] = {false};
+    uint64_t seen[(NIC_RX_BUFFERS + NIC_RX_SPARE + 63) / 64] = {0};
+    uint32_t pinned = 0, buffers = nic->rx.size + nic->rx_spare_count;
+
+    check_free_slots(nic, is_free);
+    for (uint32_t i = 0; i < nic->rx.size; i++)
+        check_buffer(nic, seen, nic->rx_buffer[i]);
+    for (uint32_t i = 0; i < nic->rx_spare_count; i++)
+        check_buffer(nic, seen, nic->rx_spare[i]);
+    for (uint32_t i = 0; i < NIC_TX_SLOTS; i++) {
+        const struct nic_tx_slot *slot = &nic->tx_slots[i];
+        if (is_free[i])
+            continue;
+        pinned += slot->pinned_count > 0;
+        for (uint32_t n = 0; n < slot->pinned_count; n++)
+            shadow_of(slot->pinned[n])->pins++;
+        if (slot->buffer != NIC_NO_BUFFER) {
+            check_buffer(nic, seen, slot->buffer);
+            buffers++;
+        }
+    }
+    HOLDS(frames_under_way, buffers == (uint32_t)nic->rx.size + NIC_RX_SPARE,
+          "%u buffers are there", buffers);
+    HOLDS(frames_under_way, pinned == nic->tx_pinned, "%u frames pin pages, not %u", pinned,
+          nic->tx_pinned);
+    check_in_flight(netif);
+}
+
+void check_frames(void)
+{
+    for (uint32_t i = 0; i < info->binding_count; i++)
+        check_ring(i);
+    for (uint32_t i = 0; i < info->netif_count; i++)
+        check_nic(&netifs[i]);
+}
