@@ -13,8 +13,9 @@
  *
  * All numbers are little-endian. The host numbers its requests; a reply carries the request's id
  * and its type | CONTROL_REPLY, or CONTROL_ERROR. Requests are answered in the order of their
- * arrival. The conversation begins with HELLO from either side; a HELLO with another `self` than
- * before means that the peer restarted: whatever was under way is lost.
+ * arrival, but for FRAMES, which waits for something to tell. The conversation begins with HELLO
+ * from either side; a HELLO with another `self` than before means that the peer restarted: whatever
+ * was under way is lost.
  *
  * Free-standing: calls only memcpy, memset and memcmp.
  */
@@ -32,6 +33,8 @@
 #define CONTROL_TEXT_SIZE   512    /* of an error's sentence, likewise */
 #define CONTROL_IMAGE_MAX   65536  /* bytes of one filter image: AEGIS_FILTER_MAX */
 #define CONTROL_HANDLER_MAX 262144 /* bytes of one handler image: AEGIS_HANDLER_MAX */
+#define CONTROL_BYTES_MAX   2048   /* bytes of a captured frame: AEGIS_SLOT_SIZE */
+#define CONTROL_FRAMES_MS   1000   /* after which FRAMES is answered without one */
 #define CONTROL_WORD_SIZE   128    /* of what an aborted handler says: AEGIS_MESSAGE_SIZE */
 /*
  * The largest message: a load, which carries its filters and its handler together, so that it is
@@ -54,6 +57,9 @@ enum control_type {
     CONTROL_LIST = 4,
     CONTROL_STATUS = 5,
     CONTROL_STOP = 6,
+    CONTROL_CAPTURE = 0x10,
+    CONTROL_FRAMES = 0x11,
+    CONTROL_CAPTURE_END = 0x12,
     CONTROL_MAPS = 0x20,
     CONTROL_MAP_READ = 0x21,
     CONTROL_MAP_WRITE = 0x22,

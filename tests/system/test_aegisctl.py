@@ -69,7 +69,7 @@ def test_mistakes_of_usage_are_named_and_exit_2(ctl, args, part):
     one_line(done.stderr, part, "--help")
 
 
-@pytest.mark.parametrize("command", ["", "run", "load", "unload", "list", "maps", "rtt", "status", "log", "stop"])
+@pytest.mark.parametrize("command", ["", "run", "load", "unload", "list", "maps", "capture", "rtt", "status", "log", "stop"])
 def test_help_goes_to_stdout(ctl, command):
     done = ctl(*([command] if command else []), "--help")
     assert done.returncode == 0 and "usage: aegisctl" in done.stdout and done.stderr == ""

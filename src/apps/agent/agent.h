@@ -122,6 +122,28 @@ bool request_maps(const struct control_message *message, struct refusal *refusal
 bool request_map_read(const struct control_message *message, struct refusal *refusal);
 bool request_map_write(const struct control_message *message, struct refusal *refusal);
 
+/* The same for a filter that dpf_verify refuses; which names it. */
+bool refuse_filter(struct refusal *refusal, const char *which, int status);
+
+/* ---- capture.c: copies of frames for the host ---- */
+
+/* The requests of messages.def; each answers, or returns false with *refusal. */
+bool capture_begin(const struct control_message *message, struct refusal *refusal);
+bool capture_frames(const struct control_message *message, struct refusal *refusal);
+bool capture_end(const struct control_message *message, struct refusal *refusal);
+
+/* Answer the requests for frames that can be answered now, at most one message a capture. */
+void captures_answer(void);
+
+/*
+ * What to wait for until captures_answer has something to do: puts at most `most` predicates into
+ * when, returns how many, and lowers *deadline.
+ */
+size_t captures_wait(struct aegis_predicate *when, size_t most, uint64_t *deadline);
+
+/* End all: the host has forgotten them. */
+void captures_end_all(void);
+
 /* ---- requests.c ---- */
 
 #define REPLY_SIZE 16384 /* bytes of a reply's body, unless the host takes less */

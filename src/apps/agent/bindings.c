@@ -50,7 +50,7 @@ bool refuse_kernel(struct refusal *refusal, const char *what, int64_t status)
                   aegis_strerror(status), aegis_remedy(status));
 }
 
-static bool refuse_filter(struct refusal *refusal, const char *which, int status)
+bool refuse_filter(struct refusal *refusal, const char *which, int status)
 {
     return refuse(refusal, AEGIS_E_FILTER, "the %s filter: %s; compile it with dpfc", which,
                   dpf_strerror(status));

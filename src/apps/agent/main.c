@@ -76,7 +76,10 @@ int main(void)
             int64_t status = aegis_shutdown((uint64_t)stop);
             fprintf(stderr, "agent: shutdown: %s\n", aegis_strerror(status));
         }
-        struct aegis_predicate when[] = {console_readable(), apps_when_ended()};
-        aegis_wait(when, 2, AEGIS_FOREVER);
+        captures_answer();
+        struct aegis_predicate when[AEGIS_PREDICATES_MAX] = {console_readable(), apps_when_ended()};
+        uint64_t deadline = AEGIS_FOREVER;
+        size_t more = captures_wait(when + 2, AEGIS_PREDICATES_MAX - 2, &deadline);
+        aegis_wait(when, 2 + more, deadline);
     }
 }

@@ -14,7 +14,7 @@ uint32_t session_peer_max = CONTROL_SEGMENT_MAX;
 
 static struct control_receiver receiver;
 static uint8_t received[CONTROL_BODY_MAX];
-static uint64_t self;
+static uint64_t self, peer; /* of the hellos */
 
 void session_send(uint16_t type, uint32_t id, const uint8_t *body, uint32_t size)
 {
@@ -28,10 +28,10 @@ void session_send(uint16_t type, uint32_t id, const uint8_t *body, uint32_t size
             return; /* the host asks again, or has gone */
 }
 
-void session_hello(uint64_t peer)
+void session_hello(uint64_t to)
 {
     struct control_hello hello = {
-        .version = CONTROL_VERSION, .self = self, .peer = peer, .body_max = CONTROL_BODY_MAX};
+        .version = CONTROL_VERSION, .self = self, .peer = to, .body_max = CONTROL_BODY_MAX};
     uint8_t body[64];
     int size = control_encode(CONTROL_RECORD_hello, &hello, body, sizeof body);
     session_send(CONTROL_HELLO, 0, body, size < 0 ? 0 : (uint32_t)size);
@@ -55,6 +55,9 @@ static void take_hello(const struct control_message *message)
     if (!message->body ||
         control_decode(CONTROL_RECORD_hello, message->body, message->size, &hello))
         return;
+    if (hello.self != peer)
+        captures_end_all(); /* whoever began them is gone */
+    peer = hello.self;
     session_peer_max = hello.body_max;
     session_hello(hello.self);
 }

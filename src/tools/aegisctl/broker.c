@@ -156,6 +156,7 @@ static void turn(struct broker *b)
     }
     clients_serve(&b->clients, fds + 3, count);
     agent_tick(&b->agent);
+    broker_end_captures(b);
     if (fds[0].revents != 0) {
         take_signal(b);
     }

@@ -18,7 +18,7 @@ void broker_halt(struct broker *b, uint32_t status)
     agent_request(&b->agent, &self, CONTROL_STOP, body, (uint32_t)size);
 }
 
-/* The agent's answer: to a client, or to ourselves, who only ask for STOP. */
+/* The agent's answer: to a client, or to ourselves, who ask for STOP, and for a capture's end. */
 void broker_take_reply(void *context, const struct origin *origin,
                        const struct control_message *reply)
 {
@@ -26,7 +26,12 @@ void broker_take_reply(void *context, const struct origin *origin,
     struct control_error error;
 
     if (origin->slot >= 0) {
+        broker_note_capture(b, origin, reply);
         clients_reply(&b->clients, origin, reply->type, reply->body, reply->size);
+        return;
+    }
+    if (origin->id != 0) {
+        broker_take_capture_ended(b, origin, reply);
         return;
     }
     if (reply->type == CONTROL_ERROR && b->qemu.pid != 0 &&
@@ -104,9 +109,10 @@ void broker_take_request(void *context, const struct origin *origin,
         void (*act)(struct broker *b, const struct origin *origin,
                     const struct control_message *request);
     } requests[] = {
-        {CONTROL_LOAD, do_pass},      {CONTROL_UNLOAD, do_pass}, {CONTROL_LIST, do_pass},
-        {CONTROL_STATUS, do_pass},    {CONTROL_MAPS, do_pass},   {CONTROL_MAP_READ, do_pass},
-        {CONTROL_MAP_WRITE, do_pass}, {CONTROL_INFO, do_info},   {CONTROL_HALT, do_halt},
+        {CONTROL_LOAD, do_pass},        {CONTROL_UNLOAD, do_pass},  {CONTROL_LIST, do_pass},
+        {CONTROL_STATUS, do_pass},      {CONTROL_MAPS, do_pass},    {CONTROL_MAP_READ, do_pass},
+        {CONTROL_MAP_WRITE, do_pass},   {CONTROL_CAPTURE, do_pass}, {CONTROL_FRAMES, do_pass},
+        {CONTROL_CAPTURE_END, do_pass}, {CONTROL_INFO, do_info},    {CONTROL_HALT, do_halt},
     };
     struct broker *b = context;
 

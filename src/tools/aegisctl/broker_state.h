@@ -11,6 +11,15 @@
 
 enum phase { BANNER, HELLO, UP, HALT };
 
+/* A capture that the agent makes for a client, to be ended with it. */
+#define HELD_MAX 32
+struct held_capture {
+    uint32_t number;  /* the agent's; 0: free */
+    uint64_t session; /* of the agent that numbered it */
+    struct origin owner;
+    bool asked; /* the agent was asked to end it */
+};
+
 struct broker {
     const struct instance *instance;
     struct machine *machine;
@@ -27,6 +36,7 @@ struct broker {
     struct why failure;                 /* why QEMU was killed; empty if it wasn't */
     struct origin halters[CLIENTS_MAX]; /* who waits for the end */
     int halter_count;
+    struct held_capture held[HELD_MAX];
 };
 
 /* Say something to who started us: kind is 'R' or 'F', the first word into the report pipe. */
@@ -50,6 +60,17 @@ void broker_reply_error(struct broker *b, const struct origin *origin, uint32_t 
                         const char *text);
 void broker_reply(struct broker *b, const struct origin *origin, uint16_t type,
                   enum control_record record, const void *from);
+
+/*
+ * Captures (broker_captures.c): note what the agent answered to a client, CAPTURE or CAPTURE_END;
+ * end those whose client has gone; take the answer to that, whose origin's id is the capture's
+ * number.
+ */
+void broker_note_capture(struct broker *b, const struct origin *origin,
+                         const struct control_message *reply);
+void broker_end_captures(struct broker *b);
+void broker_take_capture_ended(struct broker *b, const struct origin *origin,
+                               const struct control_message *reply);
 
 /* QEMU is gone: read the rest of its output, tell everybody, leave nothing behind (broker_end.c).
    Returns the exit status. */

@@ -64,12 +64,21 @@ static bool take_message(void *context, const struct control_message *message)
     return false;
 }
 
+bool client_hung_up(const struct client_session *session, struct why *why)
+{
+    char ended[900];
+
+    instance_ended(&session->instance, ended, sizeof ended);
+    why_set(why, "the broker of instance %s hung up%s%s", session->instance.name,
+            ended[0] != 0 ? ": " : "", ended);
+    return ended[0] != 0;
+}
+
 /* Wait for the reply with the id. */
 static int await(struct client_session *session, uint32_t id, int64_t deadline,
                  struct control_message *reply, struct why *why)
 {
     struct awaited awaited = {id, reply};
-    char ended[900];
 
     reply->type = CONTROL_NONE;
     while (reply->type == CONTROL_NONE) {
@@ -87,9 +96,8 @@ static int await(struct client_session *session, uint32_t id, int64_t deadline,
         if (((p.revents & (POLLIN | POLLHUP)) != 0 &&
              link_read(link, take_message, &awaited) != 0) ||
             link_write(link) != 0) {
-            instance_ended(&session->instance, ended, sizeof ended);
-            return why_set(why, "the broker of instance %s hung up%s%s", session->instance.name,
-                           ended[0] != 0 ? ": " : "", ended);
+            client_hung_up(session, why);
+            return -1;
         }
     }
     return 0;
@@ -102,11 +110,26 @@ void client_printable(char *text)
     }
 }
 
+uint32_t client_error(const struct control_message *reply, struct why *why)
+{
+    struct control_error error;
+    const char *text;
+
+    if (reply->body == NULL ||
+        control_decode(CONTROL_RECORD_error, reply->body, reply->size, &error) != 0) {
+        why_set(why, "the broker's answer is malformed");
+        return CONTROL_E_MALFORMED;
+    }
+    text = control_code_text(error.code);
+    client_printable(error.text);
+    why_set(why, "%s", error.text[0] != 0 ? error.text : text != NULL ? text : "refused");
+    return error.code;
+}
+
 int client_ask(struct client_session *session, uint16_t type, enum control_record record,
                const void *from, int64_t limit_ms, struct control_message *reply, struct why *why)
 {
     uint32_t id = session->next_id++;
-    struct control_error error;
 
     if (link_send_record(&session->link, type, id, record, from) != 0) {
         return why_set(why, "the request can't be encoded");
@@ -117,15 +140,9 @@ int client_ask(struct client_session *session, uint16_t type, enum control_recor
     if (reply->body == NULL) {
         return why_set(why, "the broker's reply is too large");
     }
-    if (reply->type == CONTROL_ERROR &&
-        control_decode(CONTROL_RECORD_error, reply->body, reply->size, &error) == 0) {
-        const char *text = control_code_text(error.code);
-
-        client_printable(error.text);
-        return why_set(why, "%s",
-                       error.text[0] != 0 ? error.text
-                       : text != NULL     ? text
-                                          : "refused");
+    if (reply->type == CONTROL_ERROR) {
+        client_error(reply, why);
+        return -1;
     }
     if (reply->type != (type | CONTROL_REPLY)) {
         return why_set(why, "the reply has type 0x%x, not 0x%x", reply->type, type | CONTROL_REPLY);

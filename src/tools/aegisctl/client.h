@@ -32,6 +32,13 @@ int client_call(struct client_session *session, uint16_t type, enum control_reco
                 const void *from, int64_t limit_ms, enum control_record reply_record, void *to,
                 struct why *why);
 
+/* Take CONTROL_ERROR apart: returns its code, with its sentence as the reason. */
+uint32_t client_error(const struct control_message *reply, struct why *why);
+
+/* The link is closed from the other end: say why, if that is known. Returns whether the machine has
+ * ended. */
+bool client_hung_up(const struct client_session *session, struct why *why);
+
 /* Replace what a terminal could take for more than text: it comes from the guest. */
 void client_printable(char *text);
 

@@ -131,18 +131,26 @@ void clients_serve(struct clients *clients, const struct pollfd *fds, int count)
     }
 }
 
+bool clients_present(const struct clients *clients, const struct origin *origin)
+{
+    const struct client *client;
+
+    if (origin->slot < 0) {
+        return false;
+    }
+    client = &clients->slots[origin->slot];
+    return client->link.fd >= 0 && client->serial == origin->serial && !client->dead;
+}
+
 void clients_reply(struct clients *clients, const struct origin *origin, uint16_t type,
                    const uint8_t *body, uint32_t size)
 {
     struct client *client;
 
-    if (origin->slot < 0) {
+    if (!clients_present(clients, origin)) {
         return;
     }
     client = &clients->slots[origin->slot];
-    if (client->link.fd < 0 || client->serial != origin->serial || client->dead) {
-        return;
-    }
     if (link_send(&client->link, type, origin->id, body, size) != 0) {
         client->dead = true;
     }

@@ -45,6 +45,9 @@ void clients_serve(struct clients *clients, const struct pollfd *fds, int count)
 void clients_reply(struct clients *clients, const struct origin *origin, uint16_t type,
                    const uint8_t *body, uint32_t size);
 
+/* Whether who asked is still there. */
+bool clients_present(const struct clients *clients, const struct origin *origin);
+
 /* Whether replies wait to be written. */
 bool clients_busy(const struct clients *clients);
 

@@ -262,9 +262,42 @@ static void every_code_has_its_sentence(void **state)
     assert_null(control_code_text(0));
 }
 
+/* A captured frame is a row; it may have any bytes, up to those that a ring's slot holds. */
+static void frame_rows_follow_their_answer_and_have_a_limit(void **state)
+{
+    static uint8_t bytes[CONTROL_BYTES_MAX + 1];
+    struct control_framed framed = {.now = 5, .dropped = 6};
+    struct control_frame_row row = {.time = 7, .length = 1514, .sent = 1}, out;
+    size_t position = 0;
+    int used = control_encode(CONTROL_RECORD_framed, &framed, body, sizeof body);
+
+    (void)state;
+    assert_true(used > 0);
+    for (uint32_t size = 0; size <= CONTROL_BYTES_MAX + 1; size += CONTROL_BYTES_MAX / 2) {
+        row.bytes = (struct control_bytes){bytes, size};
+        int n = control_encode_row(CONTROL_RECORD_frame_row, &row, body + used,
+                                   sizeof body - (size_t)used);
+        assert_true(n > 0);
+        used += n;
+    }
+    row.bytes.size = CONTROL_BYTES_MAX + 1;
+    assert_int_equal(
+        control_encode_row(CONTROL_RECORD_frame_row, &row, body + used, sizeof body - (size_t)used),
+        -CONTROL_E_MALFORMED);
+    for (uint32_t size = 0; size <= CONTROL_BYTES_MAX; size += CONTROL_BYTES_MAX / 2) {
+        assert_int_equal(
+            control_next_row(CONTROL_RECORD_frame_row, body, (size_t)used, &position, &out), 1);
+        assert_true(out.time == 7 && out.length == 1514 && out.sent == 1);
+        assert_int_equal(out.bytes.size, size);
+    }
+    assert_int_equal(
+        control_next_row(CONTROL_RECORD_frame_row, body, (size_t)used, &position, &out), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(frame_rows_follow_their_answer_and_have_a_limit),
         cmocka_unit_test(a_load_comes_back),
         cmocka_unit_test(the_largest_load_fits_a_body),
         cmocka_unit_test(names_and_bytes_may_be_absent_where_the_record_says_so),
