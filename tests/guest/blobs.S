@@ -5,6 +5,7 @@
 #define CALL_WAIT    0x1002
 #define CALL_NULL    0x1000
 #define CALL_LOG     0x1003
+#define CALL_LOAD    0x1038
 
         .macro  blob name
         .section .rodata.blob_\name, "a", @progbits
@@ -120,3 +121,17 @@ blob_spin_end:
         li      s11, 1
         end_self
 blob_foreign_end:
+
+/* load: downloads the handler of the request at a0, stores the result to the data page, and stays. */
+        blob    load
+        li      a7, CALL_LOAD
+        ecall
+        li      a1, RAW_DATA
+        sd      a0, 0(a1)
+1:      j       1b
+blob_load_end:
+
+/* stay: runs away without any memory but its code's. */
+        blob    stay
+1:      j       1b
+blob_stay_end:

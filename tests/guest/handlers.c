@@ -272,6 +272,38 @@ static void strikes(struct net *net)
     CHECK_OK(aegis_handler_unload((uint32_t)h));
 }
 
+/* What a handler finds in headroom that it takes is zero, not what the buffer's last frame left. */
+static void head_grows(struct net *net)
+{
+    static const struct ash_insn longer[] = {MOV_R(6, 1),
+                                             MOV(2, -16),
+                                             {0x85, 0, 0, ASH_HELPER_ADJUST_HEAD},
+                                             LOAD32(7, 6, 0),
+                                             LOAD32(8, 7, 0),
+                                             {0x55, 8, 3, 0}, /* not 0: aborted */
+                                             STORE8I(7, 0, 0x55),
+                                             MOV(0, ASH_DROP),
+                                             EXIT,
+                                             MOV(0, ASH_ABORTED),
+                                             EXIT};
+    struct aegis_handler_status s;
+    int64_t h = LOAD(longer, NULL);
+
+    CHECK_OK(aegis_handler_bind((uint32_t)h, net->binding));
+    for (uint64_t sent = 0; sent < 400;) { /* each of the device's buffers, and some again */
+        uint64_t limit = time_after(10 * SECOND);
+        for (int i = 0; i < 8; i++, sent++)
+            provoke(net);
+        do {
+            aegis_wait(NULL, 0, time_after(SECOND / 500));
+            CHECK_OK(aegis_handler_status((uint32_t)h, &s));
+        } while (s.runs < sent && time_now() < limit);
+        CHECK_EQ(s.verdicts[ASH_DROP], sent);
+    }
+    CHECK_EQ(s.strikes, 0);
+    CHECK_OK(aegis_handler_unload((uint32_t)h));
+}
+
 /* A map's memory is the owner's own page, which it reads while the handler writes. */
 static void maps(struct net *net)
 {
@@ -365,6 +397,7 @@ int main(void)
     verdicts(&net);
     transmit(&net);
     strikes(&net);
+    head_grows(&net);
     maps(&net);
     net_close(&net);
     return 0;

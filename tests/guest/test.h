@@ -82,6 +82,8 @@ BLOB(keep);
 BLOB(end);
 BLOB(spin);
 BLOB(foreign);
+BLOB(load);
+BLOB(stay);
 #define RAW(raw, blob, argument) raw_run(raw, #blob, blob_##blob, blob_##blob##_end, argument)
 
 #endif

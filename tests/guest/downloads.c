@@ -1,0 +1,138 @@
+/*
+ * A handler's download that one environment leaves half-way: another's is told BUSY at first, and
+ * takes over when the first doesn't go on though it could.
+ */
+#include <string.h>
+
+#include "ash/ash.h"
+#include "libos/time/time.h"
+#include "libos/vm/vm.h"
+#include "test.h"
+
+#define SECOND   1000000000UL
+#define IMAGE_AT 0x30000UL /* in the raw environment */
+#define REQUEST  64        /* word of the data page where its request stands */
+#define NOTHING  0x5555
+
+struct image {
+    struct ash_header header;
+    struct ash_insn insns[ASH_INSNS_MAX];
+};
+#define IMAGE_PAGES ((sizeof(struct image) + AEGIS_PAGE_SIZE - 1) / AEGIS_PAGE_SIZE)
+
+static const struct ash_insn set_r0 = {0xb7, 0, 0, ASH_PASS}, leave = {0x95, 0, 0, 0};
+
+static uint64_t make_image(struct image *image, uint32_t count)
+{
+    image->header = (struct ash_header){.magic = ASH_MAGIC,
+                                        .version = ASH_VERSION,
+                                        .event = ASH_EVENT_FRAME,
+                                        .insns = count,
+                                        .name = "download"};
+    image->insns[0] = set_r0;
+    for (uint32_t i = 1; i < count - 1; i++) /* if r0 != i, go to where a third of them loop */
+        image->insns[i] = (struct ash_insn){0x55, 0, i % 3 ? 0 : -1, (int32_t)i};
+    image->insns[count - 1] = leave;
+    return sizeof image->header + count * sizeof *image->insns;
+}
+
+/* An environment that downloads a handler of the greatest size: many slices' work. */
+static struct image *start_downloader(struct raw *raw)
+{
+    struct image *image = vm_alloc(IMAGE_PAGES, VM_READ_WRITE);
+    CHECK(image);
+    uint64_t size = make_image(image, ASH_INSNS_MAX);
+    raw_create(raw, "load", blob_load, blob_load_end);
+    for (uint64_t i = 0; i < IMAGE_PAGES; i++) {
+        int64_t page = vm_page_at((char *)image + i * AEGIS_PAGE_SIZE);
+        CHECK_OK(
+            vm_map(raw->env, IMAGE_AT + i * AEGIS_PAGE_SIZE, (uint64_t)page, VM_READ_WRITE, NULL));
+    }
+    const struct aegis_handler_request request = {.image = (const void *)IMAGE_AT,
+                                                  .image_size = size};
+    memcpy(raw->data + REQUEST, &request, sizeof request);
+    raw->data[0] = NOTHING;
+    raw_start(raw, RAW_DATA + REQUEST * sizeof *raw->data);
+    return image;
+}
+
+/* A page of nothing but "c.j .": whichever instruction is next, it is that. */
+static uint64_t make_standstill(void)
+{
+    uint64_t page = test_page();
+    uint32_t *words = vm_reserve(1);
+    CHECK_OK(vm_map(0, (uint64_t)words, page, VM_READ_WRITE, NULL));
+    for (size_t i = 0; i < AEGIS_PAGE_SIZE / sizeof *words; i++)
+        words[i] = 0xa001a001;
+    CHECK_OK(aegis_unmap(0, (uint64_t)words, 1));
+    vm_free(words);
+    return page;
+}
+
+/* From now on the environment's program does nothing: its next instruction is another one. */
+static void lead_astray(const struct raw *raw)
+{
+    uint64_t page = make_standstill();
+    CHECK_OK(aegis_page_give(page, raw->env));
+    CHECK_OK(aegis_yield(0)); /* a new slice, so that both calls lie in it */
+    CHECK_OK(aegis_unmap(raw->env, RAW_CODE, 1));
+    CHECK_OK(vm_map(raw->env, RAW_CODE, page, AEGIS_PROT_READ | AEGIS_PROT_EXEC, NULL));
+}
+
+static struct image small;
+
+/* Downloads a small handler and unloads it; why it can't. */
+static int64_t load_small(void)
+{
+    const struct aegis_handler_request request = {.image = &small,
+                                                  .image_size = make_image(&small, 2)};
+    int64_t handler = aegis_handler_load(&request);
+    return handler < 0 ? handler : aegis_handler_unload((uint32_t)handler);
+}
+
+static void wait_for_load(int64_t wanted, const struct raw *raw)
+{
+    uint64_t limit = time_after(20 * SECOND);
+    int64_t got;
+    while ((got = load_small()) != wanted && time_now() < limit) {
+        CHECK(got == 0 || got == -AEGIS_E_BUSY);
+        aegis_yield(0);
+    }
+    test_error(__FILE__, __LINE__, "handler_load", got, wanted);
+    CHECK_EQ(raw->data[0], NOTHING); /* the other download has not come to its end */
+}
+
+static void another_takes_over(void)
+{
+    struct raw raw;
+    struct image *image = start_downloader(&raw);
+    wait_for_load(-AEGIS_E_BUSY, &raw);
+    lead_astray(&raw);
+    wait_for_load(0, &raw);
+    CHECK_OK(load_small());
+    CHECK_EQ(aegis_env(raw.env)->state, AEGIS_ENV_LIVE);
+    CHECK_OK(aegis_env_end(raw.env, 0));
+    raw_finish(&raw);
+    CHECK_OK(vm_free(image));
+}
+
+/* One that ends half-way leaves at once. */
+static void an_end_frees_the_way(void)
+{
+    struct raw raw;
+    struct image *image = start_downloader(&raw);
+    wait_for_load(-AEGIS_E_BUSY, &raw);
+    CHECK_OK(aegis_env_end(raw.env, 0));
+    CHECK_EQ(raw_finish(&raw).exit_reason, AEGIS_EXIT_KILLED);
+    CHECK_OK(load_small());
+    CHECK_OK(vm_free(image));
+}
+
+int main(void)
+{
+    for (int i = 0; i < 3; i++) {
+        another_takes_over();
+        an_end_frees_the_way();
+    }
+    return 0;
+}
