@@ -1,6 +1,7 @@
 #include "kernel/cap.h"
 
 #include "kernel/call.h"
+#include "kernel/check/hard.h"
 #include "kernel/env.h"
 #include "kernel/map.h"
 #include "kernel/netif.h"
@@ -33,7 +34,7 @@ static uint64_t *page_generation(uint64_t index)
     return &page_of(index)->generation;
 }
 
-#define SEVER_STEP 128 /* mappings: some 15,000 instructions */
+#define SEVER_STEP HARD(128, 1) /* mappings: some 15,000 instructions */
 
 static bool page_sever(uint64_t index)
 {

@@ -5,6 +5,7 @@
 #include "kernel/boot_memory.h"
 #include "kernel/call.h"
 #include "kernel/check/check.h"
+#include "kernel/check/hard.h"
 #include "kernel/env.h"
 #include "kernel/expose.h"
 #include "kernel/print.h"
@@ -172,7 +173,7 @@ long call_page_alloc(uint64_t ppn)
 }
 
 #define CLEAR_STEP                                                                                 \
-    32 /* pages cleared before interrupts have their chance: some 20,000 instructions */
+    HARD(32, 1) /* pages cleared before interrupts have their chance: some 20,000 instructions */
 
 long call_page_alloc_run(uint64_t ppn, uint64_t count)
 {
