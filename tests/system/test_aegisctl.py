@@ -1,12 +1,15 @@
 """aegisctl alone, with a stand-in for QEMU (fake_qemu): what it says and returns when anything on its way goes wrong."""
 import os
 import pathlib
+import re
 import signal
 import socket
+import threading
 import time
 
 import pytest
 
+import images
 from conftest import HERE
 
 
@@ -16,10 +19,11 @@ def ctl(aegisctl, folder):
     tools = folder / "tools"
     tools.mkdir()
     (tools / "qemu-system-riscv64").symlink_to(HERE / "fake_qemu")
-    image = folder / "image"
+    image, archive = folder / "image", folder / "archive"
     image.write_bytes(b"image")
+    archive.write_bytes(images.cpio([("agent", b"program")]))
     aegisctl.env.update(PATH=f"{tools}:{aegisctl.env['PATH']}", FAKE_PATH=str(HERE))
-    aegisctl.images = ("--kernel", image, "--initrd", image)
+    aegisctl.images = ("--kernel", image, "--initrd", archive)
     return aegisctl
 
 
@@ -120,6 +124,22 @@ def test_a_missing_image_is_named(ctl, folder):
     done = ctl("run", "--kernel", folder / "nothing")
     assert done.returncode == 1
     one_line(done.stderr, "nothing", "--kernel", "ci/build")
+
+
+@pytest.mark.parametrize("data, part", [
+    (b"", "ends inside"), (b"image" * 100, "070701"), (b"\x1f\x8b" + bytes(200), "070701"),
+    (images.cpio([("agent", b"program")])[:118], "ends inside"), (images.cpio([("other", b"program")]), "no program agent")])
+def test_what_is_no_archive_of_programs_is_named_before_anything_starts(ctl, folder, data, part):
+    (folder / "odd").write_bytes(data)
+    done = ctl("run", *ctl.images[:2], "--initrd", folder / "odd", FAKE="hang-version")
+    assert done.returncode == 1
+    one_line(done.stderr, "--initrd", "odd", part)
+
+
+def test_a_folder_is_no_archive(ctl, folder):
+    done = ctl("run", *ctl.images[:2], "--initrd", folder)
+    assert done.returncode == 1
+    one_line(done.stderr, "--initrd", "not a file")
 
 
 def test_a_machine_serves_and_stops(ctl):
@@ -365,6 +385,49 @@ def test_rtt_gives_up_when_nobody_answers(ctl):
     done = ctl("rtt", "--port", port)
     assert done.returncode == 1
     one_line(done.stderr, "nobody answers there")
+
+
+def echo_server():
+    """A UDP echo service on a port of its own; ends with the test run."""
+    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    server.bind(("127.0.0.1", 0))
+
+    def serve():
+        while True:
+            server.sendto(*server.recvfrom(2000))
+
+    threading.Thread(target=serve, daemon=True).start()
+    return server.getsockname()[1]
+
+
+@pytest.mark.parametrize("locale, bar, unit", [("C.UTF-8", "█", "µs"), ("C", "#", "us")])
+def test_rtt_draws_the_distribution_above_its_table(ctl, locale, bar, unit):
+    port = echo_server()
+    lines = ctl.ok("rtt", "--port", port, "--count", 300, LC_ALL=locale).splitlines()
+    rows = [re.fullmatch(r" *([\d.]+) \.\. ([\d.]+) +(\d+) (\S*)", line) for line in lines]
+    rows = [row for row in rows if row]
+    assert sum(int(row[3]) for row in rows) == 300
+    assert max(rows, key=lambda row: int(row[3]))[4] == 40 * bar
+    bounds = [(float(row[1]), float(row[2])) for row in rows]
+    assert bounds == sorted(bounds) and all(low < high for low, high in bounds)
+    summary = re.fullmatch(r"min ([\d.]+), p50 ([\d.]+), p90 ([\d.]+), p99 ([\d.]+), max ([\d.]+) (\w+); 0 of 300 lost \(0.00 %\)",
+                           lines[-4])
+    times = [float(n) for n in summary.groups()[:5]]
+    assert times == sorted(times) and summary[6] == unit
+    assert bounds[0][0] <= times[0] and times[-1] <= bounds[-1][1] and lines[-3] == ""
+    assert lines[-2].startswith("round trips") and lines[-1].split()[:3] == ["300", "0", "0"]
+
+
+def test_rtt_can_leave_the_distribution_away(ctl):
+    lines = ctl.ok("rtt", "--port", echo_server(), "--count", 10, "--no-histogram").splitlines()
+    assert len(lines) == 2 and lines[0].startswith("round trips")
+
+
+def test_rtt_without_user_networking_says_what_would_be_right(ctl, folder):
+    run(ctl, "--net", f"dgram:{folder}/a,{folder}/b")
+    done = ctl("rtt")
+    assert done.returncode == 1
+    one_line(done.stderr, f"--net dgram:{folder}/a,{folder}/b", "--net user --port 0:7")
 
 
 def test_rtt_needs_a_forwarded_port(ctl):

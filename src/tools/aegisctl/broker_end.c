@@ -1,6 +1,7 @@
 /* The end of a machine: why it ended, told to everybody who waits and to whoever comes later. */
 #include <poll.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -9,6 +10,20 @@
 
 #define FLUSH_MS                                                                                   \
     2000 /* for the last bytes of QEMU's output, and for clients to read their replies */
+
+/* The kernel names QEMU's options; here they are given by way of ours. */
+static void say_reason(struct why *why, int status, const char *reason)
+{
+    static const char theirs[] = "start QEMU with -m ";
+    const char *at = strstr(reason, theirs);
+
+    if (at == NULL) {
+        why_set(why, "the machine ended with status %d: %s", status, reason);
+    } else {
+        why_set(why, "the machine ended with status %d: %.*sgive it --memory %s", status,
+                (int)(at - reason), reason, at + strlen(theirs));
+    }
+}
 
 /* Say in one line how the machine ended. Returns the status for the outside. */
 static int describe_end(struct broker *b, struct why *why)
@@ -21,7 +36,7 @@ static int describe_end(struct broker *b, struct why *why)
         return 1;
     }
     if (b->serial.panic || (early && WIFEXITED(b->status) && b->serial.reason[0] != 0)) {
-        why_set(why, "the machine ended with status %d: %s", status, b->serial.reason);
+        say_reason(why, status, b->serial.reason);
     } else if (status != 0 && qemu_complaint(b->instance, why)) {
         why_in(why, "QEMU ended with status %d", status);
     } else {

@@ -63,10 +63,12 @@ static void do_info(struct broker *b, const struct origin *origin,
                     const struct control_message *request)
 {
     struct control_informed informed = {.qemu = (uint32_t)b->qemu.pid, .agent = b->agent.peer};
-    uint8_t body[1024];
-    size_t used = (size_t)control_encode(CONTROL_RECORD_informed, &informed, body, sizeof body);
+    uint8_t body[2048];
+    size_t used;
 
     (void)request;
+    strncpy(informed.net, b->machine->net, sizeof informed.net - 1);
+    used = (size_t)control_encode(CONTROL_RECORD_informed, &informed, body, sizeof body);
     for (int i = 0; strcmp(b->machine->net, "user") == 0 && i < b->machine->forward_count; i++) {
         struct control_forward_row row = {b->machine->forwards[i].host,
                                           b->machine->forwards[i].guest, 0};

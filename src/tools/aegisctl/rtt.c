@@ -18,6 +18,7 @@
 #include "client.h"
 #include "clock.h"
 #include "commands.h"
+#include "rtt_print.h"
 
 #define SIZE_MAX_UDP 1472 /* what fits an Ethernet frame */
 #define GIVE_UP      10   /* datagrams lost in a row */
@@ -123,7 +124,8 @@ static int exchange_all(struct run *run, struct why *why)
             if (++in_a_row == GIVE_UP) {
                 return why_set(why,
                                "%d datagrams in a row were not answered within %ld ms each (%ld "
-                               "answered before, %ld wrong answers)",
+                               "answered before, %ld wrong answers); aegisctl list shows who gets "
+                               "frames, aegisctl capture which arrive",
                                GIVE_UP, run->limit_ms, run->answered, run->wrong);
             }
         }
@@ -131,43 +133,11 @@ static int exchange_all(struct run *run, struct why *why)
     return 0;
 }
 
-static int compare(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-    return (x > y) - (x < y);
-}
-
-/* The smallest time that at least `percent` of all do not exceed, in µs. */
-static double percentile(const struct run *run, long percent)
-{
-    long rank = (run->answered * percent + 99) / 100;
-
-    return run->answered == 0 ? 0 : (double)run->times[rank > 0 ? rank - 1 : 0] / 1000;
-}
-
-static void print_result(struct run *run, long port, bool json)
-{
-    qsort(run->times, (size_t)run->answered, sizeof run->times[0], compare);
-    if (json) {
-        printf(
-            "{\"round_trips\": %ld, \"lost\": %ld, \"wrong\": %ld, \"size\": %ld, \"port\": %ld, "
-            "\"min_us\": %.1f, \"median_us\": %.1f, \"p99_us\": %.1f}\n",
-            run->answered, run->lost, run->wrong, run->size, port, percentile(run, 0),
-            percentile(run, 50), percentile(run, 99));
-        return;
-    }
-    /* a µ is two bytes, which printf counts */
-    printf("%-12s %8s %8s %11s %11s %11s\n", "round trips", "lost", "wrong", "min µs", "median µs",
-           "p99 µs");
-    printf("%-12ld %8ld %8ld %10.1f %10.1f %10.1f\n", run->answered, run->lost, run->wrong,
-           percentile(run, 0), percentile(run, 50), percentile(run, 99));
-}
-
 /* The host's port that leads to a port of the guest, as the broker knows. */
 static int ask_port(const char *instance, long guest, long *port, struct why *why)
 {
     struct control_info info = {0};
+    struct control_informed informed;
     struct control_forward_row row;
     struct client_session session;
     struct control_message reply;
@@ -179,12 +149,23 @@ static int ask_port(const char *instance, long guest, long *port, struct why *wh
         status = client_ask(&session, CONTROL_INFO, CONTROL_RECORD_info, &info, CLIENT_LIMIT_MS,
                             &reply, why);
     }
+    if (status == 0 &&
+        control_decode(CONTROL_RECORD_informed, reply.body, reply.size, &informed) != 0) {
+        status = why_set(why, "the broker's reply is malformed");
+    }
     while (status == 0 && *port == 0 &&
            control_next_row(CONTROL_RECORD_forward_row, reply.body, reply.size, &position, &row) >
                0) {
         *port = row.guest == (uint32_t)guest ? (long)row.host : 0;
     }
     client_close(&session);
+    if (status == 0 && strcmp(informed.net, "user") != 0) {
+        client_printable(informed.net);
+        return why_set(why,
+                       "instance %s runs with --net %s, and only --net user gives it ports of the "
+                       "host: start one with aegisctl run --net user --port 0:%ld",
+                       instance, informed.net, guest);
+    }
     if (status == 0 && *port == 0) {
         return why_set(
             why,
@@ -210,7 +191,27 @@ static int open_socket(long port, struct why *why)
     return fd;
 }
 
-static int measure(struct run *run, long port, bool json)
+static int compare(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+static void print_result(struct run *run, long port, enum rtt_format format)
+{
+    const struct rtt_result result = {.times = run->times,
+                                      .answered = run->answered,
+                                      .lost = run->lost,
+                                      .wrong = run->wrong,
+                                      .size = run->size,
+                                      .port = port};
+
+    qsort(run->times, (size_t)run->answered, sizeof run->times[0], compare);
+    rtt_print(&result, format);
+}
+
+static int measure(struct run *run, long port, enum rtt_format format)
 {
     struct why why;
     int status = 0;
@@ -227,7 +228,7 @@ static int measure(struct run *run, long port, bool json)
         why_in(&why, "127.0.0.1:%ld", port);
         status = why_print(&why, "rtt");
     } else {
-        print_result(run, port, json);
+        print_result(run, port, format);
         status = run->wrong == 0 && run->answered > 0 ? 0 : 1;
         if (status != 0) {
             why_set(&why, "127.0.0.1:%ld: %ld answers were wrong, %ld right", port, run->wrong,
@@ -247,7 +248,7 @@ static int rtt(const struct command *command, int argc, char **argv)
     const char *name = INSTANCE_DEFAULT;
     struct run run = {.count = 1000, .size = 60, .limit_ms = 1000, .fd = -1};
     long port = 0, guest = 7;
-    bool json = false;
+    bool json = false, plain = false;
     const struct option_row rows[] = {
         {"count", OPTION_NUMBER, &run.count, "N", "datagrams, one after the other (default: 1000)",
          1, 10000000},
@@ -258,7 +259,8 @@ static int rtt(const struct command *command, int argc, char **argv)
         {"guest", OPTION_NUMBER, &guest, "PORT", "port of the guest (default: 7)", 1, 65535},
         {"port", OPTION_NUMBER, &port, "PORT",
          "port of the host, if not the one that leads to --guest", 1, 65535},
-        {"json", OPTION_FLAG, &json, NULL, "print one JSON object instead of the table", 0, 0},
+        {"json", OPTION_FLAG, &json, NULL, "print one JSON object instead", 0, 0},
+        {"no-histogram", OPTION_FLAG, &plain, NULL, "print the table alone", 0, 0},
         {"instance", OPTION_TEXT, &name, "NAME", INSTANCE_HELP, 0, 0},
         {0},
     };
@@ -271,7 +273,7 @@ static int rtt(const struct command *command, int argc, char **argv)
     if (port == 0 && ask_port(name, guest, &port, &why) != 0) {
         return why_print(&why, "rtt");
     }
-    return measure(&run, port, json);
+    return measure(&run, port, json ? RTT_JSON : plain ? RTT_TABLE : RTT_HISTOGRAM);
 }
 
 const struct command command_rtt = {

@@ -13,6 +13,7 @@
 #include "client.h"
 #include "clock.h"
 #include "commands.h"
+#include "initrd.h"
 
 /* The build's folder: $AEGIS_BUILD, or the one above the folder that this program lies in. */
 static void build_folder(char *path, size_t size)
@@ -164,7 +165,8 @@ static int prepare(struct machine *machine, struct instance *instance, const cha
     if (find_image(machine->kernel, "guest/src/kernel/kernel.elf", "--kernel", &machine->kernel,
                    why) != 0 ||
         find_image(machine->initrd, "guest/initrd.cpio", "--initrd", &machine->initrd, why) != 0 ||
-        qemu_check(why) != 0 || instance_find(instance, name, why) != 0) {
+        initrd_check(machine->initrd, why) != 0 || qemu_check(why) != 0 ||
+        instance_find(instance, name, why) != 0) {
         return -1;
     }
     return instance_claim(instance, why);

@@ -54,6 +54,8 @@ static int print_all(struct client_session *session, struct why *why)
         return why_set(why, "the broker's reply is malformed");
     }
     printf("instance   %s, QEMU is process %" PRIu32 "\n", session->instance.name, informed.qemu);
+    client_printable(informed.net);
+    printf("network    %s\n", informed.net);
     while (control_next_row(CONTROL_RECORD_forward_row, reply.body, reply.size, &position,
                             &forward) > 0) {
         printf("forward    UDP 127.0.0.1:%" PRIu32 " -> guest %" PRIu32 "\n", forward.host,
