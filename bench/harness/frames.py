@@ -97,7 +97,7 @@ class FramesMachine:
         plugin = f"{context.host('bench/libcount.so')},only={only[0]:x}-{only[1]:x}{',profile=on' if profile else ''}"
         self.machine = Machine(AEGIS, [], plugin=plugin, icount=ICOUNT_WAITING)
         files = {"filters": pack(filters), "frame": frame, "handler": handler}
-        pairs = [f"agent={context.guest('bench/bench-frames')}"]
+        pairs = [f"init={context.guest('bench/bench-frames')}"]
         for name, data in files.items():
             (self.machine.base / name).write_bytes(data)
             pairs.append(f"{name}={self.machine.base / name}")

@@ -5,6 +5,7 @@
 #include "kernel/call.h"
 #include "kernel/check/check.h"
 #include "kernel/check/hard.h"
+#include "kernel/drivers/virtio_console.h"
 #include "kernel/expose.h"
 #include "kernel/fpu.h"
 #include "kernel/handler.h"
@@ -165,6 +166,7 @@ static void unbind_all(struct env *env)
     }
     handler_end_env(env->number);
     netif_end_env(env->number);
+    console_end_env(env->number);
     fpu_forget(env);
     env->root[WINDOW_INDEX] =
         0; /* its tables have no mappings of pages: they go like other pages */

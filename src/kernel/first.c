@@ -15,7 +15,7 @@
 #include "kernel/print.h"
 #include "kernel/slice.h"
 
-#define PROGRAM     "agent"
+#define PROGRAM     "init"
 #define STACK_PAGES 16
 #define START_VA    AEGIS_STACK_TOP /* the page of the start block, above the stack */
 

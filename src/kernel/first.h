@@ -1,4 +1,4 @@
-/* The first application: the program `agent` of the initial RAM disk, which gets everything. */
+/* The first application: the program `init` of the initial RAM disk, which gets everything. */
 #ifndef AEGIS_KERNEL_FIRST_H
 #define AEGIS_KERNEL_FIRST_H
 

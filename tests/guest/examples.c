@@ -285,6 +285,13 @@ static int64_t answer_the_host(void)
     return aegis_console_write(text, sizeof text - 1); /* how many were taken */
 }
 
+/* console_bind */
+static int64_t talk_with_the_host(void)
+{
+    struct aegis_cap cap = exos.start->caps[0]; /* from init, if that has given it */
+    return aegis_console_bind(&cap);
+}
+
 /* shutdown */
 static int64_t end_the_machine(void)
 {
@@ -317,9 +324,11 @@ int main(void)
         {"upcall_bind", take_and_leave_exceptions, 0},
         {"net_bind", receive_udp_and_send_arp, 1},
         {"handler_load", run_a_handler, 2},
-        /* These three are the first application's. */
+        /* The first application has not given this program the console. */
+        {"console_bind", talk_with_the_host, -AEGIS_E_CAPABILITY},
         {"console_read", take_what_the_host_sent, no_console},
         {"console_write", answer_the_host, no_console},
+        /* This is the first application's. */
         {"shutdown", end_the_machine, -AEGIS_E_OWNER},
     };
 

@@ -10,7 +10,7 @@
 int main(void)
 {
     static const char control[] = "MARK bell \a back \b escape \033[31m red\033[0m return \r end";
-    static const char forged[] = "MARK one\n[1 agent] MARK forged\nMARK three";
+    static const char forged[] = "MARK one\n[1 init] MARK forged\nMARK three";
     char longest[1024], many[256];
 
     CHECK_OK(aegis_log(control, sizeof control - 1));

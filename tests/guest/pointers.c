@@ -43,6 +43,10 @@ static int64_t try_derived(void *p)
     CHECK_OK(aegis_cap_mint(AEGIS_KIND_ENV, exos.env, AEGIS_RIGHT_CONTROL, &cap));
     return aegis_cap_derive(&cap, AEGIS_RIGHT_CONTROL, p);
 }
+static int64_t try_console_bind(void *p)
+{
+    return aegis_console_bind(p);
+}
 static int64_t try_map_batch(void *p)
 {
     return aegis_map_batch(0, p, 1);
@@ -146,6 +150,7 @@ static const struct {
     {"cap_mint", try_cap_mint, sizeof(struct aegis_cap), true, false},
     {"cap_derive", try_derive, sizeof(struct aegis_cap), false, false},
     {"cap_derive result", try_derived, sizeof(struct aegis_cap), true, false},
+    {"console_bind", try_console_bind, sizeof(struct aegis_cap), false, false},
     {"map_batch", try_map_batch, sizeof(struct aegis_map_op), false, false},
     {"map", try_map, sizeof(struct aegis_cap), false, false},
     {"env_create", try_env_create, AEGIS_NAME_SIZE, false, false},

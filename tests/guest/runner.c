@@ -63,6 +63,27 @@ static void run(const char *name, const struct aegis_cap *caps, char why[TEST_WH
         snprintf(why, TEST_WHY_SIZE, "%lld pages are lost", (long long)lost);
 }
 
+/* Its use is bound by a capability for all of it, and by no other. */
+static void check_console_bind(bool absent, char why[TEST_WHY_SIZE])
+{
+    const uint32_t both = AEGIS_RIGHT_READ | AEGIS_RIGHT_WRITE;
+    struct aegis_cap caps[4] = {0}; /* forged, of another kind, of too few rights, right */
+    const int64_t wanted[] = {-AEGIS_E_CAPABILITY, -AEGIS_E_CAPABILITY, -AEGIS_E_RIGHTS,
+                              absent ? -AEGIS_E_NO_DEVICE : 0};
+
+    aegis_cap_mint(AEGIS_KIND_MACHINE, 0, AEGIS_RIGHT_CONTROL, &caps[1]);
+    aegis_cap_mint(AEGIS_KIND_CONSOLE, 0, AEGIS_RIGHT_READ, &caps[2]);
+    aegis_cap_mint(AEGIS_KIND_CONSOLE, 0, both, &caps[3]);
+    caps[0] = caps[3];
+    caps[0].mac ^= 1;
+    for (size_t i = 0; i < 4; i++) {
+        int64_t got = aegis_console_bind(&caps[i]);
+        if (got != wanted[i])
+            snprintf(why, TEST_WHY_SIZE, "console_bind, capability %u: %s", (unsigned)i,
+                     aegis_error_name(got));
+    }
+}
+
 /*
  * What only this program may try, since the console is its own: each bad address gets ADDRESS,
  * whether the kernel would read there or write; without a console, NO_DEVICE.
@@ -87,6 +108,7 @@ static void console(char why[TEST_WHY_SIZE])
             snprintf(why, TEST_WHY_SIZE, "at 0x%llx: %s", (unsigned long long)bad[i],
                      aegis_error_name(got));
     }
+    check_console_bind(wanted == -AEGIS_E_NO_DEVICE, why);
     if (aegis_console_read(why, UINT64_MAX) !=
         (wanted == -AEGIS_E_ADDRESS ? -AEGIS_E_RANGE : wanted))
         strcpy(why, "a length beyond all bounds");

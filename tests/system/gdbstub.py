@@ -1,5 +1,8 @@
-"""As much of GDB's remote protocol as it takes to change a stopped machine's memory before its first instruction."""
+"""As much of GDB's remote protocol as it takes to change a stopped machine's memory before its first instruction, and to
+send a program astray where it executes a given instruction."""
+import os
 import socket
+import time
 
 
 class GdbStub:
@@ -25,7 +28,43 @@ class GdbStub:
     def write(self, address, data):
         assert self.ask(b"M%x,%x:%s" % (address, len(data), data.hex().encode())) == b"OK"
 
+    def interrupt(self):
+        """Stop a running machine."""
+        self.socket.sendall(b"\x03")
+        self.stopped()
+
+    def stopped(self):
+        """Wait until the machine has stopped, and say so."""
+        got = b""
+        while b"#" not in got or len(got.split(b"#")[-1]) < 2:
+            got += self.socket.recv(65536)
+        self.socket.sendall(b"+")
+        assert got.lstrip(b"+").startswith(b"$T"), got
+
+    def go_to(self, address, provoke):
+        """Run a stopped machine, after provoke(), to where it executes the instruction at a virtual address."""
+        assert self.ask(b"Z0,%x,4" % address) == b"OK"
+        self.socket.sendall(b"$c#63")
+        provoke()
+        self.stopped()
+        assert self.ask(b"z0,%x,4" % address) == b"OK"
+
+    def set_pc(self, address):
+        """The program counter follows x0 to x31."""
+        registers = bytearray.fromhex(self.ask(b"g").decode())
+        registers[32 * 8:33 * 8] = address.to_bytes(8, "little")
+        assert self.ask(b"G" + registers.hex().encode()) == b"OK"
+
     def run(self):
         """Let the machine go, and leave it alone."""
         self.ask(b"D")
         self.socket.close()
+
+
+def connect(path):
+    """The stub that QEMU opens at the path, within some seconds."""
+    for _ in range(1000):
+        if os.path.exists(path):
+            break
+        time.sleep(0.02)
+    return GdbStub(path)

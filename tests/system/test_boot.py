@@ -151,9 +151,9 @@ def test_no_initrd_is_refused(machine):
     refused(machine(initrd=None), "initial RAM disk", "-initrd")
 
 
-@pytest.mark.parametrize("size", [10, 109, 110, 115, 5000, 40000])
-def test_an_initrd_cut_inside_the_agent_is_refused(machine, folder, size):
-    data = images.cpio([("agent", programs()["agent"])])
+@pytest.mark.parametrize("size", [10, 109, 110, 115, 5000, 15000])
+def test_an_initrd_cut_inside_the_first_program_is_refused(machine, folder, size):
+    data = images.cpio([("init", programs()["init"])])
     refused(machine(initrd=initrd(folder, data[:size])), "initial RAM disk", "ends inside")
 
 
@@ -163,14 +163,14 @@ def test_an_initrd_of_noise_is_refused(machine, folder, noise):
     refused(machine(initrd=initrd(folder, noise)), "initial RAM disk")
 
 
-def test_an_initrd_without_the_agent_is_refused(machine, folder):
-    data = images.cpio([("agent2", b"x"), ("udp-echo", programs()["udp-echo"])])
-    refused(machine(initrd=initrd(folder, data)), "initial RAM disk", "agent")
+def test_an_initrd_without_the_first_program_is_refused(machine, folder):
+    data = images.cpio([("init2", b"x"), ("udp-echo", programs()["udp-echo"])])
+    refused(machine(initrd=initrd(folder, data)), "initial RAM disk", "init")
 
 
 def test_an_initrd_cut_inside_another_program_serves_the_rest(machine, folder):
     p = programs()
-    data = images.cpio([("agent", p["agent"]), ("arpd", p["arpd"]), ("udp-echo", p["udp-echo"])])
+    data = images.cpio([("init", p["init"]), ("agent", p["agent"]), ("arpd", p["arpd"]), ("udp-echo", p["udp-echo"])])
     cut = data[:len(data) - len(p["udp-echo"]) // 2 - 1024]
     m = machine(initrd=initrd(folder, cut)).up()
     with pytest.raises(Refused, match="udp-echo"):
@@ -206,15 +206,15 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_elf_as_agent_is_refused(machine, folder, name):
-    m = machine(initrd=initrd(folder, images.cpio([("agent", HOSTILE[name])])))
-    refused(m, "agent")
+def test_a_hostile_elf_as_first_program_is_refused(machine, folder, name):
+    m = machine(initrd=initrd(folder, images.cpio([("init", HOSTILE[name])])))
+    refused(m, "init")
 
 
-def test_an_agent_that_crashes_ends_the_machine_with_its_name_and_cause(machine, folder):
-    m = machine(initrd=initrd(folder, images.cpio([("agent", images.elf(CODE))])))
+def test_a_first_program_that_crashes_ends_the_machine_with_its_name_and_cause(machine, folder):
+    m = machine(initrd=initrd(folder, images.cpio([("init", images.elf(CODE))])))
     assert m.wait() != 0
-    assert any("agent" in line and "illegal instruction" in line.lower() for line in m.complaints()), m.text
+    assert any("init" in line and "illegal instruction" in line.lower() for line in m.complaints()), m.text
 
 
 def test_boot_arguments_of_any_length_do_no_harm(machine):

@@ -21,7 +21,7 @@ def check_results(m):
     failed = [line for line in m.lines if "] FAIL " in line]
     assert not failed and m.status == 0, m.text
     for name in NAMES:
-        assert f"[1 agent] PASS {name}" in m.lines
+        assert f"[1 init] PASS {name}" in m.lines
 
 
 def check_reports_of_ends(m):
@@ -34,7 +34,7 @@ def check_reports_of_ends(m):
 def check_log(m):
     """Each line says who wrote it; nothing in it passes for another's, or moves the cursor."""
     said = [re.sub(r"^\[\d+ ", "[N ", line) for line in m.lines if re.match(r"\[\d+ log\] ", line)]
-    for line in ["MARK bell ? back ? escape ?[31m red?[0m return ? end", "MARK one", "[1 agent] MARK forged", "MARK three",
+    for line in ["MARK bell ? back ? escape ?[31m red?[0m return ? end", "MARK one", "[1 init] MARK forged", "MARK three",
                  "MARK zero?inside", "MARK part and part", "MARK rest", "MARK long " + "x" * 1014]:
         assert "[N log] " + line in said, line
     banner = next(i for i, line in enumerate(m.lines) if line.startswith("Aegis-V"))

@@ -116,7 +116,7 @@ def resources(m):
 
 def test_udp_is_answered_by_the_kernel_with_no_application(up, compile_handler):
     loaded = up.control.load("echo", "", images.udp_filters(7), handler=compile_handler(EXAMPLES / "udp-echo.c"))
-    assert loaded["env"] == 1 and loaded["insns"] > 0 and loaded["code"] > 0
+    assert loaded["env"] == 2 and loaded["insns"] > 0 and loaded["code"] > 0
     for size in (0, 1, 60, 1400):
         assert echo(up, os.urandom(size))
     row = handler(up)
@@ -210,7 +210,7 @@ def test_an_endless_loop_burns_fuel_and_is_unbound_at_the_strike_limit(up, compi
     for i in range(3):
         assert echo(up, b"past it %d" % i)
     assert handler(up)["runs"] == STRIKES
-    up.wait_line(r"handler \d+ \(endless\) of environment 1 is unbound after 16 strikes")
+    up.wait_line(r"handler \d+ \(endless\) of environment 2 is unbound after 16 strikes")
 
 
 def test_a_frame_that_a_handler_changed_before_it_was_aborted_goes_on_as_it_is(up, compile_handler):

@@ -1,7 +1,9 @@
 /*
- * agent: the first application. It owns the machine at first and hands out what users ask for: it
- * starts programs of the initial RAM disk and binds frames to them, on requests that aegisctl sends
- * over the control console (control/control.h).
+ * agent: hands out what users ask for: it starts programs of the initial RAM disk and binds frames
+ * to them and to handlers, on requests that aegisctl sends over the control console
+ * (control/control.h). init has started it with capabilities for the console and for the root
+ * binding of each network interface, and starts another if it ends otherwise than by its own
+ * choice.
  */
 #ifndef AGENT_AGENT_H
 #define AGENT_AGENT_H
@@ -12,6 +14,11 @@
 #include "ash/ash.h"
 #include "control/control.h"
 #include "libos/proc/proc.h"
+
+/* ---- main.c ---- */
+
+/* The capability for the root binding of a network interface: DELEGATE and TAP. */
+struct aegis_cap agent_root(uint32_t netif);
 
 /* ---- apps.c: the programs that it started ---- */
 

@@ -101,14 +101,13 @@ static bool prepare(struct images *images, const struct control_load *load, stru
 static int64_t bind(const struct app *app, const struct images *images,
                     const struct control_load *load, struct refusal *refusal)
 {
-    uint32_t root = aegis_info()->netifs[load->netif].root;
-    struct aegis_net_binding request = {.ingress = images->ingress,
+    struct aegis_net_binding request = {.parent = agent_root(load->netif),
+                                        .ingress = images->ingress,
                                         .ingress_size = load->ingress.size,
                                         .egress = images->egress,
                                         .egress_size = (uint64_t)images->egress_size};
-    int64_t status =
-        aegis_cap_mint(AEGIS_KIND_BINDING, root, AEGIS_RIGHT_DELEGATE, &request.parent);
-    if (status == 0 && app)
+    int64_t status = 0;
+    if (app)
         status = aegis_cap_mint(AEGIS_KIND_ENV, app->proc.env, AEGIS_RIGHT_CONTROL, &request.owner);
     if (status == 0)
         status = aegis_net_bind(&request);

@@ -51,16 +51,15 @@ static struct capture *named(uint32_t number, struct refusal *refusal)
 static bool open_tap(struct net *net, uint32_t netif, const void *filter, size_t size,
                      struct refusal *refusal)
 {
-    struct aegis_net_binding request = {
-        .ingress = filter, .ingress_size = size, .flags = AEGIS_BIND_TAP};
-    int64_t binding = aegis_cap_mint(AEGIS_KIND_BINDING, aegis_info()->netifs[netif].root,
-                                     AEGIS_RIGHT_TAP, &request.parent);
-    if (binding == 0)
-        binding = aegis_net_bind(&request);
+    struct aegis_net_binding request = {.parent = agent_root(netif),
+                                        .ingress = filter,
+                                        .ingress_size = size,
+                                        .flags = AEGIS_BIND_TAP};
+    int64_t binding = aegis_net_bind(&request);
     if (binding < 0)
         return refuse_kernel(refusal, "tap", binding);
-    int64_t status = net_open_next(net, AEGIS_RING_SLOTS); /* no other binding of ours lacks one */
-    if (status == 1)
+    int64_t status = net_open(net, (uint32_t)binding, AEGIS_RING_SLOTS);
+    if (status == 0)
         return true;
     aegis_net_unbind((uint32_t)binding);
     return refuse_kernel(refusal, "the tap's ring", status);

@@ -60,12 +60,29 @@ static void start_network(void)
            count == 1 ? "" : "s");
 }
 
+struct aegis_cap agent_root(uint32_t netif)
+{
+    return exos.start->caps[1 + netif];
+}
+
+/* A machine without a console is served as it booted. */
+static bool take_console(void)
+{
+    int64_t status = -AEGIS_E_CAPABILITY;
+
+    if (exos.start && exos.start->cap_count > aegis_info()->netif_count)
+        status = aegis_console_bind(&exos.start->caps[0]);
+    if (status == 0 || status == -AEGIS_E_NO_DEVICE)
+        return true;
+    fprintf(stderr, "agent: the console: %s; only init can start an agent\n",
+            aegis_strerror(status));
+    return false;
+}
+
 int main(void)
 {
-    if (!exos.boot) {
-        fprintf(stderr, "agent: has to be the first program of the machine\n");
+    if (!take_console())
         return 1;
-    }
     start_network();
     session_open();
     for (;;) {
@@ -73,8 +90,7 @@ int main(void)
         int stop = session_serve();
         if (stop >= 0) {
             console_drain(time_after(DRAIN_LIMIT));
-            int64_t status = aegis_shutdown((uint64_t)stop);
-            fprintf(stderr, "agent: shutdown: %s\n", aegis_strerror(status));
+            return stop; /* init ends the machine with it */
         }
         captures_answer();
         struct aegis_predicate when[AEGIS_PREDICATES_MAX] = {console_readable(), apps_when_ended()};

@@ -14,7 +14,7 @@ uint32_t session_peer_max = CONTROL_SEGMENT_MAX;
 
 static struct control_receiver receiver;
 static uint8_t received[CONTROL_BODY_MAX];
-static uint64_t self, peer; /* of the hellos */
+static uint64_t self, peer; /* of the hellos; peer is 0 until the host has said one */
 
 void session_send(uint16_t type, uint32_t id, const uint8_t *body, uint32_t size)
 {
@@ -46,6 +46,9 @@ void session_open(void)
 }
 
 /*
+ * Requests before it were for the agent before us, whose host has learned, or learns by our hello,
+ * that they failed: they are not carried out.
+ *
  * The host's hello, also in answer to ours: ours with its session tells it that we are here. What
  * it began to send before it restarted is dropped by the receiver, at its first new frame.
  */
@@ -74,7 +77,7 @@ int session_serve(void)
             used += control_receive(&receiver, chunk + used, (size_t)size - used, &message);
             if (message.type == CONTROL_HELLO)
                 take_hello(&message);
-            else if (message.type != CONTROL_NONE)
+            else if (message.type != CONTROL_NONE && peer)
                 request_answer(&message, &stop);
         }
     return stop;

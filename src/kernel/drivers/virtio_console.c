@@ -2,6 +2,7 @@
 
 #include "kernel/boot_memory.h"
 #include "kernel/call.h"
+#include "kernel/cap.h"
 #include "kernel/env.h"
 #include "kernel/expose.h"
 #include "kernel/interrupt.h"
@@ -19,6 +20,7 @@ static struct {
     struct virtq rx, tx;
     uint8_t *rx_buffers, *tx_buffers;
     bool present;
+    uint32_t user; /* environment that reads and writes it */
     /* The received buffer that console_read is in the middle of; none if length is 0. */
     uint16_t head;
     uint32_t at, length;
@@ -90,13 +92,35 @@ void console_init(const struct virtio *device)
     virtq_want_interrupt(&console.rx);
     virtq_want_interrupt(&console.tx);
     console.present = true;
+    console.user = FIRST_ENV;
 }
 
 static long check(void)
 {
     if (!console.present)
         return -AEGIS_E_NO_DEVICE;
-    return this_hart->env->number == FIRST_ENV ? 0 : -AEGIS_E_OWNER;
+    return this_hart->env->number == console.user ? 0 : -AEGIS_E_OWNER;
+}
+
+long call_console_bind(uaddr_t capability)
+{
+    long error =
+        cap_check_user(capability, AEGIS_KIND_CONSOLE, 0, AEGIS_RIGHT_READ | AEGIS_RIGHT_WRITE);
+
+    if (error)
+        return error;
+    if (!console.present)
+        return -AEGIS_E_NO_DEVICE;
+    if (console.user != FIRST_ENV && console.user != this_hart->env->number)
+        return -AEGIS_E_IN_USE;
+    console.user = this_hart->env->number;
+    return 0;
+}
+
+void console_end_env(uint32_t env)
+{
+    if (console.user == env)
+        console.user = FIRST_ENV;
 }
 
 long call_console_read(uaddr_t bytes, uint64_t length)

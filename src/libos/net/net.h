@@ -30,9 +30,14 @@ struct net {
 };
 
 /*
- * Open a ring of `slots` slots (a power of two, 2 to AEGIS_RING_SLOTS) for the first binding that
- * this program owns and that has none yet. Returns 1, 0 if there is no such binding, or a negated
- * enum aegis_error.
+ * Open a ring of `slots` slots (a power of two, 2 to AEGIS_RING_SLOTS) for a binding that this
+ * program owns. Returns 0 or a negated enum aegis_error.
+ */
+int64_t net_open(struct net *net, uint32_t binding, uint64_t slots);
+
+/*
+ * The same for the first binding that this program owns and that has none yet. Returns 1, 0 if
+ * there is no such binding, or a negated enum aegis_error.
  */
 int64_t net_open_next(struct net *net, uint64_t slots);
 

@@ -6,8 +6,11 @@
 #define HEADER_PAGES 1
 #define SLOTS_A_PAGE (AEGIS_PAGE_SIZE / AEGIS_SLOT_SIZE)
 
-static int64_t open_ring(struct net *net, uint32_t binding, uint64_t slots)
+int64_t net_open(struct net *net, uint32_t binding, uint64_t slots)
 {
+    if (slots < SLOTS_A_PAGE || slots > AEGIS_RING_SLOTS || (slots & (slots - 1)) ||
+        binding >= aegis_info()->binding_count)
+        return -AEGIS_E_RANGE;
     const volatile struct aegis_binding_info *info = aegis_binding(binding);
     uint8_t *memory = vm_alloc(HEADER_PAGES + slots / SLOTS_A_PAGE, VM_READ_WRITE);
     if (!memory)
@@ -23,17 +26,15 @@ static int64_t open_ring(struct net *net, uint32_t binding, uint64_t slots)
                         .binding = binding,
                         .netif = info->netif,
                         .generation = info->generation};
-    return 1;
+    return 0;
 }
 
 int64_t net_open_next(struct net *net, uint64_t slots)
 {
-    if (slots < SLOTS_A_PAGE || slots > AEGIS_RING_SLOTS || (slots & (slots - 1)))
-        return -AEGIS_E_RANGE;
     for (uint32_t b = 0; b < aegis_info()->binding_count; b++) {
         const volatile struct aegis_binding_info *info = aegis_binding(b);
         if (info->owner == exos.env && info->slots == 0 && info->parent != b)
-            return open_ring(net, b, slots);
+            return net_open(net, b, slots) ?: 1;
     }
     return 0;
 }

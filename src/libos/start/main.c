@@ -34,7 +34,7 @@ static int read_arguments(struct exos_start *start)
 
 static int read_start(uintptr_t argument)
 {
-    static char boot_name[] = "agent";
+    static char boot_name[] = "init";
     const uint64_t *first_word = (const uint64_t *)argument;
 
     exos.upper = (uint64_t)__image_end;

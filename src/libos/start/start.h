@@ -12,7 +12,7 @@
 #include "libos/start/calls.h"
 
 #define EXOS_START_MAGIC 0x316b6c42534f7845UL /* "ExOSBlk1"; no environment has this number */
-#define EXOS_CAPS_MAX    8
+#define EXOS_CAPS_MAX    10
 
 /* Where proc_spawn puts the block, and below which the stack begins. */
 #define EXOS_START_ADDRESS (AEGIS_STACK_TOP - AEGIS_PAGE_SIZE)

@@ -1,0 +1,103 @@
+/*
+ * init: the first program. It owns the machine, and does nothing with it but keep an agent running:
+ * it hands the agent what that needs, waits for its end, and
+ *
+ *   if the agent has chosen to end    ends the machine with the agent's status
+ *   if it was ended by anything else  ends all that it left, and starts another
+ *
+ * A new agent begins with nothing: programs, bindings and handlers of the one before are gone.
+ */
+#include <stdio.h>
+
+#include "libos/proc/proc.h"
+#include "libos/start/error.h"
+#include "libos/time/time.h"
+
+#define AGENT       "agent"
+#define SOON        1000000000UL /* ns: an agent that ends before is broken rather than unlucky, */
+#define ATTEMPTS    5            /* and after so many in a row there is no use in another */
+#define GIVEN_UP    1            /* the machine's exit status then */
+#define ROOT_RIGHTS (AEGIS_RIGHT_DELEGATE | AEGIS_RIGHT_TAP)
+#define CONSOLE     (AEGIS_RIGHT_READ | AEGIS_RIGHT_WRITE)
+
+_Static_assert(EXOS_CAPS_MAX > AEGIS_NETIF_MAX, "the console, and each interface");
+
+/* What the agent gets: the console, then the root binding of each network interface. */
+static size_t mint(struct aegis_cap caps[EXOS_CAPS_MAX])
+{
+    uint32_t count = aegis_info()->netif_count;
+
+    aegis_cap_mint(AEGIS_KIND_CONSOLE, 0, CONSOLE, &caps[0]);
+    for (uint32_t i = 0; i < count; i++)
+        aegis_cap_mint(AEGIS_KIND_BINDING, aegis_info()->netifs[i].root, ROOT_RIGHTS, &caps[1 + i]);
+    return 1 + count;
+}
+
+/* Runs an agent to its end. */
+static int64_t run_agent(struct proc_status *status)
+{
+    static char name[] = AGENT;
+    static char *const argv[] = {name, NULL};
+    struct aegis_cap caps[EXOS_CAPS_MAX];
+    struct proc_options options = {.name = name, .argc = 1, .argv = argv, .caps = caps};
+    struct proc agent;
+
+    options.cap_count = mint(caps);
+    int64_t error = proc_spawn(&agent, &options);
+    while (error == 0 && !proc_wait(&agent, status, AEGIS_FOREVER))
+        ;
+    return error;
+}
+
+/* What the agent started belongs to its owner now, init. Ends all of it. */
+static uint32_t end_children(void)
+{
+    uint32_t ended = 0;
+
+    for (uint32_t env = 1; env < aegis_info()->env_count; env++) {
+        if (env == exos.env || aegis_env(env)->owner != exos.env ||
+            aegis_env(env)->state == AEGIS_ENV_NONE)
+            continue;
+        struct aegis_predicate is_ended = aegis_when_ended(env);
+        aegis_env_end(env, 0); /* refused if it is ending or has ended: all the better */
+        aegis_wait(&is_ended, 1, AEGIS_FOREVER);
+        aegis_env_free(env);
+        ended++;
+    }
+    return ended;
+}
+
+static _Noreturn void end_machine(uint64_t status)
+{
+    for (;;) {
+        int64_t error = aegis_shutdown(status);
+        fprintf(stderr, "init: shutdown: %s\n", aegis_strerror(error));
+        aegis_wait(NULL, 0, AEGIS_FOREVER);
+    }
+}
+
+int main(void)
+{
+    if (!exos.boot) {
+        fprintf(stderr, "init: has to be the first program of the machine\n");
+        return 1;
+    }
+    for (int attempts = 0; attempts < ATTEMPTS;) {
+        struct proc_status status;
+        char text[128];
+        uint64_t soon = time_after(SOON);
+        int64_t error = run_agent(&status);
+        if (error < 0) {
+            fprintf(stderr, "init: " AGENT ": %s\n", proc_strerror(error));
+            end_machine(GIVEN_UP);
+        }
+        if (status.reason == AEGIS_EXIT_STATUS)
+            end_machine(status.value);
+        attempts = time_now() < soon ? attempts + 1 : 0;
+        uint32_t ended = end_children();
+        printf("init: the agent has ended: %s; %u programs of its ended, too\n",
+               proc_describe(&status, text, sizeof text), (unsigned)ended);
+    }
+    fprintf(stderr, "init: %d agents in a row ended within a second\n", ATTEMPTS);
+    end_machine(GIVEN_UP);
+}
