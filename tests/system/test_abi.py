@@ -38,7 +38,7 @@ def change(root, path, old, new):
 
 @pytest.mark.parametrize("path, old, new, complaint", [
     ("src/abi/calls.def", r'V\(uint64_t, ppn, "[^"]*"\)', "V(uint64_t, ppn)", "page_alloc: ppn has no meaning"),
-    ("src/abi/calls.def", r"E\(OWNER, STATE\)", "E(OWNER, NOWHERE)", "yield: errors.def has no NOWHERE"),
+    ("src/abi/calls.def", r"E\(RANGE, STATE\)", "E(RANGE, NOWHERE)", "yield: errors.def has no NOWHERE"),
     ("tests/guest/examples.c", r"/\* entropy \*/", "/* Something. */", "names entropy"),
     ("src/abi/costs.def", r"null_syscall", "null_call", "no row null_call"),
     ("src/abi/costs.def", r"AEGIS_COST\(null,", "AEGIS_COST(nothing,", "no call nothing"),
