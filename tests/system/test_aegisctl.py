@@ -400,6 +400,47 @@ def echo_server():
     return server.getsockname()[1]
 
 
+def test_a_capture_counts_what_it_was_told_is_lost(ctl):
+    run(ctl)
+    done = ctl("capture", "-c", 5)
+    assert done.returncode == 0 and done.stderr.splitlines()[1:] == ["aegisctl: capture: 5 frames captured, 3 dropped"]
+    assert done.stdout.count("00:00:00:00:00:00 > 00:00:00:00:00:00, ethertype 0x0000, length 20\n") == 5
+
+
+@pytest.mark.parametrize("fake, part", [
+    ("long-frame", "malformed"), ("odd-frames", "malformed"), ("odd-capture", "malformed"), ("deaf-frames", "within 10 s"),
+    ("deaf-end", "in time")])
+def test_a_capture_that_the_agent_spoils_ends_with_the_reason(ctl, fake, part):
+    run(ctl, fake=fake)
+    done = ctl("capture", "-c", 4)
+    assert done.returncode == 1 and part in done.stderr and "Traceback" not in ctl.log()
+    if fake not in ("odd-capture", "deaf-end"):
+        wait_until(lambda: "fake: capture 5 ended" in ctl.log())
+    assert ctl("list").returncode == 0
+
+
+def test_times_that_cannot_be_are_printed_all_the_same(ctl, folder):
+    run(ctl, fake="odd-time")
+    done = ctl("capture", "-c", 4)
+    assert done.returncode == 0 and len(done.stdout.splitlines()) == 4
+    assert ctl("capture", "-c", 4, "-w", folder / "file").returncode == 0
+
+
+def test_a_panic_under_a_capture_is_named(ctl):
+    run(ctl, fake="die-frames")
+    done = ctl("capture")
+    assert done.returncode == 1 and "status 3" in done.stderr and "the sky fell" in done.stderr and "0 frames captured" in done.stderr
+
+
+def test_a_capture_is_ended_for_a_client_that_was_killed(ctl):
+    run(ctl)
+    capture = ctl.start("capture")
+    assert "listening" in capture.stderr.readline()
+    capture.kill()
+    wait_until(lambda: "fake: capture 5 ended" in ctl.log())
+    capture.communicate()
+
+
 @pytest.mark.parametrize("locale, bar, unit", [("C.UTF-8", "█", "µs"), ("C", "#", "us")])
 def test_rtt_draws_the_distribution_above_its_table(ctl, locale, bar, unit):
     port = echo_server()

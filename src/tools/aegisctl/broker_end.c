@@ -54,7 +54,7 @@ static void tell_clients(struct broker *b, const struct why *why, int status)
     struct pollfd fds[CLIENTS_FDS];
 
     instance_end(b->instance, why->text);
-    agent_fail_all(&b->agent, CONTROL_E_GONE, why->text);
+    agent_fail_all(&b->agent, status == 0 ? CONTROL_E_ENDED : CONTROL_E_GONE, why->text);
     for (int i = 0; i < b->halter_count; i++) {
         if (b->failure.text[0] != 0) {
             broker_reply_error(b, &b->halters[i], CONTROL_E_TIMEOUT, why->text);

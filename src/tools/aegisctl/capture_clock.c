@@ -3,16 +3,20 @@
 #include <stddef.h>
 
 #define NS        1000000000
-#define WALL_STEP 1000000 /* ns: two readings of the host's clocks differ by less */
+#define FAR       (INT64_MAX / 8) /* ns: some 36 years */
+#define WALL_STEP 1000000         /* ns: two readings of the host's clocks differ by less */
 
 void capture_clock_init(struct capture_clock *clock, uint64_t timebase)
 {
-    *clock = (struct capture_clock){.timebase = timebase, .last = INT64_MIN};
+    *clock = (struct capture_clock){.timebase = timebase};
 }
 
+/* What the machine says may be anything: kept so small that no sum below overflows. */
 static int64_t to_ns(const struct capture_clock *clock, uint64_t ticks)
 {
-    return (int64_t)((unsigned __int128)ticks * NS / clock->timebase);
+    unsigned __int128 ns = (unsigned __int128)ticks * NS / clock->timebase;
+
+    return ns < FAR ? (int64_t)ns : FAR;
 }
 
 void capture_clock_note(struct capture_clock *clock, int64_t sent, int64_t received, uint64_t ticks,

@@ -24,7 +24,7 @@ struct capture_clock {
     int64_t last;      /* the last stamp */
 };
 
-/* timebase: at least 1. */
+/* timebase: at least 1. All other numbers may be anything that a machine sends. */
 void capture_clock_init(struct capture_clock *clock, uint64_t timebase);
 
 /* An exchange: ns of the host's monotonic clock before and after, ticks of the machine's between.

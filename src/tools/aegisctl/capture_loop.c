@@ -78,9 +78,9 @@ static void begin_end(struct capture *c)
 
 static void take_error(struct capture *c, const struct control_message *message)
 {
-    bool gone = client_error(message, &c->why) == CONTROL_E_GONE;
+    bool ended = client_error(message, &c->why) == CONTROL_E_ENDED;
 
-    c->state = gone ? CAPTURE_MACHINE_ENDED : CAPTURE_FAILED;
+    c->state = ended ? CAPTURE_MACHINE_ENDED : CAPTURE_FAILED;
 }
 
 /* Whether frames are still wanted: after a signal those that came before it are. */

@@ -10,7 +10,7 @@ enum capture_state {
     CAPTURE_RUNS,
     CAPTURE_ENDING, /* COUNT, a signal, no reader: the agent is asked to undo the tap */
     CAPTURE_ENDED,
-    CAPTURE_MACHINE_ENDED, /* why says how */
+    CAPTURE_MACHINE_ENDED, /* in order; why says how */
     CAPTURE_FAILED,        /* why says why; the broker undoes the tap once the session is closed */
 };
 

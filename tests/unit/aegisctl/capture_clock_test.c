@@ -100,6 +100,22 @@ static void a_year_of_ticks_does_not_overflow(void **state)
     assert_true(capture_clock_stamp(&clock, (uint64_t)year / 100) == WALL + year);
 }
 
+/* A machine that lies about its time gets wrong stamps, but numbers that can be printed. */
+static void no_ticks_overflow(void **state)
+{
+    static const uint64_t ticks[] = {0, 1, INT64_MAX, UINT64_MAX - 1, UINT64_MAX};
+    struct capture_clock clock;
+
+    (void)state;
+    for (int i = 0; i < 25; i++) {
+        capture_clock_init(&clock, i % 2 == 0 ? 1 : UINT64_MAX);
+        capture_clock_note(&clock, 5, 6, ticks[i / 5], WALL);
+        assert_true(capture_clock_stamp(&clock, ticks[i % 5]) >= 0);
+        capture_clock_note(&clock, 7, 8, ticks[i % 5], WALL);
+        assert_true(capture_clock_stamp(&clock, ticks[i / 5]) >= 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -108,6 +124,7 @@ int main(void)
         cmocka_unit_test(the_offset_rests_once_a_frame_was_stamped),
         cmocka_unit_test(a_machine_that_stood_still_is_caught_up_with),
         cmocka_unit_test(stamps_never_go_back),
+        cmocka_unit_test(no_ticks_overflow),
         cmocka_unit_test(a_year_of_ticks_does_not_overflow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
