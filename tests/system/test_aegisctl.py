@@ -21,7 +21,7 @@ def ctl(aegisctl, folder):
     (tools / "qemu-system-riscv64").symlink_to(HERE / "fake_qemu")
     image, archive = folder / "image", folder / "archive"
     image.write_bytes(b"image")
-    archive.write_bytes(images.cpio([("agent", b"program")]))
+    archive.write_bytes(images.cpio([("init", b"program")]))
     aegisctl.env.update(PATH=f"{tools}:{aegisctl.env['PATH']}", FAKE_PATH=str(HERE))
     aegisctl.images = ("--kernel", image, "--initrd", archive)
     return aegisctl
@@ -128,7 +128,7 @@ def test_a_missing_image_is_named(ctl, folder):
 
 @pytest.mark.parametrize("data, part", [
     (b"", "ends inside"), (b"image" * 100, "070701"), (b"\x1f\x8b" + bytes(200), "070701"),
-    (images.cpio([("agent", b"program")])[:118], "ends inside"), (images.cpio([("other", b"program")]), "no program agent")])
+    (images.cpio([("init", b"program")])[:118], "ends inside"), (images.cpio([("other", b"program")]), "no program init")])
 def test_what_is_no_archive_of_programs_is_named_before_anything_starts(ctl, folder, data, part):
     (folder / "odd").write_bytes(data)
     done = ctl("run", *ctl.images[:2], "--initrd", folder / "odd", FAKE="hang-version")

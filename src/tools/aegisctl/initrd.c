@@ -9,7 +9,7 @@
 
 #include "image/cpio.h"
 
-#define FIRST "agent" /* the program that the kernel starts */
+#define FIRST "init" /* the program that the kernel starts */
 
 static int check_archive(const char *path, const void *archive, size_t size, struct why *why)
 {
