@@ -337,3 +337,20 @@ def test_loading_and_unloading_handlers_leaks_nothing(up, compile_handler):
         cycle("udp-echo" if i % 4 == 3 else "", with_maps if i % 2 else without)
     assert resources(up) == before
     assert echo(up, b"still there")
+
+
+def test_a_handler_whose_application_has_ended_is_shown_and_given_back(up, compile_handler):
+    """init run as an application ends at once: it is not the first program."""
+    image, left = compile_handler(EXAMPLES / "count-by-port.c"), []
+    for _ in range(3):
+        up.control.load("gone", "init", images.udp_filters(9), handler=image)
+        end = time.monotonic() + 20
+        while binding(up, "gone")["env"] != 0:
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        assert handler(up)["runs"] == 0 and up.control.read_map("gone") == {}
+        up.control.load("gone", "", images.udp_filters(9), handler=image)  # in its place
+        assert handler(up)["insns"] > 0
+        assert up.control.unload("gone")["pages"] == 128
+        left.append(resources(up))
+    assert left == [left[0]] * 3

@@ -1,5 +1,9 @@
 #include "handler.h"
 
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "control/control.h"
 
 int handler_compile(const char *path, struct ashlift_image *image, struct why *why)
@@ -7,6 +11,9 @@ int handler_compile(const char *path, struct ashlift_image *image, struct why *w
     const struct ashlift_options options = {.event = ASH_EVENT_FRAME};
     char error[ASHLIFT_ERROR_SIZE];
 
+    if (strcmp(path, "-") != 0 && access(path, R_OK) != 0) { /* clang would take two lines for it */
+        return why_set(why, "handler %s: %s", path, strerror(errno));
+    }
     if (ashlift_file(path, &options, image, error) != ASHLIFT_OK) {
         return why_set(why, "handler %s: %s", path, error);
     }
