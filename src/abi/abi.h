@@ -141,6 +141,7 @@ enum aegis_kind {
     AEGIS_KIND_COUNT
 };
 
+#define AEGIS_RIGHT_NONE     0      /* no capability for it is of use */
 #define AEGIS_RIGHT_READ     0x0001 /* map it readable */
 #define AEGIS_RIGHT_WRITE    0x0002 /* map it writable */
 #define AEGIS_RIGHT_EXEC     0x0004 /* map it executable */
@@ -179,8 +180,21 @@ enum aegis_predicate_op {
  * was. The handler returns without the kernel: it lowers depth, loads the scratch registers and
  * jumps through gp, which libraries keep free for this (docs/concepts.md).
  */
-#define AEGIS_UPCALL_FRAMES 4 /* exceptions under way, at most */
-#define AEGIS_CAUSE_FOREIGN 8 /* scause of a system call below AEGIS_CALL_FIRST, number in a7 */
+#define AEGIS_UPCALL_FRAMES   4   /* exceptions under way, at most */
+#define AEGIS_REPOSSESSED_MAX 255 /* entries of a repossession page */
+#define AEGIS_CAUSE_FOREIGN   8   /* scause of a system call below AEGIS_CALL_FIRST, number in a7 */
+
+/*
+ * Upcalls that are no exceptions have this bit in cause. Such an upcall may come between any two
+ * instructions, gp in use or not, so it ends by the call resume; until then no other comes. It
+ * takes the frame above the one that depth names, since that may still be read (upcall/entry.S).
+ */
+#define AEGIS_CAUSE_ASYNCHRONOUS (1UL << 63)
+#define AEGIS_CAUSE_REVOKE       (AEGIS_CAUSE_ASYNCHRONOUS | 1) /* value: kind << 32 | how many */
+
+/* The deadline of a revocation: so many slices of its owner's, and so much time at most. */
+#define AEGIS_REVOKE_SLICES  4
+#define AEGIS_REVOKE_SECONDS 1
 
 /* Frames in, and out. */
 #define AEGIS_SLOT_SIZE      2048 /* bytes of a ring's slot */

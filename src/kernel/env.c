@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "kernel/abort.h"
 #include "kernel/call.h"
 #include "kernel/check/check.h"
 #include "kernel/check/hard.h"
@@ -15,6 +16,7 @@
 #include "kernel/page.h"
 #include "kernel/power.h"
 #include "kernel/print.h"
+#include "kernel/revoke.h"
 #include "kernel/slice.h"
 #include "kernel/upcall.h"
 #include "kernel/user.h"
@@ -27,6 +29,7 @@ uint32_t env_page_lists[ENV_COUNT];
 static uint32_t next_serial = 1;
 static uint64_t asid_max;
 
+#define END_STEP_MAPPINGS HARD(128, 2) /* of one page; all of them in one step: see END_STEP_PAGES */
 /* Taken back in one step: keeps interrupts off for some 10,000 instructions. */
 #define END_STEP_PAGES HARD(64, 3)
 
@@ -154,6 +157,7 @@ void env_begin_end(struct env *env, enum aegis_exit_reason reason, uint64_t valu
     report_end(env, i);
     i->state = AEGIS_ENV_ENDING;
     wake_cancel(env);
+    revoke_cancel(env);
     leave_address_space(env);
 }
 
@@ -164,6 +168,7 @@ static void unbind_all(struct env *env)
         page_unpin(page_of(virt_to_phys(env->upcall) >> PAGE_SHIFT));
         env->upcall = NULL;
     }
+    abort_forget(env);
     handler_end_env(env->number);
     netif_end_env(env->number);
     console_end_env(env->number);
@@ -263,7 +268,9 @@ bool env_end_step(struct env *env)
         if (page == env_page || page == root)
             continue;
         /* Mappings first: who shares the page could pin it again and again. */
-        map_remove_all(page);
+        size_t most = END_STEP_MAPPINGS;
+        if (!map_remove_foreign(page, 0, &most))
+            break;
         if (page->pins)
             netif_reclaim();
         if (page->pins) /* a device still reads it: a later step looks again */

@@ -21,7 +21,18 @@
 #define FIRST_ENV 1 /* the first application: everything is its own at first */
 
 /* Registers by number. */
-enum { REG_RA = 1, REG_SP, REG_GP, REG_TP, REG_T0, REG_T1, REG_T2, REG_A0 = 10, REG_A7 = 17 };
+enum {
+    REG_RA = 1,
+    REG_SP,
+    REG_GP,
+    REG_TP,
+    REG_T0,
+    REG_T1,
+    REG_T2,
+    REG_A0 = 10,
+    REG_A7 = 17,
+    REGS = 32
+};
 
 struct wake_predicate {
     const volatile uint64_t *word; /* in PHYSMAP */
@@ -32,10 +43,20 @@ struct wake_predicate {
 };
 
 struct wake {
-    bool armed;        /* whether it waits at all */
-    uint32_t count;    /* predicates armed */
-    uint64_t deadline; /* rdtime */
+    bool armed;            /* whether it waits at all */
+    uint32_t count;        /* predicates armed */
+    uint64_t deadline;     /* rdtime */
+    uint64_t arguments[3]; /* of the call, to make it again after an upcall */
     struct wake_predicate predicates[AEGIS_PREDICATES_MAX];
+};
+
+/* What it is asked to give up (revoke.h). */
+struct revocation {
+    enum aegis_kind kind; /* AEGIS_KIND_NONE: nothing */
+    bool asked;           /* the upcall was delivered */
+    uint64_t goal;        /* how many of the kind it may keep */
+    uint64_t slices;      /* of its own count, at which the deadline is over, once asked */
+    uint64_t deadline;    /* rdtime at which it is over in any case */
 };
 
 /* Lies in its ENV page. */
@@ -54,7 +75,12 @@ struct env {
     struct aegis_upcall_page *upcall; /* in PHYSMAP, pinned; NULL before upcall_bind */
     uint64_t upcall_va;
     uint64_t handler;
-    bool unbound; /* while it ends: what pinned its pages is gone */
+    bool in_upcall; /* an upcall that was no exception has not resumed yet */
+    struct revocation revocation;
+    struct aegis_repossession *repossession; /* in PHYSMAP, pinned; NULL without */
+    uint64_t repossessed;                    /* entries written to it */
+    struct aegis_page *takable;              /* where abort.c looks on for a page to take */
+    bool unbound;                            /* while it ends: what pinned its pages is gone */
 };
 _Static_assert(offsetof(struct env, x) == ENV_X(0), "entry.S");
 _Static_assert(offsetof(struct env, pc) == ENV_PC, "entry.S");

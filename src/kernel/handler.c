@@ -224,6 +224,7 @@ static long finish_load(uint32_t index)
 
     *h = (struct handler){.owner = load.env,
                           .number = index,
+                          .generation = h->generation + 1,
                           .image = load.copy,
                           .program = load.program,
                           .code = code,
@@ -329,6 +330,41 @@ static long find(uint32_t index, struct handler **handler)
         return -AEGIS_E_RANGE;
     *handler = &handlers[index];
     return handlers[index].owner == this_hart->env->number ? 0 : -AEGIS_E_OWNER;
+}
+
+bool handler_valid(uint64_t index)
+{
+    return index < handler_count && handlers[index].owner;
+}
+
+uint32_t handler_owner(uint64_t index)
+{
+    return handlers[index].owner;
+}
+
+uint64_t *handler_generation(uint64_t index)
+{
+    return &handlers[index].generation;
+}
+
+uint64_t handler_held(const struct env *env)
+{
+    uint64_t count = 0;
+
+    for (uint32_t i = 0; i < handler_count; i++)
+        count += handlers[i].owner == env->number;
+    return count;
+}
+
+bool handler_take(uint32_t env, uint32_t *index)
+{
+    for (uint32_t i = handler_count; i-- > 0;)
+        if (handlers[i].owner == env) {
+            unload(&handlers[i]);
+            *index = i;
+            return true;
+        }
+    return false;
 }
 
 long call_handler_bind(uint32_t index, uint32_t binding)

@@ -9,6 +9,7 @@
 #ifndef AEGIS_KERNEL_HANDLER_H
 #define AEGIS_KERNEL_HANDLER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "abi/abi.h"
@@ -18,6 +19,7 @@
 struct handler {
     uint32_t owner; /* environment, 0 if the slot is free */
     uint32_t number;
+    uint64_t generation;         /* of capabilities for the number; never reset */
     void *image;                 /* the kernel's copy, which the program refers to */
     struct ash_program *program; /* in the arena */
     struct code code;
@@ -40,6 +42,18 @@ const struct handler *handler_at(uint32_t index);
 
 /* The pieces of the arena that the download under way has; NULL for those that it hasn't. */
 void handler_loading(const void *pieces[3]);
+
+/* A handler by its number: whether it exists, whose it is, and its capabilities' generation. */
+bool handler_valid(uint64_t index);
+uint32_t handler_owner(uint64_t index);
+uint64_t *handler_generation(uint64_t index);
+
+/* Handlers that env owns. */
+struct env;
+uint64_t handler_held(const struct env *env);
+
+/* Unloads the one of them with the highest number; false if there is none. */
+bool handler_take(uint32_t env, uint32_t *index);
 
 /* Takes a handler off its binding; it stays loaded. */
 void handler_unbind(struct handler *handler);

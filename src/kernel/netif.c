@@ -370,6 +370,14 @@ static void unbind(uint32_t index)
     zombies[index] = true;
 }
 
+static bool has_children(uint32_t index)
+{
+    for (uint32_t i = 0; i < info->binding_count; i++)
+        if (infos[i].owner && i != index && infos[i].parent == index)
+            return true;
+    return false;
+}
+
 long call_net_unbind(uint32_t index)
 {
     uint32_t self = this_hart->env->number;
@@ -380,9 +388,8 @@ long call_net_unbind(uint32_t index)
         return -AEGIS_E_OWNER;
     if (infos[index].parent == index)
         return -AEGIS_E_IN_USE;
-    for (uint32_t i = 0; i < info->binding_count; i++)
-        if (infos[i].owner && i != index && infos[i].parent == index)
-            return -AEGIS_E_IN_USE;
+    if (has_children(index))
+        return -AEGIS_E_IN_USE;
     unbind(index);
     rebuild(infos[index].netif);
     return 0;
@@ -446,6 +453,28 @@ void netif_end_env(uint32_t env)
     for (uint32_t n = 0; n < info->netif_count; n++)
         if (touched >> n & 1)
             rebuild(n);
+}
+
+uint64_t netif_held(const struct env *env)
+{
+    uint64_t count = 0;
+
+    for (uint32_t i = 0; i < info->binding_count; i++)
+        count += infos[i].owner == env->number && infos[i].parent != i;
+    return count;
+}
+
+bool netif_take(uint32_t env, uint32_t *index)
+{
+    for (uint32_t i = info->binding_count; i-- > 0;) {
+        if (infos[i].owner != env || infos[i].parent == i || has_children(i))
+            continue;
+        unbind(i);
+        rebuild(infos[i].netif);
+        *index = i;
+        return true;
+    }
+    return false;
 }
 
 void netif_reclaim(void)

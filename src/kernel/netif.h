@@ -74,6 +74,14 @@ static inline const struct dpf_trie *netif_trie(const struct netif *netif)
 /* Undoes all that is bound inside a binding, taps included; the binding itself stays. */
 void netif_sever(uint32_t index);
 
+/* Bindings that env owns, apart from roots. */
+struct env;
+uint64_t netif_held(const struct env *env);
+
+/* Undoes the one of them with the highest number that nothing is bound inside of; false if there is
+ * none. */
+bool netif_take(uint32_t env, uint32_t *index);
+
 /* Undoes the bindings that others made for env, and what is inside them. */
 void netif_sever_env(uint32_t env);
 

@@ -141,6 +141,11 @@ struct aegis_page *page_first_of(uint32_t env)
     return env_page_lists[env] == NO_PAGE ? NULL : &pages[env_page_lists[env]];
 }
 
+struct aegis_page *page_next(const struct aegis_page *page)
+{
+    return page->next == NO_PAGE ? NULL : &pages[page->next];
+}
+
 long page_check_donation(uint64_t ppn, uint32_t env)
 {
     if (!page_valid(ppn))

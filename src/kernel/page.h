@@ -81,8 +81,9 @@ void page_move(struct aegis_page *page, uint32_t env);
 /* First page of the free list, an index, or NO_PAGE. */
 uint32_t page_free_head(void);
 
-/* First page of env's list, or NULL. */
+/* First page of env's list, and the one behind a page on its owner's list, or NULL. */
 struct aegis_page *page_first_of(uint32_t env);
+struct aegis_page *page_next(const struct aegis_page *page);
 
 /*
  * Whether env could donate the page: 0, or RANGE, OWNER, STATE (not DATA, or mapped), PINNED; all

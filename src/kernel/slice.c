@@ -5,6 +5,7 @@
 #include "kernel/env.h"
 #include "kernel/expose.h"
 #include "kernel/interrupt.h"
+#include "kernel/revoke.h"
 #include "kernel/rv64/timer.h"
 #include "kernel/rx.h"
 #include "kernel/wake.h"
@@ -75,6 +76,15 @@ static bool run_somebody(uint64_t *deadline)
         if (!env)
             continue;
         if (__builtin_expect(env->info->state == AEGIS_ENV_LIVE, 1)) {
+            if (__builtin_expect(env->revocation.kind, 0)) {
+                if (revoke_step(env, now)) {
+                    stepped = true;
+                    interrupt_poll();
+                    continue;
+                }
+                if (env->revocation.deadline < *deadline)
+                    *deadline = env->revocation.deadline;
+            }
             if (wake_ready(env, now)) {
                 this_hart->slot = slot;
                 run(env);

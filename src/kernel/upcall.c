@@ -1,10 +1,13 @@
 #include "kernel/upcall.h"
 
+#include <string.h>
+
 #include "kernel/call.h"
 #include "kernel/env.h"
 #include "kernel/page.h"
 #include "kernel/slice.h"
 #include "kernel/user.h"
+#include "kernel/wake.h"
 
 const char *upcall_cause_name(uint64_t cause)
 {
@@ -29,6 +32,21 @@ const char *upcall_cause_name(uint64_t cause)
     return cause < sizeof(names) / sizeof(*names) ? names[cause] : "reserved";
 }
 
+/* Has env go on in its handler, with what it needs to go back in frames[at]. */
+static void enter_handler(struct env *env, uint64_t at, uint64_t cause, uint64_t value)
+{
+    env->upcall->frames[at] = (struct aegis_upcall_frame){.cause = cause,
+                                                          .pc = env->pc,
+                                                          .value = value,
+                                                          .t0 = env->x[REG_T0],
+                                                          .t1 = env->x[REG_T1],
+                                                          .t2 = env->x[REG_T2]};
+    env->upcall->depth = at + 1;
+    env->x[REG_T0] = env->upcall_va + offsetof(struct aegis_upcall_page, frames) +
+                     at * sizeof(struct aegis_upcall_frame);
+    env->pc = env->handler;
+}
+
 void upcall_exception(struct env *env, uint64_t cause, uint64_t value)
 {
     /* Read once: the page is the application's, which shares it with whom it likes. */
@@ -39,17 +57,61 @@ void upcall_exception(struct env *env, uint64_t cause, uint64_t value)
                       value);
         slice_next();
     }
-    struct aegis_upcall_frame *frame = &env->upcall->frames[depth];
-    frame->cause = cause;
-    frame->pc = env->pc;
-    frame->value = value;
-    frame->t0 = env->x[REG_T0];
-    frame->t1 = env->x[REG_T1];
-    frame->t2 = env->x[REG_T2];
-    env->upcall->depth = depth + 1;
-    env->x[REG_T0] = env->upcall_va + offsetof(struct aegis_upcall_page, frames[depth]);
-    env->pc = env->handler;
+    enter_handler(env, depth, cause, value);
     env_enter(env);
+}
+
+/*
+ * What a call that gave the processor away left of the registers becomes all of them. wait has
+ * changed nothing yet: it is made again from the start.
+ */
+static void complete_registers(struct env *env)
+{
+    if (!env->in_call)
+        return;
+    env->in_call = false;
+    memset(env->x, 0, sizeof(env->x[0]) * REG_SP);
+    memset(&env->x[REG_T0], 0, (REG_A0 - REG_T0) * sizeof(env->x[0]));
+    memset(&env->x[REG_A0 + 1], 0, (REGS - REG_A0 - 1) * sizeof(env->x[0]));
+    if (!env->wake.armed)
+        return;
+    memcpy(&env->x[REG_A0], env->wake.arguments, sizeof(env->wake.arguments));
+    env->x[REG_A7] = AEGIS_CALL_wait;
+    env->pc -= 4;
+    wake_cancel(env);
+}
+
+bool upcall_deliver(struct env *env, uint64_t cause, uint64_t value)
+{
+    /* Read once. The frame that depth names may still be read by the tail of a handler that has
+     * lowered depth just now: the next one is taken. */
+    uint64_t depth = env->upcall ? env->upcall->depth : 0;
+
+    if (!env->upcall || env->in_upcall || depth >= AEGIS_UPCALL_FRAMES - 1)
+        return false;
+    complete_registers(env);
+    enter_handler(env, depth + 1, cause, value);
+    env->in_upcall = true;
+    return true;
+}
+
+long call_resume(uaddr_t address, uint64_t depth)
+{
+    struct env *self = this_hart->env;
+    struct aegis_context context;
+
+    if (!user_read(&context, address, sizeof(context)))
+        return -AEGIS_E_ADDRESS;
+    if (depth >= AEGIS_UPCALL_FRAMES || context.pc % 2 || context.pc >= AEGIS_USER_END)
+        return -AEGIS_E_RANGE;
+    if (!self->upcall)
+        return -AEGIS_E_STATE;
+
+    memcpy(&self->x[1], context.x, sizeof(context.x));
+    self->pc = context.pc;
+    self->upcall->depth = depth;
+    self->in_upcall = false;
+    env_enter(self);
 }
 
 static void unbind(struct env *self)

@@ -7,6 +7,7 @@
 #ifndef AEGIS_KERNEL_UPCALL_H
 #define AEGIS_KERNEL_UPCALL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct env;
@@ -16,6 +17,13 @@ struct env;
  * it has no handler or no free frame.
  */
 _Noreturn void upcall_exception(struct env *env, uint64_t cause, uint64_t value);
+
+/*
+ * Lets env, which does not run, go on in its handler, with cause and value, before anything else;
+ * what it was doing goes on after resume. A call to wait that it is in is made again then. Returns
+ * whether it could be delivered: it has a handler and a free frame, and no such upcall under way.
+ */
+bool upcall_deliver(struct env *env, uint64_t cause, uint64_t value);
 
 /* The specification's name of an exception's scause. */
 const char *upcall_cause_name(uint64_t cause);

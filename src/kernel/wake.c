@@ -92,6 +92,9 @@ long call_wait(uaddr_t predicates, uint64_t count, uint64_t deadline)
             page_pin(wake->predicates[i].pinned);
     wake->count = (uint32_t)count;
     wake->deadline = deadline;
+    wake->arguments[0] = predicates;
+    wake->arguments[1] = count;
+    wake->arguments[2] = deadline;
     wake->armed = true;
     env_save_call(self);
     /*

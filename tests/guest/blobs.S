@@ -3,6 +3,7 @@
 #define CALL_YIELD   0x1001
 #define CALL_ENV_END 0x1022
 #define CALL_WAIT    0x1002
+#define CALL_WAIT    0x1002
 #define CALL_NULL    0x1000
 #define CALL_LOG     0x1003
 #define CALL_LOAD    0x1038
@@ -113,6 +114,16 @@ blob_end_end:
         sd      a2, 0(a1)
         j       1b
 blob_spin_end:
+
+/* sleep: waits for ever. */
+        blob    sleep
+1:      li      a0, 0
+        li      a1, 0
+        li      a2, -1
+        li      a7, CALL_WAIT
+        ecall
+        j       1b
+blob_sleep_end:
 
 /* foreign: a system call of another system, with no handler bound. */
         blob    foreign

@@ -94,6 +94,9 @@ static uint64_t random_call(uint64_t *seed)
         AEGIS_CALL_env_end,
         AEGIS_CALL_env_free,
         AEGIS_CALL_upcall_bind,
+        AEGIS_CALL_resume,
+        AEGIS_CALL_repossession_bind,
+        AEGIS_CALL_revoke,
         AEGIS_CALL_net_bind,
         AEGIS_CALL_net_unbind,
         AEGIS_CALL_net_ring,
@@ -178,7 +181,7 @@ static int fuzz(uint64_t seed)
             a[2] = 0; /* looks once */
         if (number == AEGIS_CALL_log)
             a[1] = UINT64_MAX - (a[1] & 1); /* nothing is printed */
-        if (number == AEGIS_CALL_yield || (number == AEGIS_CALL_env_end && (uint32_t)a[0] == 0))
+        if (number == AEGIS_CALL_yield || number == AEGIS_CALL_resume || (number == AEGIS_CALL_env_end && (uint32_t)a[0] == 0))
             continue;
         int64_t result = call(number, a);
         if (result < 0)

@@ -47,6 +47,10 @@ static int64_t try_console_bind(void *p)
 {
     return aegis_console_bind(p);
 }
+static int64_t try_resume(void *p)
+{
+    return aegis_resume(p, 0);
+}
 static int64_t try_map_batch(void *p)
 {
     return aegis_map_batch(0, p, 1);
@@ -151,6 +155,7 @@ static const struct {
     {"cap_derive", try_derive, sizeof(struct aegis_cap), false, false},
     {"cap_derive result", try_derived, sizeof(struct aegis_cap), true, false},
     {"console_bind", try_console_bind, sizeof(struct aegis_cap), false, false},
+    {"resume", try_resume, sizeof(struct aegis_context), false, false},
     {"map_batch", try_map_batch, sizeof(struct aegis_map_op), false, false},
     {"map", try_map, sizeof(struct aegis_cap), false, false},
     {"env_create", try_env_create, AEGIS_NAME_SIZE, false, false},
@@ -167,9 +172,9 @@ static const struct {
     {"handler_status", try_handler_status, sizeof(struct aegis_handler_status), true, false},
 };
 
-/* upcall_bind and net_ring below, console_read and console_write in runner.c: they take pages, and
+/* upcall_bind and net_ring below, repossession_bind in giving.c, console_read and console_write in runner.c: they take pages, and
  * an owner. */
-#define ELSEWHERE 4
+#define ELSEWHERE 5
 enum {
     POINTERS = 0
 #define V(type, name, ...)

@@ -81,6 +81,7 @@ BLOB(fill);
 BLOB(keep);
 BLOB(end);
 BLOB(spin);
+BLOB(sleep);
 BLOB(foreign);
 BLOB(load);
 BLOB(stay);

@@ -20,5 +20,9 @@
 #define FRAME_T0    24
 #define FRAME_T1    32
 #define FRAME_T2    40
+#define FRAME_SHIFT 6 /* 64 bytes each */
+
+#define FRAMES_OFFSET 64 /* of the first, in struct aegis_upcall_page */
+#define CALL_RESUME   0x1025
 
 #endif

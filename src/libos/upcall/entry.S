@@ -12,11 +12,19 @@
         .type   upcall_entry, @function
         .balign 4
 upcall_entry:
+        ld      t1, FRAME_CAUSE(t0)
+        bltz    t1, 3f
         la      t1, upcall_stack
         sub     t2, sp, t1
         li      t1, UPCALL_STACK_SIZE
         bltu    t2, t1, 1f
         la      t1, upcall_stack_top
+        j       2f
+/*
+ * An upcall that is no exception has a stack of its own: it may come between any two instructions here, where
+ * a context on the other stack is half written and sp doesn't show it. Only one is under way at a time.
+ */
+3:      la      t1, asynchronous_stack_top
         j       2f
 1:      andi    t1, sp, -16
 2:      addi    t1, t1, -CONTEXT_SIZE
@@ -52,6 +60,8 @@ upcall_entry:
         .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
         fld     f\n, CONTEXT_F(\n)(sp)
         .endr
+        ld      a1, CONTEXT_CAUSE(sp)
+        bltz    a1, asynchronous_end
         ld      t0, CONTEXT_FRAME(sp)
         ld      a1, CONTEXT_PC(sp)
         ld      a2, CONTEXT_X(5)(sp)
@@ -85,6 +95,26 @@ upcall_tail:
         jr      gp
         .globl  upcall_tail_end
 upcall_tail_end:
+
+/*
+ * gp may have been in use, and all other registers: the kernel restores them from the context, whose x0 is the
+ * pc's place there. depth becomes what it was: two less than the frame's number and one make it. If it doesn't
+ * return, all is said; if it does, the context is damaged, and what ends the program names its place.
+ */
+asynchronous_end:
+        ld      t0, CONTEXT_FRAME(sp)
+        ld      a1, CONTEXT_PC(sp)
+        sd      a1, CONTEXT_X(0)(sp)
+        srli    a1, t0, 12
+        slli    a1, a1, 12
+        sub     a1, t0, a1
+        addi    a1, a1, -FRAMES_OFFSET
+        srli    a1, a1, FRAME_SHIFT
+        addi    a1, a1, -1
+        mv      a0, sp
+        li      a7, CALL_RESUME
+        ecall
+        ebreak
         .size   upcall_entry, . - upcall_entry
 
 /* bool upcall_probe(const volatile uint64_t *word, uint64_t *value): dispatch knows the two labels. */
@@ -107,3 +137,5 @@ upcall_stack:
         .zero   UPCALL_STACK_SIZE
         .globl  upcall_stack_top
 upcall_stack_top:
+        .zero   UPCALL_STACK_SIZE
+asynchronous_stack_top:

@@ -20,6 +20,10 @@ _Static_assert(offsetof(struct aegis_upcall_frame, t0) == FRAME_T0, "entry.S");
 _Static_assert(offsetof(struct aegis_upcall_frame, t1) == FRAME_T1, "entry.S");
 _Static_assert(offsetof(struct aegis_upcall_frame, t2) == FRAME_T2, "entry.S");
 _Static_assert(offsetof(struct aegis_upcall_page, depth) == 0, "entry.S");
+_Static_assert(sizeof(struct aegis_upcall_frame) == 1 << FRAME_SHIFT, "entry.S");
+_Static_assert(offsetof(struct aegis_upcall_page, frames) == FRAMES_OFFSET, "entry.S");
+_Static_assert(AEGIS_CALL_resume == CALL_RESUME, "entry.S");
+_Static_assert(sizeof(struct aegis_context) == CONTEXT_X(32), "x[0] is the pc's place");
 _Static_assert((int)UPCALL_FOREIGN == AEGIS_CAUSE_FOREIGN, "the kernel's number");
 
 void upcall_entry(void);
@@ -33,6 +37,7 @@ static _Alignas(AEGIS_PAGE_SIZE) union {
 } frames;
 
 static upcall_handler handlers[UPCALL_CAUSES];
+static upcall_revoke_handler revoke_handler;
 static uint64_t count;
 static bool bound;
 
@@ -51,6 +56,13 @@ static bool probe_failed(struct upcall_context *context)
     return true;
 }
 
+/* The kernel asks for resources: without a handler nothing is given, and the deadline passes. */
+static void revoked(uint64_t value)
+{
+    if (revoke_handler)
+        revoke_handler((enum aegis_kind)(value >> 32), (uint32_t)value);
+}
+
 /*
  * Called by entry.S. What nobody handles happens again with no handler bound, so that the kernel's
  * record of the program's end is about the instruction that was to blame.
@@ -61,7 +73,9 @@ void upcall_dispatch(struct upcall_context *context)
     upcall_handler handler = context->cause < UPCALL_CAUSES ? handlers[context->cause] : NULL;
 
     count++;
-    if (!probe_failed(context) && !(handler && handler(context)))
+    if (context->cause == AEGIS_CAUSE_REVOKE)
+        revoked(context->value);
+    else if (!probe_failed(context) && !(handler && handler(context)))
         aegis_upcall_bind(NULL, 0);
     errno = saved;
 }
@@ -72,6 +86,31 @@ upcall_handler upcall_set(enum upcall_cause cause, upcall_handler handler)
     handlers[cause] = handler;
     bind();
     return before;
+}
+
+upcall_revoke_handler upcall_set_revoke(upcall_revoke_handler handler)
+{
+    upcall_revoke_handler before = revoke_handler;
+    revoke_handler = handler;
+    bind();
+    return before;
+}
+
+/* A page of its own, since the kernel pins it. */
+static _Alignas(AEGIS_PAGE_SIZE) struct aegis_repossession repossession;
+
+uint64_t upcall_repossessed(struct aegis_repossessed *taken, uint64_t most)
+{
+    static uint64_t seen;
+    static bool is_bound;
+    if (!is_bound)
+        is_bound = aegis_repossession_bind(&repossession) == 0;
+    uint64_t end = repossession.count, n = 0;
+    if (end - seen > AEGIS_REPOSSESSED_MAX)
+        seen = end - AEGIS_REPOSSESSED_MAX;
+    for (; seen < end && n < most; seen++)
+        taken[n++] = repossession.entries[seen % AEGIS_REPOSSESSED_MAX];
+    return n;
 }
 
 uint64_t upcall_count(void)

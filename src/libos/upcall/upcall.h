@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "abi/abi.h"
+
 /* scause values (RISC-V Privileged Architecture 1.12, table 4.2). */
 enum upcall_cause {
     UPCALL_MISALIGNED_FETCH = 0,
@@ -56,6 +58,26 @@ upcall_handler upcall_set(enum upcall_cause cause, upcall_handler handler);
  * it could be read; *value is set only then.
  */
 bool upcall_probe(const volatile uint64_t *word, uint64_t *value);
+
+/*
+ * Called when the program's owner asks for resources back (visible revocation, SOSP 1995, section
+ * 3.4): count of a kind, before AEGIS_REVOKE_SLICES slices and AEGIS_REVOKE_SECONDS have passed;
+ * what is missing then is taken by force. It runs between any two instructions of the program, on a
+ * stack of its own, and must not wait, nor use what takes the heap's lock: a program with data that
+ * it interrupts sets a flag here, and gives later.
+ */
+typedef void (*upcall_revoke_handler)(enum aegis_kind kind, uint32_t count);
+
+/* Make handler the one for revocations, or none if it is NULL. Returns the one before. */
+upcall_revoke_handler upcall_set_revoke(upcall_revoke_handler handler);
+
+/*
+ * What was taken by force since the last call: up to most entries go to taken; returns how many.
+ * The first call names the page for the kernel to write to, so make one before anything can be
+ * taken. More than AEGIS_REPOSSESSED_MAX between two calls: the oldest are lost, and only the
+ * exposed pages tell.
+ */
+uint64_t upcall_repossessed(struct aegis_repossessed *taken, uint64_t most);
 
 /* Exceptions that reached this program so far. */
 uint64_t upcall_count(void);

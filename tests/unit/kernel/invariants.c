@@ -178,6 +178,8 @@ static void walk_env(uint32_t number)
     walk_root(env);
     if (env->upcall)
         pin(env->upcall);
+    if (env->repossession)
+        pin(env->repossession);
     for (uint32_t i = 0; i < env->wake.count; i++)
         if (env->wake.predicates[i].pinned)
             pin(ppn_to_virt(first_ppn + (uint64_t)(env->wake.predicates[i].pinned - pages)));
