@@ -171,10 +171,12 @@ def errors_part(errors, calls):
 
 
 def resources_part():
-    lines = [[f"`AEGIS_KIND_{name}` = {value}", cell(sentence(index)), ", ".join(listed(rights)), cell(sentence(bind)),
+    lines = [[f"`AEGIS_KIND_{name}` = {value}", cell(sentence(index)), ", ".join(listed(rights)).replace("NONE", "none"),
+              "no" if "NULL" in taking else "yes", cell(sentence(bind)),
               cell(sentence(use)), cell(sentence(abort))]
-             for _, (name, value, index, rights, _functions, bind, use, abort) in rows("resources.def")]
-    return table(["kind", "index", "rights", "bind: authorised once", "use: checked cheaply", "when its owner ends"], lines)
+             for _, (name, value, index, rights, _functions, taking, bind, use, abort) in rows("resources.def")]
+    return table(["kind", "index", "rights", "revoke", "bind: authorised once", "use: checked cheaply", "when its owner ends"],
+                 lines)
 
 
 def layouts_part():

@@ -185,16 +185,14 @@ enum aegis_predicate_op {
 #define AEGIS_CAUSE_FOREIGN   8   /* scause of a system call below AEGIS_CALL_FIRST, number in a7 */
 
 /*
- * Upcalls that are no exceptions have this bit in cause. Such an upcall may come between any two
- * instructions, gp in use or not, so it ends by the call resume; until then no other comes. It
- * takes the frame above the one that depth names, since that may still be read (upcall/entry.S).
+ * An upcall that is no exception may come between any two instructions, gp in use or not, so it
+ * ends by the call resume; until then no other comes. It takes the frame above the one that depth
+ * names, since that may still be read (libos/upcall/entry.S).
  */
-#define AEGIS_CAUSE_ASYNCHRONOUS (1UL << 63)
-#define AEGIS_CAUSE_REVOKE       (AEGIS_CAUSE_ASYNCHRONOUS | 1) /* value: kind << 32 | how many */
-
-/* The deadline of a revocation: so many slices of its owner's, and so much time at most. */
-#define AEGIS_REVOKE_SLICES  4
-#define AEGIS_REVOKE_SECONDS 1
+#define AEGIS_CAUSE_ASYNCHRONOUS (1UL << 63) /* set in cause of an upcall that is no exception */
+#define AEGIS_CAUSE_REVOKE       0x8000000000000001UL /* give up; value: kind << 32 | how many */
+#define AEGIS_REVOKE_SLICES      4 /* the deadline of a revocation, in slices of its owner's */
+#define AEGIS_REVOKE_SECONDS     1 /* and in time, whoever runs */
 
 /* Frames in, and out. */
 #define AEGIS_SLOT_SIZE      2048 /* bytes of a ring's slot */

@@ -60,7 +60,7 @@ long call_revoke(uint32_t number, uint32_t kind, uint64_t count)
         return -AEGIS_E_INVALID;
     if (env->info->state != AEGIS_ENV_LIVE)
         return -AEGIS_E_STATE;
-    if (env->revocation.kind)
+    if (env->revocation.kind && !is_done(env))
         return -AEGIS_E_BUSY;
     uint64_t held = abort_held(kind, env);
     if (count == 0 || count > held)

@@ -3,6 +3,7 @@
  * names the calls, a function. Each runs here as it stands there, and has to return what the table
  * at the end says.
  */
+#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,13 @@
 #include "libos/net/headers.h"
 #include "libos/vm/vm.h"
 #include "test.h"
+
+static jmp_buf here;
+
+static void come_back(void)
+{
+    longjmp(here, 1);
+}
 
 /* null */
 static int64_t nothing(void)
@@ -198,6 +206,43 @@ static int64_t take_and_leave_exceptions(void)
     return status < 0 ? status : vm_free(page);
 }
 
+/* resume */
+static int64_t go_on_elsewhere(void)
+{
+    static _Alignas(16) uint64_t stack[512];
+    struct aegis_context context = {.pc = (uint64_t)come_back};
+    context.x[1] = (uint64_t)(stack + 512); /* sp is x2 */
+    __asm__("mv %0, tp" : "=r"(context.x[3]));
+    if (setjmp(here))
+        return 0; /* come_back's longjmp leads here */
+    return aegis_resume(&context, 0);
+}
+
+/* repossession_bind */
+static int64_t be_told_what_is_taken(void)
+{
+    struct aegis_repossession *vector = vm_alloc(1, VM_READ_WRITE);
+    int64_t status = aegis_repossession_bind(vector); /* vector->count counts entries from now on */
+    if (status == 0)
+        status = aegis_repossession_bind(NULL);
+    return status < 0 ? status : vm_free(vector);
+}
+
+/* revoke */
+static int64_t ask_for_a_page_back(void)
+{
+    struct raw child; /* it sleeps, so that its page is taken when the deadline is over */
+    raw_create(&child, "sleep", blob_sleep, blob_sleep_end);
+    raw_start(&child, 0);
+    int64_t status = aegis_revoke(child.env, AEGIS_KIND_PAGE, 1);
+    struct aegis_predicate done = AEGIS_WHEN(aegis_env(child.env)->revoking, EQ, 0);
+    if (status == 0)
+        aegis_wait(&done, 1, AEGIS_FOREVER);
+    aegis_env_end(child.env, 0);
+    raw_finish(&child);
+    return status;
+}
+
 /* net_bind, net_ring, net_send, net_counters, net_unbind */
 static int64_t receive_udp_and_send_arp(void)
 {
@@ -321,7 +366,10 @@ int main(void)
         {"cap_mint", let_others_read_a_page, 0},
         {"env_create", make_and_end_an_environment, 0},
         {"env_start", run_an_environment, 7},
+        {"resume", go_on_elsewhere, 0},
         {"upcall_bind", take_and_leave_exceptions, 0},
+        {"repossession_bind", be_told_what_is_taken, 0},
+        {"revoke", ask_for_a_page_back, 0},
         {"net_bind", receive_udp_and_send_arp, 1},
         {"handler_load", run_a_handler, 2},
         /* The first application has not given this program the console. */
