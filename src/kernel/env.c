@@ -29,7 +29,7 @@ uint32_t env_page_lists[ENV_COUNT];
 static uint32_t next_serial = 1;
 static uint64_t asid_max;
 
-#define END_STEP_MAPPINGS HARD(128, 2) /* of one page; all of them in one step: see END_STEP_PAGES */
+#define END_STEP_MAPPINGS HARD(128, 16) /* of one page; all of them in one step: see END_STEP_PAGES */
 /* Taken back in one step: keeps interrupts off for some 10,000 instructions. */
 #define END_STEP_PAGES HARD(64, 3)
 

@@ -62,15 +62,26 @@ static void check_predicates(const struct env *env)
     }
 }
 
-static void check_upcall(const struct env *env)
+/* A page that the kernel writes to for env: its frames, or its repossession vector. */
+static void check_written(const struct env *env, const void *memory)
 {
-    if (!env->upcall)
+    if (!memory)
         return;
-    const struct aegis_page *page = page_of(virt_to_phys(env->upcall) >> PAGE_SHIFT);
+    const struct aegis_page *page = page_of(virt_to_phys(memory) >> PAGE_SHIFT);
     HOLDS(upcall_page, page->state == AEGIS_PAGE_DATA && page->owner == env->number,
           "page %lu of %u, state %u, of %u", page_index(page), env->number, page->state,
           page->owner);
     shadow_of(page)->pins++;
+}
+
+static void check_revocation(const struct env *env)
+{
+    const struct revocation *r = &env->revocation;
+
+    HOLDS(revoking, (r->kind != 0) == (env->info->revoking != 0), "%u: kind %u, shown 0x%lx",
+          env->number, r->kind, env->info->revoking);
+    HOLDS(revoking, !r->kind || env->info->state == AEGIS_ENV_LIVE, "%u is in state %u",
+          env->number, env->info->state);
 }
 
 static void check_structure(uint32_t n)
@@ -87,7 +98,9 @@ static void check_structure(uint32_t n)
           env->number);
     check_role(page_of(ppn), ROLE_ENV, AEGIS_PAGE_ENV, n);
     check_predicates(env);
-    check_upcall(env);
+    check_written(env, env->upcall);
+    check_written(env, env->repossession);
+    check_revocation(env);
 }
 
 static void check_one(uint32_t n)

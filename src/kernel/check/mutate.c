@@ -243,6 +243,12 @@ static bool break_upcall_page(void)
     return false;
 }
 
+static bool break_revoking(void)
+{
+    env_infos[FIRST_ENV].revoking = 1;
+    return true;
+}
+
 static bool break_binding_owner(void)
 {
     uint32_t i = child_binding(0, true);
