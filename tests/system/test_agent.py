@@ -115,12 +115,18 @@ def test_aegisctl_names_the_restart_and_goes_on_with_the_new_agent(aegisctl, fol
     aegisctl.env["PATH"] = f"{tools}:{os.environ['PATH']}"
     aegisctl.ok("run", "--detach")
     aegisctl.ok("load", ROOT / "examples/filters/udp-echo", "--app", "udp-echo")
+    capture = aegisctl.start("capture")
+    assert "listening" in capture.stderr.readline()
     gdb, asking = connect(path), []
     kill_agent(gdb, lambda: asking.append(aegisctl.start("list")))
     gdb.run()
     out, error = asking[0].communicate(timeout=30)
+    assert "the agent restarted meanwhile" in capture.communicate(timeout=30)[1] and capture.returncode == 1
     assert asking[0].returncode == 1 and error == "aegisctl: list: broker: the agent restarted meanwhile\n", (out, error)
     assert [line.split()[0] for line in aegisctl.ok("list").splitlines()] == ["name", "arp0"]
     aegisctl.ok("load", ROOT / "examples/filters/udp-echo", "--app", "udp-echo")
+    capture = aegisctl.start("capture", "udp", "-c", 40)
+    assert "listening" in capture.stderr.readline()
     assert json.loads(aegisctl.ok("rtt", "--count", 20, "--json"))["lost"] == 0
+    assert "40 frames captured, 0 dropped" in capture.communicate(timeout=30)[1]
     assert aegisctl("stop", "--status", "5").returncode == 5
