@@ -7,6 +7,7 @@
 #define CALL_NULL    0x1000
 #define CALL_LOG     0x1003
 #define CALL_LOAD    0x1038
+#define ERROR_BUSY   24
 
         .macro  blob name
         .section .rodata.blob_\name, "a", @progbits
@@ -133,10 +134,15 @@ blob_sleep_end:
         end_self
 blob_foreign_end:
 
-/* load: downloads the handler of the request at a0, stores the result to the data page, and stays. */
+/* load: downloads the handler of the request at a0, again as long as another's download is under way; stores the result
+ * to the data page, and stays. */
         blob    load
+        mv      s0, a0
+        li      s1, -ERROR_BUSY
+2:      mv      a0, s0
         li      a7, CALL_LOAD
         ecall
+        beq     a0, s1, 2b
         li      a1, RAW_DATA
         sd      a0, 0(a1)
 1:      j       1b
