@@ -183,11 +183,13 @@ def test_an_error_of_the_agent_is_passed_on_without_its_control_characters(ctl):
     one_line(done.stderr, "aegisctl: load: agent: bind: the filter overlaps another owner's: narrow it, or unload")
 
 
-@pytest.mark.parametrize("text, part", [("udp port", "syntax"), ("udp prot 7", "syntax"), ("inbound", "inbound"), ("", "empty")])
-def test_a_filter_that_does_not_compile_is_refused_before_it_is_sent(ctl, text, part):
+@pytest.mark.parametrize("text, status, part", [
+    ("udp port", 2, "syntax"), ("udp prot 7", 2, "syntax"), ("inbound", 1, "inbound"), ("", 2, "empty"),
+    ("examples/filters/udp-ech", 2, "no file"), ("./udp-ech", 1, "no such file")])
+def test_a_filter_that_does_not_compile_is_refused_before_it_is_sent(ctl, text, status, part):
     run(ctl)
     done = ctl("load", text, "--app", "udp-echo")
-    assert done.returncode == 1 and part in done.stderr.lower()
+    assert done.returncode == status and part in done.stderr.lower()
     assert len(ctl.ok("list").splitlines()) == 1
 
 

@@ -280,8 +280,8 @@ def test_the_end_of_the_machine_ends_it(aegisctl, nic, folder):
 
 
 @pytest.mark.parametrize("args, status, part", [
-    (["udp", "prot", "7"], 1, "syntax"), (["inbound"], 1, "inbound"), (["./no/such/filter"], 1, "No such file"),
-    (["filters/none"], 1, "no file"), (["-c", "0"], 2, "-c"), (["-s", "x"], 2, "-s"), (["-w"], 2, "-w needs a value"),
+    (["udp", "prot", "7"], 2, "syntax"), (["inbound"], 1, "inbound"), (["./no/such/filter"], 1, "No such file"),
+    (["filters/none"], 2, "no file"), (["-c", "0"], 2, "-c"), (["-s", "x"], 2, "-s"), (["-w"], 2, "-w needs a value"),
     (["-q"], 2, "unknown option -q"), (["--w", "x"], 2, "unknown option --w"), (["--netif", "3"], 1, "no number 3"),
     (["-w", "/none/file"], 1, "/none/file"), (["-w", "/dev/full"], 1, "No space")])
 def test_mistakes_are_named(aegisctl, nic, args, status, part):

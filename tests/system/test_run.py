@@ -234,7 +234,7 @@ def test_ci_run_names_a_mistake(folder):
     broken = folder / "broken"
     broken.write_text("udp prot 7\n")
     done = ci_run(folder, "--filter", broken)
-    assert done.returncode == 1 and "syntax" in done.stderr
+    assert done.returncode == 2 and "syntax" in done.stderr
     assert list((folder / "aegis-v").glob("*/control")) == []
 
 

@@ -73,10 +73,11 @@ static int run_capture(const char *instance, const char *text, const char *path,
 {
     struct capture c = {.most = most, .signals = -1};
     struct dpflift_image image = {0};
-    int status;
+    int status = filter_compile(text, &image, NULL, &c.why);
 
-    if (filter_compile(text, &image, NULL, &c.why) != 0) {
-        return why_print(&c.why, "capture");
+    if (status != 0) {
+        why_print(&c.why, "capture");
+        return status;
     }
     request->filter = (struct control_bytes){image.bytes, (uint32_t)image.size};
     c.signals = catch_signals();

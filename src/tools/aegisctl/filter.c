@@ -19,7 +19,8 @@ int filter_compile(const char *text, struct dpflift_image *ingress, struct dpfli
     enum dpflift_status status;
 
     if (text[strspn(text, BLANKS)] == 0) {
-        return why_set(why, "the filter is empty; \"greater 1\" takes all frames");
+        why_set(why, "the filter is empty; \"greater 1\" takes all frames");
+        return 2;
     }
     status = file ? dpflift_file(text, ingress, egress, error)
                   : dpflift_text(text, ingress, egress, error);
@@ -28,10 +29,12 @@ int filter_compile(const char *text, struct dpflift_image *ingress, struct dpfli
     }
     /* One word that is no expression was most likely meant as a file. */
     if (!file && text[strcspn(text, BLANKS)] == 0) {
-        return why_set(why,
-                       "there is no file \"%s\", and as an expression it is wrong: %s; name a "
-                       "file, or quote an expression as in pcap-filter(7)",
-                       text, error);
+        why_set(why,
+                "there is no file \"%s\", and as an expression it is wrong: %s; name a file, or "
+                "quote an expression as in pcap-filter(7)",
+                text, error);
+    } else {
+        why_set(why, "filter: %s", error);
     }
-    return why_set(why, "filter: %s", error);
+    return status == DPFLIFT_TEXT ? 2 : 1;
 }

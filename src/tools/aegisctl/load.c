@@ -79,14 +79,15 @@ static int send_load(const char *instance, const struct control_load *load, stru
     return status;
 }
 
+/* Returns 0, -1, or the status to exit with. */
 static int compile_and_send(const struct asked *asked, struct control_load *load, struct why *why)
 {
     struct dpflift_image ingress = {0}, egress = {0};
     struct ashlift_image handler = {0};
-    int status;
+    int status = filter_compile(asked->filter, &ingress, &egress, why);
 
-    if (filter_compile(asked->filter, &ingress, &egress, why) != 0) {
-        return -1;
+    if (status != 0) {
+        return status;
     }
     status = asked->handler != NULL ? handler_compile(asked->handler, &handler, why) : 0;
     if (status == 0) {
@@ -166,7 +167,11 @@ static int load(const struct command *command, int argc, char **argv)
     if (status >= 0) {
         return status;
     }
-    return compile_and_send(&asked, &request, &why) == 0 ? 0 : why_print(&why, "load");
+    status = compile_and_send(&asked, &request, &why);
+    if (status != 0) {
+        why_print(&why, "load");
+    }
+    return status < 0 ? 1 : status;
 }
 
 const struct command command_load = {

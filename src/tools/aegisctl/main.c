@@ -18,7 +18,7 @@ static void print_usage(FILE *to)
         char left[64];
 
         snprintf(left, sizeof left, "%s %s", commands[i]->name, commands[i]->arguments);
-        fprintf(to, "  %-20s %s\n", left, commands[i]->summary);
+        fprintf(to, "  %-22s %s\n", left, commands[i]->summary);
     }
     fprintf(to,
             "\naegisctl COMMAND --help tells of its options. Exit status: 0, 1 after a failure, 2 "
