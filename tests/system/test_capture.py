@@ -226,6 +226,13 @@ def test_nothing_is_left_however_it_ends(aegisctl, nic, end):
     assert "binding 3 feeds" in aegisctl.ok("load", "udp dst port 9", "--app", "udp-echo", "--name", "nine")
 
 
+def test_a_script_can_interrupt_one_in_the_background(aegisctl, nic, folder):
+    """There a shell has SIGINT ignored; and this is how scripts end tcpdump, too."""
+    script = f"{aegisctl.program} capture -w {folder}/file & sleep 1; kill -INT $!; wait $!"
+    done = subprocess.run(["sh", "-c", script], env=aegisctl.env, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 0 and "0 frames captured" in done.stderr
+
+
 def test_a_reader_that_stands_still_is_no_reason_to_hang(aegisctl, nic):
     """Its pipe is full: frames are lost and counted, others are served, and a signal still ends it."""
     capture = Capture(aegisctl, "-w", "-")
