@@ -34,19 +34,21 @@ enum {
     REGS = 32
 };
 
+/* Holds if (*word & mask) - low <= span, which is each of the operators with one comparison. */
 struct wake_predicate {
     const volatile uint64_t *word; /* in PHYSMAP */
     uint64_t mask;
-    uint64_t value;
-    uint64_t op;
+    uint64_t low;
+    uint64_t span;
     struct aegis_page *pinned; /* page that holds the word, or NULL if it is exposed */
 };
 
 struct wake {
-    bool armed;            /* whether it waits at all */
-    uint32_t count;        /* predicates armed */
-    uint64_t deadline;     /* rdtime */
-    uint64_t arguments[3]; /* of the call, to make it again after an upcall */
+    bool armed;                       /* whether it waits at all */
+    uint32_t count;                   /* predicates armed */
+    uint64_t deadline;                /* rdtime */
+    uint64_t arguments[3];            /* of the call, to make it again after an upcall */
+    const struct wake_predicate *end; /* behind the last of them */
     struct wake_predicate predicates[AEGIS_PREDICATES_MAX];
 };
 

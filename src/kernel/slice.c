@@ -59,20 +59,16 @@ static _Noreturn void run(struct env *env)
 }
 
 /*
- * Goes once round the vector from the slot behind the present one, and runs the first whose
- * environment can. Returns if nobody can: whether it took a step of an environment's end, which is
- * work left or news for whoever waits for the end; *deadline is the earliest of those who wait.
+ * Looks at the slots [from, to), and runs the first whose environment can. Returns if nobody can:
+ * whether it took a step of an environment's end; lowers *deadline to the earliest of those who
+ * wait. Those ends may empty slots, which does no harm.
  */
-static bool run_somebody(uint64_t *deadline)
+static inline bool run_one_of(uint32_t from, uint32_t to, uint64_t now, uint64_t *deadline)
 {
-    uint64_t now = time_now();
-    uint32_t slot = this_hart->slot;
     bool stepped = false;
 
-    *deadline = AEGIS_FOREVER;
-    for (uint32_t n = slot_end; n > 0; n--) {
-        slot = slot + 1 < slot_end ? slot + 1 : 0;
-        struct env *env = env_table[slots[slot].env];
+    for (const struct aegis_slot *slot = slots + from, *end = slots + to; slot < end; slot++) {
+        struct env *env = env_table[slot->env];
         if (!env)
             continue;
         if (__builtin_expect(env->info->state == AEGIS_ENV_LIVE, 1)) {
@@ -86,7 +82,7 @@ static bool run_somebody(uint64_t *deadline)
                     *deadline = env->revocation.deadline;
             }
             if (wake_ready(env, now)) {
-                this_hart->slot = slot;
+                this_hart->slot = (uint32_t)(slot - slots);
                 run(env);
             }
             if (env->wake.deadline < *deadline)
@@ -98,6 +94,22 @@ static bool run_somebody(uint64_t *deadline)
             interrupt_poll();
         }
     }
+    return stepped;
+}
+
+/*
+ * Goes once round the vector from the slot behind the present one. Returns if nobody can run:
+ * whether there is work left or news for whoever waits for an end; *deadline is the earliest of
+ * those who wait.
+ */
+static bool run_somebody(uint64_t *deadline)
+{
+    uint64_t now = time_now(), earliest = AEGIS_FOREVER;
+    uint32_t end = slot_end, next = this_hart->slot + 1 < end ? this_hart->slot + 1 : 0;
+    bool stepped = run_one_of(next, end, now, &earliest);
+
+    stepped |= run_one_of(0, next, now, &earliest);
+    *deadline = earliest;
     return stepped;
 }
 

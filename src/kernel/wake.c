@@ -8,11 +8,14 @@
 
 static inline bool holds(const struct wake_predicate *p)
 {
-    uint64_t word = *p->word & p->mask;
+    return (*p->word & p->mask) - p->low <= p->span;
+}
 
-    if (p->op == AEGIS_WAKE_GE)
-        return word >= p->value;
-    return (word == p->value) == (p->op == AEGIS_WAKE_EQ);
+/* The range of values, modulo 2^64, that an operator and its value stand for. */
+static void set_range(struct wake_predicate *p, uint64_t op, uint64_t value)
+{
+    p->low = op == AEGIS_WAKE_NE ? value + 1 : value;
+    p->span = op == AEGIS_WAKE_EQ ? 0 : op == AEGIS_WAKE_NE ? UINT64_MAX - 1 : UINT64_MAX - value;
 }
 
 void wake_cancel(struct env *env)
@@ -26,21 +29,24 @@ void wake_cancel(struct env *env)
     wake->armed = false;
 }
 
+/* Apart from the look, which is taken at every sleeper for every interrupt and needs no frame. */
+static bool __attribute__((noinline)) wake_up(struct env *env, const struct wake_predicate *which)
+{
+    wake_cancel(env);
+    env->x[REG_A0] = (uint64_t)(which - env->wake.predicates);
+    return true;
+}
+
 bool wake_ready(struct env *env, uint64_t now)
 {
-    struct wake *wake = &env->wake;
-    uint32_t i;
+    const struct wake_predicate *p = env->wake.predicates;
 
-    if (!wake->armed)
+    if (!env->wake.armed)
         return true;
-    for (i = 0; i < wake->count; i++)
-        if (holds(&wake->predicates[i]))
-            break;
-    if (i == wake->count && now < wake->deadline)
-        return false;
-    wake_cancel(env);
-    env->x[REG_A0] = i;
-    return true;
+    for (const struct wake_predicate *end = env->wake.end; p < end; p++)
+        if (holds(p))
+            return wake_up(env, p);
+    return now >= env->wake.deadline && wake_up(env, p);
 }
 
 /* Where one predicate's word is, if the caller may wait on it: 0 and the place, or a negated error.
@@ -83,14 +89,14 @@ long call_wait(uaddr_t predicates, uint64_t count, uint64_t deadline)
         if (error)
             return error;
         wake->predicates[i].mask = asked[i].mask;
-        wake->predicates[i].value = asked[i].value;
-        wake->predicates[i].op = asked[i].op;
+        set_range(&wake->predicates[i], asked[i].op, asked[i].value);
     }
 
     for (uint64_t i = 0; i < count; i++)
         if (wake->predicates[i].pinned)
             page_pin(wake->predicates[i].pinned);
     wake->count = (uint32_t)count;
+    wake->end = wake->predicates + count;
     wake->deadline = deadline;
     wake->arguments[0] = predicates;
     wake->arguments[1] = count;
