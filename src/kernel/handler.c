@@ -15,7 +15,7 @@
 #include "kernel/user.h"
 
 #define PAGES_A_HANDLER 64 /* of the machine: 128 handlers with 32 MiB */
-#define HANDLERS_MAX    1024
+#define HANDLERS_MAX    HARD(1024, 8)
 #define STEP_WORK       HARD(10, 1) /* instructions a step: some 30,000 of the machine's (ash.h) */
 
 /* bpf_redirect would name interfaces that the binding has no authority over. */

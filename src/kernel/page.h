@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "abi/abi.h"
+#include "kernel/check/hard.h"
 #include "kernel/phys.h"
 
 #define NO_PAGE UINT32_MAX
@@ -94,7 +95,7 @@ long page_check_donation(uint64_t ppn, uint32_t env);
 /* Pins: users that need the page as it is; the count saturates by refusal. */
 static inline bool page_can_pin(const struct aegis_page *page)
 {
-    return page->pins < UINT16_MAX;
+    return page->pins < HARD(UINT16_MAX, 4);
 }
 
 static inline void page_pin(struct aegis_page *page)

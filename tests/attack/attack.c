@@ -4,9 +4,11 @@
 #include "libos/vm/vm.h"
 
 const struct attack attacks[] = {
-#define PAIR(call, error)                  {#call "_" #error, ATTACK_PAIR, -AEGIS_E_##error, call##_##error},
-#define PAIR_FIRST(call, error)            {#call "_" #error, ATTACK_FIRST, -AEGIS_E_##error, call##_##error},
-#define PAIR_BARE(call, error)             {#call "_" #error, ATTACK_BARE, -AEGIS_E_##error, call##_##error},
+#define PAIR(call, error)       {#call "_" #error, ATTACK_PAIR, -AEGIS_E_##error, call##_##error},
+#define PAIR_FIRST(call, error) {#call "_" #error, ATTACK_FIRST, -AEGIS_E_##error, call##_##error},
+#define PAIR_BARE(call, error)  {#call "_" #error, ATTACK_BARE, -AEGIS_E_##error, call##_##error},
+#define PAIR_HEAVY(call, error) {#call "_" #error, ATTACK_HEAVY, -AEGIS_E_##error, call##_##error},
+#define PAIR_UNIT(call, error, test)
 #define ATTACK(subject, name, error, text) {#name, ATTACK_RULE, -AEGIS_E_##error, name},
 #define ATTACK_ENDED(subject, name, text)  {#name, ATTACK_RULE, ATTACK_ENDS, name},
 #define HEAVY(subject, name, error, text)  {#name, ATTACK_HEAVY, -AEGIS_E_##error, name},
@@ -15,6 +17,8 @@ const struct attack attacks[] = {
 #undef PAIR
 #undef PAIR_FIRST
 #undef PAIR_BARE
+#undef PAIR_HEAVY
+#undef PAIR_UNIT
 #undef ATTACK
 #undef ATTACK_ENDED
 #undef HEAVY

@@ -37,10 +37,12 @@ extern const struct attack attacks[];
 extern const size_t attack_count;
 
 /* Functions of INDEX. */
-#define AEGIS_E_OK                         0
-#define PAIR(call, error)                  int64_t call##_##error(void);
-#define PAIR_FIRST(call, error)            int64_t call##_##error(void);
-#define PAIR_BARE(call, error)             int64_t call##_##error(void);
+#define AEGIS_E_OK              0
+#define PAIR(call, error)       int64_t call##_##error(void);
+#define PAIR_FIRST(call, error) int64_t call##_##error(void);
+#define PAIR_BARE(call, error)  int64_t call##_##error(void);
+#define PAIR_HEAVY(call, error) int64_t call##_##error(void);
+#define PAIR_UNIT(call, error, test)
 #define ATTACK(subject, name, error, text) int64_t name(void);
 #define ATTACK_ENDED(subject, name, text)  int64_t name(void);
 #define HEAVY(subject, name, error, text)  int64_t name(void);
@@ -49,6 +51,8 @@ extern const size_t attack_count;
 #undef PAIR
 #undef PAIR_FIRST
 #undef PAIR_BARE
+#undef PAIR_HEAVY
+#undef PAIR_UNIT
 #undef ATTACK
 #undef ATTACK_ENDED
 #undef HEAVY
@@ -60,6 +64,7 @@ enum attack_cap {
     ATTACK_CAP_TAP,
     ATTACK_CAP_VICTIM_PAGE, /* READ */
     ATTACK_CAP_VICTIM_ENV,  /* CALL, no CONTROL */
+    ATTACK_CAP_STUCK,       /* root of net2, whose other end takes nothing; DELEGATE */
     ATTACK_CAPS,
     ATTACK_CAP_DESK = ATTACK_CAPS, /* the attacker's answer: a page of its own, to write rows on */
 };
@@ -105,6 +110,15 @@ void page_gone(uint64_t va, uint64_t ppn);
 
 /* UDP over IPv4 that the interface sends from a port. */
 void filter_sent_udp(struct filter_image *image, uint32_t netif, uint16_t port);
+
+/* blobs.S: code for raw environments; what each does stands there. */
+BLOB(pinned);
+BLOB(download);
+
+/* Binds filters until the arena is full: what net_bind said last. bound has ARENA_BINDINGS places.
+ */
+#define ARENA_BINDINGS 64
+int64_t arena_fill(uint32_t *bound, uint32_t *count);
 
 /* A child without code or tables, and its end. */
 uint32_t child_make(void);

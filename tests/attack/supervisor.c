@@ -247,6 +247,7 @@ static bool try_row(size_t row)
     char why[TEST_WHY_SIZE] = "";
     bool first = attacks[row].kind == ATTACK_FIRST || attacks[row].kind == ATTACK_BARE, held;
     struct counts alone = count(); /* without an attacker */
+    uint64_t begin = time_now();
 
     if (!first && !attacker.alive)
         start_attacker();
@@ -268,7 +269,11 @@ static bool try_row(size_t row)
     if (wrong)
         snprintf(why, sizeof why, "%s", wrong);
     held &= !wrong;
-    printf(held ? "HELD %s\n" : "BROKE %s: %s\n", attacks[row].name, why);
+    if (held)
+        printf("HELD %s, %u ms\n", attacks[row].name,
+               (unsigned)(time_to_ns(time_now() - begin) / 1000000));
+    else
+        printf("BROKE %s: %s\n", attacks[row].name, why);
     return held;
 }
 
@@ -280,7 +285,7 @@ static bool is_wanted(enum attack_kind kind, bool bare, bool heavy)
 
 int main(void)
 {
-    bool bare = aegis_info()->netif_count < 2;
+    bool bare = aegis_info()->netif_count < 3;
     bool heavy = strstr((const char *)(uintptr_t)aegis_info()->bootargs, "heavy=1");
     unsigned broken = 0;
 
@@ -290,6 +295,8 @@ int main(void)
                                         AEGIS_RIGHT_DELEGATE, &caps[ATTACK_CAP_ROOT]));
         must("cap_mint", aegis_cap_mint(AEGIS_KIND_BINDING, aegis_info()->netifs[0].root,
                                         AEGIS_RIGHT_TAP, &caps[ATTACK_CAP_TAP]));
+        must("cap_mint", aegis_cap_mint(AEGIS_KIND_BINDING, aegis_info()->netifs[2].root,
+                                        AEGIS_RIGHT_DELEGATE, &caps[ATTACK_CAP_STUCK]));
         start_victim();
         const char *wrong = ask();
         if (wrong)

@@ -6,12 +6,14 @@ import re
 import pytest
 
 from conftest import BUILD, ROOT
-from test_check import CHECKED, HUB
+from machine import Nic
+from test_check import CHECKED, cards
 
 INDEX = re.sub(r"/\*.*?\*/", "", (ROOT / "tests/attack/INDEX").read_text(), flags=re.S)
 CALLS = re.sub(r"/\*.*?\*/", "", (ROOT / "src/abi/calls.def").read_text(), flags=re.S)
 
-PAIRS = re.findall(r"^(PAIR\w*)\((\w+), (\w+)\)", INDEX, re.M)
+PAIRS = re.findall(r"^(PAIR\w*)\((\w+), (\w+)[,)]", INDEX, re.M)
+UNITS = re.findall(r'^PAIR_UNIT\(\w+, (\w+), "([^"]+)"\)', INDEX, re.M)
 ATTACKS = re.findall(r'^(ATTACK|ATTACK_ENDED|HEAVY)\("([^"]+)", (\w+)', INDEX, re.M)
 ALSO = re.findall(r'^ALSO\("([^"]+)", (\w+)\)', INDEX, re.M)
 
@@ -35,11 +37,38 @@ def run(machine, limit, **options):
     return set(re.findall(r"\] HELD (\w+)", m.text))
 
 
+def test_every_error_of_every_call_has_a_row():
+    have = {(call, error) for _, call, error in PAIRS}
+    assert not sorted(listed_errors() - have), "no row in tests/attack/INDEX"
+    assert not sorted(have - listed_errors()), "calls.def does not list these"
+
+
+def test_pairs_that_no_machine_reaches_have_unit_tests():
+    for error, path in UNITS:
+        assert f"AEGIS_E_{error}" in (ROOT / path).read_text(), path
+
+
 def test_the_table_of_calls_is_read():
     assert {("map", "NO_TABLE"), ("net_bind", "STATE"), ("shutdown", "OWNER")} <= listed_errors()
     assert not any(call == "null" for call, _ in listed_errors())
 
 
-def test_what_the_attacker_tries_gets_its_error_and_harms_nobody(machine):
-    held = run(machine, 100, extra=HUB)
-    assert not sorted(set(rows_of("PAIR", "PAIR_FIRST", "ATTACK", "ATTACK_ENDED")) - held), "not run"
+@pytest.fixture
+def stuck(folder):
+    """Cards of which the third sends to a socket that nobody reads."""
+    nic = Nic(folder, 2)
+    yield cards(["-netdev", nic.netdev(2)])
+    nic.socket.close()
+
+
+@pytest.mark.parametrize("append, kinds", [
+    ("", ("PAIR", "PAIR_FIRST", "ATTACK", "ATTACK_ENDED")), ("heavy=1 check=64", ("PAIR_HEAVY", "HEAVY"))],
+    ids=["a walk after each call", "many calls"])
+def test_what_the_attacker_tries_gets_its_error_and_harms_nobody(machine, stuck, append, kinds):
+    held = run(machine, 100, extra=stuck, append=append)
+    assert not sorted(set(rows_of(*kinds)) - held), "not run"
+
+
+def test_a_machine_without_devices_names_what_is_missing(machine):
+    held = run(machine, 60, console=False)
+    assert not sorted(set(rows_of("PAIR_BARE")) - held), "not run"

@@ -3,7 +3,7 @@
 set(kernel_dir ${CMAKE_SOURCE_DIR}/src/kernel)
 set(kernel_sources)
 foreach(name abort arena boot_memory cap classify entropy env event expose fpu handler map map_call map_window netif page revoke ring rx siphash slice tap tx upcall
-        user wake drivers/virtio drivers/virtio_net rv64/paging)
+        user wake drivers/virtio drivers/virtio_console drivers/virtio_net rv64/paging)
   list(APPEND kernel_sources ${kernel_dir}/${name}.c)
 endforeach()
 add_library(kernel_host STATIC ${kernel_sources} unit/shim/host.c unit/kernel/random.c unit/kernel/world.c
@@ -18,7 +18,7 @@ function(kernel_unit_test name)
   target_include_directories(kernel_${name}_test BEFORE PRIVATE unit/shim)
 endfunction()
 
-foreach(name siphash arena boot_memory page user cap map virtio virtq ring netif netif_model frames_in frames_out)
+foreach(name console siphash arena boot_memory page user cap map virtio virtq ring netif netif_model frames_in frames_out)
   kernel_unit_test(${name})
 endforeach()
 kernel_unit_test(map_model unit/kernel/map_model.c)

@@ -59,6 +59,8 @@ static void make_first(void)
     world_call_as(FIRST_ENV);
 }
 
+void (*world_before_free)(void);
+
 void world_boot(struct virtio *devices, size_t nics)
 {
     static const uint8_t seed[32] = "a seed that nobody should guess";
@@ -75,6 +77,8 @@ void world_boot(struct virtio *devices, size_t nics)
     cap_init(entropy_key(ENTROPY_CAPABILITIES));
     netif_init(devices, nics, RV64_BASE);
     handler_init();
+    if (world_before_free)
+        world_before_free();
     page_init_free();
     make_first();
 }

@@ -23,6 +23,9 @@ struct virtio;
  * then on. */
 void world_boot(struct virtio *devices, size_t nics);
 
+/* Called at the place where devices take their memory, unless NULL. */
+extern void (*world_before_free)(void);
+
 /* The board that world_boot uses: memory, firmware, device tree, initial RAM disk. Allocates the
  * memory. */
 struct board world_board(void);

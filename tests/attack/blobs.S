@@ -1,0 +1,63 @@
+/* Code for raw environments (tests/guest/test.h): position-independent, without a stack. */
+#include "abi/call_numbers.h"
+#define RAW_CODE           0x10000
+#define RAW_DATA           0x20000
+#define CALL_WAIT          0x1002
+#define CALL_CAP_MINT      0x1005
+#define CALL_ENV_END       0x1022
+#define CALL_HANDLER_LOAD  0x1038
+#define KIND_PAGE          1
+#define RIGHT_READ         1
+
+        .macro  blob name
+        .section .rodata.blob_\name, "a", @progbits
+        .balign 16
+        .globl  blob_\name, blob_\name\()_end
+blob_\name:
+        .endm
+
+/*
+ * pinned: a0 is the number of its code page, which it owns. Leaves a READ capability for it at RAW_DATA + 64, and
+ * waits for ever on words in it, so that it stays pinned as often as one wait can pin it.
+ */
+        blob    pinned
+        mv      a1, a0
+        li      a0, KIND_PAGE
+        li      a2, RIGHT_READ
+        li      a3, RAW_DATA + 64
+        li      a7, CALL_CAP_MINT
+        ecall
+        li      t0, RAW_DATA + 128
+        li      t1, 4
+        li      t2, RAW_CODE
+        li      t3, 1
+1:      sd      t2, 0(t0)               /* word */
+        sd      zero, 8(t0)             /* mask */
+        sd      t3, 16(t0)              /* value, which no masked word has */
+        sd      zero, 24(t0)            /* EQ */
+        addi    t0, t0, 32
+        addi    t1, t1, -1
+        bnez    t1, 1b
+        li      t0, RAW_DATA
+        sd      t3, 0(t0)               /* says that it is about to wait */
+        li      a0, RAW_DATA + 128
+        li      a1, 4
+        li      a2, -1
+        li      a7, CALL_WAIT
+        ecall
+        unimp
+blob_pinned_end:
+
+/* download: downloads the handler that the request at RAW_DATA + 64 names, and ends with the result. */
+        blob    download
+        li      t0, RAW_DATA
+        li      t1, 1
+        sd      t1, 0(t0)
+        li      a0, RAW_DATA + 64
+        li      a7, CALL_HANDLER_LOAD
+        ecall
+        mv      a1, a0
+        li      a0, 0
+        li      a7, CALL_ENV_END
+        ecall
+blob_download_end:
