@@ -65,6 +65,7 @@ enum attack_cap {
     ATTACK_CAP_VICTIM_PAGE, /* READ */
     ATTACK_CAP_VICTIM_ENV,  /* CALL, no CONTROL */
     ATTACK_CAP_STUCK,       /* root of net2, whose other end takes nothing; DELEGATE */
+    ATTACK_CAP_CONSOLE,     /* READ and WRITE */
     ATTACK_CAPS,
     ATTACK_CAP_DESK = ATTACK_CAPS, /* the attacker's answer: a page of its own, to write rows on */
 };
@@ -114,6 +115,7 @@ void filter_sent_udp(struct filter_image *image, uint32_t netif, uint16_t port);
 /* blobs.S: code for raw environments; what each does stands there. */
 BLOB(pinned);
 BLOB(download);
+BLOB(console);
 
 /* Binds filters until the arena is full: what net_bind said last. bound has ARENA_BINDINGS places.
  */

@@ -2,10 +2,12 @@
 #include "abi/call_numbers.h"
 #define RAW_CODE           0x10000
 #define RAW_DATA           0x20000
+#define CALL_YIELD         0x1001
 #define CALL_WAIT          0x1002
 #define CALL_CAP_MINT      0x1005
 #define CALL_ENV_END       0x1022
 #define CALL_HANDLER_LOAD  0x1038
+#define CALL_CONSOLE_BIND  0x1042
 #define KIND_PAGE          1
 #define RIGHT_READ         1
 
@@ -61,3 +63,18 @@ blob_pinned_end:
         li      a7, CALL_ENV_END
         ecall
 blob_download_end:
+
+/* console: binds the console with the capability at RAW_DATA + 64, leaves the result at RAW_DATA + 8, and stays. */
+        blob    console
+        li      a0, RAW_DATA + 64
+        li      a7, CALL_CONSOLE_BIND
+        ecall
+        li      t0, RAW_DATA
+        sd      a0, 8(t0)
+        li      t1, 1
+        sd      t1, 0(t0)
+1:      li      a0, 0
+        li      a7, CALL_YIELD
+        ecall
+        j       1b
+blob_console_end:
