@@ -9,7 +9,6 @@
 
 #include "kernel/call.h"
 #include "kernel/code.h"
-#include "kernel/drivers/virtio_console.h"
 #include "kernel/env.h"
 #include "kernel/hart.h"
 #include "kernel/interrupt.h"
@@ -261,10 +260,4 @@ void call_restart(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2)
 void print_bytes(const char *bytes, size_t length)
 {
     print("%.*s", (int)length, bytes);
-}
-
-/* There is no console here. */
-void console_end_env(uint32_t env)
-{
-    (void)env;
 }
