@@ -222,6 +222,22 @@ enum aegis_predicate_op {
 #define AEGIS_VERDICTS     4           /* ABORTED, DROP, PASS, TX: XDP's numbers */
 #define AEGIS_NO_BINDING   UINT32_MAX  /* a handler is bound to nothing */
 
+/* The debugger's interface. */
+#define AEGIS_EPITAPH_MAGIC 0x4850415449504541 /* "AEPITAPH" in memory */
+#define AEGIS_POST_MAGIC    0x54534f5053494741 /* "AGISPOST" in memory */
+#define AEGIS_EPITAPH_TRACE 24                 /* return addresses that an epitaph holds */
+#define AEGIS_TRACE_OPEN    INT64_MIN          /* the call didn't come back, or not yet */
+enum aegis_code_kind {
+    AEGIS_CODE_CLASSIFIER, /* an interface's: which binding gets a frame */
+    AEGIS_CODE_EGRESS,     /* a binding's: what it may send */
+    AEGIS_CODE_HANDLER,    /* a handler */
+};
+#define AEGIS_CODE_KINDS 3 /* of enum aegis_code_kind */
+enum aegis_trace_kind {
+    AEGIS_TRACE_CALL,      /* a system call */
+    AEGIS_TRACE_EXCEPTION, /* an exception */
+};
+
 /* struct aegis_page, aegis_info, ...: made from layouts.def, and held to the offsets there. */
 #define AEGIS_LAYOUT(layout, size, about)                       struct aegis_##layout {
 #define AEGIS_FIELD(layout, offset, type, member, about)        type member;

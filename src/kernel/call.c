@@ -9,8 +9,10 @@
 
 #include "kernel/check/check.h"
 #include "kernel/env.h"
+#include "kernel/fault.h"
 #include "kernel/power.h"
 #include "kernel/print.h"
+#include "kernel/rv64/csr.h"
 
 /* Takes the registers as they are, and converts each to its parameter's type. */
 #define V(type, name, ...) (type)
@@ -38,25 +40,38 @@
 
 typedef long call_function(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
 
+static enum trace_mode tracing;
+
 /*
- * The same with a line on the log before and after (trace=1 in the boot arguments). yield and wait
- * have no line after: they go on elsewhere.
+ * The same with a line on the log before and after, or with a record in the ring. yield and wait
+ * don't come back here: they go on elsewhere.
  */
-static long traced(const char *name, call_function *function, const uint64_t *r)
+static long traced(uint64_t number, const char *name, call_function *function, const uint64_t *r)
 {
-    print("trace: %u %s(0x%lx, 0x%lx, 0x%lx, 0x%lx, 0x%lx)\n", this_hart->env->number, name, r[0],
-          r[1], r[2], r[3], r[4]);
+    struct aegis_trace *record = NULL;
+
+    if (tracing == TRACE_RING) {
+        record = trace_record(AEGIS_TRACE_CALL, number);
+        record->pc = csr_read(sepc);
+        memcpy(record->arguments, r, sizeof(record->arguments));
+    } else {
+        print("trace: %u %s(0x%lx, 0x%lx, 0x%lx, 0x%lx, 0x%lx)\n", this_hart->env->number, name,
+              r[0], r[1], r[2], r[3], r[4]);
+    }
     long result = function(r[0], r[1], r[2], r[3], r[4]);
-    print("trace: = %ld\n", result);
+    if (record)
+        record->result = result;
+    else
+        print("trace: = %ld\n", result);
     return result;
 }
 #undef WRAP
-#define WRAP(name)                                                                                 \
+#define WRAP(n, name)                                                                              \
     static long trace_##name(uint64_t r0, uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4)      \
     {                                                                                              \
-        return traced(#name, wrap_##name, (uint64_t[]){r0, r1, r2, r3, r4});                       \
+        return traced(n, #name, wrap_##name, (uint64_t[]){r0, r1, r2, r3, r4});                    \
     }
-#define AEGIS_CALL0(n, name, ...) WRAP(name)
+#define AEGIS_CALL0(n, name, ...) WRAP(n, name)
 #define AEGIS_CALL1               AEGIS_CALL0
 #define AEGIS_CALL2               AEGIS_CALL0
 #define AEGIS_CALL3               AEGIS_CALL0
@@ -66,14 +81,12 @@ static long traced(const char *name, call_function *function, const uint64_t *r)
 #undef AEGIS_CALL0
 
 #if CHECK
-static bool is_traced;
-
 /* The same with a walk of the checked kernel behind. */
 #undef WRAP
 #define WRAP(name)                                                                                 \
     static long checked_##name(uint64_t r0, uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4)    \
     {                                                                                              \
-        return check_call(#name, is_traced ? trace_##name : wrap_##name,                           \
+        return check_call(#name, tracing != TRACE_OFF ? trace_##name : wrap_##name,                \
                           (uint64_t[]){r0, r1, r2, r3, r4});                                       \
     }
 #define AEGIS_CALL0(n, name, ...) WRAP(name)
@@ -110,16 +123,14 @@ static long no_call(void)
     return -AEGIS_E_NO_CALL;
 }
 
-void call_init(struct hart *hart, bool trace)
+void call_init(struct hart *hart, enum trace_mode mode)
 {
-#if CHECK
-    is_traced = trace;
-#endif
+    tracing = mode;
     for (size_t i = 0; i < sizeof(hart->calls) / sizeof(*hart->calls); i++)
         hart->calls[i] = (void *)no_call;
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
         hart->calls[rows[i].number - AEGIS_CALL_FIRST] =
-            trace ? (void *)rows[i].trace : (void *)rows[i].function;
+            mode != TRACE_OFF ? (void *)rows[i].trace : (void *)rows[i].function;
 }
 
 void call_restart(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2)
@@ -178,6 +189,7 @@ long call_shutdown(uint64_t status)
         return -AEGIS_E_OWNER;
     if (status > 255)
         return -AEGIS_E_RANGE;
+    fault_at_end();
     print("aegis: shut down with status %lu\n", status);
     power_off((uint32_t)status);
 }

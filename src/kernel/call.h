@@ -3,11 +3,11 @@
 #ifndef AEGIS_KERNEL_CALL_H
 #define AEGIS_KERNEL_CALL_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "abi/abi.h"
 #include "kernel/hart.h"
+#include "kernel/trace.h"
 #include "kernel/user.h"
 
 /* A pointer is an address in the caller's space here. */
@@ -38,7 +38,7 @@
  */
 _Noreturn void call_restart(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2);
 
-/* Fills the hart's dispatch table; with trace, each call and its result are logged. */
-void call_init(struct hart *hart, bool trace);
+/* Fills the hart's dispatch table, with what traces each call if the mode says so. */
+void call_init(struct hart *hart, enum trace_mode mode);
 
 #endif

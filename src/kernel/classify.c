@@ -5,6 +5,7 @@
 #include "kernel/expose.h"
 #include "kernel/netif.h"
 #include "kernel/phys.h"
+#include "kernel/post.h"
 #include "kernel/rv64/csr.h"
 
 void *classify_scratch;
@@ -104,6 +105,10 @@ bool classify_rebuild(struct netif *netif)
     netif->classifier = compile(netif->tries[next], NULL);
     netif->active = next;
     forget(&old);
+    uint32_t number = (uint32_t)(netif - netifs);
+    post.tries[number] = (uintptr_t)netif->tries[next];
+    post_code(AEGIS_CODE_CLASSIFIER, number, &netif->classifier.code, netif->classifier.entry, 0,
+              NULL);
     return true;
 }
 

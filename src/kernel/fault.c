@@ -1,5 +1,6 @@
 #include "kernel/fault.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -48,6 +49,14 @@ static void null(void)
     *(volatile uint32_t *)nowhere = 0;
 }
 
+static bool waits; /* for the machine's end */
+
+void fault_at_end(void)
+{
+    if (waits)
+        message();
+}
+
 void fault_commit(const char *name, size_t length)
 {
     static const struct {
@@ -60,5 +69,8 @@ void fault_commit(const char *name, size_t length)
             faults[i].commit();
             panic("the fault %s was committed, and nothing stopped it", faults[i].name);
         }
-    refuse("panic= takes 1, stack, text, data or null");
+    if (length == 4 && memcmp(name, "stop", 4) == 0)
+        waits = true;
+    else
+        refuse("panic= takes 1, stack, text, data, null or stop");
 }

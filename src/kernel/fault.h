@@ -5,7 +5,11 @@
 
 #include <stddef.h>
 
-/* Commits the fault of that name, or refuses to boot if there is none. */
-_Noreturn void fault_commit(const char *name, size_t length);
+/* Commits the fault of that name, or has fault_at_end commit it; refuses to boot if there is none.
+ */
+void fault_commit(const char *name, size_t length);
+
+/* Where the machine is asked to end: panics if panic=stop. */
+void fault_at_end(void);
 
 #endif

@@ -11,6 +11,7 @@
 #include "kernel/expose.h"
 #include "kernel/netif.h"
 #include "kernel/page.h"
+#include "kernel/post.h"
 #include "kernel/print.h"
 #include "kernel/user.h"
 
@@ -77,6 +78,7 @@ void handler_init(void)
 
     handler_count = (uint32_t)(most > HANDLERS_MAX ? HANDLERS_MAX : most);
     handlers = boot_alloc((handler_count * sizeof(*handlers) + PAGE_SIZE - 1) / PAGE_SIZE, 1);
+    post_code_init(AEGIS_CODE_HANDLER, handler_count);
     scratch = boot_alloc(ASH_SCRATCH_MAX / PAGE_SIZE, 1);
 }
 
@@ -247,6 +249,8 @@ static long finish_load(uint32_t index)
         pages[first + i].state = AEGIS_PAGE_WINDOW;
         page_pin(&pages[first + i]);
     }
+    post_code(AEGIS_CODE_HANDLER, index, &code, code_entry(&code), h->owner,
+              load.image.header->name);
     load.copy = NULL; /* the handler's now */
     load.program = NULL;
     end_load();
@@ -309,6 +313,7 @@ static void unload(struct handler *h)
         pages[h->map_page + i].state = AEGIS_PAGE_DATA;
     }
     code_free(&h->code);
+    post_code(AEGIS_CODE_HANDLER, h->number, NULL, NULL, 0, NULL);
     arena_free(h->program);
     arena_free(h->image);
     h->owner = 0;

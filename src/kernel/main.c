@@ -23,6 +23,7 @@
 #include "kernel/handler.h"
 #include "kernel/netif.h"
 #include "kernel/page.h"
+#include "kernel/post.h"
 #include "kernel/power.h"
 #include "kernel/print.h"
 #include "kernel/rv64/sbi.h"
@@ -110,18 +111,12 @@ static void check_parked(void)
     print("aegis: hart %lu runs, %lu parked\n", this_hart->id, parked);
 }
 
-/* Whether the boot arguments have name=1. */
-static bool is_asked(const char *name)
-{
-    size_t length;
-    const char *value = board_argument(&board, name, &length);
-
-    return value && length == 1 && *value == '1';
-}
-
 static void init_hart(void)
 {
-    call_init(this_hart, is_asked("trace"));
+    size_t length;
+    const char *trace = board_argument(&board, "trace", &length);
+
+    call_init(this_hart, trace_init(trace, length));
     /* The exposed time is rdtime; cycles and instructions may be read as well (section 4.1.5). */
     csr_write(scounteren, 7);
     csr_write(sie, SIE_STIE | SIE_SEIE);
@@ -151,6 +146,7 @@ static void boot(void)
     init_devices();
     init_hart();
     check_init(&board);
+    post_init();
     page_init_free();
     check_parked();
     print("aegis: %lu MiB of memory, %lu pages free, timebase %lu Hz%s\n",

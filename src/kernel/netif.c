@@ -13,6 +13,7 @@
 #include "kernel/handler.h"
 #include "kernel/interrupt.h"
 #include "kernel/page.h"
+#include "kernel/post.h"
 #include "kernel/print.h"
 #include "kernel/ring.h"
 #include "kernel/rx.h"
@@ -61,6 +62,13 @@ static size_t pages_of(size_t bytes)
     return (bytes + PAGE_SIZE - 1) / PAGE_SIZE;
 }
 
+static void note_egress(uint32_t index)
+{
+    const struct classify_code *code = &bindings[index].egress_code;
+
+    post_code(AEGIS_CODE_EGRESS, index, &code->code, code->entry, infos[index].owner, NULL);
+}
+
 /* A root binding: all frames in; all frames with the interface's source address out. */
 static void bind_root(uint32_t number)
 {
@@ -79,6 +87,7 @@ static void bind_root(uint32_t number)
     classify_compile_egress(root);
     infos[number] = (struct aegis_binding_info){
         .owner = FIRST_ENV, .binder = FIRST_ENV, .parent = number, .netif = (uint16_t)number};
+    note_egress(number);
 }
 
 static void init_one(uint32_t number, const struct virtio *device)
@@ -115,6 +124,10 @@ void netif_init(struct virtio *devices, size_t count, unsigned int isa)
     size_t arena = pages_of(info->page_count * PAGE_SIZE / ARENA_SHARE);
     arena_init(boot_alloc(arena, 1), arena * PAGE_SIZE, &info->arena_free);
     info->netif_count = (uint32_t)count;
+    post_code_init(AEGIS_CODE_CLASSIFIER, AEGIS_NETIF_MAX);
+    post_code_init(AEGIS_CODE_EGRESS, info->binding_count);
+    post.counters = (uintptr_t)&bindings[0].counters;
+    post.counters_stride = sizeof(*bindings);
     classify_init(entropy_key(ENTROPY_HASH_TABLES).k0, isa);
     for (uint32_t i = 0; i < count; i++)
         init_one(i, &devices[i]);
@@ -316,6 +329,7 @@ static long bind(const struct placement *p, uint32_t index, void *images)
         netifs[i->netif].tap_count++;
     else
         classify_compile_egress(&bindings[index]);
+    note_egress(index);
     env_infos[p->owner].bindings++;
     return (long)index;
 }
@@ -360,6 +374,7 @@ static void unbind(uint32_t index)
     if (bindings[index].handler)
         handler_unbind(bindings[index].handler);
     classify_forget_egress(&bindings[index]);
+    note_egress(index);
     arena_free(bindings[index].images);
     env_infos[infos[index].owner].bindings++;
     infos[index].owner = 0;

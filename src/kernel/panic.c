@@ -14,7 +14,7 @@
 #define STATUS_REFUSED 1
 #define STATUS_PANIC   2
 
-struct epitaph epitaph;
+struct aegis_epitaph epitaph;
 static bool panicking;
 
 /* Collects what print makes, into the epitaph. */
@@ -67,10 +67,10 @@ static _Noreturn void report(void)
         low = STACK_BASE + STACK_OFFSET;
     epitaph.time = csr_read(time);
     epitaph.env = this_hart->env ? this_hart->env->number : 0;
-    epitaph.magic = EPITAPH_MAGIC;
+    epitaph.magic = AEGIS_EPITAPH_MAGIC;
     print("aegis: panic: %s\n", epitaph.message);
     print_registers(r);
-    epitaph.trace_length = unwind(r[32], r[2], r[1], low, high, epitaph.trace, EPITAPH_TRACE);
+    epitaph.trace_length = unwind(r[32], r[2], r[1], low, high, epitaph.trace, AEGIS_EPITAPH_TRACE);
     print("aegis: panic: back trace, innermost first:\n");
     for (uint64_t i = 0; i < epitaph.trace_length; i++)
         print_address(epitaph.trace[i], i > 0 || epitaph.cause == UINT64_MAX);

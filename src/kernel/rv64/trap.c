@@ -6,6 +6,7 @@
 #include "kernel/panic.h"
 #include "kernel/print.h"
 #include "kernel/slice.h"
+#include "kernel/trace.h"
 #include "kernel/upcall.h"
 
 _Noreturn void trap_user(struct env *env, uint64_t cause, uint64_t value);
@@ -35,6 +36,7 @@ void trap_user(struct env *env, uint64_t cause, uint64_t value)
     }
     if (cause & CAUSE_INTERRUPT)
         panic("interrupt %lu, which is not enabled", cause & ~CAUSE_INTERRUPT);
+    trace_exception(cause, env->pc, value);
     upcall_exception(env, cause, value);
 }
 

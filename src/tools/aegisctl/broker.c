@@ -189,6 +189,7 @@ static int start(struct broker *b, struct why *why)
         agent_open(&b->agent, b->qemu.console, broker_take_reply, b, why) != 0) {
         return -1;
     }
+    broker_ram_open(b);
     return qemu_ports(&b->qemu, b->machine, why);
 }
 

@@ -86,6 +86,7 @@ int broker_finish(struct broker *b)
             break;
         }
     }
+    broker_ram_close(b, b->serial.panic || b->failure.text[0] != 0);
     status = describe_end(b, &why);
     tell_clients(b, &why, status);
     if (b->report >= 0) { /* it did not come up: what the kernel said is the reason */

@@ -51,6 +51,13 @@ void broker_kill(struct broker *b);
 /* Ask the agent to end the machine (broker_requests.c). Does nothing the second time. */
 void broker_halt(struct broker *b, uint32_t status);
 
+/*
+ * Let post and symbols find the machine's memory and kernel while it runs; at its end, close the
+ * memory, with a copy left behind if keep (broker_ram.c).
+ */
+void broker_ram_open(const struct broker *b);
+void broker_ram_close(const struct broker *b, bool keep);
+
 /* Callbacks of agent.h and clients.h; context is the broker (broker_requests.c). */
 agent_reply broker_take_reply;
 clients_request broker_take_request;

@@ -5,6 +5,7 @@
 #include "options.h"
 
 extern const struct command command_run, command_load, command_unload, command_list, command_rtt,
-    command_maps, command_capture, command_status, command_log, command_stop;
+    command_maps, command_capture, command_status, command_log, command_stop, command_post,
+    command_symbols;
 
 #endif

@@ -93,7 +93,8 @@ static int make_folders(const struct instance *instance, struct why *why)
 
 int instance_claim(struct instance *instance, struct why *why)
 {
-    static const char *const left[] = {"control", "serial.log", "qemu.log", "broker.log", "ended"};
+    static const char *const left[] = {"control", "serial.log", "qemu.log",  "broker.log",
+                                       "ended",   "ram",        "kernel.elf"};
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     char path[INSTANCE_PATH_MAX];
     int fd;

@@ -8,6 +8,8 @@
  *   serial.log   what the machine printed on its serial port
  *   qemu.log     what QEMU printed on stderr
  *   broker.log   what a detached broker had to complain of
+ *   ram          the machine's memory (ram.h)
+ *   kernel.elf   a copy of its kernel, for post and symbols
  *   ended        one line: how the last machine ended; absent while one runs
  */
 #ifndef AEGISCTL_INSTANCE_H

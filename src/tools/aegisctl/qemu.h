@@ -32,6 +32,7 @@ struct qemu {
     int serial;  /* reads what the machine prints */
     int console; /* stream socket to the machine's virtio-console */
     int monitor; /* stream socket to QEMU's monitor (HMP) */
+    int ram;     /* memfd that is the machine's memory */
 };
 
 /* Whether net is a network that QEMU can be started with; else why says what would be right. */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -172,12 +173,12 @@ static void add_boot(struct argv *argv, const struct machine *machine)
         append);
 }
 
-static void add_machine(struct argv *argv, const struct machine *machine)
+static void add_machine(struct argv *argv, const struct machine *machine, int ram)
 {
     static const char *const fixed[] = {
         "qemu-system-riscv64",
         "-M",
-        "virt",
+        "virt,memory-backend=ram0",
         "-cpu",
         "rv64",
         "-nodefaults",
@@ -195,6 +196,9 @@ static void add_machine(struct argv *argv, const struct machine *machine)
     add(argv, "%ld", machine->cpus);
     add(argv, "-m");
     add(argv, "%ldM", machine->memory);
+    add(argv, "-object");
+    add(argv, "memory-backend-file,id=ram0,size=%ldM,mem-path=/dev/fd/%d,share=on", machine->memory,
+        ram);
 }
 
 static void add_devices(struct argv *argv, const struct machine *machine, int console, int monitor)
@@ -225,7 +229,7 @@ static void add_devices(struct argv *argv, const struct machine *machine, int co
 }
 
 /* In the child: descriptors, signals, death with the parent, and QEMU. */
-static void exec_qemu(struct argv *argv, const int keep[2], int serial, int log, pid_t parent)
+static void exec_qemu(struct argv *argv, const int keep[3], int serial, int log, pid_t parent)
 {
     sigset_t none;
     int null = open("/dev/null", O_RDONLY);
@@ -236,7 +240,7 @@ static void exec_qemu(struct argv *argv, const int keep[2], int serial, int log,
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) {
         _exit(126);
     }
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         fcntl(keep[i], F_SETFD, 0);
     }
     dup2(null, 0);
@@ -256,12 +260,28 @@ static void close_all(const int *fds, int count)
     }
 }
 
+/* The machine's memory, as a file without a name: it goes with the last process that has it open.
+ */
+static int make_ram(const struct machine *machine, struct why *why)
+{
+    int fd = memfd_create("aegis-v", MFD_CLOEXEC);
+
+    if (fd < 0 || ftruncate(fd, (off_t)machine->memory << 20) != 0) {
+        why_set(why, "cannot make the machine's memory: %s", strerror(errno));
+        if (fd >= 0) {
+            close(fd);
+        }
+        return -1;
+    }
+    return fd;
+}
+
 int qemu_start(struct qemu *qemu, const struct machine *machine, const struct instance *instance,
                struct why *why)
 {
     static struct argv argv;
-    enum { SERIAL, SERIAL_IN, CONSOLE, CONSOLE_IN, MONITOR, MONITOR_IN, LOG, FDS };
-    int fds[FDS] = {-1, -1, -1, -1, -1, -1, -1};
+    enum { SERIAL, SERIAL_IN, CONSOLE, CONSOLE_IN, MONITOR, MONITOR_IN, LOG, RAM, FDS };
+    int fds[FDS] = {-1, -1, -1, -1, -1, -1, -1, -1};
     char path[INSTANCE_PATH_MAX];
     pid_t parent = getpid();
 
@@ -274,8 +294,13 @@ int qemu_start(struct qemu *qemu, const struct machine *machine, const struct in
         close_all(fds, FDS);
         return -1;
     }
+    fds[RAM] = make_ram(machine, why);
+    if (fds[RAM] < 0) {
+        close_all(fds, FDS);
+        return -1;
+    }
     argv = (struct argv){.count = 0};
-    add_machine(&argv, machine);
+    add_machine(&argv, machine, fds[RAM]);
     add_boot(&argv, machine);
     add_devices(&argv, machine, fds[CONSOLE_IN], fds[MONITOR_IN]);
     if (argv.full) {
@@ -284,13 +309,14 @@ int qemu_start(struct qemu *qemu, const struct machine *machine, const struct in
     }
     qemu->pid = fork();
     if (qemu->pid == 0) {
-        exec_qemu(&argv, (const int[]){fds[CONSOLE_IN], fds[MONITOR_IN]}, fds[SERIAL_IN], fds[LOG],
-                  parent);
+        exec_qemu(&argv, (const int[]){fds[CONSOLE_IN], fds[MONITOR_IN], fds[RAM]}, fds[SERIAL_IN],
+                  fds[LOG], parent);
     }
     close_all((const int[]){fds[SERIAL_IN], fds[CONSOLE_IN], fds[MONITOR_IN], fds[LOG]}, 4);
     qemu->serial = fds[SERIAL];
     qemu->console = fds[CONSOLE];
     qemu->monitor = fds[MONITOR];
+    qemu->ram = fds[RAM];
     if (qemu->pid < 0) {
         qemu->pid = 0;
         return why_set(why, "cannot start a process: %s", strerror(errno));
