@@ -28,20 +28,21 @@
 
 #define CONTROL_VERSION 1
 
-#define CONTROL_NAME_SIZE   32     /* of a binding's name, its zero included */
-#define CONTROL_APP_SIZE    16     /* of a program's name, likewise: AEGIS_NAME_SIZE */
-#define CONTROL_TEXT_SIZE   512    /* of an error's sentence, likewise */
-#define CONTROL_IMAGE_MAX   65536  /* bytes of one filter image: AEGIS_FILTER_MAX */
-#define CONTROL_HANDLER_MAX 262144 /* bytes of one handler image: AEGIS_HANDLER_MAX */
-#define CONTROL_BYTES_MAX   2048   /* bytes of a captured frame: AEGIS_SLOT_SIZE */
-#define CONTROL_FRAMES_MS   1000   /* after which FRAMES is answered without one */
-#define CONTROL_WORD_SIZE   128    /* of what an aborted handler says: AEGIS_MESSAGE_SIZE */
+#define CONTROL_NAME_SIZE     32     /* of a binding's name, its zero included */
+#define CONTROL_APP_SIZE      16     /* of a program's name, likewise: AEGIS_NAME_SIZE */
+#define CONTROL_TEXT_SIZE     512    /* of an error's sentence, likewise */
+#define CONTROL_IMAGE_MAX     65536  /* bytes of one filter image: AEGIS_FILTER_MAX */
+#define CONTROL_HANDLER_MAX   262144 /* bytes of one handler image: AEGIS_HANDLER_MAX */
+#define CONTROL_BYTES_MAX     2048   /* bytes of a captured frame: AEGIS_SLOT_SIZE */
+#define CONTROL_ARGUMENTS_MAX 1024   /* bytes of a program's arguments, zeros included */
+#define CONTROL_FRAMES_MS     1000   /* after which FRAMES is answered without one */
+#define CONTROL_WORD_SIZE     128    /* of what an aborted handler says: AEGIS_MESSAGE_SIZE */
 /*
  * The largest message: a load, which carries its filters and its handler together, so that it is
  * done or refused as a whole and nothing of it waits in the agent for a part that never comes.
  */
-#define CONTROL_BODY_MAX    (2 * CONTROL_IMAGE_MAX + CONTROL_HANDLER_MAX + 1024)
-#define CONTROL_SEGMENT_MAX 1024
+#define CONTROL_BODY_MAX      (2 * CONTROL_IMAGE_MAX + CONTROL_HANDLER_MAX + 1024)
+#define CONTROL_SEGMENT_MAX   1024
 
 /* Bytes of a frame's data, of the frame before stuffing, and on the wire at most. */
 #define CONTROL_DATA_MAX  (16 + CONTROL_SEGMENT_MAX)
@@ -57,6 +58,7 @@ enum control_type {
     CONTROL_LIST = 4,
     CONTROL_STATUS = 5,
     CONTROL_STOP = 6,
+    CONTROL_START = 7,
     CONTROL_CAPTURE = 0x10,
     CONTROL_FRAMES = 0x11,
     CONTROL_CAPTURE_END = 0x12,

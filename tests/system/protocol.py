@@ -6,14 +6,14 @@ import zlib
 MAGIC = 0xA391
 SEGMENT = 1024
 REPLY = 0x8000
-HELLO, LOAD, UNLOAD, LIST, STATUS, STOP, INFO, HALT = 1, 2, 3, 4, 5, 6, 0x101, 0x102
+HELLO, LOAD, UNLOAD, LIST, STATUS, STOP, START, INFO, HALT = 1, 2, 3, 4, 5, 6, 7, 0x101, 0x102
 CAPTURE, FRAMES, CAPTURE_END = 0x10, 0x11, 0x12
 MAPS, MAP_READ, MAP_WRITE = 0x20, 0x21, 0x22
 BODY_MAX = 2 * 65536 + 262144 + 1024
 ERROR = 0xFFFF
 ROW = 0x100  # + number of the record in messages.def, counted from 0
 RECORDS = ("hello load loaded unload unloaded list listed binding_row handler_row maps mapped map_row map_read map_data "
-           "map_write map_written status state netif_row stop stopping capture capturing frames framed frame_row "
+           "map_write map_written status state netif_row stop stopping start started capture capturing frames framed frame_row "
            "capture_end capture_ended info informed forward_row halt halted error").split()
 
 # record -> {tag: (name, kind)}; n: a number of 4 bytes, N: of 8, s: text, b: bytes
@@ -47,6 +47,8 @@ FIELDS = {
     "netif_row": {1: ("netif", "n"), 2: ("mac", "b"), 3: ("mtu", "n"), 4: ("received", "N"), 5: ("unclaimed", "N"),
                   6: ("sent", "N")},
     "stop": {1: ("status", "n")},
+    "start": {1: ("app", "s"), 2: ("arguments", "b")},
+    "started": {1: ("env", "n")},
     "capture": {1: ("netif", "n"), 2: ("snaplen", "n"), 3: ("filter", "b")},
     "capturing": {1: ("capture", "n")},
     "frames": {1: ("capture", "n")},

@@ -5,4 +5,4 @@ aegis_unit_test(post_memory_test SOURCES unit/post/memory_test.c ${post_sources}
 target_compile_definitions(post_memory_test PRIVATE _GNU_SOURCE)
 aegis_fuzz_target(post_elf_fuzz SOURCES fuzz/post/elf.c ${ctl}/elf_file.c ${ctl}/why.c RUNS 5000)
 aegis_fuzz_target(post_print_fuzz SOURCES fuzz/post/print.c ${ctl}/post_tables.c ${ctl}/post_trace.c ${ctl}/post_text.c
-  ${post_sources} RUNS 1000)
+  ${post_sources} RUNS 300)

@@ -37,6 +37,9 @@ struct app {
  */
 struct app *app_find(const char *name, const char *argument, bool anew, int64_t *status);
 
+/* A program made anew, with these arguments; otherwise as app_find. */
+struct app *app_make(const char *name, int argc, char *const argv[], int64_t *status);
+
 /* Set it going, if it isn't. Returns 0 or a negated error. */
 int64_t app_start(struct app *app);
 
@@ -128,6 +131,12 @@ uint8_t *handler_map(const struct handler *handler, uint32_t map);
 bool request_maps(const struct control_message *message, struct refusal *refusal);
 bool request_map_read(const struct control_message *message, struct refusal *refusal);
 bool request_map_write(const struct control_message *message, struct refusal *refusal);
+
+/* ---- start.c: the request to start a program, likewise ---- */
+
+#define START_ARGUMENTS_MAX 32
+
+bool request_start(const struct control_message *message, struct refusal *refusal);
 
 /* The same for a filter that dpf_verify refuses; which names it. */
 bool refuse_filter(struct refusal *refusal, const char *which, int status);

@@ -16,10 +16,9 @@ static struct app *running(const char *name)
     return NULL;
 }
 
-static struct app *make(const char *name, const char *argument, int64_t *status)
+struct app *app_make(const char *name, int argc, char *const argv[], int64_t *status)
 {
-    char *const argv[] = {(char *)(uintptr_t)name, (char *)(uintptr_t)argument, NULL};
-    struct proc_options options = {.name = name, .argc = argument ? 2 : 1, .argv = argv};
+    struct proc_options options = {.name = name, .argc = argc, .argv = argv};
 
     for (size_t i = 0; i < APPS_MAX; i++) {
         struct app *app = &apps[i];
@@ -38,8 +37,9 @@ static struct app *make(const char *name, const char *argument, int64_t *status)
 
 struct app *app_find(const char *name, const char *argument, bool anew, int64_t *status)
 {
+    char *const argv[] = {(char *)(uintptr_t)name, (char *)(uintptr_t)argument, NULL};
     struct app *app = anew ? NULL : running(name);
-    return app ? app : make(name, argument, status);
+    return app ? app : app_make(name, argument ? 2 : 1, argv, status);
 }
 
 int64_t app_start(struct app *app)

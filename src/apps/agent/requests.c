@@ -263,6 +263,7 @@ void request_answer(const struct control_message *message, int *exit_status)
         {CONTROL_CAPTURE, capture_begin},
         {CONTROL_FRAMES, capture_frames},
         {CONTROL_CAPTURE_END, capture_end},
+        {CONTROL_START, request_start},
         {CONTROL_MAPS, request_maps},
         {CONTROL_MAP_READ, request_map_read},
         {CONTROL_MAP_WRITE, request_map_write},

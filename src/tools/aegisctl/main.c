@@ -5,8 +5,9 @@
 #include "commands.h"
 
 static const struct command *const commands[] = {
-    &command_run, &command_load,   &command_unload, &command_list, &command_maps, &command_capture,
-    &command_rtt, &command_status, &command_log,    &command_stop, &command_post, &command_symbols,
+    &command_run,  &command_load,    &command_start,   &command_unload, &command_list,
+    &command_maps, &command_capture, &command_rtt,     &command_status, &command_log,
+    &command_stop, &command_post,    &command_symbols,
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 

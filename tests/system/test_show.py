@@ -1,0 +1,105 @@
+"""aegisctl start, and the program show, which tells who has what from the exposed pages alone."""
+import re
+
+import pytest
+
+import protocol
+from conftest import ROOT
+
+FILTER = ROOT / "examples/filters/udp-echo"
+
+
+def show(aegisctl, *part):
+    return aegisctl.ok("start", "--wait", "show", *part)
+
+
+def rows(text, title):
+    """The rows of numbers of a part, split."""
+    found = []
+    for line in text.split(title, 1)[1].splitlines()[1:]:
+        if re.match(r" +\d", line):
+            found.append(line.split())
+        elif found:
+            break
+    return found
+
+
+@pytest.fixture
+def shown(aegisctl):
+    aegisctl.ok("run", "--detach", "--append", "trace=1")
+    said = aegisctl.ok("load", FILTER, "--app", "udp-echo")
+    aegisctl.said = re.search(r"binding (\d+) .*environment (\d+)", said).groups()
+    return show(aegisctl)
+
+
+def test_show_makes_no_system_call_before_it_prints(aegisctl, shown):
+    env = next(row[0] for row in rows(shown, "environments:") if row[1] == "show")
+    calls = re.findall(rf"^trace: {env} (\w+)\(", aegisctl.log(), re.M)
+    assert len(calls) > 10 and set(calls[:-1]) == {"log"} and calls[-1] == "env_end", calls
+
+
+def test_the_trace_would_have_shown_a_call(aegisctl, shown):
+    """The same count of a program that does ask the kernel."""
+    _, env = aegisctl.said
+    assert {"net_ring", "wait"} <= set(re.findall(rf"^trace: {env} (\w+)\(", aegisctl.log(), re.M))
+
+
+def test_show_tells_who_has_what(aegisctl, shown):
+    binding, env = aegisctl.said
+    envs = {row[1]: row for row in rows(shown, "environments:")}
+    assert {"init", "agent", "arpd", "udp-echo", "show"} == set(envs)
+    assert envs["udp-echo"][0] == env and envs["udp-echo"][3] == "live"
+    pages = rows(shown, "pages of 4 KiB")
+    free, total = map(int, re.search(r"totals: (\d+) of (\d+) pages free", shown).groups())
+    assert sum(int(n) for row in pages for n in row[2:]) == total and abs(int(pages[0][2]) - free) < 64
+    by_owner = {row[0]: sum(map(int, row[2:])) for row in pages}
+    assert all(by_owner[row[0]] == int(row[4]) for name, row in envs.items() if name in ("init", "arpd", "udp-echo"))
+    assert {row[1] for row in rows(shown, "slices of")} == {row[0] for row in envs.values()}
+    echo = next(row for row in rows(shown, "bindings:") if row[0] == binding)
+    assert echo[1:3] == [env, "udp-echo"] and echo[4] == "0" and echo[6] == "128"
+    assert f"{len(envs)} of 1023 environments, {len(envs)} of 64 slices, 3 of" in shown
+
+
+@pytest.mark.parametrize("part, first", [("pages", "pages of"), ("slices", "slices of"), ("environments", "environments:"),
+                                         ("bindings", "bindings:"), ("totals", "totals:")])
+def test_a_part_is_shown_alone(aegisctl, part, first):
+    aegisctl.ok("run", "--detach")
+    text = show(aegisctl, part)
+    assert text.startswith(first)
+    others = {"pages of", "slices of", "environments:", "bindings:", "totals:"} - {first}
+    assert not any(re.search(f"^{other}", text, re.M) for other in others)
+
+
+def test_start_passes_arguments_and_the_exit_status(aegisctl):
+    aegisctl.ok("run", "--detach")
+    done = aegisctl("start", "--wait", "show", "everything")
+    assert done.returncode == 2 and "usage: show [pages|" in done.stdout
+    done = aegisctl("start", "--wait", "show", "--", "pages", "-x")
+    assert done.returncode == 2
+    assert re.fullmatch(r"show: environment \d+\n", aegisctl.ok("start", "show"))
+
+
+def test_start_says_what_is_wrong(aegisctl):
+    aegisctl.ok("run", "--detach")
+    done = aegisctl("start", "nothing")
+    assert done.returncode == 1
+    assert done.stderr == "aegisctl: start: agent: the initial RAM disk has no program nothing\n"
+    assert aegisctl("start", "a/b").returncode == 2
+    assert aegisctl("start").returncode == 2
+    done = aegisctl("start", "show", "x" * 1024)
+    assert done.returncode == 1 and "the arguments take more than 1024 bytes" in done.stderr
+    done = aegisctl("start", "show", *("a" * 33).split("a")[1:], "b")
+    assert done.returncode == 2  # more than 32
+    done = aegisctl("start", "--wait", "--timeout", 1, "arpd", "ip=10.0.2.16/24")
+    assert done.returncode == 1 and re.search(r"arpd \(environment \d+\) still runs after 1 s", done.stderr)
+
+
+def test_malformed_arguments_are_refused_by_the_agent(machine):
+    m = machine().up()
+    for arguments in (b"pages", b"a\0" * 33):
+        with pytest.raises(Exception, match="the arguments are no more than 32 strings"):
+            m.control.ask(protocol.START, protocol.encode("start", app="show", arguments=arguments))
+    body = m.control.ask(protocol.START, protocol.encode("start", app="show", arguments=b"totals\0"))
+    env = protocol.decode("started", body)["env"]
+    m.wait_line(rf"^\[{env} show\] totals: ")
+    m.wait_line(rf"show \(environment {env}\) has ended: status 0")
