@@ -153,6 +153,16 @@ enum aegis_kind {
 #define AEGIS_RIGHT_CONTROL  0x0200 /* start, end, map into */
 #define AEGIS_RIGHTS_ALL     0x03f7 /* of any kind */
 
+/* What accounts count. */
+enum aegis_quota {
+    AEGIS_QUOTA_PAGES,    /* pages, in whatever state */
+    AEGIS_QUOTA_SLOTS,    /* slots of the slice vector */
+    AEGIS_QUOTA_ENVS,     /* environment numbers, those of exit records too */
+    AEGIS_QUOTA_BINDINGS, /* frame bindings and taps */
+    AEGIS_QUOTA_HANDLERS, /* downloaded handlers */
+    AEGIS_QUOTAS,         /* how many kinds there are */
+};
+
 /* How cap_revoke does it. */
 enum aegis_revoke {
     AEGIS_REVOKE_STALE, /* no new binding can be made with what was minted so far */

@@ -16,6 +16,7 @@
 #include "kernel/page.h"
 #include "kernel/power.h"
 #include "kernel/print.h"
+#include "kernel/quota.h"
 #include "kernel/revoke.h"
 #include "kernel/slice.h"
 #include "kernel/upcall.h"
@@ -29,7 +30,8 @@ uint32_t env_page_lists[ENV_COUNT];
 static uint32_t next_serial = 1;
 static uint64_t asid_max;
 
-#define END_STEP_MAPPINGS HARD(128, 16) /* of one page; all of them in one step: see END_STEP_PAGES */
+#define END_STEP_MAPPINGS                                                                          \
+    HARD(128, 16) /* of one page; all of them in one step: see END_STEP_PAGES */
 /* Taken back in one step: keeps interrupts off for some 10,000 instructions. */
 #define END_STEP_PAGES HARD(64, 3)
 
@@ -41,6 +43,7 @@ void env_init(void)
         env_page_lists[i] = NO_PAGE;
     asid_max = paging_asid_max();
     window_init();
+    quota_init();
 }
 
 struct env *env_make(uint32_t number, uint32_t owner, struct aegis_page *page,
@@ -67,6 +70,7 @@ struct env *env_make(uint32_t number, uint32_t owner, struct aegis_page *page,
                                  .owner = owner,
                                  .state = AEGIS_ENV_CREATED,
                                  .pages = page_total,
+                                 .account = env_infos[owner].account,
                                  .generation = generation};
     memcpy(i->name, name, AEGIS_NAME_SIZE);
     /* What these pages will hold is this environment's, not that of whoever had its number when it
@@ -178,6 +182,15 @@ static void unbind_all(struct env *env)
     env->unbound = true;
 }
 
+/* The exit record's number is free again. */
+static void forget_record(uint32_t number)
+{
+    struct aegis_env_info *i = &env_infos[number];
+
+    quota_subtract(number, AEGIS_QUOTA_ENVS, 1);
+    *i = (struct aegis_env_info){.generation = i->generation};
+}
+
 /*
  * Gives env's children to its own owner, so that somebody can end and free them. Those that have
  * ended are freed: nobody else waits for their records.
@@ -191,7 +204,7 @@ static void leave_children(uint32_t number)
         child->owner = env_infos[number].owner;
         child->generation++;
         if (child->state == AEGIS_ENV_ENDED)
-            *child = (struct aegis_env_info){.generation = child->generation};
+            forget_record(n);
     }
 }
 
@@ -202,6 +215,7 @@ static void become_ended(struct env *env, struct aegis_page *env_page)
     struct aegis_page *root = page_of(virt_to_phys(env->root) >> PAGE_SHIFT);
 
     leave_children(number);
+    quota_close(number);
     slice_revoke(number);
     env_table[number] = NULL;
     page_release(root);
@@ -299,8 +313,13 @@ long call_env_create(uint64_t page, uint64_t root, uaddr_t name)
         return error;
     while (number < ENV_COUNT && env_infos[number].state != AEGIS_ENV_NONE)
         number++;
-    if (number == ENV_COUNT || !slice_grant(number))
+    if (number == ENV_COUNT || !slice_is_free())
         return -AEGIS_E_NO_SLOT;
+    if (!quota_allows(self, AEGIS_QUOTA_SLOTS, 1) || !quota_allows(self, AEGIS_QUOTA_ENVS, 1))
+        return -AEGIS_E_QUOTA;
+    env_infos[number].account = env_infos[self].account;
+    slice_grant(number);
+    quota_add(number, AEGIS_QUOTA_ENVS, 1);
 
     for (size_t i = 0; i < sizeof(text); i++) /* the log prints it */
         if (text[i] && (text[i] < ' ' || text[i] > '~'))
@@ -353,6 +372,6 @@ long call_env_free(uint32_t number)
         return -AEGIS_E_OWNER;
     if (i->state != AEGIS_ENV_ENDED)
         return -AEGIS_E_STATE;
-    *i = (struct aegis_env_info){.generation = i->generation};
+    forget_record(number);
     return 0;
 }

@@ -13,6 +13,7 @@
 #include "kernel/page.h"
 #include "kernel/post.h"
 #include "kernel/print.h"
+#include "kernel/quota.h"
 #include "kernel/user.h"
 
 #define PAGES_A_HANDLER 64 /* of the machine: 128 handlers with 32 MiB */
@@ -43,8 +44,11 @@ static struct {
     uint64_t slices; /* that env had been given at its last step */
 } load;
 
-#define LOAD_PATIENCE                                                                              \
-    2 /* slices that a downloader may have without going on, before another takes over */
+/*
+ * Slices that a downloader may have without going on before another takes over. On a loaded host a
+ * slice may pass while the emulator doesn't run at all.
+ */
+#define LOAD_PATIENCE 16
 
 static uint64_t service_time(void *owner)
 {
@@ -80,6 +84,11 @@ void handler_init(void)
     handlers = boot_alloc((handler_count * sizeof(*handlers) + PAGE_SIZE - 1) / PAGE_SIZE, 1);
     post_code_init(AEGIS_CODE_HANDLER, handler_count);
     scratch = boot_alloc(ASH_SCRATCH_MAX / PAGE_SIZE, 1);
+}
+
+uint32_t handler_most(void)
+{
+    return handler_count;
 }
 
 const struct handler *handler_at(uint32_t index)
@@ -218,6 +227,8 @@ static long finish_load(uint32_t index)
         return error;
     if (((const struct ash_program *)load.program)->entry_cost > fuel)
         return -AEGIS_E_BUDGET; /* its longest path alone takes more than a run may */
+    if (!quota_allows(load.env, AEGIS_QUOTA_HANDLERS, 1))
+        return -AEGIS_E_QUOTA;
     struct code code = code_alloc(size);
     if (!code.units)
         return -AEGIS_E_NO_SPACE;
@@ -234,6 +245,7 @@ static long finish_load(uint32_t index)
                           .map_page = first,
                           .map_page_count = (uint32_t)(load.request.maps_size / PAGE_SIZE),
                           .fuel = (int32_t)fuel};
+    quota_add(load.env, AEGIS_QUOTA_HANDLERS, 1);
     h->status.binding = AEGIS_NO_BINDING;
     h->status.insns = load.image.header->insns;
     h->status.code = (uint32_t)size;
@@ -308,6 +320,7 @@ void handler_unbind(struct handler *h)
 static void unload(struct handler *h)
 {
     handler_unbind(h);
+    quota_subtract(h->owner, AEGIS_QUOTA_HANDLERS, 1);
     for (uint32_t i = 0; i < h->map_page_count; i++) {
         page_unpin(&pages[h->map_page + i]);
         pages[h->map_page + i].state = AEGIS_PAGE_DATA;

@@ -34,6 +34,9 @@ struct handler {
 /* Sizes the table. Only at boot. */
 void handler_init(void);
 
+/* How many handlers there can be. */
+uint32_t handler_most(void);
+
 /* Undoes what env has downloaded, and a download of its that is under way. */
 void handler_end_env(uint32_t env);
 

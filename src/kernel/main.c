@@ -26,6 +26,7 @@
 #include "kernel/post.h"
 #include "kernel/power.h"
 #include "kernel/print.h"
+#include "kernel/quota.h"
 #include "kernel/rv64/sbi.h"
 #include "kernel/rv64/timer.h"
 #include "kernel/slice.h"
@@ -148,6 +149,7 @@ static void boot(void)
     check_init(&board);
     post_init();
     page_init_free();
+    quota_open(handler_most());
     check_parked();
     print("aegis: %lu MiB of memory, %lu pages free, timebase %lu Hz%s\n",
           page_count * PAGE_SIZE >> 20, info->free_pages, board.timebase,

@@ -15,6 +15,7 @@
 #include "kernel/page.h"
 #include "kernel/post.h"
 #include "kernel/print.h"
+#include "kernel/quota.h"
 #include "kernel/ring.h"
 #include "kernel/rx.h"
 #include "kernel/user.h"
@@ -331,6 +332,7 @@ static long bind(const struct placement *p, uint32_t index, void *images)
         classify_compile_egress(&bindings[index]);
     note_egress(index);
     env_infos[p->owner].bindings++;
+    quota_add(p->owner, AEGIS_QUOTA_BINDINGS, 1);
     return (long)index;
 }
 
@@ -352,6 +354,8 @@ long call_net_bind(uaddr_t address)
     index = find_free();
     if (index == info->binding_count)
         return -AEGIS_E_NO_SLOT;
+    if (!quota_allows(p.owner, AEGIS_QUOTA_BINDINGS, 1))
+        return -AEGIS_E_QUOTA;
     images = arena_alloc(request.ingress_size + request.egress_size + 16);
     if (!images)
         return -AEGIS_E_NO_SPACE;
@@ -377,6 +381,7 @@ static void unbind(uint32_t index)
     note_egress(index);
     arena_free(bindings[index].images);
     env_infos[infos[index].owner].bindings++;
+    quota_subtract(infos[index].owner, AEGIS_QUOTA_BINDINGS, 1);
     infos[index].owner = 0;
     infos[index].slots = 0;
     infos[index].generation++;

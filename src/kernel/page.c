@@ -9,6 +9,7 @@
 #include "kernel/env.h"
 #include "kernel/expose.h"
 #include "kernel/print.h"
+#include "kernel/quota.h"
 
 struct aegis_page *pages;
 uint64_t first_ppn, page_count;
@@ -105,6 +106,7 @@ void page_take(struct aegis_page *page, uint32_t env)
     page->links = NO_PAGE;
     list_insert(&env_page_lists[env], page);
     env_infos[env].pages++;
+    quota_add(env, AEGIS_QUOTA_PAGES, 1);
 }
 
 static void leave_owner(struct aegis_page *page)
@@ -116,6 +118,7 @@ static void leave_owner(struct aegis_page *page)
 
 void page_release(struct aegis_page *page)
 {
+    quota_subtract(page->owner, AEGIS_QUOTA_PAGES, 1);
     leave_owner(page);
     page->owner = 0;
     page->state = AEGIS_PAGE_FREE;
@@ -129,6 +132,7 @@ void page_release(struct aegis_page *page)
 
 void page_move(struct aegis_page *page, uint32_t env)
 {
+    quota_move(page->owner, env, AEGIS_QUOTA_PAGES);
     leave_owner(page);
     page->owner = env;
     page->last = env_infos[env].serial;
@@ -173,6 +177,8 @@ long call_page_alloc(uint64_t ppn)
         if (page->state != AEGIS_PAGE_FREE)
             return -AEGIS_E_IN_USE;
     }
+    if (!quota_allows(this_hart->env->number, AEGIS_QUOTA_PAGES, 1))
+        return -AEGIS_E_QUOTA;
     page_take(page, this_hart->env->number);
     return (long)page_ppn(page);
 }
@@ -191,6 +197,8 @@ long call_page_alloc_run(uint64_t ppn, uint64_t count)
     for (uint64_t i = 0; i < count; i++)
         if (first[i].state != AEGIS_PAGE_FREE)
             return -AEGIS_E_IN_USE;
+    if (!quota_allows(self, AEGIS_QUOTA_PAGES, count))
+        return -AEGIS_E_QUOTA;
     /* Pages are cleared while they are still free, so that a run that is lost meanwhile harms
      * nobody. */
     for (uint64_t i = 0; i < count; i++) {

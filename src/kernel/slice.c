@@ -5,6 +5,7 @@
 #include "kernel/env.h"
 #include "kernel/expose.h"
 #include "kernel/interrupt.h"
+#include "kernel/quota.h"
 #include "kernel/revoke.h"
 #include "kernel/rv64/timer.h"
 #include "kernel/rx.h"
@@ -23,11 +24,20 @@ void slice_init(void)
     info->slice = (uint32_t)(info->timebase / SLICES_A_SECOND);
 }
 
+bool slice_is_free(void)
+{
+    for (uint32_t i = 0; i < AEGIS_SLOTS; i++)
+        if (slots[i].env == 0)
+            return true;
+    return false;
+}
+
 bool slice_grant(uint32_t env)
 {
     for (uint32_t i = 0; i < AEGIS_SLOTS; i++)
         if (slots[i].env == 0) {
             slots[i].env = env;
+            quota_add(env, AEGIS_QUOTA_SLOTS, 1);
             if (i >= slot_end)
                 slot_end = i + 1;
             return true;
@@ -43,8 +53,10 @@ uint32_t slice_slot(uint32_t index)
 void slice_revoke(uint32_t env)
 {
     for (uint32_t i = 0; i < AEGIS_SLOTS; i++)
-        if (slots[i].env == env)
+        if (slots[i].env == env) {
             slots[i].env = 0;
+            quota_subtract(env, AEGIS_QUOTA_SLOTS, 1);
+        }
     while (slot_end > 0 && slots[slot_end - 1].env == 0)
         slot_end--;
 }

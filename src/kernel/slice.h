@@ -12,6 +12,9 @@ struct env;
 
 void slice_init(void);
 
+/* Whether a slot is free. */
+bool slice_is_free(void);
+
 /* Gives env a free slot; false if there is none. */
 bool slice_grant(uint32_t env);
 

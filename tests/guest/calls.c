@@ -97,6 +97,7 @@ static uint64_t random_call(uint64_t *seed)
         AEGIS_CALL_resume,
         AEGIS_CALL_repossession_bind,
         AEGIS_CALL_revoke,
+        AEGIS_CALL_quota_set,
         AEGIS_CALL_net_bind,
         AEGIS_CALL_net_unbind,
         AEGIS_CALL_net_ring,

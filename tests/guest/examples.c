@@ -243,6 +243,21 @@ static int64_t ask_for_a_page_back(void)
     return status;
 }
 
+/* quota_set */
+static int64_t give_a_child_its_share(void)
+{
+    struct raw child; /* 20 pages beyond those that it has, a slot and a number; nothing else */
+    raw_create(&child, "end", blob_end, blob_end_end);
+    const struct aegis_limits limits = {
+        .limit = {[AEGIS_QUOTA_PAGES] = aegis_env(child.env)->pages + 20,
+                  [AEGIS_QUOTA_SLOTS] = 1,
+                  [AEGIS_QUOTA_ENVS] = 1}};
+    int64_t status = aegis_quota_set(child.env, &limits);
+    raw_start(&child, 0);
+    raw_finish(&child);
+    return status;
+}
+
 /* net_bind, net_ring, net_send, net_counters, net_unbind */
 static int64_t receive_udp_and_send_arp(void)
 {
@@ -369,6 +384,7 @@ int main(void)
         {"resume", go_on_elsewhere, 0},
         {"upcall_bind", take_and_leave_exceptions, 0},
         {"repossession_bind", be_told_what_is_taken, 0},
+        {"quota_set", give_a_child_its_share, 0},
         {"revoke", ask_for_a_page_back, 0},
         {"net_bind", receive_udp_and_send_arp, 1},
         {"handler_load", run_a_handler, 2},

@@ -47,6 +47,15 @@ static int64_t try_console_bind(void *p)
 {
     return aegis_console_bind(p);
 }
+static int64_t try_quota_set(void *p)
+{
+    struct raw raw;
+    raw_create(&raw, "end", blob_end, blob_end_end);
+    int64_t result = aegis_quota_set(raw.env, p);
+    raw_start(&raw, 0);
+    raw_finish(&raw);
+    return result;
+}
 static int64_t try_resume(void *p)
 {
     return aegis_resume(p, 0);
@@ -155,6 +164,7 @@ static const struct {
     {"cap_derive", try_derive, sizeof(struct aegis_cap), false, false},
     {"cap_derive result", try_derived, sizeof(struct aegis_cap), true, false},
     {"console_bind", try_console_bind, sizeof(struct aegis_cap), false, false},
+    {"quota_set", try_quota_set, sizeof(struct aegis_limits), false, false},
     {"resume", try_resume, sizeof(struct aegis_context), false, false},
     {"map_batch", try_map_batch, sizeof(struct aegis_map_op), false, false},
     {"map", try_map, sizeof(struct aegis_cap), false, false},
@@ -172,8 +182,8 @@ static const struct {
     {"handler_status", try_handler_status, sizeof(struct aegis_handler_status), true, false},
 };
 
-/* upcall_bind and net_ring below, repossession_bind in giving.c, console_read and console_write in runner.c: they take pages, and
- * an owner. */
+/* upcall_bind and net_ring below, repossession_bind in giving.c, console_read and console_write in
+ * runner.c: they take pages, and an owner. */
 #define ELSEWHERE 5
 enum {
     POINTERS = 0

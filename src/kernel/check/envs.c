@@ -5,6 +5,9 @@
 
 #include "kernel/env.h"
 #include "kernel/expose.h"
+#include "kernel/handler.h"
+#include "kernel/netif.h"
+#include "kernel/quota.h"
 #include "kernel/slice.h"
 
 static uint64_t generations[ENV_COUNT];
@@ -137,6 +140,33 @@ static void check_slots(void)
         HOLDS(slot_owner, slots_of[n] == (env_table[n] ? 1 : 0), "%u has %u slots", n, slots_of[n]);
 }
 
+/* What each account's environments have, counted anew. */
+static void check_quotas(void)
+{
+    static struct aegis_account found[ENV_COUNT];
+
+    memset(found, 0, sizeof(found));
+    for (uint32_t n = 1; n < ENV_COUNT; n++) {
+        uint64_t *used = found[env_infos[n].account].used;
+        if (env_infos[n].state == AEGIS_ENV_NONE)
+            continue;
+        used[AEGIS_QUOTA_ENVS]++;
+        used[AEGIS_QUOTA_PAGES] += env_infos[n].pages;
+        if (!env_table[n])
+            continue;
+        used[AEGIS_QUOTA_SLOTS]++; /* check_slots has seen it */
+        used[AEGIS_QUOTA_BINDINGS] += netif_held(env_table[n]);
+        used[AEGIS_QUOTA_HANDLERS] += handler_held(env_table[n]);
+    }
+    for (uint32_t n = 0; n < ENV_COUNT; n++)
+        for (uint32_t kind = 0; kind < AEGIS_QUOTAS; kind++)
+            HOLDS(quota,
+                  accounts[n].used[kind] == found[n].used[kind] &&
+                      accounts[n].used[kind] <= accounts[n].limit[kind],
+                  "account %u, kind %u: %lu of %lu, found %lu", n, kind, accounts[n].used[kind],
+                  accounts[n].limit[kind], found[n].used[kind]);
+}
+
 static void check_hart(void)
 {
     const struct env *env = this_hart->env;
@@ -153,5 +183,6 @@ void check_envs(void)
     for (uint32_t n = 1; n < ENV_COUNT; n++)
         check_one(n);
     check_slots();
+    check_quotas();
     check_hart();
 }

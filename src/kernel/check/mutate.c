@@ -5,6 +5,7 @@
 #include "kernel/arena.h"
 #include "kernel/code.h"
 #include "kernel/env.h"
+#include "kernel/quota.h"
 #include "kernel/expose.h"
 #include "kernel/handler.h"
 #include "kernel/map.h"
@@ -241,6 +242,12 @@ static bool break_upcall_page(void)
             return true;
         }
     return false;
+}
+
+static bool break_quota(void)
+{
+    accounts[FIRST_ENV].used[AEGIS_QUOTA_BINDINGS]++;
+    return true;
 }
 
 static bool break_revoking(void)

@@ -56,6 +56,12 @@ static inline const volatile struct aegis_env_info *aegis_env(uint32_t env)
     return (const volatile struct aegis_env_info *)aegis_info()->envs + env;
 }
 
+/* The account that an environment counts to: what its group may have, and has. */
+static inline const volatile struct aegis_account *aegis_account(uint32_t env)
+{
+    return (const volatile struct aegis_account *)aegis_info()->accounts + aegis_env(env)->account;
+}
+
 static inline const volatile struct aegis_binding_info *aegis_binding(uint32_t binding)
 {
     return (const volatile struct aegis_binding_info *)aegis_info()->bindings + binding;

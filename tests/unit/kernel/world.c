@@ -9,6 +9,7 @@
 #include "kernel/entropy.h"
 #include "kernel/handler.h"
 #include "kernel/netif.h"
+#include "kernel/quota.h"
 #include "kernel/slice.h"
 
 #define CHECK(condition)                                                                           \
@@ -80,6 +81,7 @@ void world_boot(struct virtio *devices, size_t nics)
     if (world_before_free)
         world_before_free();
     page_init_free();
+    quota_open(handler_most());
     make_first();
 }
 

@@ -1,0 +1,189 @@
+/*
+ * Accounts: what an environment may have is carved out of its owner's share; beyond it nothing is
+ * given, and at its end all of it comes back.
+ */
+#include <string.h>
+
+#include "filter.h"
+#include "libos/proc/proc.h"
+#include "libos/time/time.h"
+#include "libos/vm/vm.h"
+#include "test.h"
+
+enum { STAGE, CONTROL, ROOT };
+
+static struct aegis_limits limits_of(uint32_t env)
+{
+    struct aegis_limits limits;
+    for (int kind = 0; kind < AEGIS_QUOTAS; kind++)
+        limits.limit[kind] = aegis_account(env)->limit[kind];
+    return limits;
+}
+
+static bool same(const volatile struct aegis_account *a, const struct aegis_account *b)
+{
+    for (int kind = 0; kind < AEGIS_QUOTAS; kind++)
+        if (a->limit[kind] != b->limit[kind] || a->used[kind] != b->used[kind])
+            return false;
+    return true;
+}
+
+static struct aegis_account copy_of(const volatile struct aegis_account *account)
+{
+    return *(const struct aegis_account *)(uintptr_t)account;
+}
+
+static void named_errors(void)
+{
+    struct raw raw, other;
+    raw_create(&raw, "end", blob_end, blob_end_end);
+    struct aegis_account before = copy_of(aegis_account(exos.env));
+    uint64_t pages = aegis_env(raw.env)->pages;
+    struct aegis_limits limits = {{pages + 10, 1, 1, 0, 0}}, bad;
+    CHECK_EQ(aegis_env(raw.env)->account, aegis_env(exos.env)->account);
+    CHECK_ERROR(aegis_quota_set(0, &limits), INVALID);
+    CHECK_ERROR(aegis_quota_set(exos.parent, &limits), OWNER);
+    CHECK_ERROR(aegis_quota_set(aegis_info()->env_count, &limits), RANGE);
+    CHECK_ERROR(aegis_quota_set(raw.env, (const struct aegis_limits *)8), ADDRESS);
+    for (int kind = 0; kind < AEGIS_QUOTAS; kind++) {
+        bad = limits;
+        bad.limit[kind] = UINT64_MAX;
+        CHECK_ERROR(aegis_quota_set(raw.env, &bad), QUOTA);
+        bad.limit[kind] = before.limit[kind] - before.used[kind] + limits.limit[kind] + 1;
+        CHECK_ERROR(aegis_quota_set(raw.env, &bad), QUOTA);
+        if (kind < AEGIS_QUOTA_BINDINGS) {
+            bad.limit[kind] = 0;
+            CHECK_ERROR(aegis_quota_set(raw.env, &bad), RANGE); /* it has more than that */
+        }
+    }
+    CHECK(same(aegis_account(exos.env), &before));
+    CHECK_OK(aegis_quota_set(raw.env, &limits));
+    CHECK_EQ(aegis_env(raw.env)->account, raw.env);
+    CHECK_EQ(aegis_account(raw.env)->used[AEGIS_QUOTA_PAGES], pages);
+    CHECK_EQ(aegis_account(raw.env)->limit[AEGIS_QUOTA_PAGES], pages + 10);
+    CHECK_EQ(aegis_account(exos.env)->limit[AEGIS_QUOTA_PAGES],
+             before.limit[AEGIS_QUOTA_PAGES] - pages - 10);
+    /* A donated page brings its share along. */
+    CHECK_OK(aegis_page_give(test_page(), raw.env));
+    CHECK_EQ(aegis_account(raw.env)->limit[AEGIS_QUOTA_PAGES], pages + 11);
+    /* More and less of it, later. */
+    limits = limits_of(raw.env);
+    limits.limit[AEGIS_QUOTA_PAGES] += 5;
+    limits.limit[AEGIS_QUOTA_BINDINGS] = 3;
+    CHECK_OK(aegis_quota_set(raw.env, &limits));
+    limits.limit[AEGIS_QUOTA_BINDINGS] = 0;
+    limits.limit[AEGIS_QUOTA_PAGES] = pages;
+    CHECK_ERROR(aegis_quota_set(raw.env, &limits), RANGE);
+    limits.limit[AEGIS_QUOTA_PAGES] = pages + 1;
+    CHECK_OK(aegis_quota_set(raw.env, &limits));
+    raw_create(&other, "end", blob_end, blob_end_end);
+    raw_start(&raw, 0);
+    raw_start(&other, 0);
+    raw_finish(&raw);
+    raw_finish(&other);
+    for (int kind = 0; kind < AEGIS_QUOTAS; kind++) /* all limits are back */
+        CHECK_EQ(aegis_account(exos.env)->limit[kind], before.limit[kind]);
+}
+
+/* Takes what it can get of everything, and says how much that was, in its start block. */
+static int greedy_child(void)
+{
+    struct aegis_cap *caps = exos.start->caps;
+    int64_t status;
+    uint64_t count = 0;
+    caps[STAGE].name = 1;
+    while (caps[STAGE].name == 1)
+        aegis_yield(0);
+    const volatile struct aegis_account *account = aegis_account(exos.env);
+    /* Environments first: they need pages. */
+    for (;;) {
+        uint64_t page = test_page(), root = test_page();
+        status = aegis_env_create(page, root, "bomb\0\0\0\0\0\0\0\0\0\0\0");
+        if (status < 0)
+            break;
+        count++;
+    }
+    CHECK_EQ(status, -AEGIS_E_QUOTA);
+    CHECK_EQ(count, 3);
+    /* Bindings inside the root: the fourth is refused. */
+    struct filter_image in, out;
+    struct aegis_net_binding request = {
+        .parent = caps[ROOT], .ingress = in.words, .egress = out.words};
+    for (count = 0;; count++) {
+        filter_udp_to(&in, (uint16_t)(7000 + count));
+        filter_sent_type(&out, 0, (uint16_t)(0x9000 + count));
+        request.ingress_size = in.size;
+        request.egress_size = out.size;
+        if ((status = aegis_net_bind(&request)) < 0)
+            break;
+    }
+    CHECK_EQ(status, -AEGIS_E_QUOTA);
+    CHECK_EQ(count, 2);
+    while ((status = aegis_page_alloc(AEGIS_ANY)) > 0)
+        continue;
+    CHECK_EQ(status, -AEGIS_E_QUOTA);
+    CHECK_EQ(account->used[AEGIS_QUOTA_PAGES], account->limit[AEGIS_QUOTA_PAGES]);
+    uint64_t free = aegis_info()->first_ppn;
+    while (aegis_page(free)->state != AEGIS_PAGE_FREE ||
+           aegis_page(free + 1)->state != AEGIS_PAGE_FREE)
+        free++;
+    CHECK_ERROR(aegis_page_alloc(free), QUOTA);
+    CHECK_ERROR(aegis_page_alloc_run(free, 2), QUOTA);
+    __atomic_store_n(&caps[STAGE].name, 3, __ATOMIC_RELEASE);
+    aegis_wait(NULL, 0, AEGIS_FOREVER);
+    return 0;
+}
+
+/* The greedy one takes its share, and others still get what they want. */
+static void a_bomb_stays_in_its_account(void)
+{
+    char *const arguments[] = {"accounts", "greedy"};
+    struct aegis_cap caps[3];
+    struct proc proc;
+    struct proc_status status;
+    memset(caps, 0, sizeof caps);
+    caps[ROOT] = exos.start->caps[TEST_CAP_ROOT];
+    struct proc_options options = {
+        .name = "accounts", .argc = 2, .argv = arguments, .caps = caps, .cap_count = 3};
+    struct aegis_account before = copy_of(aegis_account(exos.env));
+    CHECK_OK(proc_spawn(&proc, &options));
+    while (proc.start->caps[STAGE].name != 1)
+        aegis_yield(0);
+    struct aegis_limits limits = {{aegis_env(proc.env)->pages + 100, 4, 4, 2, 0}};
+    CHECK_OK(aegis_quota_set(proc.env, &limits));
+    proc.start->caps[STAGE].name = 2;
+    struct aegis_predicate done[] = {AEGIS_WHEN(proc.start->caps[STAGE].name, EQ, 3),
+                                     aegis_when_ended(proc.env)};
+    if (aegis_wait(done, 2, time_now() + 20 * aegis_info()->timebase) != 0)
+        FAIL("the child: %s", test_why(proc.start));
+    CHECK_OK(aegis_page_free(test_page()));
+    struct raw raw;
+    raw_create(&raw, "end", blob_end, blob_end_end); /* a victim gets an environment still */
+    raw_start(&raw, 0);
+    raw_finish(&raw);
+    CHECK_OK(proc_kill(&proc, 0));
+    CHECK_EQ(proc_wait(&proc, &status, AEGIS_FOREVER), 1);
+    /* Its children are this program's now, with what they have. */
+    for (uint32_t n = 1; n < aegis_info()->env_count; n++)
+        if (aegis_env(n)->owner == exos.env && aegis_env(n)->state != AEGIS_ENV_NONE) {
+            CHECK_EQ(aegis_env(n)->account, aegis_env(exos.env)->account);
+            struct aegis_predicate ended = aegis_when_ended(n);
+            CHECK_OK(aegis_env_end(n, 0));
+            aegis_wait(&ended, 1, AEGIS_FOREVER);
+            CHECK_OK(aegis_env_free(n));
+        }
+    for (int kind = 0; kind < AEGIS_QUOTAS; kind++) {
+        CHECK_EQ(aegis_account(exos.env)->limit[kind], before.limit[kind]);
+        if (kind != AEGIS_QUOTA_PAGES)
+            CHECK_EQ(aegis_account(exos.env)->used[kind], before.used[kind]);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (!strcmp(test_argument(argc, argv, 1), "greedy"))
+        return greedy_child();
+    named_errors();
+    a_bomb_stays_in_its_account();
+    return 0;
+}
