@@ -98,8 +98,8 @@ static void wait_for_load(int64_t wanted, const struct raw *raw)
         CHECK(got == 0 || got == -AEGIS_E_BUSY);
         aegis_yield(0);
     }
-    test_error(__FILE__, __LINE__, "handler_load", got, wanted);
     CHECK_EQ(raw->data[0], NOTHING); /* the other download has not come to its end */
+    test_error(__FILE__, __LINE__, "handler_load", got, wanted);
 }
 
 static void another_takes_over(void)
