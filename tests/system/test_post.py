@@ -156,3 +156,20 @@ def test_symbols_name_handlers_and_classifiers_and_hold_their_code(aegisctl, fol
     # The addresses are those of the machine: post and the file agree.
     entry = re.search(rf"^(0x[0-9a-f]+) .* {handler}$", aegisctl.ok("post"), re.M)[1]
     assert f"{int(entry, 16):016x} <{handler}>:" in listing
+    # What is undone has no code any more.
+    assert " egress_2\n" in aegisctl.ok("post")
+    aegisctl.ok("unload", "udp-echo")
+    text = aegisctl.ok("post")
+    assert " handler_" not in text and " classifier_net0" in text
+    assert " egress_1\n" in text and " egress_2\n" not in text
+
+
+def test_the_build_leaves_an_archive_for_later(folder):
+    subprocess.run(["tar", "xf", BUILD / "guest/archive.tar", "-C", folder], check=True, timeout=30)
+    archive = folder / "archive"
+    assert (archive / "kernel.elf").read_bytes() == (BUILD / "guest/src/kernel/kernel.elf").read_bytes()
+    for program in ("init", "agent", "arpd", "udp-echo", "show"):
+        assert (archive / program).read_bytes() == (BUILD / "guest/src/apps" / program).read_bytes()
+    for table in (ROOT / "src/abi").glob("*.def"):
+        assert (archive / table.name).read_text() == table.read_text()
+    assert re.search(r'REVISION "[^"]+"', (archive / "revision.h").read_text())

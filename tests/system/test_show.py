@@ -24,31 +24,17 @@ def rows(text, title):
     return found
 
 
-@pytest.fixture
-def shown(aegisctl):
-    aegisctl.ok("run", "--detach", "--append", "trace=1")
-    said = aegisctl.ok("load", FILTER, "--app", "udp-echo")
-    aegisctl.said = re.search(r"binding (\d+) .*environment (\d+)", said).groups()
-    return show(aegisctl)
-
-
-def test_show_makes_no_system_call_before_it_prints(aegisctl, shown):
-    env = next(row[0] for row in rows(shown, "environments:") if row[1] == "show")
-    calls = re.findall(rf"^trace: {env} (\w+)\(", aegisctl.log(), re.M)
+def check_calls(log, show_env, echo_env):
+    """No call before it prints; of a program that does ask the kernel, the trace shows it."""
+    calls = re.findall(rf"^trace: {show_env} (\w+)\(", log, re.M)
     assert len(calls) > 10 and set(calls[:-1]) == {"log"} and calls[-1] == "env_end", calls
+    assert {"net_ring", "wait"} <= set(re.findall(rf"^trace: {echo_env} (\w+)\(", log, re.M))
 
 
-def test_the_trace_would_have_shown_a_call(aegisctl, shown):
-    """The same count of a program that does ask the kernel."""
-    _, env = aegisctl.said
-    assert {"net_ring", "wait"} <= set(re.findall(rf"^trace: {env} (\w+)\(", aegisctl.log(), re.M))
-
-
-def test_show_tells_who_has_what(aegisctl, shown):
-    binding, env = aegisctl.said
-    envs = {row[1]: row for row in rows(shown, "environments:")}
+def check_contents(shown, envs, binding):
+    env = envs["udp-echo"][0]
     assert {"init", "agent", "arpd", "udp-echo", "show"} == set(envs)
-    assert envs["udp-echo"][0] == env and envs["udp-echo"][3] == "live"
+    assert envs["udp-echo"][3] == "live"
     pages = rows(shown, "pages of 4 KiB")
     free, total = map(int, re.search(r"totals: (\d+) of (\d+) pages free", shown).groups())
     assert sum(int(n) for row in pages for n in row[2:]) == total and abs(int(pages[0][2]) - free) < 64
@@ -60,14 +46,25 @@ def test_show_tells_who_has_what(aegisctl, shown):
     assert f"{len(envs)} of 1023 environments, {len(envs)} of 64 slices, 3 of" in shown
 
 
-@pytest.mark.parametrize("part, first", [("pages", "pages of"), ("slices", "slices of"), ("environments", "environments:"),
-                                         ("bindings", "bindings:"), ("totals", "totals:")])
-def test_a_part_is_shown_alone(aegisctl, part, first):
+def test_show_tells_who_has_what_without_a_system_call(aegisctl):
+    aegisctl.ok("run", "--detach", "--append", "trace=1")
+    said = aegisctl.ok("load", FILTER, "--app", "udp-echo")
+    binding, env = re.search(r"binding (\d+) .*environment (\d+)", said).groups()
+    shown = show(aegisctl)
+    envs = {row[1]: row for row in rows(shown, "environments:")}
+    assert envs["udp-echo"][0] == env
+    check_contents(shown, envs, binding)
+    check_calls(aegisctl.log(), envs["show"][0], env)
+
+
+def test_a_part_is_shown_alone(aegisctl):
+    parts = {"pages": "pages of", "slices": "slices of", "environments": "environments:", "bindings": "bindings:",
+             "totals": "totals:"}
     aegisctl.ok("run", "--detach")
-    text = show(aegisctl, part)
-    assert text.startswith(first)
-    others = {"pages of", "slices of", "environments:", "bindings:", "totals:"} - {first}
-    assert not any(re.search(f"^{other}", text, re.M) for other in others)
+    for part, first in parts.items():
+        text = show(aegisctl, part)
+        assert text.startswith(first)
+        assert not any(re.search(f"^{other}", text, re.M) for other in set(parts.values()) - {first})
 
 
 def test_start_passes_arguments_and_the_exit_status(aegisctl):

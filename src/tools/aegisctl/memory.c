@@ -1,6 +1,7 @@
 #include "memory.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,8 +64,7 @@ static void match(void *context, enum aegis_code_kind kind, uint32_t number,
 
     if (place->address - place->behind - code->start < code->size) {
         memory_code_name(kind, number, code, name, sizeof name);
-        snprintf(place->text, place->size, "%s+0x%llx", name,
-                 (unsigned long long)(place->address - code->entry));
+        snprintf(place->text, place->size, "%s+0x%" PRIx64, name, place->address - code->entry);
     }
 }
 
@@ -77,7 +77,7 @@ void memory_describe(const struct memory *memory, uint64_t address, uint64_t beh
 
     text[0] = 0;
     if (name != NULL) {
-        snprintf(text, size, "%s+0x%llx", name, (unsigned long long)(offset + behind));
+        snprintf(text, size, "%s+0x%" PRIx64, name, offset + behind);
     } else {
         memory_each_code(memory, match, &place);
     }
