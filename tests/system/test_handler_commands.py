@@ -1,6 +1,7 @@
 """The workflow of users' handlers as they see it: aegisctl load --handler, list -v, maps, unload, on a real machine."""
 import json
 import re
+import signal
 import time
 
 import pytest
@@ -63,13 +64,16 @@ def test_counts_are_read_and_ports_closed_through_maps(up):
 
 def test_maps_are_watched_while_frames_flow(up):
     up.ok("load", FILTERS / "udp-echo", "--handler", HANDLERS / "count-by-port.c", "--app", "udp-echo", "--name", "ports")
-    watching = up.start("maps", "ports", "--watch", "--interval", "100", "--count", "20")
-    time.sleep(0.3)
+    watching = up.start("maps", "ports", "--watch", "--interval", "20")
+    assert "entries" in watching.stdout.readline()  # it has begun
     assert echoes(up, 200) == 200
+    time.sleep(0.5)
+    watching.send_signal(signal.SIGINT)
     looks = watching.communicate(timeout=30)[0].split("\n\n")
-    assert watching.returncode == 0 and len(looks) == 20
+    assert watching.returncode == 0 and len(looks) > 5
     counts = [int(look.split()[-1]) if " 7  " in look else 0 for look in looks]
-    assert counts == sorted(counts) and counts[0] == 0 and counts[-1] == 200
+    assert counts == sorted(counts) and counts[-1] == 200
+    assert up.ok("maps", "ports", "--watch", "--interval", "1", "--count", "3").count("       7  200\n") == 3
 
 
 def test_mistakes_are_named(up, folder):
