@@ -348,7 +348,7 @@ static int64_t answer_the_host(void)
 /* console_bind */
 static int64_t talk_with_the_host(void)
 {
-    struct aegis_cap cap = exos.start->caps[0]; /* from init, if that has given it */
+    struct aegis_cap cap = exos.start->caps[TEST_CAP_CONSOLE]; /* from the first application */
     return aegis_console_bind(&cap);
 }
 
@@ -361,8 +361,7 @@ static int64_t end_the_machine(void)
 int main(void)
 {
     /* The one machine that is tested without a console says so to anybody. */
-    int64_t no_console =
-        aegis_console_read(NULL, 0) == -AEGIS_E_NO_DEVICE ? -AEGIS_E_NO_DEVICE : -AEGIS_E_OWNER;
+    bool console = aegis_console_read(NULL, 0) != -AEGIS_E_NO_DEVICE;
     const struct {
         const char *name;
         int64_t (*run)(void);
@@ -388,10 +387,10 @@ int main(void)
         {"revoke", ask_for_a_page_back, 0},
         {"net_bind", receive_udp_and_send_arp, 1},
         {"handler_load", run_a_handler, 2},
-        /* The first application has not given this program the console. */
-        {"console_bind", talk_with_the_host, -AEGIS_E_CAPABILITY},
-        {"console_read", take_what_the_host_sent, no_console},
-        {"console_write", answer_the_host, no_console},
+        /* With its capability; it is given back when this program ends. */
+        {"console_bind", talk_with_the_host, console ? 0 : -AEGIS_E_NO_DEVICE},
+        {"console_read", take_what_the_host_sent, console ? 0 : -AEGIS_E_NO_DEVICE},
+        {"console_write", answer_the_host, console ? 5 : -AEGIS_E_NO_DEVICE},
         /* This is the first application's. */
         {"shutdown", end_the_machine, -AEGIS_E_OWNER},
     };

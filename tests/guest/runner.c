@@ -130,6 +130,8 @@ int main(void)
     char why[TEST_WHY_SIZE];
     unsigned failed = 0;
 
+    aegis_cap_mint(AEGIS_KIND_CONSOLE, 0, AEGIS_RIGHT_READ | AEGIS_RIGHT_WRITE,
+                   &caps[TEST_CAP_CONSOLE]);
     if (aegis_info()->netif_count) {
         uint32_t root = aegis_info()->netifs[0].root;
         aegis_cap_mint(AEGIS_KIND_BINDING, root, AEGIS_RIGHT_DELEGATE, &caps[TEST_CAP_ROOT]);
@@ -140,7 +142,7 @@ int main(void)
         run(tests[i], caps, why);
         failed += report(tests[i], why);
     }
-    console(why);
+    console(why); /* examples has had it, and it has come back */
     failed += report("console", why);
     printf("DONE %u tests, %u failed\n", (unsigned)(sizeof tests / sizeof *tests) + 1, failed);
     aegis_shutdown(failed ? 1 : 0);

@@ -25,6 +25,7 @@ static inline char *test_why(struct exos_start *start)
 enum test_cap {
     TEST_CAP_ROOT,    /* binding of net0, DELEGATE */
     TEST_CAP_MONITOR, /* the same, MONITOR */
+    TEST_CAP_CONSOLE, /* READ and WRITE */
     TEST_CAPS
 };
 
