@@ -11,8 +11,8 @@
 
 #include <string.h>
 
-#define PROBES_MAX     16 /* slots behind its own in which a value may lie */
-#define MULTIPLIERS    16 /* tried before the values are sorted as ranges instead */
+#define PROBES_MAX  16 /* slots behind its own in which a value may lie */
+#define MULTIPLIERS 16 /* tried before the values are sorted as ranges instead */
 #ifndef DPF_COLLIDE
 #define DPF_COLLIDE 0 /* 1: a multiplier that has most values collide, for checked kernels */
 #endif
