@@ -10,6 +10,7 @@
 #include "kernel/check/check.h"
 #include "kernel/env.h"
 #include "kernel/fault.h"
+#include "kernel/irqoff.h"
 #include "kernel/power.h"
 #include "kernel/print.h"
 #include "kernel/rv64/csr.h"
@@ -80,19 +81,24 @@ static long traced(uint64_t number, const char *name, call_function *function, c
 #include "abi/calls.def"
 #undef AEGIS_CALL0
 
-#if CHECK
-/* The same with a walk of the checked kernel behind. */
+#if CHECK || IRQOFF
+/* The same with a walk of the checked kernel behind, or measured. */
 #undef WRAP
-#define WRAP(name)                                                                                 \
-    static long checked_##name(uint64_t r0, uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4)    \
+#if CHECK
+#define WATCH(n, ...) check_call(__VA_ARGS__)
+#else
+#define WATCH(n, name, ...) irqoff_call(n, __VA_ARGS__)
+#endif
+#define WRAP(n, name)                                                                              \
+    static long watched_##name(uint64_t r0, uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4)    \
     {                                                                                              \
-        return check_call(#name, tracing != TRACE_OFF ? trace_##name : wrap_##name,                \
-                          (uint64_t[]){r0, r1, r2, r3, r4});                                       \
+        return WATCH(n, #name, tracing != TRACE_OFF ? trace_##name : wrap_##name,                  \
+                     (uint64_t[]){r0, r1, r2, r3, r4});                                            \
     }
-#define AEGIS_CALL0(n, name, ...) WRAP(name)
+#define AEGIS_CALL0(n, name, ...) WRAP(n, name)
 #include "abi/calls.def"
 #undef AEGIS_CALL0
-#define ROW(n, name) {n, checked_##name, checked_##name},
+#define ROW(n, name) {n, watched_##name, watched_##name},
 #else
 #define ROW(n, name) {n, wrap_##name, trace_##name},
 #endif
@@ -190,6 +196,7 @@ long call_shutdown(uint64_t status)
     if (status > 255)
         return -AEGIS_E_RANGE;
     fault_at_end();
+    irqoff_report();
     print("aegis: shut down with status %lu\n", status);
     power_off((uint32_t)status);
 }

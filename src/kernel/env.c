@@ -10,6 +10,7 @@
 #include "kernel/expose.h"
 #include "kernel/fpu.h"
 #include "kernel/handler.h"
+#include "kernel/irqoff.h"
 #include "kernel/map.h"
 #include "kernel/map_window.h"
 #include "kernel/netif.h"
@@ -102,6 +103,7 @@ long env_target(uint32_t number, struct env **env)
 void env_enter(struct env *env)
 {
     check_walk(NULL);
+    irqoff_end();
     if (this_hart->env != env) {
         this_hart->env = env;
         satp_write(env->satp);

@@ -1,6 +1,7 @@
 #include "kernel/interrupt.h"
 
 #include "kernel/drivers/plic.h"
+#include "kernel/irqoff.h"
 #include "kernel/print.h"
 #include "kernel/rv64/csr.h"
 
@@ -24,7 +25,7 @@ void interrupt_poll(void)
 {
     uint32_t irq;
 
-    while (csr_read(sip) & SIE_SEIE) {
+    while (irqoff_end(), irqoff_begin(), csr_read(sip) & SIE_SEIE) {
         irq = plic_claim();
         if (irq == 0)
             return;

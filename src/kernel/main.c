@@ -21,6 +21,7 @@
 #include "kernel/fault.h"
 #include "kernel/first.h"
 #include "kernel/handler.h"
+#include "kernel/irqoff.h"
 #include "kernel/netif.h"
 #include "kernel/page.h"
 #include "kernel/post.h"
@@ -158,6 +159,7 @@ static void boot(void)
     if (fault)
         fault_commit(fault, length);
     first_load(&board);
+    irqoff_begin(); /* the boot is no stretch that anybody waits for */
     slice_next();
 }
 

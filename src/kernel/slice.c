@@ -5,6 +5,7 @@
 #include "kernel/env.h"
 #include "kernel/expose.h"
 #include "kernel/interrupt.h"
+#include "kernel/irqoff.h"
 #include "kernel/quota.h"
 #include "kernel/revoke.h"
 #include "kernel/rv64/timer.h"
@@ -140,7 +141,9 @@ static _Noreturn void schedule(void)
          * none is lost.
          */
         timer_set(deadline);
+        irqoff_end();
         wait_for_interrupt();
+        irqoff_begin();
     }
 }
 

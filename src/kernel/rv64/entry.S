@@ -93,6 +93,10 @@ trap_entry:
         csrrw   tp, sscratch, tp
         beqz    tp, trap_in_kernel
         sd      t0, HART_T0(tp)
+#if IRQOFF
+        csrr    t0, instret             /* irqoff.c: into x0's place, which is free */
+        sd      t0, HART_PANIC_REGS(tp)
+#endif
         csrr    t0, scause
         addi    t0, t0, -CAUSE_USER_ECALL
         bnez    t0, trap_full

@@ -2,6 +2,7 @@
 #include "kernel/env.h"
 #include "kernel/fpu.h"
 #include "kernel/interrupt.h"
+#include "kernel/irqoff.h"
 #include "kernel/map.h"
 #include "kernel/panic.h"
 #include "kernel/print.h"
@@ -15,6 +16,7 @@ _Noreturn void trap_in_kernel_panic(uint64_t cause);
 /* From user mode, all registers saved in env (entry.S). */
 void trap_user(struct env *env, uint64_t cause, uint64_t value)
 {
+    irqoff_trap(cause);
     switch (cause) {
     case CAUSE_TIMER:
         slice_timer(env);

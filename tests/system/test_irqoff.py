@@ -1,0 +1,30 @@
+"""How long interrupts are off: a kernel built with IRQOFF=1 counts instructions between looks at them (design section 2.4)."""
+import re
+
+import pytest
+
+from conftest import BUILD, ROOT
+from test_check import cards
+
+BOUND = 50_000
+
+# docs/limits.md tells why these take longer.
+KNOWN = {"net_bind": "`net_bind` is not preemptible", "net_unbind": "Classifier and egress checks are compiled"}
+
+
+@pytest.mark.parametrize("append", ["", "heavy=1"], ids=["attacks", "many calls"])
+def test_no_stretch_with_interrupts_off_is_longer_than_the_bound(machine, append):
+    m = machine(kernel=BUILD / "guest/src/kernel/kernel-irqoff.elf", initrd=BUILD / "guest/attack-initrd.cpio", memory=32,
+                nics=0, append=append, extra=[*cards(), "-icount", "shift=0,sleep=off"])
+    m.wait_line(r"^aegis: shut down", 100)
+    m.wait()
+    found = {name: int(length) for length, name in re.findall(r"interrupts off: (\d+) instructions in ([\w ]+),", m.text)}
+    longest, where = re.search(r"interrupts off for at most (\d+) instructions, in ([\w ]+)$", m.text, re.M).groups()
+    assert int(longest) > 5_000 and (where not in found or found[where] == int(longest)), m.text
+    assert {name: length for name, length in found.items() if length > BOUND and name not in KNOWN} == {}
+
+
+def test_what_takes_longer_is_told():
+    limits = (ROOT / "docs/limits.md").read_text()
+    for line in KNOWN.values():
+        assert line in limits, line
