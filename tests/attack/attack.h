@@ -116,6 +116,7 @@ void filter_sent_udp(struct filter_image *image, uint32_t netif, uint16_t port);
 BLOB(pinned);
 BLOB(download);
 BLOB(console);
+BLOB(call);
 
 /* Binds filters until the arena is full: what net_bind said last. bound has ARENA_BINDINGS places.
  */

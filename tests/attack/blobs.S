@@ -78,3 +78,24 @@ blob_download_end:
         ecall
         j       1b
 blob_console_end:
+
+/* call: makes the system call whose a0 to a5 and a7 stand at RAW_DATA + 64, leaves its result at RAW_DATA + 8, and stays. */
+        blob    call
+        li      t0, RAW_DATA
+        ld      a0, 64(t0)
+        ld      a1, 72(t0)
+        ld      a2, 80(t0)
+        ld      a3, 88(t0)
+        ld      a4, 96(t0)
+        ld      a5, 104(t0)
+        ld      a7, 112(t0)
+        ecall
+        li      t0, RAW_DATA
+        sd      a0, 8(t0)
+        li      t1, 1
+        sd      t1, 0(t0)
+1:      li      a0, 0
+        li      a7, CALL_YIELD
+        ecall
+        j       1b
+blob_call_end:
