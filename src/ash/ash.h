@@ -324,8 +324,8 @@ typedef uint64_t ash_helper_function(struct ash_run *run, uint64_t r1, uint64_t 
 
 /*
  * All that a running handler can reach. One for each binding of a handler: set up once by
- * ash_run_init, ash_run_map, ash_run_window, then by ash_run_frame for each frame. It must not move
- * after ash_run_init. Compiled code knows the offsets.
+ * ash_run_init, ash_run_map, ash_run_window, ash_run_room, then by ash_run_frame for each frame. It
+ * must not move after ash_run_init. Compiled code knows the offsets.
  */
 struct ash_run {
     struct ash_md md;
@@ -363,12 +363,20 @@ void ash_run_window(struct ash_run *run, unsigned window, void *memory, uint32_t
                     bool writable);
 
 /*
- * Names the frame of the next run: bytes [start, end) of buffer (8-byte aligned, at most 16 MiB),
- * of which data may grow into [low, high) by adjust_head and adjust_tail. Afterwards the frame is
+ * Of the buffers that frames will lie in, data may grow into bytes [low, high) by adjust_head and
+ * adjust_tail. Once; a buffer is 8-byte aligned and has at most 16 MiB.
+ */
+static inline void ash_run_room(struct ash_run *run, uint32_t low, uint32_t high)
+{
+    run->frame_low = ASH_BASE(ASH_REGION_FRAME) + low;
+    run->frame_high = ASH_BASE(ASH_REGION_FRAME) + high;
+}
+
+/*
+ * Names the frame of the next run: bytes [start, end) of buffer. Afterwards the frame is
  * [md.data, md.data_end) - ASH_BASE(FRAME).
  */
-static inline void ash_run_frame(struct ash_run *run, void *buffer, uint32_t low, uint32_t start,
-                                 uint32_t end, uint32_t high)
+static inline void ash_run_frame(struct ash_run *run, void *buffer, uint32_t start, uint32_t end)
 {
     const uint32_t base = ASH_BASE(ASH_REGION_FRAME);
     struct ash_region *frame = &run->regions[ASH_REGION_FRAME];
@@ -376,8 +384,6 @@ static inline void ash_run_frame(struct ash_run *run, void *buffer, uint32_t low
     run->md.data = run->md.data_meta = frame->low = base + start;
     run->md.data_end = frame->end = base + end;
     run->frame = (uint8_t *)buffer + start;
-    run->frame_low = base + low;
-    run->frame_high = base + high;
 }
 
 typedef uint64_t ash_handler(struct ash_run *run);

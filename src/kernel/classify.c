@@ -17,8 +17,9 @@ static uint64_t hash_seed;
  * to be aligned. Two bindings of one rank are disjoint (netif.h), so the first that is found wins.
  */
 static struct dpf_compile_options options = {
-    .align = 8, .residue = NIC_BUFFER_FRAME % 8, .equals_disjoint = true};
-_Static_assert(NIC_TX_COPY % 8 == NIC_BUFFER_FRAME % 8, "copies lie as received frames do");
+    .align = 8, .residue = CLASSIFY_RESIDUE, .equals_disjoint = true};
+_Static_assert(NIC_TX_COPY % 8 == CLASSIFY_RESIDUE && NIC_BUFFER_FRAME % 8 == CLASSIFY_RESIDUE,
+               "copies lie as received frames do");
 
 /* A trie gets a 64th of memory, within bounds. */
 #define TRIE_SHARE 64
@@ -112,16 +113,10 @@ bool classify_rebuild(struct netif *netif)
     return true;
 }
 
-/* Code was compiled for frames that lie as they usually do; a handler may have moved one. */
-static bool lies_as_usual(const uint8_t *frame)
-{
-    return (uintptr_t)frame % 8 == NIC_BUFFER_FRAME % 8;
-}
-
 struct dpf_found classify_frame(const struct netif *netif, const uint8_t *frame, size_t available,
                                 size_t length)
 {
-    if (netif->classifier.entry && lies_as_usual(frame))
+    if (netif->classifier.entry && classify_lies_as_usual(frame))
         return ((dpf_classifier *)netif->classifier.entry)(frame, available, length);
     struct dpf_result result = dpf_classify(netif_trie(netif), frame, available, length);
     return (struct dpf_found){.id = result.id, .taps = result.taps};
@@ -140,7 +135,7 @@ void classify_forget_egress(struct binding *binding)
 bool classify_egress(const struct binding *binding, const uint8_t *frame, size_t available,
                      size_t length)
 {
-    if (!binding->egress_code.entry || !lies_as_usual(frame))
+    if (!binding->egress_code.entry || !classify_lies_as_usual(frame))
         return dpf_match(&binding->egress, frame, available, length);
     bool allowed = ((dpf_matcher *)binding->egress_code.entry)(frame, available, length) != 0;
     clear_call_temporaries();

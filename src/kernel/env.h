@@ -44,10 +44,11 @@ struct wake_predicate {
 };
 
 struct wake {
-    bool armed;                       /* whether it waits at all */
-    uint32_t count;                   /* predicates armed */
-    uint64_t deadline;                /* rdtime */
-    uint64_t arguments[3];            /* of the call, to make it again after an upcall */
+    bool armed;            /* whether it waits at all */
+    uint32_t count;        /* predicates armed */
+    uint32_t counters;     /* of those, on counters of interfaces: its share of wake_counters */
+    uint64_t deadline;     /* rdtime */
+    uint64_t arguments[3]; /* of the call, to make it again after an upcall */
     const struct wake_predicate *end; /* behind the last of them */
     struct wake_predicate predicates[AEGIS_PREDICATES_MAX];
 };

@@ -8,6 +8,7 @@
 #include "kernel/check/hard.h"
 #include "kernel/entropy.h"
 #include "kernel/env.h"
+#include "kernel/event.h"
 #include "kernel/expose.h"
 #include "kernel/netif.h"
 #include "kernel/page.h"
@@ -246,12 +247,14 @@ static long finish_load(uint32_t index)
                           .map_page_count = (uint32_t)(load.request.maps_size / PAGE_SIZE),
                           .fuel = (int32_t)fuel};
     quota_add(load.env, AEGIS_QUOTA_HANDLERS, 1);
+    h->fuel_start = h->fuel - (int32_t)h->program->entry_cost;
     h->status.binding = AEGIS_NO_BINDING;
     h->status.insns = load.image.header->insns;
     h->status.code = (uint32_t)size;
     h->status.accesses = h->program->accesses;
     h->status.guards = h->program->guards;
     ash_run_init(&h->run, h->program, stack, &services, h);
+    ash_run_room(&h->run, EVENT_FRAME_LOW, NIC_BUFFER_SIZE);
     struct aegis_page *page = &pages[first];
     for (uint32_t i = 0; i < load.image.header->maps; i++) {
         ash_run_map(&h->run, i, page_memory(page));
@@ -418,11 +421,26 @@ long call_handler_unload(uint32_t index)
     return error;
 }
 
+/* Each run ended with one verdict. */
+static uint64_t total_runs(const struct aegis_handler_status *status)
+{
+    uint64_t runs = 0;
+
+    for (size_t i = 0; i < AEGIS_VERDICTS; i++)
+        runs += status->verdicts[i];
+    return runs;
+}
+
 long call_handler_status(uint32_t index, uaddr_t status)
 {
     struct handler *h;
     long error = find(index, &h);
 
+    if (!error) {
+        uint64_t runs = total_runs(&h->status);
+        h->status.fuel += (runs - h->status.runs) * h->program->entry_cost;
+        h->status.runs = runs;
+    }
     if (!error && !user_write(status, &h->status, sizeof(h->status)))
         error = -AEGIS_E_ADDRESS;
     return error;

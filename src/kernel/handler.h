@@ -26,7 +26,8 @@ struct handler {
     ash_handler *entry;
     uint32_t map_page; /* first page of its maps, index into pages[] */
     uint32_t map_page_count;
-    int32_t fuel; /* limit of one run */
+    int32_t fuel;       /* limit of one run */
+    int32_t fuel_start; /* of it, what is left once the program's longest path is paid for */
     struct aegis_handler_status status;
     struct ash_run run;
 };

@@ -29,7 +29,7 @@ _Static_assert(AEGIS_TAPS_MAX <= DPF_TAPS_MAX, "a classifier's taps");
 
 struct netif *netifs;
 static struct aegis_binding_info *infos; /* exposed */
-static struct binding *bindings;
+struct binding *bindings;
 
 /*
  * Unbound, but still in a classifier that could not be rebuilt: not to be used again before that
@@ -51,11 +51,6 @@ struct aegis_binding_info *netif_row(uint32_t index)
 bool netif_is_zombie(uint32_t index)
 {
     return zombies[index];
-}
-
-struct binding *netif_binding_state(uint32_t index)
-{
-    return &bindings[index];
 }
 
 static size_t pages_of(size_t bytes)
@@ -97,7 +92,8 @@ static void init_one(uint32_t number, const struct virtio *device)
     const uint8_t *mac = netif->nic.mac;
 
     nic_init(&netif->nic, device);
-    netif->nic.in_flight = boot_alloc(pages_of(info->binding_count * sizeof(uint16_t)), 1);
+    netif->nic.in_flight =
+        boot_alloc(pages_of(info->binding_count * sizeof(*netif->nic.in_flight)), 1);
     for (int i = 0; i < 2; i++)
         netif->tries[i] = boot_alloc(pages_of(classify_trie_size()), 1);
     netif->info = &info->netifs[number];
@@ -382,6 +378,7 @@ static void unbind(uint32_t index)
     arena_free(bindings[index].images);
     env_infos[infos[index].owner].bindings++;
     quota_subtract(infos[index].owner, AEGIS_QUOTA_BINDINGS, 1);
+    bindings[index].unbound = true;
     infos[index].owner = 0;
     infos[index].slots = 0;
     infos[index].generation++;

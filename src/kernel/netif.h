@@ -23,6 +23,15 @@
 
 struct handler;
 
+/* A number in all 64 bits of a register: gcc 12 would keep, or load, it in 32 bits as well. */
+static inline uint64_t whole(uint32_t number)
+{
+    uint64_t all = number;
+
+    __asm__("" : "+r"(all));
+    return all;
+}
+
 struct binding {
     struct dpf_filter ingress, egress; /* views on images in the arena */
     struct classify_code egress_code;
@@ -35,16 +44,20 @@ struct binding {
     uint32_t ring_page_count;
     struct aegis_counters counters;
     struct handler *handler; /* runs on each frame before the ring; NULL without one */
-};
+    bool unbound; /* gone, but its number is still what a classifier that could not be rebuilt finds
+                   */
+} __attribute__((aligned(512)));
+_Static_assert(sizeof(struct binding) == 512, "found by a shift");
 
+/* What every frame needs stands first, where one instruction reaches it. */
 struct netif {
-    struct nic nic;
     struct aegis_netif_info *info;
-    void *tries[2];                  /* memory of the classifier in use and of the next one */
     struct classify_code classifier; /* compiled from the trie in use */
-    uint32_t active;                 /* which of them is in use */
     uint32_t tap_count;
     bool unfinished; /* frames wait whose turn is at the next slice boundary */
+    struct nic nic;
+    void *tries[2];  /* memory of the classifier in use and of the next one */
+    uint32_t active; /* which of them is in use */
 };
 
 extern struct netif *netifs; /* info->netif_count of them */
@@ -63,7 +76,11 @@ struct aegis_binding_info *netif_row(uint32_t index);
 bool netif_is_zombie(uint32_t index);
 
 /* Number index, bound. */
-struct binding *netif_binding_state(uint32_t index);
+extern struct binding *bindings; /* info->binding_count of them */
+static inline struct binding *netif_binding_state(uint32_t index)
+{
+    return &bindings[index];
+}
 
 /* The classifier in use. */
 static inline const struct dpf_trie *netif_trie(const struct netif *netif)

@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
-/* The interrupt of an interface (struct netif). */
-void rx_interrupt(void *netif);
+/* The interrupt of an interface (struct netif); see interrupt_handler. */
+bool rx_interrupt(void *netif);
 
 /* Whether some interface has frames left for the next slice boundary. */
 extern bool rx_unfinished;

@@ -141,9 +141,7 @@ static _Noreturn void schedule(void)
          * none is lost.
          */
         timer_set(deadline);
-        irqoff_end();
-        wait_for_interrupt();
-        irqoff_begin();
+        interrupt_wait();
     }
 }
 

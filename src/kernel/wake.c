@@ -6,6 +6,8 @@
 #include "kernel/slice.h"
 #include "kernel/user.h"
 
+uint32_t wake_counters;
+
 static inline bool holds(const struct wake_predicate *p)
 {
     return (*p->word & p->mask) - p->low <= p->span;
@@ -25,6 +27,8 @@ void wake_cancel(struct env *env)
     for (uint32_t i = 0; i < wake->count; i++)
         if (wake->predicates[i].pinned)
             page_unpin(wake->predicates[i].pinned);
+    wake_counters -= wake->counters;
+    wake->counters = 0;
     wake->count = 0;
     wake->armed = false;
 }
@@ -74,6 +78,14 @@ static long find_word(const struct aegis_predicate *predicate, const volatile ui
     return 0;
 }
 
+/* Of the counters of interfaces, which frames change without anybody's ring being touched. */
+static bool is_counter(uaddr_t va)
+{
+    uaddr_t first = AEGIS_EXPOSED_BASE + offsetof(struct aegis_info, netifs);
+
+    return va - first < sizeof(((struct aegis_info *)NULL)->netifs);
+}
+
 long call_wait(uaddr_t predicates, uint64_t count, uint64_t deadline)
 {
     struct aegis_predicate asked[AEGIS_PREDICATES_MAX];
@@ -92,9 +104,12 @@ long call_wait(uaddr_t predicates, uint64_t count, uint64_t deadline)
         set_range(&wake->predicates[i], asked[i].op, asked[i].value);
     }
 
-    for (uint64_t i = 0; i < count; i++)
+    for (uint64_t i = 0; i < count; i++) {
         if (wake->predicates[i].pinned)
             page_pin(wake->predicates[i].pinned);
+        wake->counters += is_counter((uaddr_t)asked[i].word);
+    }
+    wake_counters += wake->counters;
     wake->count = (uint32_t)count;
     wake->end = wake->predicates + count;
     wake->deadline = deadline;

@@ -18,6 +18,13 @@ struct env;
  */
 bool wake_ready(struct env *env, uint64_t now);
 
+/*
+ * How many armed predicates look at a counter of an interface (struct aegis_netif_info). While
+ * there are none, a frame that a handler has dealt with is nothing that somebody waits for, and
+ * nobody's predicates need a look.
+ */
+extern uint32_t wake_counters;
+
 /* Forgets what env waits for, and unpins it. */
 void wake_cancel(struct env *env);
 

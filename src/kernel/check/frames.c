@@ -32,11 +32,11 @@ static uint32_t check_free_slots(const struct nic *nic, bool *seen)
 {
     uint32_t count = 0;
 
-    for (uint16_t i = nic->tx_free; i != NIC_TX_SLOTS; i = nic->tx_slots[i].next_free) {
-        HOLDS(frames_under_way, i < NIC_TX_SLOTS && !seen[i], "free slot %u", i);
+    for (uint64_t i = nic->tx_free; i != NIC_TX_SLOTS; i = nic->tx_slots[i].next_free) {
+        HOLDS(frames_under_way, i < NIC_TX_SLOTS && !seen[i], "free slot %lu", i);
         HOLDS(frames_under_way,
-              nic->tx_slots[i].pinned_count == 0 && nic->tx_slots[i].buffer == NIC_NO_BUFFER,
-              "free slot %u holds something", i);
+              nic->tx_slots[i].pinned_count == 0 && nic->tx_slots[i].user == NIC_NO_USER,
+              "free slot %lu holds something", i);
         seen[i] = true;
         count++;
     }
@@ -45,7 +45,7 @@ static uint32_t check_free_slots(const struct nic *nic, bool *seen)
 
 static void check_buffer(const struct nic *nic, uint64_t *seen, uint32_t buffer)
 {
-    HOLDS(frames_under_way, buffer < (uint32_t)nic->rx.size + NIC_RX_SPARE, "buffer %u", buffer);
+    HOLDS(frames_under_way, buffer < (uint32_t)nic->rx.size + NIC_TX_SLOTS, "buffer %u", buffer);
     HOLDS(frames_under_way, !(seen[buffer / 64] >> buffer % 64 & 1), "buffer %u is in two places",
           buffer);
     seen[buffer / 64] |= 1UL << buffer % 64;
@@ -58,7 +58,7 @@ static void check_in_flight(const struct netif *netif)
     for (uint32_t user = 0; user < info->binding_count; user++) {
         uint32_t count = 0;
         for (uint32_t i = 0; i < NIC_TX_SLOTS && nic->in_flight[user]; i++)
-            count += nic->tx_slots[i].buffer != NIC_NO_BUFFER && nic->tx_slots[i].user == user;
+            count += nic->tx_slots[i].user == user;
         HOLDS(frames_under_way, count == nic->in_flight[user], "%u has %u frames under way, not %u",
               user, count, nic->in_flight[user]);
     }
@@ -68,28 +68,22 @@ static void check_nic(const struct netif *netif)
 {
     const struct nic *nic = &netif->nic;
     bool is_free[NIC_TX_SLOTS] = {false};
-    uint64_t seen[(NIC_RX_BUFFERS + NIC_RX_SPARE + 63) / 64] = {0};
-    uint32_t pinned = 0, buffers = nic->rx.size + nic->rx_spare_count;
+    uint64_t seen[(NIC_RX_BUFFERS + NIC_TX_SLOTS + 63) / 64] = {0};
+    uint32_t pinned = 0;
 
     check_free_slots(nic, is_free);
     for (uint32_t i = 0; i < nic->rx.size; i++)
         check_buffer(nic, seen, nic->rx_buffer[i]);
-    for (uint32_t i = 0; i < nic->rx_spare_count; i++)
-        check_buffer(nic, seen, nic->rx_spare[i]);
+    /* As many buffers as there are, each in one place: so none is lost. */
     for (uint32_t i = 0; i < NIC_TX_SLOTS; i++) {
         const struct nic_tx_slot *slot = &nic->tx_slots[i];
+        check_buffer(nic, seen, slot->buffer);
         if (is_free[i])
             continue;
         pinned += slot->pinned_count > 0;
         for (uint32_t n = 0; n < slot->pinned_count; n++)
             shadow_of(slot->pinned[n])->pins++;
-        if (slot->buffer != NIC_NO_BUFFER) {
-            check_buffer(nic, seen, slot->buffer);
-            buffers++;
-        }
     }
-    HOLDS(frames_under_way, buffers == (uint32_t)nic->rx.size + NIC_RX_SPARE,
-          "%u buffers are there", buffers);
     HOLDS(frames_under_way, pinned == nic->tx_pinned, "%u frames pin pages, not %u", pinned,
           nic->tx_pinned);
     check_in_flight(netif);

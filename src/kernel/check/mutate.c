@@ -344,7 +344,7 @@ static bool break_ring_pages(void)
 static bool break_frames_under_way(void)
 {
     if (info->netif_count)
-        netifs[0].nic.rx_spare_count--;
+        netifs[0].nic.tx_slots[0].buffer = netifs[0].nic.rx_buffer[0];
     return info->netif_count;
 }
 

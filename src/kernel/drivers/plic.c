@@ -11,11 +11,10 @@
 #define CONTEXT        0x200000
 #define CONTEXT_STRIDE 0x1000
 #define THRESHOLD      0
-#define CLAIM          1
 #define SOURCES_MAX    1023
 
 static volatile uint8_t *registers;
-static volatile uint32_t *context;
+volatile uint32_t *plic_context;
 static volatile uint32_t *enable;
 static uint32_t sources;
 
@@ -28,11 +27,12 @@ void plic_init(const struct board *board)
     if (board->plic.end - board->plic.start < needed)
         refuse("device tree: the PLIC's registers end before context %u", board->plic_context);
     registers = paging_map_device(board->plic);
-    context = (volatile uint32_t *)(registers + CONTEXT + CONTEXT_STRIDE * board->plic_context);
+    plic_context =
+        (volatile uint32_t *)(registers + CONTEXT + CONTEXT_STRIDE * board->plic_context);
     enable = (volatile uint32_t *)(registers + ENABLE + ENABLE_STRIDE * board->plic_context);
     for (uint32_t i = 0; i <= sources / 32; i++)
         enable[i] = 0;
-    context[THRESHOLD] = 0;
+    plic_context[THRESHOLD] = 0;
 }
 
 uint32_t plic_sources(void)
@@ -44,14 +44,4 @@ void plic_enable(uint32_t irq)
 {
     ((volatile uint32_t *)(registers + PRIORITY))[irq] = 1;
     enable[irq / 32] |= 1U << irq % 32;
-}
-
-uint32_t plic_claim(void)
-{
-    return context[CLAIM];
-}
-
-void plic_complete(uint32_t irq)
-{
-    context[CLAIM] = irq;
 }

@@ -15,8 +15,19 @@ uint32_t plic_sources(void);
 
 void plic_enable(uint32_t irq);
 
+/* Registers of this hart's context; the second one claims and completes. */
+extern volatile uint32_t *plic_context;
+#define PLIC_CLAIM 1
+
 /* The most urgent pending interrupt, or 0; each claim needs a complete. */
-uint32_t plic_claim(void);
-void plic_complete(uint32_t irq);
+static inline uint32_t plic_claim(void)
+{
+    return plic_context[PLIC_CLAIM];
+}
+
+static inline void plic_complete(uint32_t irq)
+{
+    plic_context[PLIC_CLAIM] = irq;
+}
 
 #endif

@@ -19,9 +19,6 @@ enum {
     QUEUE_NUM_MAX = 0x034 / 4,
     QUEUE_NUM = 0x038 / 4,
     QUEUE_READY = 0x044 / 4,
-    QUEUE_NOTIFY = 0x050 / 4,
-    INTERRUPT_STATUS = 0x060 / 4,
-    INTERRUPT_ACK = 0x064 / 4,
     STATUS = 0x070 / 4,
     QUEUE_DESC = 0x080 / 4,
     QUEUE_DRIVER = 0x090 / 4,
@@ -126,17 +123,24 @@ void virtio_make_queue(struct virtio *device, uint32_t index, uint16_t size, str
         refuse("virtio-%s has no queue %u", id_name(device->id), index);
     while (size > most)
         size /= 2;
-    /* Sizes as in section 2.7: descriptors 16 bytes, available 6 + 2 n, used 6 + 8 n. */
-    size_t avail_at = 16UL * size, used_at = (avail_at + 6 + 2UL * size + 3) & ~3UL;
+    /*
+     * Sizes as in section 2.7: descriptors 16 bytes, available 6 + 2 n, used 6 + 8 n. The used ring
+     * begins at 4 modulo 8, so that its entries, behind 4 bytes, lie on 8 (virtq_take).
+     */
+    size_t avail_at = 16UL * size, used_at = ((avail_at + 6 + 2UL * size + 7) & ~7UL) + 4;
     size_t bytes = used_at + 6 + 8UL * size;
     uint8_t *memory = boot_alloc((bytes + PAGE_SIZE - 1) / PAGE_SIZE, 1);
     *queue = (struct virtq){.desc = (struct virtq_desc *)memory,
-                            .avail = (volatile uint16_t *)(memory + avail_at),
+                            .avail = (uint16_t *)(memory + avail_at),
                             .used = (volatile uint16_t *)(memory + used_at),
                             .size = size,
+                            .mask = (uint16_t)(size - 1),
                             .event_idx = virtio_has(device, VIRTIO_F_EVENT_IDX),
-                            .notify = &device->registers[QUEUE_NOTIFY],
+                            .notify = &device->registers[VIRTIO_QUEUE_NOTIFY],
                             .index = index};
+    queue->ring = &queue->avail[VIRTQ_RING];
+    queue->used_event = &queue->avail[VIRTQ_RING + size];
+    queue->avail_event = &queue->used[VIRTQ_RING + 4UL * size];
     set(device, QUEUE_NUM, size);
     set_address(device, QUEUE_DESC, virt_to_phys(memory));
     set_address(device, QUEUE_DRIVER, virt_to_phys(memory + avail_at));
@@ -147,14 +151,6 @@ void virtio_make_queue(struct virtio *device, uint32_t index, uint16_t size, str
 void virtio_start(struct virtio *device)
 {
     set(device, STATUS, STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK | STATUS_DRIVER_OK);
-}
-
-uint32_t virtio_acknowledge(struct virtio *device)
-{
-    uint32_t status = get(device, INTERRUPT_STATUS);
-
-    set(device, INTERRUPT_ACK, status);
-    return status;
 }
 
 uint8_t virtio_config8(const struct virtio *device, uint32_t offset)
@@ -169,108 +165,20 @@ uint16_t virtio_config16(const struct virtio *device, uint32_t offset)
     return mmio_read16((const volatile uint16_t *)(config + offset));
 }
 
-#define AVAIL_FLAGS 0
-#define AVAIL_IDX   1
-#define AVAIL_RING  2
-#define USED_FLAGS  0
-#define USED_IDX    1
-#define USED_RING   2 /* entries of two 32-bit words, at byte 4 */
-
-#define AVAIL_NO_INTERRUPT 1
-#define USED_NO_NOTIFY     1
-
-static volatile uint16_t *used_event(struct virtq *queue)
+void virtq_bad_head(const struct virtq *queue, uint32_t head)
 {
-    return &queue->avail[AVAIL_RING + queue->size];
-}
-
-static uint16_t avail_event(const struct virtq *queue)
-{
-    return queue->used[USED_RING + 4 * queue->size];
-}
-
-void virtq_add(struct virtq *queue, uint16_t head)
-{
-    queue->avail[AVAIL_RING + (queue->next_avail & (queue->size - 1))] = head;
-    queue->next_avail++;
-}
-
-/*
- * Makes what was stored visible to the device before what is loaded next. A fence is all that the
- * specification asks for, but QEMU (7.2, one hart) drops fences, while its device runs on another
- * thread of a host whose loads overtake stores: about one wish in 300,000 was missed, and the queue
- * stood still. A register's read goes through a lock of QEMU's, which orders both.
- */
-static void order_with_device(const struct virtq *queue)
-{
-    fence(rw, rw);
-    (void)mmio_read(queue->notify + (INTERRUPT_STATUS - QUEUE_NOTIFY));
-}
-
-/* Did the published index pass avail_event (section 2.7.10)? */
-static bool wants_notify(const struct virtq *queue, uint16_t before, uint16_t after)
-{
-    if (queue->event_idx)
-        return (uint16_t)(after - avail_event(queue) - 1) < (uint16_t)(after - before);
-    return !(queue->used[USED_FLAGS] & USED_NO_NOTIFY);
+    panic("virtio: the device returned descriptor %u of %u", head, queue->size);
 }
 
 void virtq_publish(struct virtq *queue)
 {
-    uint16_t before = queue->avail[AVAIL_IDX], after = queue->next_avail;
-
-    if (before == after)
-        return;
-    /* Ring entries and descriptors before the index that shows them (section 2.7.13.3). */
-    fence(w, w);
-    queue->avail[AVAIL_IDX] = after;
-    /* The index before the look at whether to notify: the device does the reverse
-     * (section 2.7.13.4.1). */
-    fence(rw, rw);
-    bool notify = wants_notify(queue, before, after);
-    if (!notify) {
-        order_with_device(queue);
-        notify = wants_notify(queue, before, after);
-    }
-    if (notify) {
-        /* Memory before the device register. */
-        fence(w, o);
-        mmio_write(queue->notify, queue->index);
-    }
-}
-
-bool virtq_take(struct virtq *queue, struct virtq_used *used)
-{
-    if (queue->used[USED_IDX] == queue->next_used)
-        return false;
-    /* The index before the entry and the buffer that it shows (section 2.7.14). */
-    fence(r, r);
-    const volatile uint32_t *entry =
-        (const volatile uint32_t *)&queue
-            ->used[USED_RING + 4 * (queue->next_used & (queue->size - 1))];
-    used->head = entry[0];
-    used->length = entry[1];
-    queue->next_used++;
-    if (used->head >= queue->size)
-        panic("virtio: the device returned descriptor %u of %u", used->head, queue->size);
-    return true;
-}
-
-bool virtq_want_interrupt(struct virtq *queue)
-{
-    if (queue->event_idx)
-        *used_event(queue) = queue->next_used;
-    else
-        queue->avail[AVAIL_FLAGS] = 0;
-    /* The wish before the look for what came too early for it. */
-    order_with_device(queue);
-    return queue->used[USED_IDX] != queue->next_used;
+    virtq_show(queue);
 }
 
 void virtq_want_no_interrupt(struct virtq *queue, uint16_t count)
 {
     if (queue->event_idx)
-        *used_event(queue) = (uint16_t)(queue->next_used + count);
+        *queue->used_event = (uint16_t)(queue->next_used + count);
     else
-        queue->avail[AVAIL_FLAGS] = AVAIL_NO_INTERRUPT;
+        queue->avail[VIRTQ_FLAGS] = VIRTQ_AVAIL_NO_INTERRUPT;
 }

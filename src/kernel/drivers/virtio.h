@@ -10,11 +10,18 @@
 #include <stdint.h>
 
 #include "kernel/rv64/board.h"
+#include "kernel/rv64/csr.h"
+#include "kernel/rv64/mmio.h"
 
 #define VIRTIO_ID_NET     1
 #define VIRTIO_ID_BLOCK   2
 #define VIRTIO_ID_CONSOLE 3
 #define VIRTIO_ID_RNG     4
+
+/* Registers, as indices of 32-bit words (section 4.2.2); the others are virtio.c's. */
+#define VIRTIO_QUEUE_NOTIFY     (0x050 / 4)
+#define VIRTIO_INTERRUPT_STATUS (0x060 / 4)
+#define VIRTIO_INTERRUPT_ACK    (0x064 / 4)
 
 #define VIRTIO_F_EVENT_IDX 29
 #define VIRTIO_F_VERSION_1 32
@@ -25,19 +32,29 @@
 /* Section 2.7.5. */
 struct virtq_desc {
     uint64_t address;
-    uint32_t length;
-    uint16_t flags;
-    uint16_t next;
+    union {
+        struct {
+            uint32_t length;
+            uint16_t flags;
+            uint16_t next;
+        };
+        uint64_t rest; /* all three in one store */
+    };
 };
 
 /* One virtqueue; its memory is taken at boot and stays. The driver sets descriptors itself. */
 struct virtq {
     struct virtq_desc *desc;
-    volatile uint16_t *avail; /* flags, idx, ring[size], used_event (section 2.7.6) */
-    volatile uint16_t *used;  /* flags, idx, {id, length}[size], avail_event (section 2.7.8) */
-    uint16_t size;            /* a power of two */
-    uint16_t next_avail;      /* driver's copy of avail idx */
-    uint16_t next_used;       /* first used entry that the driver hasn't taken */
+    uint16_t
+        *avail; /* flags, idx, ring[size], used_event (section 2.7.6): stores are shown by fences */
+    volatile uint16_t *used; /* flags, idx, {id, length}[size], avail_event (section 2.7.8) */
+    uint16_t *ring;          /* in avail: heads */
+    uint16_t *used_event;    /* in avail: the driver's wish (section 2.7.7) */
+    const volatile uint16_t *avail_event; /* in used: the device's (section 2.7.10) */
+    uint16_t size;                        /* a power of two */
+    uint16_t mask;                        /* size - 1 */
+    uint16_t next_avail;                  /* avail idx, once virtq_publish has shown it */
+    uint16_t next_used;                   /* first used entry that the driver hasn't taken */
     bool event_idx;
     volatile uint32_t *notify;
     uint32_t index;
@@ -75,7 +92,13 @@ void virtio_reset(struct virtio *device);
 
 /* Reads and acknowledges the interrupt status (section 4.2.2); bit 0: used buffers, bit 1:
  * configuration. */
-uint32_t virtio_acknowledge(struct virtio *device);
+static inline uint32_t virtio_acknowledge(struct virtio *device)
+{
+    uint32_t status = mmio_read(&device->registers[VIRTIO_INTERRUPT_STATUS]);
+
+    mmio_write(&device->registers[VIRTIO_INTERRUPT_ACK], status);
+    return status;
+}
 
 /* Bytes of the device's configuration space. */
 uint8_t virtio_config8(const struct virtio *device, uint32_t offset);
@@ -86,25 +109,117 @@ static inline bool virtio_has(const struct virtio *device, unsigned int feature)
     return device->features >> feature & 1;
 }
 
-/* Puts the chain that begins at descriptor head on the available ring; virtq_publish shows it. */
-void virtq_add(struct virtq *queue, uint16_t head);
+/* Flags in avail and used, without EVENT_IDX. */
+#define VIRTQ_AVAIL_NO_INTERRUPT 1
+#define VIRTQ_USED_NO_NOTIFY     1
 
-/* Shows added chains to the device, and notifies it if it asked to be. */
+/* Places in avail and used, of 16 bits. */
+#define VIRTQ_FLAGS 0
+#define VIRTQ_IDX   1
+#define VIRTQ_RING  2 /* of used: entries of two 32-bit words, at byte 4 */
+
+/*
+ * Puts the chain that begins at descriptor head on the available ring; virtq_publish shows it.
+ * Returns how many were added so far; of that, the lower 16 bits count.
+ */
+static inline uint64_t virtq_add(struct virtq *queue, uint64_t head)
+{
+    uint64_t next = queue->next_avail;
+
+    queue->ring[next & queue->mask] = (uint16_t)head;
+    queue->next_avail = (uint16_t)(next + 1);
+    return next + 1;
+}
+
+/*
+ * Makes what was stored visible to the device before what is loaded next. A fence is all that the
+ * specification asks for, but QEMU (7.2, one hart) drops fences, while its device runs on another
+ * thread of a host whose loads overtake stores: about one wish in 300,000 was missed, and the queue
+ * stood still. A register's read goes through a lock of QEMU's, which orders both.
+ */
+static inline void virtq_order_with_device(const struct virtq *queue)
+{
+    fence(rw, rw);
+    (void)mmio_read(queue->notify + (VIRTIO_INTERRUPT_STATUS - VIRTIO_QUEUE_NOTIFY));
+}
+
+/* Did the published index pass avail_event (section 2.7.10)? All of it modulo 2^16. */
+static inline bool virtq_wants_notify(const struct virtq *queue, uint16_t before, uint16_t after)
+{
+    if (queue->event_idx)
+        return (uint64_t)(after - *queue->avail_event - 1) << 48 < (uint64_t)(after - before) << 48;
+    return !(queue->used[VIRTQ_FLAGS] & VIRTQ_USED_NO_NOTIFY);
+}
+
+/* Shows added chains to the device, and notifies it if it asked to be; virtq_publish isn't inlined.
+ */
+static inline void virtq_show(struct virtq *queue)
+{
+    uint16_t before = queue->avail[VIRTQ_IDX], after = queue->next_avail;
+
+    if (before == after)
+        return;
+    /* Ring entries and descriptors before the index that shows them (section 2.7.13.3). */
+    fence(w, w);
+    queue->avail[VIRTQ_IDX] = after;
+    /* The index before the look at whether to notify: the device does the reverse
+     * (section 2.7.13.4.1). */
+    fence(rw, rw);
+    if (!virtq_wants_notify(queue, before, after)) {
+        virtq_order_with_device(queue);
+        if (!virtq_wants_notify(queue, before, after))
+            return;
+    }
+    /* Memory before the device register. */
+    fence(w, o);
+    mmio_write(queue->notify, queue->index);
+}
+
 void virtq_publish(struct virtq *queue);
 
+/* A used chain. */
 struct virtq_used {
-    uint32_t head;
-    uint32_t length; /* bytes that the device wrote */
+    uint64_t head;
+    uint64_t length; /* bytes that the device wrote */
 };
 
+/* A used chain that is none: the kernel ends, since the device writes where it likes. */
+_Noreturn void virtq_bad_head(const struct virtq *queue, uint32_t head);
+
 /* Takes the next used chain; false if there is none. head < size was checked. */
-bool virtq_take(struct virtq *queue, struct virtq_used *used);
+static inline bool virtq_take(struct virtq *queue, struct virtq_used *used)
+{
+    const volatile uint16_t *ring = queue->used;
+    uint64_t next = queue->next_used, mask = queue->mask;
+
+    if (ring[VIRTQ_IDX] == next)
+        return false;
+    /* The index before the entry and the buffer that it shows (section 2.7.14). */
+    fence(r, r);
+    /* Head and length, 32 bits each, in one load: entries lie on 8 bytes (virtio_make_queue). */
+    uint64_t entry = *(const uint64_t *)((uintptr_t)&ring[VIRTQ_RING] + 8 * (next & mask));
+    used->head = entry & UINT32_MAX;
+    used->length = entry >> 32;
+    queue->next_used = (uint16_t)(next + 1);
+    if (__builtin_expect(used->head > mask, 0))
+        virtq_bad_head(queue, (uint32_t)used->head);
+    return true;
+}
 
 /*
  * Asks for an interrupt with the next used chain; true if one came meanwhile, and the driver has to
  * look again (section 2.7.7.2).
  */
-bool virtq_want_interrupt(struct virtq *queue);
+static inline bool virtq_want_interrupt(struct virtq *queue)
+{
+    if (queue->event_idx)
+        *queue->used_event = queue->next_used;
+    else
+        queue->avail[VIRTQ_FLAGS] = 0;
+    /* The wish before the look for what came too early for it. */
+    virtq_order_with_device(queue);
+    return queue->used[VIRTQ_IDX] != queue->next_used;
+}
 
 /* Asks for none before more than count further chains are used. Without EVENT_IDX: for none at all.
  */

@@ -58,7 +58,7 @@ static void reclaim_sent(void)
     }
 }
 
-static void interrupt(void *argument)
+static bool interrupt(void *argument)
 {
     (void)argument;
     virtio_acknowledge(&console.device);
@@ -68,6 +68,7 @@ static void interrupt(void *argument)
     do
         reclaim_sent();
     while (virtq_want_interrupt(&console.tx));
+    return true;
 }
 
 void console_init(const struct virtio *device)

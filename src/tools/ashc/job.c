@@ -108,7 +108,8 @@ static int prepare(struct work *w, const struct job_request *q, void *memory,
         ash_run_map(w->run, i, w->maps[i]);
     }
     if (q->event == ASH_EVENT_FRAME) {
-        ash_run_frame(w->run, memory, 0, q->start, q->end, q->memory_size);
+        ash_run_room(w->run, 0, q->memory_size);
+        ash_run_frame(w->run, memory, q->start, q->end);
         w->run->md.ingress_ifindex = 1;
     } else {
         ash_run_window(w->run, 0, memory, q->memory_size, true);

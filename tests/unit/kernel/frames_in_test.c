@@ -143,7 +143,10 @@ static void lengths_that_can_not_be_are_passed_over(void **state)
     assert_true(info->netifs[0].received == received && ring->head == ring->tail);
     for (count = 0; net_receive(0, (const uint8_t *)"x", 1); count++) /* all buffers are back */
         ;
-    assert_int_equal(count, NIC_RX_BUFFERS);
+    /* Some are yet to be shown to the device: less than go together. */
+    size_t hidden = (uint16_t)(netifs[0].nic.rx.next_avail - netifs[0].nic.rx.avail[VIRTQ_IDX]);
+    assert_true(hidden < NIC_RX_BUFFERS / 8);
+    assert_int_equal(count + hidden, NIC_RX_BUFFERS);
     assert_true(net_interrupt(0));
     while (rx_unfinished)
         rx_continue();

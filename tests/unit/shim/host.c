@@ -191,11 +191,11 @@ void timer_set(uint64_t time)
 }
 
 static struct {
-    void (*handler)(void *);
+    interrupt_handler *handler;
     void *argument;
 } handlers[64];
 
-void interrupt_bind(uint32_t irq, void (*handler)(void *argument), void *argument)
+void interrupt_bind(uint32_t irq, interrupt_handler *handler, void *argument)
 {
     if (irq >= sizeof(handlers) / sizeof(*handlers))
         refuse("device tree: interrupt %u is none of the PLIC's", irq);
@@ -203,7 +203,12 @@ void interrupt_bind(uint32_t irq, void (*handler)(void *argument), void *argumen
     handlers[irq].argument = argument;
 }
 
-void interrupt_poll(void)
+bool interrupt_poll(void)
+{
+    return false;
+}
+
+void interrupt_wait(void)
 {
 }
 
