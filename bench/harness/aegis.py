@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from . import bpf
 from .machine import MachineError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,13 +50,14 @@ class Console:
         self.guest.close()
         self.host.close()
 
-    def load_echo(self, context, folder):
-        """Binds the example's frames to the application udp-echo, which the agent starts."""
+    def load_echo(self, context, folder, handled):
+        """Binds the example's frames to the example's handler, or to the application udp-echo, which the agent starts."""
         images = compile_filter(context, folder)
+        whose = {"app": "", "handler": bpf.image(context, bpf.ECHO)} if handled else {"app": "udp-echo"}
         control = Control(self.host)
         try:
             control.hello(START_LIMIT)
-            control.load("echo", "udp-echo", images)
+            control.load("echo", images=images, **whose)
         except (AssertionError, Refused, OSError) as error:
             raise MachineError(f"aegis-v: binding the filter {ECHO_FILTER.name}: {error}") from None
 

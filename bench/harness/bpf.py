@@ -6,7 +6,10 @@ from pathlib import Path
 
 from .machine import MachineError
 
+ROOT = Path(__file__).resolve().parents[2]
+ECHO = ROOT / "examples/handlers/udp-echo.c"
 INCLUDE = "/usr/riscv64-linux-gnu/include"  # of the cross compiler: linux/bpf.h and what it needs
+LIBBPF = "/usr/include"  # bpf/bpf_helpers.h
 
 
 def run(command, what):
@@ -16,7 +19,7 @@ def run(command, what):
 
 
 def compile_object(source, target):
-    run(["clang", "-O2", "-g", "-target", "bpf", "-mcpu=v3", f"-I{INCLUDE}", "-Wall", "-Wextra", "-Werror", "-c", source,
+    run(["clang", "-O2", "-g", "-target", "bpf", "-mcpu=v3", f"-I{INCLUDE}", "-idirafter", LIBBPF, "-Wall", "-Wextra", "-Werror", "-c", source,
          "-o", target], f"compiling {source.name}")
 
 

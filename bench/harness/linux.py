@@ -22,7 +22,7 @@ PROGRAMS = {
     "xdp-load": ["peers/linux/xdp-load.c"],
     "rows": ["peers/linux/port.c", "guest/rows.c", "guest/measure.c"],
 }
-BPF_PROGRAMS = [SOURCES / "xdp-echo.c", ROOT / "bench/handlers/filter-4tuple.c"]
+BPF_PROGRAMS = [bpf.ECHO, ROOT / "bench/handlers/filter-4tuple.c"]
 
 
 class PeerMissing(Exception):

@@ -5,6 +5,7 @@ from contextlib import ExitStack
 
 from . import client, stats, systems
 from .results import AEGIS, show
+from .systems import HANDLER, LIMIT, LINUX_XDP
 
 SETTLE = 2.0  # seconds after the last machine is ready: start-up work of Linux ends
 IDLE_SHORTEST = 1.0  # seconds
@@ -74,18 +75,38 @@ def add_timed(results, name, samples, limit):
                 quantiles=stats.quantiles(samples.all))
     middle, low, high = stats.spread(samples.rates)
     results.add("net", "udp_window32", name, middle, low=low, high=high, samples=len(samples.rates))
-    pairs = (("udp_rtt_over_limit", "udp_rtt_raw_vs_limit", samples.medians, limit.medians),
-             ("udp_window32_over_limit", "udp_window32_vs_limit", samples.rates, limit.rates))
-    for every, ours, values, reference in pairs:
-        ratio, low, high = stats.pairwise(values, reference)
-        for row in (every, ours) if name == AEGIS else (every,):
-            results.add("net", row, name, ratio, low=low, high=high, samples=len(values))
+    add_ratio(results, "udp_rtt_over_limit", name, samples.medians, limit.medians)
+    add_ratio(results, "udp_window32_over_limit", name, samples.rates, limit.rates)
+
+
+def add_ratio(results, row, name, ours, theirs):
+    ratio, low, high = stats.pairwise(ours, theirs)
+    results.add("net", row, name, ratio, low=low, high=high, samples=len(ours))
+
+
+def add_ratios(results, samples):
+    """The rows with a target: ratios of Aegis-V's two paths."""
+    limit = samples[LIMIT]
+    if AEGIS in samples:
+        add_ratio(results, "udp_rtt_raw_vs_limit", AEGIS, samples[AEGIS].medians, limit.medians)
+        add_ratio(results, "udp_window32_vs_limit", AEGIS, samples[AEGIS].rates, limit.rates)
+    if HANDLER in samples:
+        add_ratio(results, "udp_rtt_handler_vs_limit", AEGIS, samples[HANDLER].medians, limit.medians)
+        if LINUX_XDP in samples:
+            add_ratio(results, "udp_rtt_handler_vs_xdp", AEGIS, samples[HANDLER].medians, samples[LINUX_XDP].medians)
+        else:
+            results.add("net", "udp_rtt_handler_vs_xdp", AEGIS, None, note="no peer")
 
 
 def add_counted(context, name):
+    """Counted once, whichever group asks first; the handler's whole echo is a row of group ash, too."""
+    if context.results.get("net", "udp_echo_raw", name) is not None:
+        return
     each, less_idle = count_instructions(context, name)
     middle, low, high = stats.spread(each)
-    context.results.add("net", "udp_echo_raw", name, middle, low=low, high=high, samples=len(each))
+    rows = [("net", "udp_echo_raw", name), *([("ash", "udp_echo", AEGIS)] if name == HANDLER else [])]
+    for group, row, system in rows:
+        context.results.add(group, row, system, middle, low=low, high=high, samples=len(each))
     context.results.add("net", "udp_echo_less_idle", name, less_idle, samples=len(each))
 
 
@@ -93,8 +114,9 @@ def measure(context):
     names = systems.echo_systems(context)
     samples = measure_rounds(context, names)
     for name in names:
-        add_timed(context.results, name, samples[name], samples[systems.LIMIT])
+        add_timed(context.results, name, samples[name], samples[LIMIT])
         add_counted(context, name)
+    add_ratios(context.results, samples)
 
 
 def table(results):

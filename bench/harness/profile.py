@@ -11,6 +11,7 @@ from .results import AEGIS, layout
 ECHOES = 500
 SETTLE = 1.0
 RAM, UPPER_HALF, LAST = 0x80000000, 1 << 63, (1 << 64) - 1
+KERNEL = 0xFFFFFFFF80000000  # its image; below it only generated code runs (src/kernel/rv64/layout.h)
 
 
 class Symbols:
@@ -37,9 +38,9 @@ class Symbols:
 
 def namers(context, system):
     """Of a system, which part an address belongs to, as (lowest address, part, its symbols), highest first."""
-    if system == AEGIS:
-        return [(UPPER_HALF, "kernel", Symbols(context.guest("src/kernel/kernel.elf"))), (RAM, "firmware", None),
-                (0, "udp-echo", Symbols(context.guest("src/apps/udp-echo")))]
+    if system in (AEGIS, systems.HANDLER):
+        return [(KERNEL, "kernel", Symbols(context.guest("src/kernel/kernel.elf"))), (UPPER_HALF, "generated code", None),
+                (RAM, "firmware", None), (0, "udp-echo", Symbols(context.guest("src/apps/udp-echo")))]
     return [(RAM + 0x200000, "limit", Symbols(context.guest("bench/limit.elf"))), (RAM, "firmware", None)]
 
 

@@ -7,8 +7,10 @@ from .machine import Machine
 from .results import AEGIS
 
 LIMIT, LINUX, LINUX_XDP = "limit", "linux", "linux-xdp"
+HANDLER = "aegis-v-handler"  # beside AEGIS, an application: the handler that is one BPF object with the peer's
 LABELS = {
     LIMIT: "limit (bare metal)",
+    HANDLER: "Aegis-V, handler in the kernel",
     AEGIS: "Aegis-V, application on its ring",
     LINUX: "Linux, UDP socket",
     LINUX_XDP: "Linux, XDP in the driver",
@@ -32,22 +34,26 @@ def open_linux(task, ready):
     return opened
 
 
-@contextmanager
-def open_aegis(context, plugin):
-    console = aegis.Console()
-    try:
-        with Machine(AEGIS, [*aegis.image(context), *console.arguments], plugin=plugin,
-                     keep=[console.guest.fileno()]) as machine:
-            console.started()
-            console.load_echo(context, machine.base)
-            yield machine
-    finally:
-        console.close()
+def open_aegis(name):
+    @contextmanager
+    def opened(context, plugin):
+        console = aegis.Console()
+        try:
+            with Machine(name, [*aegis.image(context), *console.arguments], plugin=plugin,
+                         keep=[console.guest.fileno()]) as machine:
+                console.started()
+                console.load_echo(context, machine.base, name == HANDLER)
+                yield machine
+        finally:
+            console.close()
+
+    return opened
 
 
 ECHOES = {
     LIMIT: open_limit,
-    AEGIS: open_aegis,
+    HANDLER: open_aegis(HANDLER),
+    AEGIS: open_aegis(AEGIS),
     LINUX: open_linux("udp", "udp-echo: ready"),
     LINUX_XDP: open_linux("xdp", "xdp-load: ready, native"),
 }
@@ -57,7 +63,7 @@ def echo_systems(context):
     """Names of the systems that can echo here, in the order of the table."""
     names = [LIMIT]
     if aegis.available(context):
-        names.append(AEGIS)
+        names += [HANDLER, AEGIS]
     if context.linux:
         names += [LINUX, LINUX_XDP]
     return names

@@ -211,24 +211,52 @@ def ci_run(folder, *args):
                           stdin=subprocess.DEVNULL)
 
 
-def test_ci_run_prints_the_table(folder):
+PATHS = ["limit", "handler", "application"]
+
+
+def test_ci_run_prints_a_line_a_path_in_one_table(folder):
     done = ci_run(folder, "--count", 100)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1].split()[:3] == ["100", "0", "0"]
+    header, *lines = (line.split() for line in done.stdout.splitlines()[-4:])
+    assert header[:3] == ["path", "round", "trips"]
+    assert [line[:4] for line in lines] == [[path, "100", "0", "0"] for path in PATHS]
+    assert all(0 < float(line[4]) <= float(line[5]) <= float(line[6]) for line in lines)
+    # the kernel's handler answered on its path, the program on its own
+    assert re.search(r"handler udp_echo unloaded after 100 runs", done.stdout)
+    assert re.search(r"^application: binding \d+ feeds udp-echo", done.stdout, re.M)
     assert list((folder / "aegis-v").glob("*/control")) == []
+
+
+def test_ci_run_prints_json_alone(folder):
+    done = ci_run(folder, "--count", 20, "--size", 1000, "--json")
+    assert done.returncode == 0, done.stderr
+    paths = json.loads(done.stdout)
+    assert list(paths) == PATHS
+    assert all((p["round_trips"], p["lost"], p["wrong"], p["size"]) == (20, 0, 0, 1000) for p in paths.values())
+
+
+def test_ci_run_says_how_to_measure_another_port(folder):
+    done = ci_run(folder, "--port", 9)
+    assert done.returncode == 2 and done.stdout == ""
+    command = done.stderr.splitlines()[1].strip().replace("mine", str(folder / "mine"))
+    assert command.startswith("sed 's/port 7/port 9/' examples/filters/udp-echo >")
+    subprocess.run(command.split(";")[0], shell=True, check=True, cwd=ROOT)
+    assert "udp dst port 9" in (folder / "mine").read_text()
+    assert command.split(";")[1].split() == ["ci/run", "--filter", str(folder / "mine"), "--port", "9"]
 
 
 def test_ci_run_with_an_edited_filter(folder):
     nine = edited(folder, 9)
     done = ci_run(folder, "--count", 50, "--filter", nine, "--port", 9)
     assert done.returncode == 0, done.stderr
+    assert [line.split()[:3] for line in done.stdout.splitlines()[-3:]] == [[path, "50", "0"] for path in PATHS]
     wrong = ci_run(folder, "--count", 50, "--limit", 50, "--filter", nine)
     assert wrong.returncode == 1 and "10 datagrams in a row" in wrong.stderr
     assert list((folder / "aegis-v").glob("*/control")) == []
 
 
 def test_ci_run_names_a_mistake(folder):
-    for args in (["--fly"], ["--filter"], ["--port"]):
+    for args in (["--fly"], ["--filter"], ["--port"], ["--handler"]):
         done = ci_run(folder, *args)
         assert done.returncode == 2 and "--help" in done.stderr
     broken = folder / "broken"
