@@ -102,5 +102,6 @@ def measure_egress(context):
 def measure(context):
     if not aegis.available(context):
         return
-    for part in (measure_options, measure_egress, measure_connections, measure_mixed):
+    parts = [measure_options, measure_egress, measure_connections]
+    for part in parts if context.quick else [*parts, measure_mixed]:
         part(context)
