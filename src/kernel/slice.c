@@ -5,7 +5,6 @@
 #include "kernel/env.h"
 #include "kernel/expose.h"
 #include "kernel/interrupt.h"
-#include "kernel/irqoff.h"
 #include "kernel/quota.h"
 #include "kernel/revoke.h"
 #include "kernel/rv64/timer.h"
