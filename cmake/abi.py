@@ -195,7 +195,7 @@ def layouts_part():
 
 
 def constants_part():
-    lines = [[f"`{name}`", f"`{value}`", cell(comment)] for name, value, comment in constants()]
+    lines = [[f"`{name}`", f"`{cell(value)}`", cell(comment)] for name, value, comment in constants()]
     return table(["constant", "value", "meaning"], lines)
 
 

@@ -12,7 +12,9 @@
 
 #include "abi/call_numbers.h"
 
-#define AEGIS_ABI_VERSION 1 /* of all this: changes whenever something in it moves */
+#define AEGIS_ABI_MAJOR 1 /* of what calls mean */
+#define AEGIS_ABI_VERSION                                                                          \
+    (AEGIS_ABI_MAJOR << 24 | AEGIS_ABI_SUM) /* of all this, layouts included */
 
 /* Errors: AEGIS_E_name, returned negated in a0. */
 enum aegis_error {
@@ -274,5 +276,24 @@ enum aegis_trace_kind {
 #undef AEGIS_ARRAY
 #undef AEGIS_END
 _Static_assert(sizeof(struct aegis_info) <= AEGIS_PAGE_SIZE, "one page");
+
+/* A number that changes when a member comes, goes, moves or changes its size: nobody has to think
+ * of it. */
+#define AEGIS_LAYOUT(layout, size, about) +(size) * sizeof(#layout)
+#define AEGIS_FIELD(layout, offset, type, member, about)                                           \
+    +((offset) + 1) * (sizeof(type) * 64 + sizeof(#member)) * sizeof(#layout)
+#define AEGIS_ARRAY(layout, offset, type, member, count, about)                                    \
+    +((offset) + 1) * (sizeof(type) * 64 + (count)*4096 + sizeof(#member)) * sizeof(#layout)
+#define AEGIS_END(layout)
+enum {
+    AEGIS_ABI_SUM = (0
+#include "abi/layouts.def"
+                     ) &
+                    0xffffff
+};
+#undef AEGIS_LAYOUT
+#undef AEGIS_FIELD
+#undef AEGIS_ARRAY
+#undef AEGIS_END
 
 #endif

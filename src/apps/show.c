@@ -1,8 +1,8 @@
 /*
- * show [pages|slices|environments|bindings|totals]: prints who has what of the machine, all of it
- * or one part, from the exposed pages alone. It makes no system call between its first instruction
- * and the end of its look: what it finds is put into memory, and printed at the end. What changes
- * meanwhile may be seen half changed.
+ * show [pages|slices|environments|accounts|bindings|totals]: prints who has what of the machine,
+ * all of it or one part, from the exposed pages alone. It makes no system call between its first
+ * instruction and the end of its look: what it finds is put into memory, and printed at the end.
+ * What changes meanwhile may be seen half changed.
  */
 #include <stdarg.h>
 #include <stdbool.h>
@@ -101,6 +101,27 @@ static void environments(void)
     }
 }
 
+static void accounts(void)
+{
+    static const char *const kinds[] = {"pages", "slots", "environments", "bindings", "handlers"};
+    _Static_assert(sizeof kinds / sizeof *kinds == AEGIS_QUOTAS, "a name a kind");
+    add("accounts, used and limit:\n owner name           ");
+    for (int kind = 0; kind < AEGIS_QUOTAS; kind++)
+        add(" %13s", kinds[kind]);
+    add("\n");
+    for (uint32_t i = 1; i < aegis_info()->env_count; i++) {
+        struct aegis_env_info env = env_at(i);
+        const volatile struct aegis_account *account = aegis_account(i);
+        if (env.state == AEGIS_ENV_NONE || env.account != i)
+            continue;
+        add("%6u %-15s", (unsigned)i, env_name(i));
+        for (int kind = 0; kind < AEGIS_QUOTAS; kind++)
+            add(" %6llu %6llu", (unsigned long long)account->used[kind],
+                (unsigned long long)account->limit[kind]);
+        add("\n");
+    }
+}
+
 static void bindings(void)
 {
     add("bindings:\nbinding owner name            binder parent netif slots flags\n");
@@ -141,11 +162,8 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         void (*gather)(void);
-    } parts[] = {{"pages", pages},
-                 {"slices", slices},
-                 {"environments", environments},
-                 {"bindings", bindings},
-                 {"totals", totals}};
+    } parts[] = {{"pages", pages},       {"slices", slices},     {"environments", environments},
+                 {"accounts", accounts}, {"bindings", bindings}, {"totals", totals}};
     bool known = argc < 2;
 
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
@@ -154,7 +172,7 @@ int main(int argc, char **argv)
             known = true;
         }
     if (!known || argc > 2) {
-        fprintf(stderr, "usage: show [pages|slices|environments|bindings|totals]\n");
+        fprintf(stderr, "usage: show [pages|slices|environments|accounts|bindings|totals]\n");
         return 2;
     }
     fwrite(text, 1, used, stdout);

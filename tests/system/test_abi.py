@@ -81,6 +81,30 @@ def test_every_row_stands_on_the_page():
         assert f"### struct aegis_{name}\n" in page
 
 
+VERSION = '#include "abi/abi.h"\n#include <stdio.h>\nint main(void) { printf("%u", AEGIS_ABI_VERSION); }\n'
+
+
+def version(root):
+    (root / "version.c").write_text(VERSION)
+    subprocess.run(["cc", f"-I{root}/src", "-o", root / "version", root / "version.c"], check=True, timeout=60)
+    return subprocess.run([root / "version"], capture_output=True, text=True, check=True).stdout
+
+
+def test_the_version_changes_with_the_layouts_and_with_nothing_else(copy):
+    slot = r'AEGIS_FIELD\(slot, 4, uint32_t, reserved, "0"\)'
+    versions = [version(copy)]
+    change(copy, "src/abi/layouts.def", r"PTEs that map it", "mappings")
+    assert version(copy) == versions[0]
+    for old, new in ((slot, 'AEGIS_FIELD(slot, 4, uint32_t, hart, "")'),
+                     (r'AEGIS_FIELD\(slot, 4, uint32_t, hart, ""\)', 'AEGIS_ARRAY(slot, 4, uint16_t, hart, 2, "")'),
+                     (r'(AEGIS_LAYOUT\(slot, )8(.*?)AEGIS_ARRAY\(slot[^\n]*\n', r"\g<1>4\2"),
+                     (r"(AEGIS_LAYOUT\(slot, )4(.*?)AEGIS_END\(slot\)",
+                      r'\g<1>8\2AEGIS_FIELD(slot, 4, uint32_t, longer, "")\nAEGIS_END(slot)')):
+        change(copy, "src/abi/layouts.def", old, new)
+        versions.append(version(copy))
+    assert len(set(versions)) == len(versions), versions
+
+
 def test_usage_is_told():
     done = run(ROOT, "--chekc")
     assert done.returncode == 2 and "--check" in done.stderr

@@ -43,6 +43,11 @@ def check_contents(shown, envs, binding):
     assert {row[1] for row in rows(shown, "slices of")} == {row[0] for row in envs.values()}
     echo = next(row for row in rows(shown, "bindings:") if row[0] == binding)
     assert echo[1:3] == [env, "udp-echo"] and echo[4] == "0" and echo[6] == "128"
+    account = rows(shown, "accounts, ")  # nobody has carved one: all count to init's
+    assert len(account) == 1 and account[0][:2] == ["1", "init"]
+    used, limit = (list(map(int, account[0][n::2])) for n in (2, 3))
+    assert used == [sum(by_owner[n] for n in by_owner if n != "0"), len(envs), len(envs), 2, 0]  # the root counts for nobody
+    assert all(u <= l for u, l in zip(used, limit))
     assert f"{len(envs)} of 1023 environments, {len(envs)} of 64 slices, 3 of" in shown
 
 
@@ -58,7 +63,7 @@ def test_show_tells_who_has_what_without_a_system_call(aegisctl):
 
 
 def test_a_part_is_shown_alone(aegisctl):
-    parts = {"pages": "pages of", "slices": "slices of", "environments": "environments:", "bindings": "bindings:",
+    parts = {"pages": "pages of", "slices": "slices of", "environments": "environments:", "accounts": "accounts,", "bindings": "bindings:",
              "totals": "totals:"}
     aegisctl.ok("run", "--detach")
     for part, first in parts.items():

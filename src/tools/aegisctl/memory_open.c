@@ -27,20 +27,27 @@ static int check_same(const struct memory *memory, const char *kernel, struct wh
                           kernel);
 }
 
-static void read_post(struct memory *memory)
+static int read_post(struct memory *memory, const char *kernel, struct why *why)
 {
     uint64_t at = elf_file_address(&memory->kernel, "post");
 
     if (at == 0 || !ram_read(&memory->ram, at, &memory->post, sizeof memory->post) ||
-        memory->post.magic != AEGIS_POST_MAGIC || memory->post.version != AEGIS_ABI_VERSION) {
+        memory->post.magic != AEGIS_POST_MAGIC) {
         memory->post = (struct aegis_post){0};
-        return;
+        return 0;
+    }
+    if (memory->post.version != AEGIS_ABI_VERSION) {
+        return why_set(why,
+                       "%s has other layouts than this aegisctl (0x%x, not 0x%x); use the one that "
+                       "was built with it",
+                       kernel, memory->post.version, AEGIS_ABI_VERSION);
     }
     memory->ram.root = memory->post.root;
     if (!ram_read(&memory->ram, memory->post.info, &memory->info, sizeof memory->info)) {
         memory->ram.root = 0;
         memory->post = (struct aegis_post){0};
     }
+    return 0;
 }
 
 int memory_open(struct memory *memory, const char *name, const char *ram, const char *kernel,
@@ -65,11 +72,11 @@ int memory_open(struct memory *memory, const char *name, const char *ram, const 
                             name)
                    : -1;
     }
-    if (elf_file_open(&memory->kernel, kernel, why) != 0 || check_same(memory, kernel, why) != 0) {
+    if (elf_file_open(&memory->kernel, kernel, why) != 0 || check_same(memory, kernel, why) != 0 ||
+        read_post(memory, kernel, why) != 0) {
         memory_close(memory);
         return -1;
     }
-    read_post(memory);
     return 0;
 }
 
