@@ -34,7 +34,19 @@ extern void *volatile port_page;
 void *port_pages(uint64_t count);
 
 /* Makes count pages from page on read-only or writable, by one system call. */
+#if defined(__linux__)
 void port_protect(void *page, uint64_t count, bool writable);
+#else
+#include "libos/start/calls.h"
+void port_failed(const char *what, int64_t status) __attribute__((noreturn));
+static inline void port_protect(void *page, uint64_t count, bool writable)
+{
+    int64_t status = aegis_protect(0, (uint64_t)page, count,
+                                   writable ? AEGIS_PROT_READ | AEGIS_PROT_WRITE : AEGIS_PROT_READ);
+    if (status < 0)
+        port_failed("protect", status);
+}
+#endif
 
 /* Prints a line that ends in '\n', at once. */
 void port_print(const char *line);

@@ -60,6 +60,7 @@ struct env *env_make(uint32_t number, uint32_t owner, struct aegis_page *page,
     env->number = number;
     env->info = i;
     env->root = page_memory(root);
+    map_forget_leaf(env);
     /* With fewer ASIDs than environments all use 0, and env_enter flushes. */
     env->asid = asid_max >= ENV_COUNT ? number : 0;
     env->satp = SATP_SV39 | env->asid << SATP_ASID_SHIFT | page_ppn(root);
@@ -181,6 +182,7 @@ static void unbind_all(struct env *env)
     fpu_forget(env);
     env->root[WINDOW_INDEX] =
         0; /* its tables have no mappings of pages: they go like other pages */
+    map_forget_leaf(env);
     env->unbound = true;
 }
 

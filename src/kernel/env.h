@@ -53,6 +53,12 @@ struct wake {
     struct wake_predicate predicates[AEGIS_PREDICATES_MAX];
 };
 
+/* The level-0 table that was looked for last (map.h). */
+struct leaf_cache {
+    uint64_t region;
+    pte_t *table;
+};
+
 /* What it is asked to give up (revoke.h). */
 struct revocation {
     enum aegis_kind kind; /* AEGIS_KIND_NONE: nothing */
@@ -74,6 +80,7 @@ struct env {
     uint64_t asid;
     uint64_t satp;
     pte_t *root;
+    struct leaf_cache leaf;
     struct wake wake;
     struct aegis_upcall_page *upcall; /* in PHYSMAP, pinned; NULL before upcall_bind */
     uint64_t upcall_va;

@@ -30,6 +30,7 @@
 #include "kernel/quota.h"
 #include "kernel/rv64/sbi.h"
 #include "kernel/rv64/timer.h"
+#include "kernel/siphash.h"
 #include "kernel/slice.h"
 
 #define SEED_BYTES 32 /* taken from virtio-rng */
@@ -69,6 +70,8 @@ static void init_entropy(void)
 {
     uint8_t seed[SEED_BYTES];
 
+    if (board_has(&board, "zbb"))
+        siphash_use_zbb();
     for (size_t i = 0; i < device_count; i++)
         if (devices[i].id == VIRTIO_ID_RNG)
             entropy_add(seed, virtio_rng_read(&devices[i], seed, sizeof(seed)));

@@ -103,6 +103,21 @@ pte_t *map_entry(const struct env *env, uint64_t va, unsigned int level, struct 
     return &entries[pte_index(va, level)];
 }
 
+pte_t *map_walk(const struct env *env, uint64_t va)
+{
+    pte_t entry = env->root[pte_index(va, 2)];
+    struct leaf_cache *leaf = (struct leaf_cache *)&env->leaf; /* no part of what env is */
+
+    if ((entry & (PTE_V | PTE_LEAF)) != PTE_V)
+        return NULL;
+    entry = ((const pte_t *)ppn_to_virt(pte_ppn(entry)))[pte_index(va, 1)];
+    if ((entry & (PTE_V | PTE_LEAF)) != PTE_V)
+        return NULL;
+    leaf->region = va >> REGION_SHIFT;
+    leaf->table = ppn_to_virt(pte_ppn(entry));
+    return &leaf->table[pte_index(va, 0)];
+}
+
 void map_insert(struct aegis_page *table, pte_t *entry, struct aegis_page *page, uint64_t bits)
 {
     uint32_t location = location_of(table, entry);

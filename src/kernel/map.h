@@ -6,7 +6,8 @@
  * Invariant: a PTE of an environment is valid and a leaf <=> its location is on the list page.links
  * of the page that it maps, the first page of a megapage; page.refs counts the leaves that map the
  * page, megapages among them; a page that a leaf maps is DATA, RING or WINDOW; PTE_OWN is set <=>
- * the page belongs to the environment. The window's PTEs are apart (map_window.h).
+ * the page belongs to the environment. env.leaf.region is no region, or env.leaf.table serves it. The
+ * window's PTEs are apart (map_window.h).
  */
 #ifndef AEGIS_KERNEL_MAP_H
 #define AEGIS_KERNEL_MAP_H
@@ -18,6 +19,7 @@
 #include "kernel/page.h"
 #include "kernel/rv64/paging.h"
 
+#define REGION_SHIFT  (PAGE_SHIFT + 9) /* of a level-0 table */
 #define MEGAPAGE_SIZE ((uint64_t)AEGIS_MEGAPAGE << PAGE_SHIFT)
 
 /*
@@ -42,17 +44,23 @@ void map_insert_table(pte_t *entry, struct aegis_page *table, struct aegis_page 
  */
 pte_t *map_entry(const struct env *env, uint64_t va, unsigned int level, struct aegis_page **table);
 
-/* map_entry(env, va, 0, NULL), for the ways that every frame takes. */
+/* map_entry(env, va, 0, NULL), which remembers the table for map_leaf. */
+pte_t *map_walk(const struct env *env, uint64_t va);
+
+/*
+ * The same, at once for the region that was asked for last: programs name neighbours, in the calls
+ * that they make often.
+ */
 static inline pte_t *map_leaf(const struct env *env, uint64_t va)
 {
-    pte_t entry = env->root[pte_index(va, 2)];
+    return va >> REGION_SHIFT == env->leaf.region ? &env->leaf.table[pte_index(va, 0)]
+                                                  : map_walk(env, va);
+}
 
-    if ((entry & (PTE_V | PTE_LEAF)) != PTE_V)
-        return NULL;
-    entry = ((const pte_t *)ppn_to_virt(pte_ppn(entry)))[pte_index(va, 1)];
-    if ((entry & (PTE_V | PTE_LEAF)) != PTE_V)
-        return NULL;
-    return &((pte_t *)ppn_to_virt(pte_ppn(entry)))[pte_index(va, 0)];
+/* To be called when a table leaves env's page tables. */
+static inline void map_forget_leaf(struct env *env)
+{
+    env->leaf.region = UINT64_MAX;
 }
 
 /* The table that holds entry, one of an environment's. */

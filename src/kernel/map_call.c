@@ -68,6 +68,7 @@ long call_table_insert(uint32_t number, uint64_t va, uint32_t level, uint64_t ta
     if (env != this_hart->env)
         page_move(page_of(table), env->number);
     if (in_window(va)) {
+        map_forget_leaf(env); /* it may be the table that all windows share, which stood here */
         window_insert_table(env, entry, page_of(table), level, va);
         return 0;
     }
@@ -115,6 +116,7 @@ long call_table_remove(uint32_t number, uint64_t va, uint32_t level)
         pages[table->links].state = AEGIS_PAGE_DATA;
         table->links = NO_PAGE;
     }
+    map_forget_leaf(env);
     table->state = AEGIS_PAGE_DATA;
     table->level = 0;
     table->region = 0;
@@ -202,7 +204,9 @@ static void insert(const struct aegis_map_op *op, const struct place *place)
                map_bits(op->prot & ~(uint32_t)AEGIS_MAP_MEGA));
 }
 
-long call_map(uint32_t number, uint64_t va, uint64_t ppn, uint32_t prot, uaddr_t cap)
+/* map in general: another's space or page, megapages, and all that is wrong. */
+static __attribute__((noinline)) long map(uint32_t number, uint64_t va, uint64_t ppn, uint32_t prot,
+                                          uaddr_t cap)
 {
     struct aegis_map_op op = {
         .va = va, .ppn = ppn, .prot = prot, .capability = (const struct aegis_cap *)cap};
@@ -215,6 +219,25 @@ long call_map(uint32_t number, uint64_t va, uint64_t ppn, uint32_t prot, uaddr_t
     if (error)
         return error;
     insert(&op, &place);
+    return 0;
+}
+
+/*
+ * What pagers do all the time, a page of one's own into one's own space, is decided here; the rest
+ * is left to map, which begins anew.
+ */
+long call_map(uint32_t number, uint64_t va, uint64_t ppn, uint32_t prot, uaddr_t cap)
+{
+    const struct env *env = this_hart->env;
+    uint64_t bits = map_bits(prot);
+
+    if (number || !bits || va % PAGE_SIZE || va >= AEGIS_EXPOSED_BASE || !page_valid(ppn))
+        return map(number, va, ppn, prot, cap);
+    struct aegis_page *page = page_of(ppn);
+    pte_t *entry = map_leaf(env, va);
+    if (page->owner != env->number || page->state != AEGIS_PAGE_DATA || !entry || *entry)
+        return map(number, va, ppn, prot, cap);
+    map_insert(map_table_of(entry), entry, page, bits);
     return 0;
 }
 
@@ -305,11 +328,12 @@ static void remove_run(const struct env *env, const struct place *place, uint64_
     }
 }
 
-long call_protect(uint32_t number, uint64_t va, uint64_t count, uint32_t prot)
+/* protect in general: another's space, several tables, megapages, and all that is wrong. */
+static __attribute__((noinline)) long protect(uint32_t number, uint64_t va, uint64_t count,
+                                              uint64_t bits)
 {
     struct env *env;
     struct place place;
-    uint64_t bits = map_bits(prot);
     long error = target(number, &env);
 
     if (!error)
@@ -328,7 +352,57 @@ long call_protect(uint32_t number, uint64_t va, uint64_t count, uint32_t prot)
     return 0;
 }
 
-long call_unmap(uint32_t number, uint64_t va, uint64_t count)
+/* Whether mappings, and-ed, exist and are of the environment's own pages, so that they may get any
+ * bits. */
+static inline bool are_own(pte_t all)
+{
+    return (all & (PTE_V | PTE_OWN)) == (PTE_V | PTE_OWN);
+}
+
+/* protect of several pages in one table. */
+static __attribute__((noinline)) long protect_table(pte_t *entry, uint64_t va, uint64_t count,
+                                                    uint64_t bits)
+{
+    uint64_t asid = this_hart->env->asid;
+    pte_t all = ~(pte_t)0, *end = entry + count;
+
+    for (const pte_t *e = entry; e < end; e++)
+        all &= *e;
+    if (!are_own(all))
+        return protect(0, va, count, bits);
+    for (; entry < end; entry++, va += PAGE_SIZE) {
+        *entry = (*entry & ~(uint64_t)PTE_LEAF) | bits;
+        sfence_page(va, asid);
+    }
+    return 0;
+}
+
+/*
+ * Garbage collectors and the like call it often, for pages of their own in one table, or for one:
+ * those cases are decided here and above, with one look at the table. Whatever is not so simple, or
+ * wrong, is left to protect, which begins anew: nothing has been changed yet.
+ */
+long call_protect(uint32_t number, uint64_t va, uint64_t count, uint32_t prot)
+{
+    const struct env *env = this_hart->env;
+    uint64_t bits = map_bits(prot);
+
+    if (number || !bits || va % PAGE_SIZE || va >= AEGIS_EXPOSED_BASE)
+        return protect(number, va, count, bits);
+    pte_t *entry = map_leaf(env, va);
+    if (!entry || (count != 1 && count - 1 >= PTES - pte_index(va, 0)))
+        return protect(number, va, count, bits);
+    if (count != 1)
+        return protect_table(entry, va, count, bits);
+    if (!are_own(*entry))
+        return protect(number, va, count, bits);
+    *entry = (*entry & ~(uint64_t)PTE_LEAF) | bits;
+    sfence_page(va, env->asid);
+    return 0;
+}
+
+/* unmap in general. */
+static __attribute__((noinline)) long unmap(uint32_t number, uint64_t va, uint64_t count)
 {
     struct env *env;
     struct place place;
@@ -345,6 +419,21 @@ long call_unmap(uint32_t number, uint64_t va, uint64_t count)
         n = run_at(va, count);
         remove_run(env, &place, va, n);
     }
+    return 0;
+}
+
+/* One page of one's own space is decided here; the rest is left to unmap. */
+long call_unmap(uint32_t number, uint64_t va, uint64_t count)
+{
+    const struct env *env = this_hart->env;
+
+    if (number || count != 1 || va % PAGE_SIZE || va >= AEGIS_EXPOSED_BASE)
+        return unmap(number, va, count);
+    pte_t *entry = map_leaf(env, va);
+    if (!entry || !*entry)
+        return unmap(number, va, count);
+    map_remove(map_table_of(entry), entry);
+    sfence_page(va, env->asid);
     return 0;
 }
 

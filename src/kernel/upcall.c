@@ -33,17 +33,18 @@ const char *upcall_cause_name(uint64_t cause)
 }
 
 /* Has env go on in its handler, with what it needs to go back in frames[at]. */
-static void enter_handler(struct env *env, uint64_t at, uint64_t cause, uint64_t value)
+static inline void enter_handler(struct env *env, uint64_t at, uint64_t cause, uint64_t value)
 {
-    env->upcall->frames[at] = (struct aegis_upcall_frame){.cause = cause,
-                                                          .pc = env->pc,
-                                                          .value = value,
-                                                          .t0 = env->x[REG_T0],
-                                                          .t1 = env->x[REG_T1],
-                                                          .t2 = env->x[REG_T2]};
+    struct aegis_upcall_frame *frame = &env->upcall->frames[at];
+
+    frame->cause = cause;
+    frame->pc = env->pc;
+    frame->value = value;
+    frame->t0 = env->x[REG_T0];
+    frame->t1 = env->x[REG_T1];
+    frame->t2 = env->x[REG_T2];
     env->upcall->depth = at + 1;
-    env->x[REG_T0] = env->upcall_va + offsetof(struct aegis_upcall_page, frames) +
-                     at * sizeof(struct aegis_upcall_frame);
+    env->x[REG_T0] = env->upcall_va + (uint64_t)((uint8_t *)frame - (uint8_t *)env->upcall);
     env->pc = env->handler;
 }
 

@@ -6,6 +6,7 @@
 #include "kernel/env.h"
 #include "kernel/expose.h"
 #include "kernel/handler.h"
+#include "kernel/map.h"
 #include "kernel/netif.h"
 #include "kernel/quota.h"
 #include "kernel/slice.h"
@@ -77,6 +78,20 @@ static void check_written(const struct env *env, const void *memory)
     shadow_of(page)->pins++;
 }
 
+/* The table that is remembered for the next look is the one that a walk finds. */
+static void check_leaf(const struct env *env)
+{
+    uint64_t region = env->leaf.region, va = region << REGION_SHIFT;
+
+    if (region == UINT64_MAX)
+        return;
+    const pte_t *above = map_entry(env, va, 1, NULL);
+    HOLDS(table_leaf,
+          above && (*above & (PTE_V | PTE_LEAF)) == PTE_V &&
+              ppn_to_virt(pte_ppn(*above)) == (void *)env->leaf.table,
+          "%u: region 0x%lx, table %p", env->number, region, (void *)env->leaf.table);
+}
+
 static void check_revocation(const struct env *env)
 {
     const struct revocation *r = &env->revocation;
@@ -104,6 +119,7 @@ static void check_structure(uint32_t n)
     check_written(env, env->upcall);
     check_written(env, env->repossession);
     check_revocation(env);
+    check_leaf(env);
 }
 
 static void check_one(uint32_t n)

@@ -162,6 +162,13 @@ static bool break_table_window(void)
     return false;
 }
 
+static bool break_table_leaf(void)
+{
+    env_table[FIRST_ENV]->leaf = (struct leaf_cache){
+        .region = 0, .table = ppn_to_virt(virt_to_phys(env_table[FIRST_ENV]->root) >> PAGE_SHIFT)};
+    return true;
+}
+
 static bool break_table_root(void)
 {
     env_table[FIRST_ENV]->root[PTES - 100] ^= PTE_A;
