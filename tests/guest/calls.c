@@ -5,6 +5,7 @@
 
 #include "libos/proc/proc.h"
 #include "libos/time/time.h"
+#include "libos/upcall/upcall.h"
 #include "libos/vm/vm.h"
 #include "test.h"
 
@@ -111,7 +112,16 @@ static uint64_t random_call(uint64_t *seed)
         AEGIS_CALL_console_write,
         AEGIS_CALL_shutdown,
     };
+    if (rand_r((unsigned *)seed) % 16 == 0) /* foreign ones, free ones, and beyond */
+        return (uint64_t)(rand_r((unsigned *)seed) % 0x2001);
     return numbers[rand_r((unsigned *)seed) % (sizeof numbers / sizeof *numbers)];
+}
+
+/* Foreign calls do nothing. */
+static bool skip(struct upcall_context *context)
+{
+    context->pc += 4;
+    return true;
 }
 
 static uint64_t random_argument(uint64_t *seed, const uint64_t *pages, void *scratch)
@@ -171,6 +181,7 @@ static int fuzz(uint64_t seed)
 {
     uint64_t pages[8], a[6], state[2] = {seed, 0};
     uint64_t *scratch = vm_alloc(1, VM_READ_WRITE);
+    upcall_set(UPCALL_FOREIGN, skip);
     for (int i = 0; i < 8; i++)
         pages[i] = test_page();
     memcpy(scratch, exos.start->caps, sizeof(struct aegis_cap));
@@ -182,7 +193,8 @@ static int fuzz(uint64_t seed)
             a[2] = 0; /* looks once */
         if (number == AEGIS_CALL_log)
             a[1] = UINT64_MAX - (a[1] & 1); /* nothing is printed */
-        if (number == AEGIS_CALL_yield || number == AEGIS_CALL_resume || (number == AEGIS_CALL_env_end && (uint32_t)a[0] == 0))
+        if (number == AEGIS_CALL_yield || number == AEGIS_CALL_resume ||
+            (number == AEGIS_CALL_env_end && (uint32_t)a[0] == 0))
             continue;
         int64_t result = call(number, a);
         if (result < 0)
