@@ -105,12 +105,14 @@ int64_t page_freed_while_the_device_reads(void)
     printf("DRAIN\n"); /* the host reads from now on: FULL ends */
     uint64_t limit = time_after(10 * SECOND);
     while (aegis_net_send(binding, &out, 1) < 0 && time_now() < limit)
-        aegis_yield(0);
+        aegis_wait(NULL, 0, time_after(SECOND / 1000));
     uint64_t page = send_stuck(binding);
-    int64_t result = -AEGIS_E_PINNED;
+    int64_t result;
     CHECK_OK(aegis_unmap(0, FREE_VA, 1));
-    while ((result = aegis_page_free(page)) < 0 && time_now() < limit)
+    while ((result = aegis_page_free(page)) < 0 && time_now() < limit) {
         CHECK_ERROR(result, PINNED);
+        aegis_wait(NULL, 0, time_after(SECOND / 1000));
+    }
     CHECK_OK(result);
     CHECK_OK(aegis_net_unbind(binding));
     return 0;
