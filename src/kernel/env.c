@@ -31,10 +31,9 @@ uint32_t env_page_lists[ENV_COUNT];
 static uint32_t next_serial = 1;
 static uint64_t asid_max;
 
-#define END_STEP_MAPPINGS                                                                          \
-    HARD(128, 16) /* of one page; all of them in one step: see END_STEP_PAGES */
+#define END_STEP_MAPPINGS HARD(128, 16) /* of all pages in one step */
 /* Taken back in one step: keeps interrupts off for some 10,000 instructions. */
-#define END_STEP_PAGES HARD(64, 3)
+#define END_STEP_PAGES    HARD(64, 3)
 
 void env_init(void)
 {
@@ -281,12 +280,12 @@ bool env_end_step(struct env *env)
         empty_table(page_of(virt_to_phys(level1) >> PAGE_SHIFT));
         return false;
     }
+    size_t most = END_STEP_MAPPINGS;
     for (size_t n = 0; page && n < END_STEP_PAGES; n++, page = next) {
         next = page->next == NO_PAGE ? NULL : &pages[page->next];
         if (page == env_page || page == root)
             continue;
         /* Mappings first: who shares the page could pin it again and again. */
-        size_t most = END_STEP_MAPPINGS;
         if (!map_remove_foreign(page, 0, &most))
             break;
         if (page->pins)

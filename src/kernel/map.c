@@ -164,6 +164,8 @@ static void remove_at(uint32_t location)
     map_flush(env_table[table->owner], va_of(location));
 }
 
+#define MEGAPAGE_COST 32 /* mappings whose removal takes as long as counting a megapage's pages */
+
 /*
  * Goes through a page's list, or through the megapages on that of the page that such a megapage
  * begins with.
@@ -176,7 +178,8 @@ static bool remove_listed(struct aegis_page *page, bool megapages, uint32_t keep
             continue;
         if (*most == 0)
             return false;
-        --*most;
+        size_t cost = table_at(at)->level ? MEGAPAGE_COST : 1;
+        *most -= cost < *most ? cost : *most;
         remove_at(at);
     }
     return true;
@@ -186,9 +189,14 @@ bool map_remove_foreign(struct aegis_page *page, uint32_t keep, size_t *most)
 {
     uint64_t head = page_ppn(page) & ~(uint64_t)(AEGIS_MEGAPAGE - 1);
 
+    if (!page_is_memory(page)) /* nothing maps it, and a table's links are no list of mappings */
+        return true;
     if (!remove_listed(page, false, keep, most))
         return false;
-    return page->refs == 0 || !page_valid(head) || remove_listed(page_of(head), true, keep, most);
+    /* If a megapage maps the page, the one that it begins with is memory, too. */
+    if (page->refs == 0 || !page_valid(head) || !page_is_memory(page_of(head)))
+        return true;
+    return remove_listed(page_of(head), true, keep, most);
 }
 
 void map_remove_all(struct aegis_page *page)

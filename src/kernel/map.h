@@ -6,8 +6,8 @@
  * Invariant: a PTE of an environment is valid and a leaf <=> its location is on the list page.links
  * of the page that it maps, the first page of a megapage; page.refs counts the leaves that map the
  * page, megapages among them; a page that a leaf maps is DATA, RING or WINDOW; PTE_OWN is set <=>
- * the page belongs to the environment. env.leaf.region is no region, or env.leaf.table serves it. The
- * window's PTEs are apart (map_window.h).
+ * the page belongs to the environment. env.leaf.region is no region, or env.leaf.table serves it.
+ * The window's PTEs are apart (map_window.h).
  */
 #ifndef AEGIS_KERNEL_MAP_H
 #define AEGIS_KERNEL_MAP_H
@@ -80,10 +80,11 @@ void map_remove(struct aegis_page *table, pte_t *entry);
 void map_remove_all(struct aegis_page *page);
 
 /*
- * The same of at most *most mappings in environments other than keep; lowers *most by how many.
- * Returns whether none is left.
+ * The same of at most *most mappings in environments other than keep; lowers *most by how many, a
+ * megapage counting for several. Returns whether none is left. The page may be in any state.
  */
 bool map_remove_foreign(struct aegis_page *page, uint32_t keep, size_t *most);
+
 /* Whether the list of page holds slot of table, with neighbours that hold it as theirs. */
 bool map_is_linked(const struct aegis_page *page, const struct aegis_page *table, size_t slot);
 

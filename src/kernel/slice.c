@@ -85,9 +85,10 @@ static inline bool run_one_of(uint32_t from, uint32_t to, uint64_t now, uint64_t
             continue;
         if (__builtin_expect(env->info->state == AEGIS_ENV_LIVE, 1)) {
             if (__builtin_expect(env->revocation.kind, 0)) {
-                if (revoke_step(env, now)) {
+                bool step = revoke_step(env, now);
+                interrupt_poll(); /* to count what it holds takes long; many may be asked at once */
+                if (step) {
                     stepped = true;
-                    interrupt_poll();
                     continue;
                 }
                 if (env->revocation.deadline < *deadline)

@@ -137,6 +137,35 @@ static void severed_in_steps(void)
     raw_finish(&raw);
 }
 
+/*
+ * Page tables and the pages of their links are the caller's, too, but nobody maps them: there is
+ * nothing to sever, neither at them nor where the megapage would begin that a page lies in.
+ */
+static void severing_tables(void)
+{
+    uint64_t first = 0, end = aegis_info()->first_ppn + aegis_info()->page_count;
+    for (uint64_t at = aegis_info()->first_ppn; !first && at + 1 < end; at++)
+        if (at % AEGIS_MEGAPAGE == 0 && aegis_page(at)->state == AEGIS_PAGE_FREE &&
+            aegis_page(at + 1)->state == AEGIS_PAGE_FREE)
+            first = at;
+    CHECK(first);
+    CHECK_OK(aegis_page_alloc_run(first, 2));
+    uint64_t links = test_page(), *page = vm_reserve(1);
+    CHECK_OK(vm_map(0, (uint64_t)page, first + 1, VM_READ_WRITE, NULL));
+    CHECK_OK(aegis_table_insert(0, 8UL << 30, 1, first, links));
+    CHECK_OK(aegis_cap_revoke(AEGIS_KIND_PAGE, first + 1, AEGIS_REVOKE_SEVER));
+    CHECK_OK(aegis_cap_revoke(AEGIS_KIND_PAGE, first, AEGIS_REVOKE_SEVER));
+    CHECK_OK(aegis_cap_revoke(AEGIS_KIND_PAGE, links, AEGIS_REVOKE_SEVER));
+    *page = 6;
+    CHECK_EQ(aegis_page(first + 1)->refs, 1);
+    CHECK_OK(aegis_unmap(0, (uint64_t)page, 1));
+    vm_free(page);
+    CHECK_OK(aegis_table_remove(0, 8UL << 30, 1));
+    CHECK_OK(aegis_page_free(first));
+    CHECK_OK(aegis_page_free(first + 1));
+    CHECK_OK(aegis_page_free(links));
+}
+
 int main(int argc, char **argv)
 {
     if (!strcmp(test_argument(argc, argv, 1), "child"))
@@ -152,6 +181,7 @@ int main(int argc, char **argv)
     CHECK_OK(proc_spawn(&proc, &options));
     stale_then_severed();
     severed_in_steps();
+    severing_tables();
     CHECK_OK(proc_kill(&proc, 0));
     proc_wait(&proc, &status, AEGIS_FOREVER);
     return 0;
