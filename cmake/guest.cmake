@@ -7,3 +7,7 @@ ExternalProject_Add(guest
   BUILD_ALWAYS ON
   INSTALL_COMMAND ""
   USES_TERMINAL_BUILD ON)
+
+# ExOS's compiler stands with the tools of the host.
+file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+file(CREATE_LINK ../guest/exos-cc ${CMAKE_BINARY_DIR}/bin/exos-cc SYMBOLIC)

@@ -199,6 +199,20 @@ def test_raw_frames_by_way_of_aegisctl(aegisctl, folder):
     nic.socket.close()
 
 
+def test_files_and_sockets_may_be_named_from_the_folder_that_one_is_in(aegisctl, folder):
+    for name in ("guest/src/kernel/kernel.elf", "guest/initrd.cpio"):
+        shutil.copy(BUILD / name, folder)
+    done = subprocess.run([aegisctl.program, "run", "--detach", "--kernel", "kernel.elf", "--initrd", "initrd.cpio", "--net",
+                           "dgram:g0,h0"], env=aegisctl.env, cwd=folder, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    nic = Nic(folder, 0)
+    aegisctl.ok("load", EXAMPLE, "--app", "udp-echo")
+    nic.send(images.datagram(nic.mac, b"near"))
+    assert nic.find(images.is_answer(b"near"))
+    assert "no panic" in aegisctl.ok("post")
+    nic.socket.close()
+
+
 def test_a_machine_without_a_network(aegisctl):
     aegisctl.ok("run", "--detach", "--net", "none")
     done = aegisctl("load", EXAMPLE, "--app", "udp-echo")

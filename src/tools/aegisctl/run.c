@@ -112,7 +112,8 @@ static int await_report(int fd, int64_t limit_ms)
     return 1;
 }
 
-/* In the grandchild: no terminal, complaints go to broker.log. */
+/* In the grandchild: no terminal, complaints go to broker.log. It stays in its folder, from which
+ * files and sockets may be named. */
 static void leave_terminal(const struct instance *instance)
 {
     char path[INSTANCE_PATH_MAX];
@@ -123,9 +124,6 @@ static void leave_terminal(const struct instance *instance)
     dup2(null, 0);
     dup2(null, 1);
     dup2(log >= 0 ? log : null, 2);
-    if (chdir("/") != 0) { /* only so that no file system stays busy */
-        return;
-    }
 }
 
 /* Fork twice, so that the broker is nobody's child, and wait until it reports. */
