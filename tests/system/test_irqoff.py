@@ -12,11 +12,12 @@ BOUND = 50_000
 KNOWN = {"net_bind": "`net_bind` is not preemptible", "net_unbind": "Classifier and egress checks are compiled"}
 
 
+@pytest.mark.timeout_s(240)
 @pytest.mark.parametrize("append", ["", "heavy=1"], ids=["attacks", "many calls"])
 def test_no_stretch_with_interrupts_off_is_longer_than_the_bound(machine, append):
     m = machine(kernel=BUILD / "guest/src/kernel/kernel-irqoff.elf", initrd=BUILD / "guest/attack-initrd.cpio", memory=32,
                 nics=0, append=append, extra=[*cards(), "-icount", "shift=0,sleep=off"])
-    m.wait_line(r"^aegis: shut down", 100)
+    m.wait_line(r"^aegis: shut down", 220)
     m.wait()
     found = {name: int(length) for length, name in re.findall(r"interrupts off: (\d+) instructions in ([\w ]+),", m.text)}
     longest, where = re.search(r"interrupts off for at most (\d+) instructions, in ([\w ]+)$", m.text, re.M).groups()
