@@ -99,6 +99,7 @@ static const uint16_t numbers[] = {
 #include "abi/calls.def"
 };
 
+/* Calls that restart keep none of the registers that a function keeps: the compiler has to. */
 static int64_t call(uint64_t number, uint64_t all)
 {
     register uint64_t a0 __asm__("a0") = all;
@@ -111,7 +112,8 @@ static int64_t call(uint64_t number, uint64_t all)
     __asm__ volatile("ecall"
                      : "+r"(a0), "+r"(a1), "+r"(a2), "+r"(a3), "+r"(a4), "+r"(a5), "+r"(a7)
                      :
-                     : "memory", "t0", "t1", "t2", "t3", "t4", "t5", "t6", "a6", "ra");
+                     : "memory", "t0", "t1", "t2", "t3", "t4", "t5", "t6", "a6", "ra", "s0", "s1",
+                       "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11");
     return (int64_t)a0;
 }
 
@@ -187,10 +189,13 @@ int64_t noise(void)
         struct proc proc;
         struct proc_status status;
         CHECK_OK(proc_spawn(&proc, &options));
-        if (!proc_wait(&proc, &status, time_after(5 * SECOND))) {
-            proc_kill(&proc, 0);
-            proc_wait(&proc, &status, AEGIS_FOREVER);
-        }
+        struct aegis_predicate ended = aegis_when_ended(proc.env);
+        if (aegis_wait(&ended, 1, time_after(5 * SECOND)) != 0)
+            proc_kill(&proc, 0); /* it may have waited for ever on something */
+        aegis_wait(&ended, 1, AEGIS_FOREVER);
+        if (*test_why(proc.start)) /* an answer that is no error's number */
+            FAIL("seed %u: %s", seed, test_why(proc.start));
+        proc_wait(&proc, &status, AEGIS_FOREVER);
         for (uint32_t env = 1; env < aegis_info()->env_count; env++)
             if (aegis_env(env)->state != AEGIS_ENV_NONE && aegis_env(env)->owner == exos.env)
                 child_end(env);

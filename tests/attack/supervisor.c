@@ -14,7 +14,7 @@
 #include "libos/vm/vm.h"
 #include "victim.h"
 
-#define LIMIT 20000000000UL /* ns for a row or an answer */
+#define LIMIT 60000000000UL /* ns for a row or an answer */
 
 static struct aegis_cap caps[ATTACK_CAPS];
 static struct net asker;

@@ -9,6 +9,7 @@
 #include "libos/vm/vm.h"
 #include "test.h"
 
+/* Calls that restart keep none of the registers that a function keeps: the compiler has to. */
 static int64_t call(uint64_t number, const uint64_t *a)
 {
     register uint64_t a0 __asm__("a0") = a[0];
@@ -20,7 +21,8 @@ static int64_t call(uint64_t number, const uint64_t *a)
     register uint64_t a7 __asm__("a7") = number;
     __asm__ volatile("ecall"
                      : "+r"(a0), "+r"(a1), "+r"(a2), "+r"(a3), "+r"(a4), "+r"(a5),
-                       "+r"(a7)::"memory", "t0", "t1", "t2", "t3", "t4", "t5", "t6", "a6", "ra");
+                       "+r"(a7)::"memory", "t0", "t1", "t2", "t3", "t4", "t5", "t6", "a6", "ra",
+                       "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11");
     return (int64_t)a0;
 }
 
@@ -193,11 +195,14 @@ static int fuzz(uint64_t seed)
             a[2] = 0; /* looks once */
         if (number == AEGIS_CALL_log)
             a[1] = UINT64_MAX - (a[1] & 1); /* nothing is printed */
+        /* Foreign calls need their handler: half of the seeds leave one alone, half the other. */
+        if (seed % 2 ? number < AEGIS_CALL_FIRST : number == AEGIS_CALL_upcall_bind)
+            continue;
         if (number == AEGIS_CALL_yield || number == AEGIS_CALL_resume ||
             (number == AEGIS_CALL_env_end && (uint32_t)a[0] == 0))
             continue;
         int64_t result = call(number, a);
-        if (result < 0)
+        if (result < 0 && number >= AEGIS_CALL_FIRST) /* foreign calls leave a0 alone */
             CHECK(strcmp(aegis_error_name(result), "?"));
         if (rand_r((unsigned *)state) % 4 == 0)
             scratch[(unsigned)rand_r((unsigned *)state) % 512] =
