@@ -1,25 +1,47 @@
 /*
  * The other side of yield_roundtrip: whenever it gets a slice, it gives it to its parent. With an
- * argument, that of revoke_100: it has pages, and gives none of them.
+ * argument, that of the rows on revocation: it has pages, and keeps or gives them.
  */
+#include <string.h>
+
 #include "libos/start/start.h"
+#include "libos/upcall/upcall.h"
 #include "libos/vm/vm.h"
 
+#define VA    0x2000000000UL
 #define PAGES 200
 
-static void keep(void)
+static uint64_t pages[PAGES];
+static uint64_t given;
+
+static void give(enum aegis_kind kind, uint32_t count)
 {
-    if (!vm_alloc(PAGES, VM_READ_WRITE))
+    uint64_t left = PAGES - given;
+    if (kind != AEGIS_KIND_PAGE || count > left)
         return;
+    aegis_unmap(0, VA + (left - count) * AEGIS_PAGE_SIZE, count);
+    for (uint64_t i = left - count; i < left; i++)
+        aegis_page_free(pages[i]);
+    given += count;
+}
+
+static void hold(bool gives)
+{
+    for (uint64_t i = 0; i < PAGES; i++) {
+        pages[i] = (uint64_t)aegis_page_alloc(AEGIS_ANY);
+        if (vm_map(0, VA + i * AEGIS_PAGE_SIZE, pages[i], VM_READ_WRITE, NULL) < 0)
+            return;
+    }
+    if (gives)
+        upcall_set_revoke(give);
     __atomic_store_n(&exos.start->caps[0].name, 1, __ATOMIC_RELEASE);
     aegis_wait(NULL, 0, AEGIS_FOREVER);
 }
 
 int main(int argc, char **argv)
 {
-    (void)argv;
     if (argc > 1)
-        keep();
+        hold(!strcmp(argv[1], "give"));
     for (;;)
         aegis_yield(exos.parent);
 }
