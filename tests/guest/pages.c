@@ -205,8 +205,8 @@ static void addresses_out_of_range(void)
 static void protections(void)
 {
     uint64_t page = test_page();
-    static const uint32_t bad[] = {0,    AEGIS_PROT_WRITE, AEGIS_PROT_WRITE | AEGIS_PROT_EXEC, 16, 17,
-                                   0x80, UINT32_MAX};
+    static const uint32_t bad[] = {
+        0, AEGIS_PROT_WRITE, AEGIS_PROT_WRITE | AEGIS_PROT_EXEC, 16, 17, 0x80, UINT32_MAX};
     CHECK_OK(vm_map(0, VA, page, VM_READ_WRITE, NULL));
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         CHECK_ERROR(aegis_map(0, VA + 0x1000, page, bad[i], NULL), INVALID);

@@ -270,7 +270,8 @@ static void ranges_are_all_or_nothing(void **state)
     assert_int_equal(call_unmap(0, RUN - PAGE_SIZE, 2), -AEGIS_E_ADDRESS);
     assert_int_equal(call_unmap(0, 0x400000 - PAGE_SIZE, 2), -AEGIS_E_ADDRESS);
     for (uint64_t i = 0; i < 10; i++)
-        assert_true(pte_at(FIRST, RUN + i * PAGE_SIZE) == (ppn[i] << 10 | (i == 9 ? 0x113 : 0x117)));
+        assert_true(pte_at(FIRST, RUN + i * PAGE_SIZE) ==
+                    (ppn[i] << 10 | (i == 9 ? 0x113 : 0x117)));
     assert_int_equal(call_protect(0, RUN, 10, R | X), 0);
     for (uint64_t i = 0; i < 10; i++)
         assert_true(pte_at(FIRST, RUN + i * PAGE_SIZE) == (ppn[i] << 10 | 0x11b));
