@@ -8,7 +8,7 @@ from .machine import Machine
 from .results import AEGIS
 from .systems import LINUX
 
-LIMIT_AEGIS, LIMIT_LINUX = 60, 240  # seconds
+LIMIT_AEGIS, LIMIT_LINUX, LIMIT_ATTACK = 60, 240, 240  # seconds
 
 
 def run_rows(name, arguments, done, timeout):
@@ -25,12 +25,26 @@ def add(context, system, rows):
         context.results.add(row["group"], row["row"], system, row["value"], **spread)
 
 
+def longest_irq_off(context):
+    """The longest stretch with interrupts off in the kernel that measures it, while tests/attack does what it can."""
+    arguments = ["-m", "32M", "-kernel", str(context.guest("src/kernel/kernel-irqoff.elf")),
+                 "-initrd", str(context.guest("attack-initrd.cpio")), "-device", "virtio-rng-device",
+                 "-chardev", "null,id=c0", "-device", "virtio-serial-device,max_ports=1", "-device", "virtconsole,chardev=c0"]
+    for i, hub in enumerate((0, 0, 1)):
+        arguments += ["-netdev", f"hubport,id=n{i},hubid={hub}", "-device", f"virtio-net-device,netdev=n{i}"]
+    with Machine("irqoff", arguments, net=False, icount=True) as machine:
+        _, found = machine.wait_line(r"interrupts off for at most (\d+) instructions", LIMIT_ATTACK)
+    return int(found[1])
+
+
 def measure(context):
     if aegis.available(context):
         context.say("kernel: the rows on Aegis-V, under icount")
         add(context, AEGIS, run_rows(AEGIS, aegis.image(context, "bench-rows.cpio"), aegis.ROWS_DONE, LIMIT_AEGIS))
         internals = ["-kernel", str(context.guest("bench/internals.elf"))]
         add(context, AEGIS, run_rows("internals", internals, "^internals: rows done", LIMIT_AEGIS))
+        context.say("kernel: the longest stretch with interrupts off, while everything is attacked")
+        context.results.add("kernel", "max_irq_off", AEGIS, longest_irq_off(context))
     if context.linux:
         context.say("kernel: the rows on Linux, under icount")
         add(context, LINUX, run_rows(LINUX, linux.arguments(context.linux, "rows"), "^init: rows done", LIMIT_LINUX))
