@@ -335,6 +335,7 @@ static bool break_classifier(void)
     if (i == DPF_NONE)
         return false;
     check_all();
+    quota_subtract(netif_row(i)->owner, AEGIS_QUOTA_BINDINGS, 1);
     netif_row(i)->owner = 0;
     return true;
 }
