@@ -126,6 +126,19 @@ def test_several_aegisctl_at_one_machine(aegisctl):
     assert {f"b{i}" for i in range(3)} <= names
 
 
+def test_more_bindings_than_a_program_serves_hold_nobody_up(aegisctl):
+    """udp-echo names three rings. The agent waits for a fourth, but not for those behind: it serves others meanwhile."""
+    port = port_of(aegisctl.ok("run", "--detach"))
+    aegisctl.ok("load", EXAMPLE, "--app", "udp-echo")
+    loads = [aegisctl.start("load", f"ip and udp dst port {7000 + i}", "--app", "udp-echo", "--name", f"b{i}") for i in range(24)]
+    warned = 0
+    for process in loads:
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+        warned += "has not named a ring" in err
+    assert warned >= 20 and exchange(port) == b"hello"
+
+
 def test_a_killed_broker_takes_qemu_along_and_another_starts(aegisctl):
     aegisctl.ok("run", "--detach")
     qemu = int(re.search(r"process (\d+)", aegisctl.ok("status"))[1])

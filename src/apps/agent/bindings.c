@@ -177,6 +177,19 @@ static bool check(const struct control_load *load, struct refusal *refusal)
     return true;
 }
 
+/* Whether another binding of the same program has waited for its ring in vain: it has as many as it
+ * can serve, or hangs. */
+static bool is_behind(const struct binding *binding)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct binding *b = &bindings[i];
+        if (b != binding && b->app[0] && b->env == binding->env && binding_alive(b) &&
+            !aegis_binding(b->number)->slots)
+            return true;
+    }
+    return false;
+}
+
 /*
  * Wait until the program has named its ring, so that who asked for the binding may send at once;
  * but not for one that ends or takes its time, and may name it later.
@@ -253,7 +266,7 @@ struct binding *binding_make(const struct control_load *load, const char *argume
         forget(old);
     struct binding *b =
         remember(load, (uint32_t)m.number, m.app ? m.app->proc.env : exos.env, m.handler);
-    if (m.app)
+    if (m.app && !is_behind(b))
         await_ring(b);
     return b;
 }
