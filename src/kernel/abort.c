@@ -53,6 +53,8 @@ static bool abort_take_page(struct env *env, size_t *budget)
         if (!is_takable(page))
             continue;
         size_t mappings = FREE_STEP;
+        /* First, so that nobody maps it anew between the steps; its owner doesn't run meanwhile. */
+        page->generation++;
         env->takable = page_next(page);
         if (!map_remove_foreign(page, 0, &mappings)) {
             env->takable = page;

@@ -63,6 +63,7 @@ struct leaf_cache {
 struct revocation {
     enum aegis_kind kind; /* AEGIS_KIND_NONE: nothing */
     bool asked;           /* the upcall was delivered */
+    bool forced;          /* the deadline is over: it doesn't run until all is taken */
     uint64_t goal;        /* how many of the kind it may keep */
     uint64_t slices;      /* of its own count, at which the deadline is over, once asked */
     uint64_t deadline;    /* rdtime at which it is over in any case */

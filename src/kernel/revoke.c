@@ -10,6 +10,7 @@
 void revoke_cancel(struct env *env)
 {
     env->revocation.kind = AEGIS_KIND_NONE;
+    env->revocation.forced = false;
     env->info->revoking = 0;
 }
 
@@ -40,6 +41,7 @@ bool revoke_step(struct env *env, uint64_t now)
     /* Who waits, or can't be asked, is given no slices: the time limit is for those. */
     if (now < r->deadline && !(r->asked && env->info->slices >= r->slices))
         return false;
+    r->forced = true;
     if (!abort_step(r->kind, env, r->goal))
         return true;
     if (!is_done(env)) {

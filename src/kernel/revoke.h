@@ -2,7 +2,8 @@
  * Visible revocation (SOSP '95, section 3.4): an environment is asked, by an upcall, to give up
  * resources of its choice; past the deadline the abort protocol takes them (abort.h).
  *
- * Invariant: env.revocation.kind != 0 <=> info.revoking != 0, and then the environment is LIVE.
+ * Invariant: env.revocation.kind != 0 <=> info.revoking != 0, and then the environment is LIVE;
+ * while env.revocation.forced it doesn't run.
  */
 #ifndef AEGIS_KERNEL_REVOKE_H
 #define AEGIS_KERNEL_REVOKE_H

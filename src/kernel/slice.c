@@ -169,8 +169,9 @@ long call_yield(uint32_t number)
         env = env_table[number];
     }
     env_save_call(self);
-    /* The rest of the slice goes along; its end stays where it was. */
-    if (env && wake_ready(env, time_now()))
+    /* The rest of the slice goes along; its end stays where it was. Who is being taken from gets
+     * none: it could keep up with that. */
+    if (env && !env->revocation.forced && wake_ready(env, time_now()))
         env_enter(env);
     slice_next();
 }

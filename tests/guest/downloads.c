@@ -69,10 +69,29 @@ static uint64_t make_standstill(void)
     return page;
 }
 
-/* From now on the environment's program does nothing: its next instruction is another one. */
-static void lead_astray(const struct raw *raw)
+#define BEDROOM 512 /* halfword of the page at which the program that sleeps begins */
+
+/* The same with a jump to a program that sleeps for ever. */
+static uint64_t make_bedroom(void)
 {
-    uint64_t page = make_standstill();
+    uint64_t page = test_page();
+    uint16_t *halves = vm_reserve(1);
+    CHECK_OK(vm_map(0, (uint64_t)halves, page, VM_READ_WRITE, NULL));
+    for (uint32_t i = 0; i < BEDROOM; i++) {
+        uint32_t o = (BEDROOM - i) * 2; /* c.j: imm[11|4|9:8|10|6|7|3:1|5] from bit 12 down to 2 */
+        halves[i] = (uint16_t)(5 << 13 | (o >> 11 & 1) << 12 | (o >> 4 & 1) << 11 |
+                               (o >> 8 & 3) << 9 | (o >> 10 & 1) << 8 | (o >> 6 & 1) << 7 |
+                               (o >> 7 & 1) << 6 | (o >> 1 & 7) << 3 | (o >> 5 & 1) << 2 | 1);
+    }
+    memcpy(halves + BEDROOM, blob_sleep, (size_t)(blob_sleep_end - blob_sleep));
+    CHECK_OK(aegis_unmap(0, (uint64_t)halves, 1));
+    vm_free(halves);
+    return page;
+}
+
+/* From now on the environment's program is that of page: its next instruction is another one. */
+static void lead_astray(const struct raw *raw, uint64_t page)
+{
     CHECK_OK(aegis_page_give(page, raw->env));
     CHECK_OK(aegis_yield(0)); /* a new slice, so that both calls lie in it */
     CHECK_OK(aegis_unmap(raw->env, RAW_CODE, 1));
@@ -102,12 +121,13 @@ static void wait_for_load(int64_t wanted, const struct raw *raw)
     test_error(__FILE__, __LINE__, "handler_load", got, wanted);
 }
 
-static void another_takes_over(void)
+/* page: the program that the first one runs instead of going on. */
+static void another_takes_over(uint64_t page)
 {
     struct raw raw;
     struct image *image = start_downloader(&raw);
     wait_for_load(-AEGIS_E_BUSY, &raw);
-    lead_astray(&raw);
+    lead_astray(&raw, page);
     wait_for_load(0, &raw);
     CHECK_OK(load_small());
     CHECK_EQ(aegis_env(raw.env)->state, AEGIS_ENV_LIVE);
@@ -131,7 +151,8 @@ static void an_end_frees_the_way(void)
 int main(void)
 {
     for (int i = 0; i < 3; i++) {
-        another_takes_over();
+        another_takes_over(make_standstill());
+        another_takes_over(make_bedroom());
         an_end_frees_the_way();
     }
     return 0;
