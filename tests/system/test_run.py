@@ -139,6 +139,22 @@ def test_more_bindings_than_a_program_serves_hold_nobody_up(aegisctl):
     assert warned >= 20 and exchange(port) == b"hello"
 
 
+def test_more_clients_than_the_broker_serves_at_once_wait_for_their_turn(aegisctl, folder):
+    aegisctl.ok("run", "--detach")
+    holders = []
+    for _ in range(32):
+        holders.append(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+        holders[-1].connect(str(folder / "aegis-v/default/control"))
+    lists = [aegisctl.start("list") for _ in range(3)]
+    time.sleep(0.5)
+    assert all(process.poll() is None for process in lists)
+    for holder in holders:
+        holder.close()
+    for process in lists:
+        out, err = process.communicate(timeout=30)
+        assert process.returncode == 0 and "arp0" in out, err
+
+
 def test_a_killed_broker_takes_qemu_along_and_another_starts(aegisctl):
     aegisctl.ok("run", "--detach")
     qemu = int(re.search(r"process (\d+)", aegisctl.ok("status"))[1])

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -15,8 +16,11 @@ static int explain_absence(const struct instance *instance, int error, struct wh
     char ended[900];
 
     if (instance_runs(instance)) {
-        return why_set(why, "instance %s is still starting, or its broker is stuck (%s); see %s",
-                       instance->name, strerror(error), instance->folder);
+        return why_set(
+            why,
+            "instance %s is still starting, or its broker is stuck or has too many clients "
+            "(%s); see %s",
+            instance->name, strerror(error), instance->folder);
     }
     instance_ended(instance, ended, sizeof ended);
     if (ended[0] != 0) {
@@ -40,6 +44,9 @@ int client_open(struct client_session *session, const char *instance, struct why
     if (fd < 0) {
         return why_set(why, "no socket: %s", strerror(errno));
     }
+    /* with the broker's queue full, connect would wait for ever */
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &(struct timeval){.tv_sec = CLIENT_LIMIT_MS / 1000},
+               sizeof(struct timeval));
     if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
         explain_absence(&session->instance, errno, why);
         close(fd);

@@ -32,11 +32,21 @@ int clients_open(struct clients *clients, const struct instance *instance, struc
     return 0;
 }
 
+static bool is_full(const struct clients *clients)
+{
+    for (int i = 0; i < CLIENTS_MAX; i++) {
+        if (clients->slots[i].link.fd < 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 int clients_poll(const struct clients *clients, struct pollfd fds[CLIENTS_FDS])
 {
     int count = 0;
 
-    if (clients->listener >= 0) {
+    if (clients->listener >= 0 && !is_full(clients)) { /* else they wait in the socket's queue */
         fds[count++] = (struct pollfd){.fd = clients->listener, .events = POLLIN};
     }
     for (int i = 0; i < CLIENTS_MAX; i++) {
@@ -70,7 +80,7 @@ static void accept_one(struct clients *clients)
             return;
         }
     }
-    close(fd); /* the client says that the broker hung up */
+    close(fd); /* clients_poll did not ask for one; the client says that the broker hung up */
 }
 
 struct asker {

@@ -34,7 +34,7 @@ int filter_compile(const char *text, struct dpflift_image *ingress, struct dpfli
                 "quote an expression as in pcap-filter(7)",
                 text, error);
     } else {
-        why_set(why, "filter: %s", error);
+        why_set(why, "filter%s%s: %s", file ? " " : "", file ? text : "", error);
     }
     return status == DPFLIFT_TEXT ? 2 : 1;
 }
