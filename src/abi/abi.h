@@ -97,8 +97,9 @@ enum aegis_map_change {
     AEGIS_MAP_PROTECT, /* as protect does */
     AEGIS_MAP_CLEAN,   /* clears the A and D bits */
 };
-#define AEGIS_MAP_OPS_MAX 100        /* changes that map_batch takes */
-#define AEGIS_NO_PAGE     UINT64_MAX /* for table_insert: tables of the window have no links */
+#define AEGIS_MAP_OPS_MAX   100        /* changes that map_batch takes */
+#define AEGIS_MAP_MEGAS_MAX 4          /* of those, insertions and removals of megapages */
+#define AEGIS_NO_PAGE       UINT64_MAX /* for table_insert: tables of the window have no links */
 
 /* What a physical page is used for. PTABLE, ENV and CODE are never writable through a PTE. */
 enum aegis_page_state {

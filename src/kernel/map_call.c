@@ -455,6 +455,14 @@ static long check_change(const struct env *env, const struct aegis_map_op *op, s
     return error ? error : check_rights(place->entry, 1, bits);
 }
 
+/* Whether a change touches each page of a megapage: what check_insert looks at, map_insert counts.
+ */
+static bool is_long(const struct aegis_map_op *op, const struct place *place)
+{
+    return op->change == AEGIS_MAP_INSERT ? (op->prot & AEGIS_MAP_MEGA) != 0
+                                          : op->change == AEGIS_MAP_REMOVE && place->level != 0;
+}
+
 static void change(const struct env *env, const struct aegis_map_op *op, const struct place *place)
 {
     switch ((enum aegis_map_change)op->change) {
@@ -478,6 +486,7 @@ long call_map_batch(uint32_t number, uaddr_t address, uint64_t count)
 {
     struct aegis_map_op ops[AEGIS_MAP_OPS_MAX];
     struct place places[AEGIS_MAP_OPS_MAX];
+    unsigned int megas = 0;
     struct env *env;
     long error = target(number, &env);
 
@@ -491,6 +500,9 @@ long call_map_batch(uint32_t number, uaddr_t address, uint64_t count)
             error = -AEGIS_E_INVALID;
         else
             error = check_change(env, &ops[i], &places[i]);
+        /* Some 5,000 instructions each, with interrupts off. */
+        if (!error && is_long(&ops[i], &places[i]) && ++megas > AEGIS_MAP_MEGAS_MAX)
+            error = -AEGIS_E_RANGE;
     }
     if (error)
         return error;

@@ -25,6 +25,14 @@ def test_no_stretch_with_interrupts_off_is_longer_than_the_bound(machine, append
     assert {name: length for name, length in found.items() if length > BOUND and name not in KNOWN} == {}
 
 
+def test_megapages_are_made_and_taken_back_within_the_bound(machine):
+    m = machine(kernel=BUILD / "guest/src/kernel/kernel-irqoff.elf", initrd=BUILD / "guest/stretches-initrd.cpio", nics=0,
+                extra=["-icount", "shift=0,sleep=off"])
+    m.wait_line(r"^aegis: shut down", 60)
+    assert m.wait() == 0 and any(line.endswith("] DONE") for line in m.lines), m.text
+    assert int(re.search(r"interrupts off for at most (\d+) instructions", m.text)[1]) <= BOUND, m.text
+
+
 def test_what_takes_longer_is_told():
     limits = (ROOT / "docs/limits.md").read_text()
     for line in KNOWN.values():

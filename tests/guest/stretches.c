@@ -1,0 +1,110 @@
+/*
+ * The first and only program of a machine whose kernel measures how long interrupts are off
+ * (IRQOFF=1): makes the calls that have the kernel go through much at once, and ends the machine.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "libos/vm/vm.h"
+#include "test.h"
+
+#define VA       0x2000000000UL
+#define MEGABYTE (AEGIS_MEGAPAGE * (uint64_t)AEGIS_PAGE_SIZE)
+#define SPREAD   120 /* mappings of a megapage */
+
+/* This program has no start block to say it in. */
+static void must(int64_t got, int64_t wanted, const char *what)
+{
+    if (got == wanted)
+        return;
+    printf("FAIL %s: %s, not %s\n", what, aegis_error_name(got), aegis_error_name(wanted));
+    aegis_shutdown(1);
+}
+#define MUST(call)           must((call), 0, #call)
+#define MUST_GET(call, name) must((call), -AEGIS_E_##name, #call)
+
+static uint64_t find_megapage(void)
+{
+    uint64_t end = aegis_info()->first_ppn + aegis_info()->page_count;
+    for (uint64_t at = aegis_info()->first_ppn; at + AEGIS_MEGAPAGE <= end; at += AEGIS_MEGAPAGE)
+        if (aegis_page_alloc_run(at, AEGIS_MEGAPAGE) == 0)
+            return at;
+    must(1, 0, "no run of free pages");
+    return 0;
+}
+
+static uint64_t new_page(void)
+{
+    int64_t page = aegis_page_alloc(AEGIS_ANY);
+    if (page < 0)
+        must(page, 0, "page_alloc");
+    return (uint64_t)page;
+}
+
+static uint32_t make_env(void)
+{
+    int64_t env = aegis_env_create(new_page(), new_page(), "stretches\0\0\0\0\0\0");
+    if (env < 0)
+        must(env, 0, "env_create");
+    return (uint32_t)env;
+}
+
+static void end_env(uint32_t env)
+{
+    struct aegis_predicate ended = aegis_when_ended(env);
+    MUST(aegis_env_end(env, 0));
+    aegis_wait(&ended, 1, AEGIS_FOREVER);
+    MUST(aegis_env_free(env));
+}
+
+static struct aegis_map_op ops[AEGIS_MAP_OPS_MAX];
+
+static void fill(uint64_t first, uint32_t change)
+{
+    for (uint64_t i = 0; i < AEGIS_MAP_OPS_MAX; i++)
+        ops[i] = (struct aegis_map_op){.va = VA + i * MEGABYTE,
+                                       .ppn = first,
+                                       .change = change,
+                                       .prot = VM_READ_WRITE | AEGIS_MAP_MEGA};
+}
+
+/* As many megapages as a batch takes; more are refused. */
+static void batches_of_megapages(uint64_t first)
+{
+    const uint64_t most = AEGIS_MAP_MEGAS_MAX;
+    MUST(aegis_table_insert(0, VA, 1, new_page(), new_page()));
+    fill(first, AEGIS_MAP_INSERT);
+    MUST_GET(aegis_map_batch(0, ops, AEGIS_MAP_OPS_MAX), RANGE);
+    MUST_GET(aegis_map_batch(0, ops, most + 1), RANGE);
+    MUST(aegis_map_batch(0, ops, most));
+    MUST(aegis_map_batch(0, ops + most, most));
+    fill(first, AEGIS_MAP_REMOVE);
+    MUST_GET(aegis_map_batch(0, ops, 2 * most), RANGE);
+    MUST_GET(aegis_map_batch(0, ops, most + 1), RANGE);
+    must(aegis_page(first)->refs, (int64_t)(2 * most), "references of the megapage");
+    MUST(aegis_map_batch(0, ops, most));
+    MUST(aegis_map_batch(0, ops + most, most));
+    must(aegis_page(first)->refs, 0, "references of the megapage");
+}
+
+/* A page in a megapage that many spaces' entries map is taken back from all of them. */
+static void severed_megapages(uint64_t first)
+{
+    uint32_t env = make_env();
+    MUST(aegis_table_insert(env, VA, 1, new_page(), new_page()));
+    for (uint64_t i = 0; i < SPREAD; i++)
+        MUST(aegis_map(env, VA + i * MEGABYTE, first, VM_READ_WRITE | AEGIS_MAP_MEGA, NULL));
+    MUST(aegis_cap_revoke(AEGIS_KIND_PAGE, first + 7, AEGIS_REVOKE_SEVER));
+    must(aegis_page(first + 7)->refs, 0, "references of the megapage");
+    end_env(env);
+}
+
+int main(void)
+{
+    uint64_t first = find_megapage();
+    batches_of_megapages(first);
+    severed_megapages(first);
+    printf("DONE\n");
+    aegis_shutdown(0);
+    return 0;
+}
