@@ -4,6 +4,7 @@ import pathlib
 import re
 import signal
 import socket
+import subprocess
 import threading
 import time
 
@@ -77,6 +78,15 @@ def test_mistakes_of_usage_are_named_and_exit_2(ctl, args, part):
 def test_help_goes_to_stdout(ctl, command):
     done = ctl(*([command] if command else []), "--help")
     assert done.returncode == 0 and "usage: aegisctl" in done.stdout and done.stderr == ""
+
+
+def test_a_full_device_is_noticed(ctl):
+    assert run(ctl).returncode == 0
+    for args in (["--help"], ["list", "--help"], ["status"], ["log"]):
+        with open("/dev/full", "w", encoding="ascii") as full:
+            done = subprocess.run([ctl.program, *args], env=ctl.env, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+        assert done.returncode == 1, args
+        one_line(done.stderr, "aegisctl: standard output: ")
 
 
 @pytest.mark.parametrize("fake, parts", [

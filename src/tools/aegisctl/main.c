@@ -1,4 +1,5 @@
 /* aegisctl: boots Aegis-V in QEMU, and controls what runs in it. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,15 +27,31 @@ static void print_usage(FILE *to)
             "after a mistake\nof usage; run and stop return QEMU's.\n");
 }
 
+/* What a command printed must have reached its reader, or the command has failed. */
+static int finish(int status)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout)) {
+        return status;
+    }
+    fprintf(stderr, "aegisctl: standard output: %s\n",
+            errno != 0 ? strerror(errno) : "not all could be written");
+    return status != 0 ? status : 1;
+}
+
 int main(int argc, char **argv)
 {
     if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
         print_usage(stdout);
-        return 0;
+        return finish(0);
     }
     for (size_t i = 0; argc >= 2 && i < COMMANDS; i++) {
         if (strcmp(argv[1], commands[i]->name) == 0) {
-            return commands[i]->run(commands[i], argc - 1, argv + 1);
+            int status = commands[i]->run(commands[i], argc - 1, argv + 1);
+
+            /* capture judges its output itself: it ends with 0 when its reader does, and closes
+             * stdout if that was its file. */
+            return commands[i] == &command_capture ? status : finish(status);
         }
     }
     if (argc < 2) {
