@@ -387,10 +387,19 @@ def test_rtt_tells_lost_late_and_wrong_answers(ctl):
     assert process.returncode == 1 and "2 answers were wrong" in err
 
 
+def test_a_filter_that_is_no_file_is_named(ctl, folder):
+    done = ctl("load", folder, "--app", "udp-echo")
+    assert done.returncode == 1
+    one_line(done.stderr, f"filter {folder}: Is a directory")
+
+
 def test_rtt_gives_up_when_nobody_answers(ctl):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind(("127.0.0.1", 0))
         port = server.getsockname()[1]
+        done = ctl("rtt", "--port", port, "--limit", 20, "--count", 3)
+        assert done.returncode == 1
+        one_line(done.stderr, "none of 3 datagrams was answered within 20 ms")
         done = ctl("rtt", "--port", port, "--limit", 20)
     assert done.returncode == 1
     one_line(done.stderr, "10 datagrams in a row")

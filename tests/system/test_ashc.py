@@ -1,5 +1,7 @@
 """ashc's command line: what it runs, prints and refuses, interpreted and as machine code under qemu-riscv64. Needs no machine."""
+import os
 import re
+import signal
 import subprocess
 
 import pytest
@@ -138,6 +140,16 @@ def test_files_that_fail_are_named(folder):
     assert ashc("run", folder) == (1, "", f"ashc: {folder}: Is a directory\n")
     status, _, why = ashc("-o", folder / "no" / "out", ROOT / "examples/handlers/udp-echo.c")
     assert (status, why) == (1, f"ashc: {folder}/no/out: No such file or directory\n")
+
+
+def test_who_interrupts_the_compiler_leaves_no_file_behind(folder):
+    clang, files = folder / "clang", folder / "files"
+    files.mkdir()
+    clang.write_text("#!/bin/sh\nkill -KILL $PPID\n")
+    clang.chmod(0o755)
+    done = subprocess.run([ASHC, "-d", "--clang", clang, ROOT / "examples/handlers/udp-echo.c"], env={**os.environ, "TMPDIR": str(files)},
+                          stdout=subprocess.DEVNULL, timeout=60, check=False)
+    assert done.returncode == -signal.SIGKILL and list(files.iterdir()) == []
 
 
 def test_a_full_device_is_noticed():

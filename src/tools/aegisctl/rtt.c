@@ -211,6 +211,18 @@ static void print_result(struct run *run, long port, enum rtt_format format)
     rtt_print(&result, format);
 }
 
+/* Why a run that came to its end has failed. */
+static void tell_wrong(const struct run *run, long port, struct why *why)
+{
+    if (run->wrong == 0) {
+        why_set(why, "127.0.0.1:%ld: none of %ld datagrams was answered within %ld ms", port,
+                run->count, run->limit_ms);
+    } else {
+        why_set(why, "127.0.0.1:%ld: %ld answers were wrong, %ld right", port, run->wrong,
+                run->answered);
+    }
+}
+
 static int measure(struct run *run, long port, enum rtt_format format)
 {
     struct why why;
@@ -231,8 +243,7 @@ static int measure(struct run *run, long port, enum rtt_format format)
         print_result(run, port, format);
         status = run->wrong == 0 && run->answered > 0 ? 0 : 1;
         if (status != 0) {
-            why_set(&why, "127.0.0.1:%ld: %ld answers were wrong, %ld right", port, run->wrong,
-                    run->answered);
+            tell_wrong(run, port, &why);
             why_print(&why, "rtt");
         }
     }

@@ -2,10 +2,10 @@
  * Runs clang on C source.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -68,8 +68,9 @@ static int wait_for(pid_t pid)
     }
 }
 
-/* Status 127, as a shell has it, says that the program could not be run. */
-static pid_t start(const char *clang, const char *path, const char *cpu, const char *output)
+/* The object goes to clang's standard output. Status 127, as a shell has it, says that the program
+ * could not be run. */
+static pid_t start(const char *clang, const char *path, const char *cpu, int output)
 {
     char option[32];
     snprintf(option, sizeof option, "-mcpu=%s", cpu);
@@ -85,12 +86,12 @@ static pid_t start(const char *clang, const char *path, const char *cpu, const c
                                "-idirafter",
                                ASHC_ARCH_INCLUDE,
                                "-o",
-                               output,
+                               "-",
                                path,
                                NULL};
     pid_t pid = fork();
     if (pid == 0) {
-        dup2(STDERR_FILENO, STDOUT_FILENO);
+        dup2(output, STDOUT_FILENO);
         execvp(clang, (char **)(void *)arguments);
         _exit(127);
     }
@@ -120,31 +121,29 @@ static enum ashlift_status check(int status, const char *clang, char *error)
     return ASHLIFT_SOURCE;
 }
 
+/* The object lies in memory alone: whoever interrupts leaves no file behind. */
 enum ashlift_status clang_compile(const char *path, const struct ashlift_options *options,
                                   char **object, size_t *size, char *error)
 {
-    const char *clang = compiler(options), *folder = getenv("TMPDIR");
-    char output[4096];
-    if (!folder || !*folder)
-        folder = "/tmp";
-    snprintf(output, sizeof output, "%s/ashc-XXXXXX", folder);
-    int fd = mkstemp(output);
+    const char *clang = compiler(options);
+    char output[32];
+    int fd = memfd_create("ashc-object", MFD_CLOEXEC);
     if (fd < 0) {
-        ashlift_fail(error, "%s: %s", output, strerror(errno));
+        ashlift_fail(error, "no memory for the object: %s", strerror(errno));
         return ASHLIFT_SYSTEM;
     }
-    close(fd);
-    pid_t pid = start(clang, path, options->cpu ? options->cpu : "v3", output);
+    pid_t pid = start(clang, path, options->cpu ? options->cpu : "v3", fd);
     enum ashlift_status result = ASHLIFT_SYSTEM;
     if (pid < 0)
         ashlift_fail(error, "fork: %s", strerror(errno));
     else
         result = check(wait_for(pid), clang, error);
     if (result == ASHLIFT_OK) {
+        snprintf(output, sizeof output, "/proc/self/fd/%d", fd);
         *object = ashlift_read(output, size, error);
         if (!*object)
             result = ASHLIFT_SYSTEM;
     }
-    unlink(output);
+    close(fd);
     return result;
 }
