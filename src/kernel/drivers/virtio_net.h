@@ -89,7 +89,7 @@ static inline void nic_rx_return(struct nic *nic, uint64_t head)
 {
     uint64_t added = virtq_add(&nic->rx, head);
 
-    if (!(added & nic->rx_together))
+    if (__builtin_expect(!(added & nic->rx_together), 0))
         virtq_publish(&nic->rx);
 }
 
