@@ -2,7 +2,8 @@
  * Exceptions go to the application (SOSP '95, section 5.3): the kernel leaves a frame in a page
  * that the application named, and enters its handler. It returns without the kernel.
  *
- * Invariant: env.upcall != NULL => its page is a DATA page of env, pinned.
+ * Invariant: env.upcall != NULL => its page is memory of env, pinned; DATA, or a ring's or
+ * a map's as well.
  */
 #ifndef AEGIS_KERNEL_UPCALL_H
 #define AEGIS_KERNEL_UPCALL_H

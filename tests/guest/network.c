@@ -333,6 +333,21 @@ static void payload_stays_pinned(void)
     net_close(&net);
 }
 
+/* A page may be a ring's and the repossession vector: both are its owner's affair. */
+static void ring_where_the_kernel_writes_more(void)
+{
+    uint32_t binding = bind_ok(&udp, &sent_arp);
+    struct aegis_ring *ring = vm_alloc(2, VM_READ_WRITE);
+    CHECK_OK(aegis_repossession_bind((struct aegis_repossession *)ring));
+    CHECK_OK(aegis_net_ring(binding, ring, 2));
+    for (int i = 0; i < 200; i++) /* a checked kernel looks */
+        aegis_null();
+    CHECK_OK(aegis_net_unbind(binding));
+    CHECK_EQ(aegis_page((uint64_t)vm_page_at(ring))->state, AEGIS_PAGE_DATA);
+    CHECK_OK(aegis_repossession_bind(NULL));
+    CHECK_OK(vm_free(ring));
+}
+
 int main(void)
 {
     CHECK(aegis_info()->netif_count > 0); /* the machine needs -netdev user for this */
@@ -346,6 +361,7 @@ int main(void)
     monitoring();
     malformed_filters();
     containment_and_overlap();
+    ring_where_the_kernel_writes_more();
     sending_and_receiving();
     egress_is_checked();
     full_ring_drops_and_counts();

@@ -72,7 +72,7 @@ static void check_written(const struct env *env, const void *memory)
     if (!memory)
         return;
     const struct aegis_page *page = page_of(virt_to_phys(memory) >> PAGE_SHIFT);
-    HOLDS(upcall_page, page->state == AEGIS_PAGE_DATA && page->owner == env->number,
+    HOLDS(upcall_page, page_is_memory(page) && page->owner == env->number,
           "page %lu of %u, state %u, of %u", page_index(page), env->number, page->state,
           page->owner);
     shadow_of(page)->pins++;

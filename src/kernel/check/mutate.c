@@ -245,7 +245,7 @@ static bool break_upcall_page(void)
 {
     for (uint32_t n = FIRST_ENV; n < ENV_COUNT; n++)
         if (env_table[n] && env_table[n]->upcall) {
-            page_of(virt_to_phys(env_table[n]->upcall) >> PAGE_SHIFT)->state = AEGIS_PAGE_WINDOW;
+            page_of(virt_to_phys(env_table[n]->upcall) >> PAGE_SHIFT)->state = AEGIS_PAGE_PTABLE;
             return true;
         }
     return false;
