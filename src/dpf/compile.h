@@ -53,6 +53,14 @@ size_t dpf_compile_memory(const struct dpf_trie *trie, size_t code_size);
 size_t dpf_compile_filter_bound(const struct dpf_filter *filter);
 size_t dpf_compile_filter_memory(const struct dpf_filter *filter, size_t code_size);
 
+/* dpf_compile_bound in steps, of a bound that is all zero at first: looks at work nodes a call,
+   some 30 instructions each. Returns 1 if more is left, 0 with bound->bytes found. */
+struct dpf_bound {
+    size_t bytes;
+    uint32_t node; /* the next to be looked at; 0: not begun */
+};
+int dpf_compile_bound_step(const struct dpf_trie *trie, struct dpf_bound *bound, size_t work);
+
 /*
  * Compiles in steps, for a kernel that must not be away for long. memory is the working memory, of
  * size bytes, and code where the code goes, of code_size bytes; both 8-byte aligned. The trie

@@ -74,24 +74,39 @@ static size_t table_bound(const struct trie_node *node)
            node->many.ranges * (size_t)RANGE_BYTES;
 }
 
+/* What one node adds; *next is set behind a copied filter. */
+static size_t node_bound(const struct trie_node *node, uint32_t *next)
+{
+    size_t bytes = ACCEPT_BYTES;
+    if (node->width && node->kind <= TRIE_SHIFT)
+        bytes += FIELD_BYTES;
+    if (node->kind == TRIE_MANY)
+        bytes += table_bound(node);
+    if (node->kind != TRIE_REST)
+        return bytes;
+    const struct dpf_node *nodes = (const void *)(node + 1);
+    const struct dpf_node *last = &nodes[node->rest.nodes - 1];
+    *next += node->rest.slots;
+    return bytes + filter_bound(node->rest.nodes, (size_t)last->set + last->count);
+}
+
+int dpf_compile_bound_step(const struct dpf_trie *trie, struct dpf_bound *bound, size_t work)
+{
+    if (!bound->node)
+        *bound = (struct dpf_bound){.bytes = FRAME_BYTES, .node = 1};
+    for (; bound->node < trie->nodes; bound->node++) {
+        if (work-- == 0)
+            return 1;
+        bound->bytes += node_bound(trie_node(trie, bound->node), &bound->node);
+    }
+    return 0;
+}
+
 size_t dpf_compile_bound(const struct dpf_trie *trie)
 {
-    size_t bytes = FRAME_BYTES;
-    for (uint32_t n = 1; n < trie->nodes; n++) {
-        const struct trie_node *node = trie_node(trie, n);
-        bytes += ACCEPT_BYTES;
-        if (node->width && node->kind <= TRIE_SHIFT)
-            bytes += FIELD_BYTES;
-        if (node->kind == TRIE_MANY)
-            bytes += table_bound(node);
-        if (node->kind != TRIE_REST)
-            continue;
-        const struct dpf_node *nodes = (const void *)(node + 1);
-        const struct dpf_node *last = &nodes[node->rest.nodes - 1];
-        bytes += filter_bound(node->rest.nodes, (size_t)last->set + last->count);
-        n += node->rest.slots;
-    }
-    return bytes;
+    struct dpf_bound bound = {0};
+    dpf_compile_bound_step(trie, &bound, SIZE_MAX);
+    return bound.bytes;
 }
 
 /* Lays out the memory; DPF_E_*, or 0. */

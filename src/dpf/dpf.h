@@ -109,6 +109,23 @@ struct dpf_filter {
 int dpf_verify(const void *image, size_t size, struct dpf_filter *filter);
 
 /*
+ * The same in steps: begin returns 0, or what is wrong with the header; then step, for about work
+ * nodes and ranges a call (some 20 instructions each), returns 1 if more is left, 0 with filter
+ * filled in, or a DPF_E_*.
+ */
+struct dpf_verification {
+    const void *image;
+    size_t size;
+    unsigned node, used; /* the next node, the ranges before it */
+    struct {
+        uint64_t any[DPF_NODES_MAX / 64];      /* some path leads to the node */
+        uint64_t baseless[DPF_NODES_MAX / 64]; /* and one of them sets no running base */
+    } reach;
+};
+int dpf_verify_begin(struct dpf_verification *v, const void *image, size_t size);
+int dpf_verify_step(struct dpf_verification *v, size_t work, struct dpf_filter *filter);
+
+/*
  * Whether the filter accepts a frame: the naive evaluator, and the oracle of everything faster.
  * available <= length bytes at frame are readable; length is what DPF_LENGTH tests. Takes at most
  * node_count steps.
@@ -116,7 +133,7 @@ int dpf_verify(const void *image, size_t size, struct dpf_filter *filter);
 bool dpf_match(const struct dpf_filter *filter, const uint8_t *frame, size_t available,
                size_t length);
 
-enum dpf_decision { DPF_NO, DPF_YES, DPF_UNDECIDED };
+enum dpf_decision { DPF_NO, DPF_YES, DPF_UNDECIDED, DPF_MORE };
 
 /* Working memory of the functions that take a scratch argument: 8-byte aligned, contents don't
  * matter. */
@@ -139,6 +156,17 @@ enum dpf_decision dpf_contains(const struct dpf_filter *outer, const struct dpf_
    to see a contradiction. Otherwise as dpf_contains. */
 enum dpf_decision dpf_overlaps(const struct dpf_filter *a, const struct dpf_filter *b,
                                size_t budget, void *scratch);
+
+/*
+ * The same in steps, for a kernel that must not be away for long: begin, then decide until it
+ * returns something else than DPF_MORE. It takes at most work steps a call. Until then the filters
+ * (the views, too) and scratch must stay as they are; giving up takes no call.
+ */
+void dpf_contains_begin(const struct dpf_filter *outer, const struct dpf_filter *inner,
+                        size_t budget, void *scratch);
+void dpf_overlaps_begin(const struct dpf_filter *a, const struct dpf_filter *b, size_t budget,
+                        void *scratch);
+enum dpf_decision dpf_decide(void *scratch, size_t work);
 
 /*
  * Makers of filters. Each writes an image to memory (8-byte aligned, size bytes) and returns the

@@ -7,12 +7,7 @@
  */
 #include "dpf/atom.h"
 
-#define WORDS (DPF_NODES_MAX / 64)
-
-struct reach {
-    uint64_t any[WORDS];      /* some path leads to the node */
-    uint64_t baseless[WORDS]; /* and one of them sets no running base */
-};
+#include <string.h>
 
 static bool test(const uint64_t *bits, unsigned i)
 {
@@ -95,7 +90,8 @@ static int check_node(const struct dpf_node *node)
 }
 
 /* Checks one successor of node i of count and tells it who leads to it. */
-static int follow(struct reach *reach, unsigned to, unsigned i, unsigned count, bool baseless)
+static int follow(struct dpf_verification *v, unsigned to, unsigned i, unsigned count,
+                  bool baseless)
 {
     if (to == DPF_ACCEPT || to == DPF_REJECT)
         return 0;
@@ -103,51 +99,76 @@ static int follow(struct reach *reach, unsigned to, unsigned i, unsigned count, 
         return DPF_E_SUCCESSOR;
     if (to <= i)
         return DPF_E_CYCLE;
-    set(reach->any, to);
+    set(v->reach.any, to);
     if (baseless)
-        set(reach->baseless, to);
+        set(v->reach.baseless, to);
+    return 0;
+}
+
+/* Node i of the image, whose sets before it end at v->used. */
+static int check_in_place(struct dpf_verification *v, unsigned i)
+{
+    const struct dpf_header *header = v->image;
+    const struct dpf_node *nodes = (const void *)(header + 1), *node = &nodes[i];
+    const struct dpf_range *ranges = (const void *)(nodes + header->nodes);
+    bool baseless = test(v->reach.baseless, i);
+    int error;
+    if (!test(v->reach.any, i))
+        return DPF_E_UNREACHABLE;
+    if ((error = check_node(node)))
+        return error;
+    if (node->relative && baseless)
+        return DPF_E_BASE;
+    if (node->kind != DPF_SHIFT && !node->count)
+        return DPF_E_SET;
+    if (node->set != v->used || node->count > header->ranges - v->used)
+        return DPF_E_SET;
+    if ((error = check_set(ranges + v->used, node->count, node->mask)))
+        return error;
+    v->used += node->count;
+    baseless = baseless && node->kind != DPF_SHIFT;
+    error = follow(v, node->yes, i, header->nodes, baseless);
+    return error ? error : follow(v, node->no, i, header->nodes, baseless);
+}
+
+int dpf_verify_begin(struct dpf_verification *v, const void *image, size_t size)
+{
+    if ((uintptr_t)image % 8)
+        return DPF_E_ALIGNMENT;
+    memset(v, 0, sizeof *v);
+    v->image = image;
+    v->size = size;
+    v->reach.any[0] = v->reach.baseless[0] = 1;
+    return check_header(image, size);
+}
+
+int dpf_verify_step(struct dpf_verification *v, size_t work, struct dpf_filter *filter)
+{
+    const struct dpf_header *header = v->image;
+    for (; v->node < header->nodes; v->node++) {
+        if (!work)
+            return 1;
+        unsigned before = v->used;
+        int error = check_in_place(v, v->node);
+        if (error)
+            return error;
+        size_t done = 4 + (v->used - before); /* a node takes as long as four ranges */
+        work -= done < work ? done : work;
+    }
+    if (v->used != header->ranges)
+        return DPF_E_SET;
+    const struct dpf_node *nodes = (const void *)(header + 1);
+    const struct dpf_range *ranges = (const void *)(nodes + header->nodes);
+    *filter = (struct dpf_filter){nodes,         ranges,         header->entry,
+                                  header->nodes, header->ranges, (uint32_t)v->size};
     return 0;
 }
 
 int dpf_verify(const void *image, size_t size, struct dpf_filter *filter)
 {
-    const struct dpf_header *header = image;
-    if ((uintptr_t)image % 8)
-        return DPF_E_ALIGNMENT;
-    int error = check_header(header, size);
-    if (error)
-        return error;
-
-    const struct dpf_node *nodes = (const void *)(header + 1);
-    const struct dpf_range *ranges = (const void *)(nodes + header->nodes);
-    struct reach reach = {.any = {1}, .baseless = {1}};
-    unsigned used = 0;
-    for (unsigned i = 0; i < header->nodes; i++) {
-        const struct dpf_node *node = &nodes[i];
-        bool baseless = test(reach.baseless, i);
-        if (!test(reach.any, i))
-            return DPF_E_UNREACHABLE;
-        if ((error = check_node(node)))
-            return error;
-        if (node->relative && baseless)
-            return DPF_E_BASE;
-        if (node->kind != DPF_SHIFT && !node->count)
-            return DPF_E_SET;
-        if (node->set != used || node->count > header->ranges - used)
-            return DPF_E_SET;
-        if ((error = check_set(ranges + used, node->count, node->mask)))
-            return error;
-        used += node->count;
-        baseless = baseless && node->kind != DPF_SHIFT;
-        if ((error = follow(&reach, node->yes, i, header->nodes, baseless)) ||
-            (error = follow(&reach, node->no, i, header->nodes, baseless)))
-            return error;
-    }
-    if (used != header->ranges)
-        return DPF_E_SET;
-    *filter = (struct dpf_filter){nodes,         ranges,         header->entry,
-                                  header->nodes, header->ranges, (uint32_t)size};
-    return 0;
+    struct dpf_verification v;
+    int error = dpf_verify_begin(&v, image, size);
+    return error ? error : dpf_verify_step(&v, SIZE_MAX, filter);
 }
 
 const char *dpf_strerror(int error)

@@ -26,6 +26,7 @@ struct choice {
 struct walk {
     const struct dpf_filter *filter[2];
     bool containment;
+    uint8_t decided;    /* enum dpf_decision */
     uint16_t at[2];     /* successor that each filter has come to */
     uint8_t running[2]; /* each filter's running base, a number of facts.base */
     uint16_t choices;
@@ -182,31 +183,39 @@ static enum path judge(const struct walk *walk)
     return walk->at[B] == DPF_ACCEPT && walk->at[A] == wanted ? PATH_FOUND : PATH_GOES_ON;
 }
 
-/* DPF_YES if a path of the kind looked for was found, DPF_NO if there is none. */
-static enum dpf_decision search(struct walk *walk, const struct dpf_filter *a,
-                                const struct dpf_filter *b, bool containment, size_t budget)
+/* Makes ready for the first step. Where decided isn't DPF_MORE, it is the answer already. */
+static void begin(struct walk *walk, const struct dpf_filter *a, const struct dpf_filter *b,
+                  bool containment, size_t budget, enum dpf_decision decided)
 {
     walk->filter[A] = a;
     walk->filter[B] = b;
     walk->containment = containment;
+    walk->decided = (uint8_t)decided;
     walk->at[A] = a->entry;
     walk->at[B] = b->entry;
     walk->running[A] = walk->running[B] = 0;
     walk->choices = 0;
     facts_start(&walk->facts, budget);
-    for (;;) {
+}
+
+/* DPF_YES if a path of the kind looked for was found, DPF_NO if there is none, DPF_MORE after work
+ * steps. */
+static enum dpf_decision search(struct walk *walk, size_t work)
+{
+    while (walk->decided == DPF_MORE && work-- > 0) {
         enum path path = judge(walk);
         if (path == PATH_FOUND)
-            return walk->facts.guessed || walk->facts.full ? DPF_UNDECIDED : DPF_YES;
-        if (path == PATH_DROPPED && !resume(walk))
-            return DPF_NO;
-        if (path == PATH_DROPPED)
-            continue;
-        if (!walk->facts.budget || walk->facts.full)
-            return DPF_UNDECIDED;
-        walk->facts.budget--;
-        step(walk, next_side(walk));
+            walk->decided = walk->facts.guessed || walk->facts.full ? DPF_UNDECIDED : DPF_YES;
+        else if (path == PATH_DROPPED && !resume(walk))
+            walk->decided = DPF_NO;
+        else if (path == PATH_GOES_ON && (!walk->facts.budget || walk->facts.full))
+            walk->decided = DPF_UNDECIDED;
+        else if (path == PATH_GOES_ON) {
+            walk->facts.budget--;
+            step(walk, next_side(walk));
+        }
     }
+    return walk->decided;
 }
 
 /* Whether two nodes ask for the same bytes, given that the running bases are the same. */
@@ -238,15 +247,37 @@ static bool demand_different_values(const struct dpf_filter *a, const struct dpf
     return false;
 }
 
+void dpf_overlaps_begin(const struct dpf_filter *a, const struct dpf_filter *b, size_t budget,
+                        void *scratch)
+{
+    begin(scratch, a, b, false, budget, demand_different_values(a, b) ? DPF_NO : DPF_MORE);
+}
+
+void dpf_contains_begin(const struct dpf_filter *outer, const struct dpf_filter *inner,
+                        size_t budget, void *scratch)
+{
+    begin(scratch, outer, inner, true, budget, DPF_MORE);
+}
+
+enum dpf_decision dpf_decide(void *scratch, size_t work)
+{
+    const struct walk *walk = scratch;
+    enum dpf_decision found = search(scratch, work);
+    if (!walk->containment || found == DPF_UNDECIDED || found == DPF_MORE)
+        return found;
+    return found == DPF_YES ? DPF_NO : DPF_YES; /* what was looked for is a frame that refutes it */
+}
+
 enum dpf_decision dpf_overlaps(const struct dpf_filter *a, const struct dpf_filter *b,
                                size_t budget, void *scratch)
 {
-    return demand_different_values(a, b) ? DPF_NO : search(scratch, a, b, false, budget);
+    dpf_overlaps_begin(a, b, budget, scratch);
+    return dpf_decide(scratch, SIZE_MAX);
 }
 
 enum dpf_decision dpf_contains(const struct dpf_filter *outer, const struct dpf_filter *inner,
                                size_t budget, void *scratch)
 {
-    enum dpf_decision found = search(scratch, outer, inner, true, budget);
-    return found == DPF_UNDECIDED ? found : found == DPF_YES ? DPF_NO : DPF_YES;
+    dpf_contains_begin(outer, inner, budget, scratch);
+    return dpf_decide(scratch, SIZE_MAX);
 }

@@ -3,6 +3,7 @@
 #include "kernel/call.h"
 #include "kernel/handler.h"
 #include "kernel/map.h"
+#include "kernel/net_end.h"
 #include "kernel/netif.h"
 #include "kernel/page.h"
 #include "kernel/user.h"
@@ -102,8 +103,8 @@ static bool abort_take_binding(struct env *env, size_t *budget)
 {
     uint32_t index;
 
-    *budget = 0; /* its classifier is made anew: enough for one step */
-    if (!netif_take(env->number, &index))
+    *budget = 0; /* that goes over the whole table: enough for one step */
+    if (!net_end_take(env->number, &index))
         return false;
     record(env, AEGIS_KIND_BINDING, index);
     return true;

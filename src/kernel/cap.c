@@ -5,6 +5,7 @@
 #include "kernel/env.h"
 #include "kernel/handler.h"
 #include "kernel/map.h"
+#include "kernel/net_end.h"
 #include "kernel/netif.h"
 #include "kernel/page.h"
 
@@ -62,8 +63,7 @@ static uint64_t *env_generation(uint64_t index)
 
 static bool env_sever(uint64_t index)
 {
-    netif_sever_env((uint32_t)index);
-    return true;
+    return net_end_sever_env((uint32_t)index);
 }
 
 static bool binding_is_bound(uint64_t index)
@@ -88,8 +88,7 @@ static bool binding_may_revoke(uint64_t index, uint32_t env)
 
 static bool binding_sever(uint64_t index)
 {
-    netif_sever((uint32_t)index);
-    return true;
+    return net_end_sever((uint32_t)index);
 }
 
 /* Devices that there is one of: the first application's. */

@@ -1,42 +1,47 @@
 #include "kernel/classify.h"
 
-#include "kernel/arena.h"
 #include "kernel/boot_memory.h"
+#include "kernel/check/hard.h"
 #include "kernel/expose.h"
+#include "kernel/net_bind.h"
 #include "kernel/netif.h"
 #include "kernel/phys.h"
 #include "kernel/post.h"
 #include "kernel/rv64/csr.h"
-
-void *classify_scratch;
-static struct dpf_member *members; /* info->binding_count of them */
-static uint64_t hash_seed;
-
-/*
- * Frames lie alike everywhere (NIC_BUFFER_FRAME, NIC_TX_COPY), so loads at known offsets are known
- * to be aligned. Two bindings of one rank are disjoint (netif.h), so the first that is found wins.
- */
-static struct dpf_compile_options options = {
-    .align = 8, .residue = CLASSIFY_RESIDUE, .equals_disjoint = true};
-_Static_assert(NIC_TX_COPY % 8 == CLASSIFY_RESIDUE && NIC_BUFFER_FRAME % 8 == CLASSIFY_RESIDUE,
-               "copies lie as received frames do");
 
 /* A trie gets a 64th of memory, within bounds. */
 #define TRIE_SHARE 64
 #define TRIE_LEAST (256UL << 10)
 #define TRIE_MOST  (8UL << 20)
 
+#define LOOK_STEP                                                                                  \
+    HARD(256, 64)      /* numbers of bindings looked at in a step, for some to be added            \
+                        */
+#define ADD_STEP    32 /* nodes and ranges of filters: some 1,000 instructions each */
+#define FINISH_STEP 64 /* table entries finished in a step */
+
+static void *scratch;
+static bool *has; /* which bindings the trie has that is being built */
+static uint64_t hash_seed;
+
+/* What is being built. */
+static struct {
+    struct netif *netif; /* NULL: nothing */
+    enum { ADDING, FINISHING, COMPILING } phase;
+    uint32_t next; /* the binding to be looked at */
+    struct codegen job;
+} build;
+
 static size_t pages_of(size_t bytes)
 {
     return (bytes + PAGE_SIZE - 1) / PAGE_SIZE;
 }
 
-void classify_init(uint64_t seed, unsigned int isa)
+void classify_init(uint64_t seed)
 {
     hash_seed = seed;
-    options.isa = isa;
-    classify_scratch = boot_alloc(pages_of(DPF_SCRATCH_SIZE), 1);
-    members = boot_alloc(pages_of(info->binding_count * sizeof(*members)), 1);
+    scratch = boot_alloc(pages_of(DPF_SCRATCH_SIZE), 1);
+    has = boot_alloc(pages_of(info->binding_count * sizeof(*has)), 1);
 }
 
 size_t classify_trie_size(void)
@@ -46,71 +51,106 @@ size_t classify_trie_size(void)
     return size < TRIE_LEAST ? TRIE_LEAST : size > TRIE_MOST ? TRIE_MOST : size;
 }
 
-/* Compiles a trie, or else a filter, into the code arena. Leaves entry NULL if there is no room. */
-static struct classify_code compile(const struct dpf_trie *trie, const struct dpf_filter *filter)
+void classify_begin(struct netif *netif)
 {
-    size_t bound = trie ? dpf_compile_bound(trie) : dpf_compile_filter_bound(filter);
-    size_t memory_size =
-        trie ? dpf_compile_memory(trie, bound) : dpf_compile_filter_memory(filter, bound);
-    struct classify_code made = {.entry = NULL};
-    struct dpf_code result;
-    void *memory = arena_alloc(memory_size);
-    int error;
-
-    if (!memory)
-        return made;
-    made.code = code_alloc(bound);
-    if (made.code.units) {
-        uint8_t *out = code_open(&made.code);
-        error =
-            trie ? dpf_compile(memory, memory_size, trie, out, bound, &options, &result)
-                 : dpf_compile_filter(memory, memory_size, filter, out, bound, &options, &result);
-        code_close(&made.code);
-        if (error) {
-            code_free(&made.code);
-        } else {
-            code_trim(&made.code, result.size);
-            made.entry = (uint8_t *)code_entry(&made.code) + result.entry;
-        }
-    }
-    arena_free(memory);
-    return made;
+    build.netif = netif;
+    build.phase = ADDING;
+    build.next = 0;
 }
 
-static void forget(struct classify_code *code)
+struct netif *classify_building(void)
 {
-    if (code->entry)
-        code_free(&code->code);
-    code->entry = NULL;
+    return build.netif;
 }
 
-bool classify_rebuild(struct netif *netif)
+void classify_abandon(void)
 {
-    uint32_t next = !netif->active;
-    size_t count = 0;
+    codegen_abandon(&build.job);
+    build.netif = NULL;
+}
 
-    for (uint32_t i = 0; i < info->binding_count; i++) {
-        const struct aegis_binding_info *b = netif_binding(i);
-        if (b && &netifs[b->netif] == netif)
-            members[count++] = (struct dpf_member){.filter = &netif_binding_state(i)->ingress,
-                                                   .id = i,
-                                                   .rank = netif_binding_state(i)->rank,
-                                                   .tap = b->flags & AEGIS_BIND_TAP};
+bool classify_has(uint32_t index)
+{
+    return has[index];
+}
+
+const struct codegen *classify_compiling(void)
+{
+    return &build.job;
+}
+
+static void *next_trie(void)
+{
+    return build.netif->tries[!build.netif->active];
+}
+
+/* Adds the next bindings that are the interface's; DPF_E_*, or 0. */
+static int add_next(void)
+{
+    struct dpf_member member;
+    uint32_t work = 0;
+    int error = 0;
+
+    if (build.next == 0)
+        error = dpf_trie_begin(next_trie(), classify_trie_size(), hash_seed);
+    for (uint32_t i = 0;
+         i < LOOK_STEP && work < ADD_STEP && !error && build.next < info->binding_count; i++) {
+        uint32_t index = build.next++;
+        has[index] = net_bind_member(build.netif, index, &member);
+        if (!has[index])
+            continue;
+        error = dpf_trie_add(next_trie(), &member, scratch);
+        work += 4U + member.filter->node_count + member.filter->range_count;
     }
-    if (dpf_trie_build(netif->tries[next], classify_trie_size(), hash_seed, members, count,
-                       classify_scratch) != 0)
-        return false;
-    struct classify_code old = netif->classifier;
+    if (build.next == info->binding_count)
+        build.phase = FINISHING;
+    return error;
+}
+
+static void publish(const struct codegen_result *made)
+{
+    struct netif *netif = build.netif;
+    uint32_t number = (uint32_t)(netif - netifs);
+    struct codegen_result old = netif->classifier;
+
+    netif->classifier = *made;
+    netif->active = !netif->active;
     /* One hart, interrupts off: no classification is under way in the old one, so its code can go.
      */
-    netif->classifier = compile(netif->tries[next], NULL);
-    netif->active = next;
-    forget(&old);
-    uint32_t number = (uint32_t)(netif - netifs);
-    post.tries[number] = (uintptr_t)netif->tries[next];
+    codegen_forget(&old);
+    post.tries[number] = (uintptr_t)netif->tries[netif->active];
     post_code(AEGIS_CODE_CLASSIFIER, number, &netif->classifier.code, netif->classifier.entry, 0,
               NULL);
-    return true;
+    build.netif = NULL;
+}
+
+enum classify_state classify_step(void)
+{
+    struct codegen_result made;
+    int state = 1;
+
+    switch (build.phase) {
+    case ADDING:
+        state = add_next() ? -1 : 1;
+        break;
+    case FINISHING:
+        state = dpf_trie_finish(next_trie(), FINISH_STEP);
+        if (state == 0) {
+            build.phase = COMPILING;
+            codegen_begin(&build.job, next_trie(), NULL);
+            state = 1;
+        }
+        break;
+    case COMPILING:
+        if (!codegen_step(&build.job, &made))
+            break;
+        publish(&made);
+        return CLASSIFY_DONE;
+    }
+    if (state == 1)
+        return CLASSIFY_MORE;
+    classify_abandon();
+    return CLASSIFY_FULL;
 }
 
 struct dpf_found classify_frame(const struct netif *netif, const uint8_t *frame, size_t available,
@@ -120,16 +160,6 @@ struct dpf_found classify_frame(const struct netif *netif, const uint8_t *frame,
         return ((dpf_classifier *)netif->classifier.entry)(frame, available, length);
     struct dpf_result result = dpf_classify(netif_trie(netif), frame, available, length);
     return (struct dpf_found){.id = result.id, .taps = result.taps};
-}
-
-void classify_compile_egress(struct binding *binding)
-{
-    binding->egress_code = compile(NULL, &binding->egress);
-}
-
-void classify_forget_egress(struct binding *binding)
-{
-    forget(&binding->egress_code);
 }
 
 bool classify_egress(const struct binding *binding, const uint8_t *frame, size_t available,

@@ -13,6 +13,7 @@
 #include "kernel/irqoff.h"
 #include "kernel/map.h"
 #include "kernel/map_window.h"
+#include "kernel/net_end.h"
 #include "kernel/netif.h"
 #include "kernel/page.h"
 #include "kernel/power.h"
@@ -176,7 +177,6 @@ static void unbind_all(struct env *env)
     }
     abort_forget(env);
     handler_end_env(env->number);
-    netif_end_env(env->number);
     console_end_env(env->number);
     fpu_forget(env);
     env->root[WINDOW_INDEX] =
@@ -255,7 +255,8 @@ bool env_end_step(struct env *env)
     struct aegis_page *page = page_first_of(env->number), *next;
 
     if (!env->unbound) {
-        unbind_all(env);
+        if (net_end_env(env->number))
+            unbind_all(env);
         return false;
     }
     /* Tables first, a single one a step: each has up to 512 mappings, a megapage as many pages. */

@@ -91,7 +91,9 @@ struct env {
     struct aegis_repossession *repossession; /* in PHYSMAP, pinned; NULL without */
     uint64_t repossessed;                    /* entries written to it */
     struct aegis_page *takable;              /* where abort.c looks on for a page to take */
-    bool unbound;                            /* while it ends: what pinned its pages is gone */
+    /* Of each interface: the classifier that is begun after its last undone binding (net_end.c). */
+    uint64_t settled_by[AEGIS_NETIF_MAX];
+    bool unbound; /* while it ends: what pinned its pages is gone */
 };
 _Static_assert(offsetof(struct env, x) == ENV_X(0), "entry.S");
 _Static_assert(offsetof(struct env, pc) == ENV_PC, "entry.S");

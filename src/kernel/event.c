@@ -1,5 +1,6 @@
 #include "kernel/event.h"
 
+#include "kernel/classify.h"
 #include "kernel/env.h"
 #include "kernel/print.h"
 #include "kernel/ring.h"

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernel/classify.h"
 #include "kernel/handler.h"
 #include "kernel/netif.h"
 

@@ -16,10 +16,11 @@
 
 #include "abi/abi.h"
 #include "dpf/dpf.h"
-#include "kernel/classify.h"
+#include "kernel/codegen.h"
 #include "kernel/drivers/virtio_net.h"
 
-#define RING_PAGES (1 + AEGIS_RING_SLOTS / 2)
+#define NETIF_BINDINGS_MAX 4096
+#define RING_PAGES         (1 + AEGIS_RING_SLOTS / 2)
 
 struct handler;
 
@@ -34,7 +35,7 @@ static inline uint64_t whole(uint32_t number)
 
 struct binding {
     struct dpf_filter ingress, egress; /* views on images in the arena */
-    struct classify_code egress_code;
+    struct codegen_result egress_code;
     void *images; /* both, in one piece of the arena */
     uint32_t rank;
     struct aegis_ring *ring; /* header page in PHYSMAP, or NULL */
@@ -44,20 +45,21 @@ struct binding {
     uint32_t ring_page_count;
     struct aegis_counters counters;
     struct handler *handler; /* runs on each frame before the ring; NULL without one */
-    bool unbound; /* gone, but its number is still what a classifier that could not be rebuilt finds
-                   */
+    bool unbound;            /* gone, but the classifier in use finds its number still */
 } __attribute__((aligned(512)));
 _Static_assert(sizeof(struct binding) == 512, "found by a shift");
 
 /* What every frame needs stands first, where one instruction reaches it. */
 struct netif {
     struct aegis_netif_info *info;
-    struct classify_code classifier; /* compiled from the trie in use */
+    struct codegen_result classifier; /* compiled from the trie in use */
     uint32_t tap_count;
     bool unfinished; /* frames wait whose turn is at the next slice boundary */
     struct nic nic;
-    void *tries[2];  /* memory of the classifier in use and of the next one */
-    uint32_t active; /* which of them is in use */
+    void *tries[2];           /* memory of the classifier in use and of the next one */
+    uint32_t active;          /* which of them is in use */
+    bool unsettled;           /* bindings are undone that the classifier in use has (net_end.h) */
+    uint64_t begun, finished; /* classifiers: the number of the last one begun, and finished */
 };
 
 extern struct netif *netifs; /* info->netif_count of them */
@@ -72,8 +74,15 @@ struct aegis_binding_info *netif_binding(uint64_t index);
 /* Number index, bound or not. */
 struct aegis_binding_info *netif_row(uint32_t index);
 
-/* Whether index is unbound, and in the classifier still, for want of room for a new one. */
+/* Whether index is unbound, and in the classifier in use still. */
 bool netif_is_zombie(uint32_t index);
+void netif_set_zombie(uint32_t index, bool is_zombie);
+
+/* Whether a binding is another, or lies inside it. */
+bool netif_is_inside(uint32_t index, uint32_t ancestor);
+
+/* Tells the post of a binding's egress check. */
+void netif_note_egress(uint32_t index);
 
 /* Number index, bound. */
 extern struct binding *bindings; /* info->binding_count of them */
@@ -88,22 +97,9 @@ static inline const struct dpf_trie *netif_trie(const struct netif *netif)
     return netif->tries[netif->active];
 }
 
-/* Undoes all that is bound inside a binding, taps included; the binding itself stays. */
-void netif_sever(uint32_t index);
-
 /* Bindings that env owns, apart from roots. */
 struct env;
 uint64_t netif_held(const struct env *env);
-
-/* Undoes the one of them with the highest number that nothing is bound inside of; false if there is
- * none. */
-bool netif_take(uint32_t env, uint32_t *index);
-
-/* Undoes the bindings that others made for env, and what is inside them. */
-void netif_sever_env(uint32_t env);
-
-/* Undoes what env has bound; children of its bindings go to their parents. */
-void netif_end_env(uint32_t env);
 
 /* Takes back sent frames of all interfaces, and unpins their pages. */
 void netif_reclaim(void);

@@ -1,6 +1,7 @@
 #include "kernel/rx.h"
 
 #include "kernel/check/hard.h"
+#include "kernel/classify.h"
 #include "kernel/event.h"
 #include "kernel/expose.h"
 #include "kernel/netif.h"

@@ -5,6 +5,7 @@
 #include "kernel/env.h"
 #include "kernel/expose.h"
 #include "kernel/interrupt.h"
+#include "kernel/net_end.h"
 #include "kernel/quota.h"
 #include "kernel/revoke.h"
 #include "kernel/rv64/timer.h"
@@ -133,6 +134,13 @@ static _Noreturn void schedule(void)
     for (;;) {
         interrupt_poll();
         bool more = rx_unfinished && rx_continue();
+        /* A step a turn: who ended bindings of its own takes the steps itself, but not everybody
+         * whose bindings are taken does. */
+        if (__builtin_expect(net_end_unsettled, 0)) {
+            more |= net_end_settle();
+            check_walk("net_end_settle");
+            interrupt_poll();
+        }
         if (run_somebody(&deadline) || more)
             continue;
         /*

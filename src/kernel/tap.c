@@ -1,5 +1,6 @@
 #include "kernel/tap.h"
 
+#include "kernel/classify.h"
 #include "kernel/netif.h"
 #include "kernel/ring.h"
 #include "kernel/rv64/csr.h"

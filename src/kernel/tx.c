@@ -1,5 +1,6 @@
 /* One frame's way out: the sender's pages, the egress filter on a kernel's copy, the device. */
 #include "kernel/call.h"
+#include "kernel/classify.h"
 #include "kernel/env.h"
 #include "kernel/netif.h"
 #include "kernel/page.h"

@@ -6,6 +6,7 @@
 #define CALL_WAIT          0x1002
 #define CALL_CAP_MINT      0x1005
 #define CALL_ENV_END       0x1022
+#define CALL_NET_BIND      0x1030
 #define CALL_HANDLER_LOAD  0x1038
 #define CALL_CONSOLE_BIND  0x1042
 #define KIND_PAGE          1
@@ -63,6 +64,20 @@ blob_pinned_end:
         li      a7, CALL_ENV_END
         ecall
 blob_download_end:
+
+/* bind: the same with net_bind. */
+        blob    bind
+        li      t0, RAW_DATA
+        li      t1, 1
+        sd      t1, 0(t0)
+        li      a0, RAW_DATA + 64
+        li      a7, CALL_NET_BIND
+        ecall
+        mv      a1, a0
+        li      a0, 0
+        li      a7, CALL_ENV_END
+        ecall
+blob_bind_end:
 
 /* console: binds the console with the capability at RAW_DATA + 64, leaves the result at RAW_DATA + 8, and stays. */
         blob    console

@@ -155,40 +155,81 @@ static void make_maze(struct filter_image *image, uint8_t last)
     image->size = sizeof maze;
 }
 
+#define MAZE_NODES 40
+struct big_maze {
+    struct dpf_header header;
+    struct dpf_node nodes[MAZE_NODES];
+    struct dpf_range ranges[MAZE_NODES];
+};
+
+/* The same with more nodes that decide nothing. */
+static void make_big_maze(struct big_maze *big, uint8_t last)
+{
+    struct filter_image end;
+    make_maze(&end, last);
+    const struct dpf_node *nodes = (const struct dpf_node *)((char *)end.words + 16);
+    *big = (struct big_maze){
+        .header = {
+            .magic = DPF_MAGIC, .version = DPF_VERSION, .nodes = MAZE_NODES, .ranges = MAZE_NODES}};
+    for (uint16_t i = 0; i < MAZE_NODES; i++) {
+        bool is_last = i == MAZE_NODES - 1;
+        big->nodes[i] = nodes[i == 0 ? 0 : is_last ? 7 : 1];
+        big->nodes[i].set = i;
+        if (i > 0 && !is_last)
+            big->nodes[i].offset = (uint16_t)(30 + i);
+        if (!is_last)
+            big->nodes[i].yes = (uint16_t)(i + 1);
+        if (i > 0 && !is_last)
+            big->nodes[i].no = (uint16_t)(i + 1);
+    }
+    big->ranges[0] = (struct dpf_range){0x99, 0x99};
+    big->ranges[MAZE_NODES - 1] = (struct dpf_range){last, last};
+}
+
 int64_t net_bind_BUDGET(void)
 {
-    static struct big {
-        struct dpf_header header;
-        struct dpf_node nodes[40];
-        struct dpf_range ranges[40];
-    } big;
-    struct filter_image end;
+    static struct big_maze big;
     struct aegis_net_binding r = request(OWN_PORT);
     make_maze(&in, 1);
     r.ingress_size = in.size;
     uint32_t first = bind(&r);
-    /* The same with more nodes that decide nothing. */
-    make_maze(&end, 2);
-    const struct dpf_node *nodes = (const struct dpf_node *)((char *)end.words + 16);
-    big = (struct big){
-        .header = {.magic = DPF_MAGIC, .version = DPF_VERSION, .nodes = 40, .ranges = 40}};
-    for (uint16_t i = 0; i < 40; i++) {
-        big.nodes[i] = nodes[i == 0 ? 0 : i == 39 ? 7 : 1];
-        big.nodes[i].set = i;
-        if (i > 0 && i < 39)
-            big.nodes[i].offset = (uint16_t)(30 + i);
-        if (i < 39)
-            big.nodes[i].yes = (uint16_t)(i + 1);
-        if (i > 0 && i < 39)
-            big.nodes[i].no = (uint16_t)(i + 1);
-    }
-    big.ranges[0] = (struct dpf_range){0x99, 0x99};
-    big.ranges[39] = (struct dpf_range){2, 2};
+    make_big_maze(&big, 2);
     r.ingress = &big;
     r.ingress_size = sizeof big;
     int64_t result = aegis_net_bind(&r);
     if (result >= 0)
         CHECK_OK(aegis_net_unbind((uint32_t)result));
+    CHECK_OK(aegis_net_unbind(first));
+    return result;
+}
+
+/* While another's binding is compared with a maze, which takes several slices. */
+int64_t net_bind_BUSY(void)
+{
+    struct raw raw;
+    struct aegis_net_binding r = request(OWN_PORT);
+    make_maze(&in, 1);
+    r.ingress_size = in.size;
+    uint32_t first = bind(&r);
+    raw_create(&raw, "bind", blob_bind, blob_bind_end);
+    struct aegis_net_binding *theirs = (struct aegis_net_binding *)(raw.data + 8);
+    uint64_t *none = raw.data + 32;
+    struct big_maze *big = (struct big_maze *)(raw.data + 64);
+    make_big_maze(big, 2);
+    *theirs = (struct aegis_net_binding){.parent = exos.start->caps[ATTACK_CAP_ROOT],
+                                         .ingress = (const void *)(RAW_DATA + 512),
+                                         .ingress_size = sizeof *big,
+                                         .egress = (const void *)(RAW_DATA + 256),
+                                         .egress_size = (uint64_t)dpf_make_none(none, 64)};
+    raw_start(&raw, 0);
+    while (!*(volatile uint64_t *)raw.data)
+        aegis_yield(0);
+    r = request(OWN_PORT + 1);
+    int64_t result = aegis_net_bind(&r);
+    if (result >= 0)
+        CHECK_OK(aegis_net_unbind((uint32_t)result));
+    aegis_env_end(raw.env, 0);
+    raw_finish(&raw);
     CHECK_OK(aegis_net_unbind(first));
     return result;
 }
@@ -274,7 +315,7 @@ int64_t net_bind_STATE(void)
 
 int64_t net_unbind_RANGE(void)
 {
-    CHECK_ERROR(aegis_net_unbind(UINT32_MAX), RANGE);
+    CHECK_ERROR(aegis_net_unbind(UINT32_MAX - 1), RANGE);
     uint32_t binding = bind_port(OWN_PORT);
     CHECK_OK(aegis_net_unbind(binding));
     return aegis_net_unbind(binding);

@@ -79,7 +79,7 @@ static uint32_t bind(uint32_t netif, uint16_t to, uint16_t from, uint32_t owner)
     if (owner)
         must("cap_mint",
              aegis_cap_mint(AEGIS_KIND_ENV, owner, AEGIS_RIGHT_CONTROL, &request.owner));
-    int64_t binding = aegis_net_bind(&request);
+    int64_t binding = net_bind(&request);
     must("net_bind", binding);
     return (uint32_t)binding;
 }

@@ -59,7 +59,7 @@ static void authority(void)
     CHECK_OK(aegis_net_unbind(b));
     CHECK_ERROR(aegis_net_bind(&r), CAPABILITY); /* stale */
     CHECK_ERROR(aegis_net_unbind(b), RANGE);
-    CHECK_ERROR(aegis_net_unbind(UINT32_MAX), RANGE);
+    CHECK_ERROR(aegis_net_unbind(UINT32_MAX - 1), RANGE);
     CHECK_ERROR(aegis_net_unbind(aegis_info()->netifs[0].root), OWNER);
 }
 

@@ -7,6 +7,7 @@
 
 #include "dpf/dpf.h"
 #include "image/cpio.h"
+#include "libos/net/net.h"
 #include "libos/start/error.h"
 #include "libos/time/time.h"
 
@@ -110,7 +111,7 @@ static int64_t bind(const struct app *app, const struct images *images,
     if (app)
         status = aegis_cap_mint(AEGIS_KIND_ENV, app->proc.env, AEGIS_RIGHT_CONTROL, &request.owner);
     if (status == 0)
-        status = aegis_net_bind(&request);
+        status = net_bind(&request);
     if (status < 0) {
         char what[64];
         snprintf(what, sizeof what, "binding %s", load->name);

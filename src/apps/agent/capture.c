@@ -55,7 +55,7 @@ static bool open_tap(struct net *net, uint32_t netif, const void *filter, size_t
                                         .ingress = filter,
                                         .ingress_size = size,
                                         .flags = AEGIS_BIND_TAP};
-    int64_t binding = aegis_net_bind(&request);
+    int64_t binding = net_bind(&request);
     if (binding < 0)
         return refuse_kernel(refusal, "tap", binding);
     int64_t status = net_open(net, (uint32_t)binding, AEGIS_RING_SLOTS);

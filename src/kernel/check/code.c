@@ -6,6 +6,7 @@
 #include "kernel/env.h"
 #include "kernel/expose.h"
 #include "kernel/handler.h"
+#include "kernel/net_bind.h"
 #include "kernel/netif.h"
 #include "kernel/rv64/paging.h"
 
@@ -83,9 +84,32 @@ static void check_alias(void)
     }
 }
 
+static void refer_job(const struct codegen *job)
+{
+    refer_piece(job->memory);
+    refer_code(&job->code);
+}
+
+/* What is under way: a handler's download, a binding, a classifier. */
+static void refer_unfinished(void)
+{
+    const void *loading[3], *images;
+    const struct codegen *job;
+    const struct codegen_result *code;
+
+    handler_loading(loading);
+    for (int i = 0; i < 3; i++)
+        refer_piece(loading[i]);
+    net_bind_holds(&images, &job, &code);
+    refer_piece(images);
+    refer_job(job);
+    if (code->entry)
+        refer_code(&code->code);
+    refer_job(classify_compiling());
+}
+
 void check_code(void)
 {
-    const void *loading[3];
 
     units = pieces = 0;
     for (uint32_t i = 0; handler_at(i); i++)
@@ -96,9 +120,7 @@ void check_code(void)
     for (uint32_t i = 0; i < info->netif_count; i++)
         if (netifs[i].classifier.entry)
             refer_code(&netifs[i].classifier.code);
-    handler_loading(loading);
-    for (int i = 0; i < 3; i++)
-        refer_piece(loading[i]);
+    refer_unfinished();
     HOLDS(code_units, units == code_count_used(), "%lu are taken, and %lu referred to",
           code_count_used(), units);
     HOLDS(arena_pieces, pieces == arena_count_used(), "%lu are taken, and %lu referred to",

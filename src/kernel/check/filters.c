@@ -9,6 +9,7 @@
 #include "kernel/boot_memory.h"
 #include "kernel/env.h"
 #include "kernel/expose.h"
+#include "kernel/classify.h"
 #include "kernel/netif.h"
 
 #define BUDGET  20000 /* steps of one question, as net_bind has */
@@ -25,12 +26,14 @@ struct known {
     bool bound;
 };
 
+static void *scratch;
 static struct known *known; /* info->binding_count of them */
 static uint8_t probes[PROBES][LENGTH + 8] __attribute__((aligned(8)));
 static uint32_t next_probe;
 
 void check_filters_init(void)
 {
+    scratch = boot_alloc((DPF_SCRATCH_SIZE + PAGE_SIZE - 1) / PAGE_SIZE, 1);
     known = boot_alloc((info->binding_count * sizeof(*known) + PAGE_SIZE - 1) / PAGE_SIZE, 1);
 }
 
@@ -75,7 +78,7 @@ static bool is_inside(uint32_t index, uint32_t ancestor)
 static enum dpf_decision contains(uint32_t outer, uint32_t inner)
 {
     return dpf_contains(&netif_binding_state(outer)->ingress, &netif_binding_state(inner)->ingress,
-                        BUDGET, classify_scratch);
+                        BUDGET, scratch);
 }
 
 static void check_contained(uint32_t index)
@@ -89,7 +92,7 @@ static void check_contained(uint32_t index)
     if (!is_tap(index))
         HOLDS(binding_contained,
               dpf_contains(&netif_binding_state(parent)->egress,
-                           &netif_binding_state(index)->egress, BUDGET, classify_scratch) != DPF_NO,
+                           &netif_binding_state(index)->egress, BUDGET, scratch) != DPF_NO,
               "%u sends more than its parent %u", index, parent);
 }
 
@@ -98,7 +101,7 @@ static void check_pair(uint32_t a, uint32_t b)
 {
     const struct binding *one = netif_binding_state(a), *other = netif_binding_state(b);
 
-    if (dpf_overlaps(&one->ingress, &other->ingress, BUDGET, classify_scratch) != DPF_YES)
+    if (dpf_overlaps(&one->ingress, &other->ingress, BUDGET, scratch) != DPF_YES)
         return;
     bool in_b = is_inside(a, b), in_a = is_inside(b, a);
     if (!in_a && !in_b) {

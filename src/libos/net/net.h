@@ -30,6 +30,12 @@ struct net {
 };
 
 /*
+ * aegis_net_bind, and again while somebody else's is under way (BUSY), for two seconds at most.
+ * Returns the binding's number or a negated enum aegis_error.
+ */
+int64_t net_bind(const struct aegis_net_binding *request);
+
+/*
  * Open a ring of `slots` slots (a power of two, 2 to AEGIS_RING_SLOTS) for a binding that this
  * program owns. Returns 0 or a negated enum aegis_error.
  */

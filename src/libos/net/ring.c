@@ -1,10 +1,23 @@
 #include <string.h>
 
 #include "libos/net/net.h"
+#include "libos/time/time.h"
 #include "libos/vm/vm.h"
 
 #define HEADER_PAGES 1
 #define SLOTS_A_PAGE (AEGIS_PAGE_SIZE / AEGIS_SLOT_SIZE)
+
+#define BUSY_LIMIT 2000000000UL /* ns to wait for somebody else's binding */
+#define BUSY_PAUSE 10000000UL   /* between two attempts: a slice */
+
+int64_t net_bind(const struct aegis_net_binding *request)
+{
+    uint64_t deadline = time_after(BUSY_LIMIT);
+    int64_t status;
+    while ((status = aegis_net_bind(request)) == -AEGIS_E_BUSY && time_now() < deadline)
+        aegis_wait(NULL, 0, time_after(BUSY_PAUSE));
+    return status;
+}
 
 int64_t net_open(struct net *net, uint32_t binding, uint64_t slots)
 {

@@ -10,7 +10,7 @@
         .type   aegis_\name, @function
 aegis_\name:
         .set    saving, 0
-        .irp    other, yield, wait, handler_load, page_alloc_run, cap_revoke
+        .irp    other, yield, wait, handler_load, page_alloc_run, cap_revoke, net_bind, net_unbind
         .ifc    \name, \other
         .set    saving, 1
         .endif

@@ -112,6 +112,62 @@ size_t net_filter(void *memory, size_t room, uint64_t set, const uint8_t *mac)
     return (size_t)size;
 }
 
+static struct {
+    uint64_t number, argument;
+    long result;
+} call;
+
+static void make_call(void *argument)
+{
+    (void)argument;
+    call.result = call.number == AEGIS_CALL_net_bind ? call_net_bind(call.argument)
+                                                     : call_net_unbind((uint32_t)call.argument);
+}
+
+/* One step of a call; what is to be called next is in call. */
+static long step(uint64_t number, uint64_t argument)
+{
+    call.number = number;
+    call.argument = argument;
+    enum host_end how = host_run(make_call, NULL);
+    if (how == HOST_RETURNED)
+        return call.result;
+    CHECK(how == HOST_RESTARTED && host_restart[0] == number);
+    call.argument = host_restart[1];
+    return NET_MORE;
+}
+
+static long all_steps(uint64_t number, uint64_t argument)
+{
+    long result = step(number, argument);
+
+    for (unsigned int steps = 0; result == NET_MORE; steps++) {
+        CHECK(steps < 100000000);
+        result = step(number, call.argument);
+    }
+    return result;
+}
+
+long net_bind_step(uaddr_t address)
+{
+    return step(AEGIS_CALL_net_bind, address);
+}
+
+long net_unbind_step(uint32_t index)
+{
+    return step(AEGIS_CALL_net_unbind, index);
+}
+
+long net_bind_at(uaddr_t address)
+{
+    return all_steps(AEGIS_CALL_net_bind, address);
+}
+
+long net_unbind(uint32_t index)
+{
+    return all_steps(AEGIS_CALL_net_unbind, index);
+}
+
 long net_bind(const struct net_request *r)
 {
     struct {
@@ -131,7 +187,7 @@ long net_bind(const struct net_request *r)
         at.binding.egress_size =
             net_filter(at.egress, sizeof(at.egress), r->out, nics[r->netif].config);
     CHECK(user_write(NET_AT, &at, sizeof(at)));
-    return call_net_bind(NET_AT);
+    return net_bind_at(NET_AT);
 }
 
 void net_frame(uint8_t *frame, size_t length, uint32_t netif, uint32_t value)

@@ -6,6 +6,7 @@
 #ifndef AEGIS_TESTS_NET_H
 #define AEGIS_TESTS_NET_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -46,8 +47,16 @@ struct net_request {
 /* The longest piece that the kernel's arena for filters could give. */
 size_t net_arena_left(void);
 
-/* The caller's net_bind of this. */
+/* The caller's net_bind of this; of the request that lies at an address; its net_unbind. All their
+ * steps, one after the other. */
 long net_bind(const struct net_request *request);
+long net_bind_at(uaddr_t address);
+long net_unbind(uint32_t index);
+
+/* The next step alone: NET_MORE if there are more. */
+#define NET_MORE LONG_MAX
+long net_bind_step(uaddr_t address);
+long net_unbind_step(uint32_t index);
 
 /* A frame of length bytes that carries value, from the device's own address. */
 void net_frame(uint8_t *frame, size_t length, uint32_t netif, uint32_t value);

@@ -235,10 +235,10 @@ static void try_unbind(void)
         if (!want && model[i].bound && model[i].parent == index)
             want = -AEGIS_E_IN_USE; /* also its own, if it is a root */
     world_call_as(caller);
-    assert_int_equal(call_net_unbind(index), want);
+    assert_int_equal(net_unbind(index), want);
     if (!want) {
         model[index].bound = false;
-        assert_int_equal(call_net_unbind(index), -AEGIS_E_RANGE);
+        assert_int_equal(net_unbind(index), -AEGIS_E_RANGE);
     }
 }
 
@@ -277,7 +277,7 @@ static void unbind_all(void)
             if (!model[i].bound)
                 continue;
             world_call_as(model[i].owner);
-            model[i].bound = call_net_unbind(i) != 0;
+            model[i].bound = net_unbind(i) != 0;
             left |= model[i].bound;
         }
     }

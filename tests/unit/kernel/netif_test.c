@@ -68,10 +68,10 @@ static void siblings_of_others_are_disjoint_both_ways(void **state)
     request.out = 0x100;
     long others = net_bind(&request);
     assert_true(others > 0);
-    assert_int_equal(call_net_unbind((uint32_t)mine), -AEGIS_E_OWNER);
-    assert_int_equal(call_net_unbind((uint32_t)others), 0);
+    assert_int_equal(net_unbind((uint32_t)mine), -AEGIS_E_OWNER);
+    assert_int_equal(net_unbind((uint32_t)others), 0);
     world_call_as(FIRST);
-    assert_int_equal(call_net_unbind((uint32_t)mine), 0);
+    assert_int_equal(net_unbind((uint32_t)mine), 0);
 }
 
 static void siblings_of_one_owner_may_be_nested_in_any_order(void **state)
@@ -92,7 +92,7 @@ static void siblings_of_one_owner_may_be_nested_in_any_order(void **state)
         assert_int_equal(dpf_classify(netif_trie(&netifs[0]), frame, 60, 60).id, wins[i]);
     }
     for (int i = 0; i < 5; i++)
-        assert_int_equal(call_net_unbind((uint32_t)bound[i]), 0);
+        assert_int_equal(net_unbind((uint32_t)bound[i]), 0);
 }
 
 /* Changes one field of a request that would do. */
@@ -125,7 +125,7 @@ static long ask(const struct bad *bad)
         at.binding.owner =
             (struct aegis_cap){AEGIS_CAP_NAME(AEGIS_KIND_ENV, AEGIS_RIGHT_CONTROL, a), 0, 0};
     assert_true(user_write(NET_AT, &at, sizeof(at)));
-    return call_net_bind(NET_AT);
+    return net_bind_at(NET_AT);
 }
 
 static void net_bind_refuses_by_name(void **state)
@@ -164,14 +164,15 @@ static void net_bind_refuses_by_name(void **state)
             fail_msg("row %zu: %ld instead of %ld", i, result, rows[i].error);
         assert_true(net_arena_left() == whole_arena);
     }
-    assert_int_equal(call_net_bind(NET_AT - 8), -AEGIS_E_ADDRESS);
-    assert_int_equal(call_net_bind(UINT64_MAX - 8), -AEGIS_E_ADDRESS);
+    assert_int_equal(net_bind_at(NET_AT - 8), -AEGIS_E_ADDRESS);
+    assert_int_equal(net_bind_at(UINT64_MAX - 8), -AEGIS_E_ADDRESS);
     long good = ask(&(struct bad){.error = 0});
     assert_true(good > 0);
-    assert_int_equal(call_net_unbind((uint32_t)good), 0);
-    assert_int_equal(call_net_unbind(0), -AEGIS_E_IN_USE); /* a root stays */
-    assert_int_equal(call_net_unbind(MOST), -AEGIS_E_RANGE);
-    assert_int_equal(call_net_unbind(UINT32_MAX), -AEGIS_E_RANGE);
+    assert_int_equal(net_unbind((uint32_t)good), 0);
+    assert_int_equal(net_unbind(0), -AEGIS_E_IN_USE); /* a root stays */
+    assert_int_equal(net_unbind(MOST), -AEGIS_E_RANGE);
+    assert_int_equal(net_unbind(UINT32_MAX - 1), -AEGIS_E_RANGE);
+    assert_int_equal(net_unbind(AEGIS_NO_BINDING), 0); /* nothing to wait for */
 }
 
 static void an_unbound_bindings_capability_is_stale_for_its_successor(void **state)
@@ -183,11 +184,11 @@ static void an_unbound_bindings_capability_is_stale_for_its_successor(void **sta
         .in = 1,
         .out = 1};
 
-    assert_int_equal(call_net_unbind((uint32_t)first), 0);
+    assert_int_equal(net_unbind((uint32_t)first), 0);
     assert_int_equal(net_bind(&inside), -AEGIS_E_CAPABILITY);
     assert_true(bind_here(0xff, 0xff) == first);
     assert_int_equal(net_bind(&inside), -AEGIS_E_CAPABILITY);
-    assert_int_equal(call_net_unbind((uint32_t)first), 0);
+    assert_int_equal(net_unbind((uint32_t)first), 0);
 }
 
 static void an_owner_that_ends_gets_no_binding(void **state)
@@ -218,7 +219,7 @@ static void a_table_that_is_full_says_so_and_serves_on(void **state)
     for (; (result = net_bind(&request)) > 0; count++)
         first = result;
     assert_true(result == -AEGIS_E_NO_SLOT && count == AEGIS_TAPS_MAX);
-    assert_int_equal(call_net_unbind((uint32_t)first), 0);
+    assert_int_equal(net_unbind((uint32_t)first), 0);
     assert_true(net_bind(&request) == first);
     request.parent = tap[1];
     request.netif = 1;
@@ -246,7 +247,7 @@ static void a_table_that_is_full_says_so_and_serves_on(void **state)
         assert_true(netif_binding_state(id)->ingress.ranges[0].low == value);
     }
     for (uint32_t i = NICS; i < MOST; i++)
-        assert_int_equal(call_net_unbind(i), 0);
+        assert_int_equal(net_unbind(i), 0);
     assert_true(net_arena_left() == whole_arena);
 }
 
@@ -290,7 +291,7 @@ static long bind_words(uint64_t first, uint16_t count)
     for (uint64_t i = 0; i < count; i++)
         big.ranges[i].low = big.ranges[i].high = word(first + i);
     assert_true(user_write(big_at, &big, sizeof(big)));
-    return call_net_bind(big_at);
+    return net_bind_at(big_at);
 }
 
 static uint32_t who_gets(uint64_t n)
@@ -323,8 +324,8 @@ static void memory_that_is_full_says_so_and_changes_nothing(void **state)
         assert_int_equal(netif_binding_state((uint32_t)inner[i])->rank, i < count ? 2 : 1);
     }
     for (uint64_t i = 0; i < 8; i++) {
-        assert_int_equal(call_net_unbind((uint32_t)inner[i]), 0);
-        assert_true(i >= count || call_net_unbind((uint32_t)outer[i]) == 0);
+        assert_int_equal(net_unbind((uint32_t)inner[i]), 0);
+        assert_true(i >= count || net_unbind((uint32_t)outer[i]) == 0);
     }
     assert_true(net_arena_left() == whole_arena);
     check_invariants(NULL);
@@ -345,7 +346,7 @@ static void a_number_is_not_used_again_while_the_classifier_names_it(void **stat
     assert_true(first > 0 && second > 0 && third > 0);
     assert_int_equal(who_gets(2 * WORDS), third);
     info->page_count = 0; /* from it follows how large a classifier may be */
-    assert_int_equal(call_net_unbind((uint32_t)third), 0);
+    assert_int_equal(net_unbind((uint32_t)third), 0);
     assert_null(netif_binding((uint64_t)third));
     assert_int_equal(who_gets(2 * WORDS), third); /* as before: rx.c finds nobody behind it */
     info->page_count = pages_there;
@@ -353,10 +354,93 @@ static void a_number_is_not_used_again_while_the_classifier_names_it(void **stat
     assert_true(next > 0 && next != third);
     assert_int_equal(who_gets(2 * WORDS), 0);
     assert_int_equal(bind_words(4 * WORDS, 1), third); /* now it is free */
-    assert_int_equal(call_net_unbind((uint32_t)first), 0);
-    assert_int_equal(call_net_unbind((uint32_t)second), 0);
-    assert_int_equal(call_net_unbind((uint32_t)third), 0);
-    assert_int_equal(call_net_unbind((uint32_t)next), 0);
+    assert_int_equal(net_unbind((uint32_t)first), 0);
+    assert_int_equal(net_unbind((uint32_t)second), 0);
+    assert_int_equal(net_unbind((uint32_t)third), 0);
+    assert_int_equal(net_unbind((uint32_t)next), 0);
+    assert_true(net_arena_left() == whole_arena);
+}
+
+/* A request of FIRST's inside the first root, written to NET_AT but not made yet. */
+static void write_request(uint64_t set)
+{
+    struct {
+        struct aegis_net_binding binding;
+        uint64_t filter[64], other[64];
+    } at = {.binding = {.parent = delegate[0]}};
+
+    at.binding.ingress = (void *)(NET_AT + offsetof(typeof(at), filter));
+    at.binding.egress = (void *)(NET_AT + offsetof(typeof(at), other));
+    at.binding.ingress_size = net_filter(at.filter, sizeof(at.filter), set, NULL);
+    at.binding.egress_size = net_filter(at.other, sizeof(at.other), set, nics[0].config);
+    assert_true(user_write(NET_AT, &at, sizeof(at)));
+}
+
+/* Whatever step another binding ends before, the new one is made, and gets its frames. */
+static void a_binding_that_ends_between_two_steps_does_no_harm(void **state)
+{
+    (void)state;
+    uint8_t frame[60] = {0};
+    long result = NET_MORE;
+
+    for (int before = 0; result == NET_MORE; before++) {
+        long inner = bind_here(0xf, 0xf), outer = bind_here(0xffff, 0xffff);
+        write_request(0xff);
+        for (int i = 0; i < before && result == NET_MORE; i++)
+            result = net_bind_step(NET_AT);
+        bool is_early = result == NET_MORE;
+        assert_int_equal(net_unbind((uint32_t)inner), 0);
+        check_invariants(NULL);
+        result = is_early ? net_bind_at(NET_AT) : result;
+        assert_true(result > 0);
+        for (uint32_t value = 0; value < 16; value++) {
+            net_frame(frame, sizeof(frame), 0, value);
+            assert_int_equal(dpf_classify(netif_trie(&netifs[0]), frame, 60, 60).id,
+                             value < 8 ? result : outer);
+        }
+        assert_int_equal(net_unbind((uint32_t)result), 0);
+        assert_int_equal(net_unbind((uint32_t)outer), 0);
+        assert_true(net_arena_left() == whole_arena);
+        result = is_early ? NET_MORE : result;
+    }
+}
+
+/* Revoked before any step but the last, the capability binds nothing. */
+static void a_capability_revoked_between_two_steps_binds_nothing(void **state)
+{
+    (void)state;
+    bool is_early = true;
+
+    world_call_as(FIRST);
+    for (int before = 1; is_early; before++) {
+        long result = NET_MORE;
+        write_request(0xff);
+        for (int i = 0; i < before && result == NET_MORE; i++)
+            result = net_bind_step(NET_AT);
+        is_early = result == NET_MORE;
+        assert_int_equal(call_cap_revoke(AEGIS_KIND_BINDING, 0, AEGIS_REVOKE_STALE), 0);
+        if (is_early)
+            assert_int_equal(net_bind_at(NET_AT), -AEGIS_E_CAPABILITY);
+        else
+            assert_int_equal(net_unbind((uint32_t)result), 0);
+        delegate[0] = net_cap(AEGIS_KIND_BINDING, 0, AEGIS_RIGHT_DELEGATE);
+        tap[0] = net_cap(AEGIS_KIND_BINDING, 0, AEGIS_RIGHT_TAP);
+        assert_true(net_arena_left() == whole_arena);
+    }
+}
+
+/* Who doesn't go on keeps others out for so many slices of its own, and no longer. */
+static void another_that_binds_is_busy_until_patience_ends(void **state)
+{
+    (void)state;
+    world_call_as(a);
+    write_request(0xff00);
+    assert_true(net_bind_step(NET_AT) == NET_MORE);
+    assert_int_equal(bind_here(0xff, 0xff), -AEGIS_E_BUSY);
+    env_infos[a].slices += 16;
+    long mine = bind_here(0xff, 0xff);
+    assert_true(mine > 0);
+    assert_int_equal(net_unbind((uint32_t)mine), 0);
     assert_true(net_arena_left() == whole_arena);
 }
 
@@ -371,6 +455,9 @@ int main(void)
         cmocka_unit_test(a_table_that_is_full_says_so_and_serves_on),
         cmocka_unit_test(memory_that_is_full_says_so_and_changes_nothing),
         cmocka_unit_test(a_number_is_not_used_again_while_the_classifier_names_it),
+        cmocka_unit_test(a_binding_that_ends_between_two_steps_does_no_harm),
+        cmocka_unit_test(a_capability_revoked_between_two_steps_binds_nothing),
+        cmocka_unit_test(another_that_binds_is_busy_until_patience_ends),
     };
 
     return cmocka_run_group_tests(tests, boot, leave);

@@ -397,7 +397,7 @@ static void pages_that_can_not_be_a_rings_are_refused(void **state)
     world_map(other, ppns[40], RW);
     assert_int_equal(call_map(0, other + PAGE_SIZE, ppns[1], RW, 0), 0);
     assert_int_equal(call_net_ring((uint32_t)second, other, 2), -AEGIS_E_STATE);
-    assert_int_equal(call_net_unbind((uint32_t)second), 0);
+    assert_int_equal(net_unbind((uint32_t)second), 0);
     assert_int_equal(call_unmap(0, other, 2), 0);
     check_invariants(NULL);
 }

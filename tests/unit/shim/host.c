@@ -49,8 +49,8 @@ static bool is_running;
 
 static _Noreturn void leave(enum host_end how)
 {
-    static const char *const names[] = {"returned", "refused", "panicked",
-                                        "left",     "entered", "powered off"};
+    static const char *const names[] = {"returned", "refused",     "panicked", "left",
+                                        "entered",  "powered off", "restarted"};
 
     if (!is_running) {
         fprintf(stderr, "the kernel %s outside of host_run: %s\n", names[how], host_text);
@@ -255,11 +255,12 @@ void *code_entry(const struct code *code)
     abort();
 }
 
-/* Calls that restart end the same way as those that give the processor away. */
+uint64_t host_restart[4];
+
 void call_restart(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2)
 {
-    (void)number, (void)a0, (void)a1, (void)a2;
-    env_resume(this_hart->env);
+    memcpy(host_restart, (uint64_t[]){number, a0, a1, a2}, sizeof(host_restart));
+    leave(HOST_RESTARTED);
 }
 
 void print_bytes(const char *bytes, size_t length)

@@ -26,6 +26,7 @@ enum host_end {
     HOST_LEFT,     /* slice_next: the processor was given away */
     HOST_ENTERED,  /* env_resume: user mode */
     HOST_OFF,      /* power_off */
+    HOST_RESTARTED /* call_restart: host_restart says with what */
 };
 
 /*
@@ -49,6 +50,9 @@ extern uint64_t host_csr_satp, host_csr_sepc, host_csr_sstatus, host_csr_sie, ho
  */
 extern void (*host_on_fence)(const char *before, const char *after);
 void host_fence(const char *before, const char *after);
+
+/* What the last call_restart has its caller call again: number, a0 to a2. */
+extern uint64_t host_restart[4];
 
 /* Called at each sfence.vma, unless NULL: one address, or all if va is HOST_ALL; one ASID, or all.
  */

@@ -1,0 +1,557 @@
+/*
+ * The phases of net_bind. What the caller says is read once, in the first two; from then on a step
+ * needs neither the caller's memory nor its processor, so that others can take those of the
+ * classifier, which may be one that they wait for. Bindings can end between two steps, and none can
+ * be made, nor a capability's revocation be missed: each step looks at the authority again.
+ */
+#include "kernel/net_bind.h"
+
+#include <string.h>
+
+#include "kernel/arena.h"
+#include "kernel/boot_memory.h"
+#include "kernel/call.h"
+#include "kernel/cap.h"
+#include "kernel/check/hard.h"
+#include "kernel/env.h"
+#include "kernel/expose.h"
+#include "kernel/net_end.h"
+#include "kernel/netif.h"
+#include "kernel/quota.h"
+#include "kernel/user.h"
+
+_Static_assert(AEGIS_TAPS_MAX <= DPF_TAPS_MAX, "a classifier's taps");
+
+#define DECIDE_BUDGET 20000           /* steps of one containment or overlap */
+#define DECIDE_STEP   24              /* of them in a step of net_bind: some 20,000 instructions */
+#define VERIFY_STEP   HARD(1000, 200) /* nodes and ranges: some 20,000 instructions */
+#define LOOK_STEP     HARD(128, 32)   /* bindings looked at in a step, for one to compare with */
+
+/* Slices that who binds may have without going on before another takes over (handler.c). */
+#define BIND_PATIENCE 16
+
+/* What is known of the bindings, compared with the one under way. */
+enum {
+    KNOWN = 1,
+    IN_DISJOINT = 2, /* no frame is let in by both, and so by none inside the other */
+    OUT_DISJOINT = 4,
+    INNER = 8, /* it is contained in the new one, which is the same owner's */
+};
+static uint8_t *marks; /* info->binding_count of them */
+static void *scratch;  /* of the question under way */
+
+enum phase {
+    READ,
+    READ_EGRESS,
+    VERIFY,
+    VERIFY_EGRESS,
+    CONTAINED,
+    CONTAINED_EGRESS,
+    COMPARE,
+    COMPILE,
+    BUILD,
+    BOUND,
+};
+
+/* Asked of the new binding's filters and another's, in this order. */
+enum question { WHICH, OVERLAPS_OUT, OVERLAPS_IN, IS_INSIDE, IS_OUTSIDE };
+
+static struct {
+    uint32_t env; /* who makes it, or 0 */
+    uaddr_t address;
+    uint64_t slices; /* that env had been given at its last step */
+    struct aegis_net_binding request;
+    enum phase phase;
+    uint32_t index; /* its number to be; free, and nobody else's to take */
+    uint32_t parent, owner;
+    uint16_t netif;
+    uint8_t *images; /* both, in one piece of the arena; NULL once it is bound */
+    struct dpf_verification verification;
+    uint32_t next;          /* COMPARE: all bindings before it are known */
+    uint32_t other;         /* and the one compared with, which may be one around next */
+    enum question question; /* about it */
+    bool is_asked;
+    bool inside;
+    struct codegen job; /* of its egress check */
+    bool joins;         /* the classifier being built has it */
+    long result;        /* 0, or why it failed */
+} bind;
+
+void net_bind_init(void)
+{
+    size_t pages_of_marks = (info->binding_count * sizeof(*marks) + PAGE_SIZE - 1) / PAGE_SIZE;
+
+    marks = boot_alloc(pages_of_marks, 1);
+    scratch = boot_alloc((DPF_SCRATCH_SIZE + PAGE_SIZE - 1) / PAGE_SIZE, 1);
+}
+
+static bool is_tap(void)
+{
+    return bind.request.flags & AEGIS_BIND_TAP;
+}
+
+/* The new binding: in its place in the table, where nobody looks before it is bound. */
+static struct binding *made(void)
+{
+    return netif_binding_state(bind.index);
+}
+
+/* Who may bind inside what for whom. */
+static long check_authority(void)
+{
+    const struct aegis_net_binding *r = &bind.request;
+    uint64_t parent = AEGIS_CAP_INDEX(r->parent.name), owner = AEGIS_CAP_INDEX(r->owner.name);
+    const struct aegis_binding_info *p = netif_binding(parent);
+    long error;
+
+    if (!p)
+        return info->netif_count ? -AEGIS_E_CAPABILITY : -AEGIS_E_NO_DEVICE;
+    error = cap_check(&r->parent, AEGIS_KIND_BINDING, parent,
+                      is_tap() ? AEGIS_RIGHT_TAP : AEGIS_RIGHT_DELEGATE);
+    if (error)
+        return error;
+    if ((r->flags & ~(uint64_t)AEGIS_BIND_TAP) || (is_tap() && r->egress_size) ||
+        (p->flags & AEGIS_BIND_TAP))
+        return -AEGIS_E_INVALID;
+    if (is_tap() && netifs[p->netif].tap_count == AEGIS_TAPS_MAX)
+        return -AEGIS_E_NO_SLOT;
+    bind.parent = (uint32_t)parent;
+    bind.netif = p->netif;
+    bind.owner = bind.env;
+    if (!r->owner.name && !r->owner.generation && !r->owner.mac)
+        return 0;
+    if (owner == 0 || owner >= ENV_COUNT)
+        return -AEGIS_E_CAPABILITY;
+    error = cap_check(&r->owner, AEGIS_KIND_ENV, owner, AEGIS_RIGHT_CONTROL);
+    if (error)
+        return error;
+    bind.owner = (uint32_t)owner;
+    return env_infos[owner].state == AEGIS_ENV_CREATED || env_infos[owner].state == AEGIS_ENV_LIVE
+               ? 0
+               : -AEGIS_E_STATE;
+}
+
+static uint32_t find_free(void)
+{
+    uint32_t i = 0;
+
+    while (i < info->binding_count && (netif_row(i)->owner || netif_is_zombie(i)))
+        i++;
+    return i;
+}
+
+/* Gives up what is not bound. */
+static void give_up(void)
+{
+    if (bind.joins)
+        classify_abandon();
+    codegen_abandon(&bind.job);
+    if (bind.images) {
+        codegen_forget(&made()->egress_code);
+        arena_free(bind.images);
+    }
+    memset(&bind, 0, sizeof(bind));
+}
+
+static uint8_t *egress_image(void)
+{
+    return bind.images + ((bind.request.ingress_size + 7) & ~7UL); /* dpf_verify wants 8 bytes */
+}
+
+/* Reads the request and the ingress filter. */
+static long begin(uaddr_t address)
+{
+    struct aegis_net_binding *r = &bind.request;
+    long error;
+
+    if (!user_read(r, address, sizeof(*r)))
+        return -AEGIS_E_ADDRESS;
+    bind.env = this_hart->env->number;
+    bind.address = address;
+    error = check_authority();
+    if (error)
+        return error;
+    if (r->ingress_size > AEGIS_FILTER_MAX || r->egress_size > AEGIS_FILTER_MAX)
+        return -AEGIS_E_RANGE;
+    bind.index = find_free();
+    if (bind.index == info->binding_count)
+        return -AEGIS_E_NO_SLOT;
+    if (!quota_allows(bind.owner, AEGIS_QUOTA_BINDINGS, 1))
+        return -AEGIS_E_QUOTA;
+    bind.images = arena_alloc(r->ingress_size + r->egress_size + 16);
+    if (!bind.images)
+        return -AEGIS_E_NO_SPACE;
+    *made() =
+        (struct binding){.images = bind.images,
+                         .egress = {.entry = DPF_REJECT}}; /* as a tap's is: it sends nothing */
+    memset(marks, 0, info->binding_count * sizeof(*marks));
+    return 0;
+}
+
+static long read_step(bool is_egress)
+{
+    const struct aegis_net_binding *r = &bind.request;
+    bool is_read = is_egress ? user_read(egress_image(), (uaddr_t)r->egress, r->egress_size)
+                             : user_read(bind.images, (uaddr_t)r->ingress, r->ingress_size);
+
+    if (!is_read)
+        return -AEGIS_E_ADDRESS;
+    if (is_egress && dpf_verify_begin(&bind.verification, bind.images, r->ingress_size) != 0)
+        return -AEGIS_E_FILTER;
+    bind.phase++;
+    return 0;
+}
+
+static long verify_step(bool is_egress)
+{
+    struct dpf_filter *filter = is_egress ? &made()->egress : &made()->ingress;
+    int state = dpf_verify_step(&bind.verification, VERIFY_STEP, filter);
+
+    if (state == 1)
+        return 0;
+    if (state == 0 && !is_egress && !is_tap())
+        state = dpf_verify_begin(&bind.verification, egress_image(), bind.request.egress_size);
+    if (state != 0)
+        return -AEGIS_E_FILTER;
+    bind.phase = is_egress || is_tap() ? CONTAINED : VERIFY_EGRESS;
+    return 0;
+}
+
+/* A step of whether a contains b, or overlaps it; the first one asks. */
+static enum dpf_decision decide(bool is_containment, const struct dpf_filter *a,
+                                const struct dpf_filter *b)
+{
+    if (!bind.is_asked && is_containment)
+        dpf_contains_begin(a, b, DECIDE_BUDGET, scratch);
+    else if (!bind.is_asked)
+        dpf_overlaps_begin(a, b, DECIDE_BUDGET, scratch);
+    enum dpf_decision decision = dpf_decide(scratch, DECIDE_STEP);
+    bind.is_asked = decision == DPF_MORE;
+    return decision;
+}
+
+static long contained_step(bool is_egress)
+{
+    const struct binding *parent = netif_binding_state(bind.parent);
+    enum dpf_decision decision = decide(true, is_egress ? &parent->egress : &parent->ingress,
+                                        is_egress ? &made()->egress : &made()->ingress);
+
+    if (decision == DPF_MORE)
+        return 0;
+    if (decision != DPF_YES)
+        return decision == DPF_UNDECIDED ? -AEGIS_E_BUDGET : -AEGIS_E_NOT_CONTAINED;
+    bind.phase = is_tap() ? BUILD : is_egress ? COMPARE : CONTAINED_EGRESS;
+    return 0;
+}
+
+/* A binding around the new one, or around its parent: that it overlaps is as it should be. */
+static bool is_around(uint32_t index)
+{
+    return netif_is_inside(bind.parent, index);
+}
+
+static void note_known(uint32_t index, bool is_inside, bool is_outside)
+{
+    const struct binding *other = netif_binding_state(index);
+
+    if (is_inside && other->rank >= made()->rank)
+        made()->rank = other->rank + 1;
+    marks[index] |= (uint8_t)(KNOWN | (is_outside ? INNER : 0));
+}
+
+/*
+ * What to compare with before the binding index can be: the outermost around it that isn't known
+ * yet; itself, if all those are. For what is disjoint from a binding is so from all inside it, and
+ * needs no search there, however long that would take.
+ */
+static uint32_t outermost_unknown(uint32_t index)
+{
+    uint32_t found = index;
+
+    for (uint32_t i = index; !is_around(i); i = netif_row(i)->parent)
+        if (!(marks[i] & KNOWN))
+            found = i;
+    return found;
+}
+
+/* Goes on to the next binding to compare with. */
+static void find_other(void)
+{
+    for (uint32_t left = LOOK_STEP; left > 0 && bind.next < info->binding_count; left--) {
+        const struct aegis_binding_info *i = netif_row(bind.next);
+        bool is_foreign = !i->owner || i->netif != bind.netif || (i->flags & AEGIS_BIND_TAP);
+        if (is_foreign || (marks[bind.next] & KNOWN)) {
+            bind.next++;
+        } else if (is_around(bind.next)) {
+            note_known(bind.next++, true, false);
+        } else {
+            bind.other = outermost_unknown(bind.next);
+            marks[bind.other] |=
+                marks[netif_row(bind.other)->parent] & (IN_DISJOINT | OUT_DISJOINT);
+            bind.question = OVERLAPS_OUT;
+            return;
+        }
+    }
+    if (bind.next == info->binding_count)
+        bind.phase = COMPILE;
+}
+
+static void next_question(enum question question)
+{
+    bind.question = question;
+    if (question == WHICH)
+        marks[bind.other] |= KNOWN;
+}
+
+/* What bars the new binding when both can have the same frame: nothing, if that isn't so. */
+static long bars(enum dpf_decision decision)
+{
+    return decision == DPF_NO ? 0 : decision == DPF_YES ? -AEGIS_E_OVERLAP : -AEGIS_E_BUDGET;
+}
+
+static long overlaps_out(const struct binding *other)
+{
+    enum dpf_decision decision = DPF_NO;
+
+    if (netif_row(bind.other)->owner != bind.owner && !(marks[bind.other] & OUT_DISJOINT)) {
+        decision = decide(false, &made()->egress, &other->egress);
+        if (decision == DPF_MORE)
+            return 0;
+        if (decision == DPF_NO)
+            marks[bind.other] |= OUT_DISJOINT;
+    }
+    next_question(OVERLAPS_IN);
+    return bars(decision);
+}
+
+static long overlaps_in(const struct binding *other)
+{
+    enum dpf_decision decision = DPF_NO;
+
+    if (!(marks[bind.other] & IN_DISJOINT))
+        decision = decide(false, &made()->ingress, &other->ingress);
+    if (decision == DPF_MORE)
+        return 0;
+    if (decision == DPF_NO)
+        marks[bind.other] |= IN_DISJOINT;
+    bool may_nest = decision == DPF_YES && netif_row(bind.other)->owner == bind.owner;
+    next_question(may_nest ? IS_INSIDE : WHICH);
+    return may_nest ? 0 : bars(decision);
+}
+
+/* One owner's may overlap if one of them is contained in the other, and not the other way too. */
+static long nests(const struct binding *other)
+{
+    bool is_inside = bind.question == IS_INSIDE;
+    enum dpf_decision decision = decide(true, is_inside ? &other->ingress : &made()->ingress,
+                                        is_inside ? &made()->ingress : &other->ingress);
+
+    if (decision == DPF_MORE)
+        return 0;
+    if (is_inside) {
+        bind.inside = decision == DPF_YES;
+        next_question(IS_OUTSIDE);
+        return 0;
+    }
+    bool outside = decision == DPF_YES;
+    if (bind.inside == outside)
+        return -AEGIS_E_OVERLAP;
+    note_known(bind.other, bind.inside, outside);
+    next_question(WHICH);
+    return 0;
+}
+
+static long compare_step(void)
+{
+    const struct binding *other = netif_binding_state(bind.other);
+
+    /* One that has ended is asked no more; nobody else gets its number before this one is made. */
+    if (bind.question == WHICH || !netif_row(bind.other)->owner) {
+        bind.is_asked = false;
+        bind.question = WHICH;
+        find_other();
+        return 0;
+    }
+    if (bind.question == OVERLAPS_OUT)
+        return overlaps_out(other);
+    return bind.question == OVERLAPS_IN ? overlaps_in(other) : nests(other);
+}
+
+static long compile_step(void)
+{
+    if (!bind.job.filter)
+        codegen_begin(&bind.job, NULL, &made()->egress);
+    if (codegen_step(&bind.job, &made()->egress_code))
+        bind.phase = BUILD;
+    return 0;
+}
+
+bool net_bind_member(const struct netif *netif, uint32_t index, struct dpf_member *member)
+{
+    const struct aegis_binding_info *i = netif_row(index);
+    bool is_new = bind.joins && index == bind.index;
+    uint32_t number = is_new ? bind.netif : i->netif;
+
+    if (!(is_new || i->owner) || &netifs[number] != netif)
+        return false;
+    const struct binding *b = netif_binding_state(index);
+    /*
+     * Those contained in a new binding have at least its rank, since what contains it contains them
+     * too: one more, and they come before it, and keep their order among themselves.
+     */
+    bool is_inner = bind.joins && (marks[index] & INNER);
+    *member = (struct dpf_member){.filter = &b->ingress,
+                                  .id = index,
+                                  .rank = b->rank + is_inner,
+                                  .tap = is_new ? is_tap() : i->flags & AEGIS_BIND_TAP};
+    return true;
+}
+
+bool net_bind_joins(void)
+{
+    return bind.joins;
+}
+
+/* The binding failed, or was made: what is left of it is the caller's result. */
+static void settle(long result)
+{
+    codegen_forget(&made()->egress_code);
+    arena_free(bind.images);
+    bind.images = NULL;
+    bind.joins = false;
+    bind.phase = BOUND;
+    bind.result = result;
+}
+
+bool net_bind_still_may(void)
+{
+    long error = check_authority();
+
+    if (!error && !quota_allows(bind.owner, AEGIS_QUOTA_BINDINGS, 1))
+        error = -AEGIS_E_QUOTA;
+    if (!error)
+        return true;
+    classify_abandon();
+    settle(error);
+    return false;
+}
+
+/* The classifier in use names it: it is bound. */
+static void publish(void)
+{
+    struct aegis_binding_info *i = netif_row(bind.index);
+
+    *i = (struct aegis_binding_info){.owner = bind.owner,
+                                     .binder = bind.env,
+                                     .parent = bind.parent,
+                                     .netif = bind.netif,
+                                     .flags = (uint32_t)bind.request.flags,
+                                     .generation = i->generation};
+    for (uint32_t n = 0; n < info->binding_count; n++)
+        netif_binding_state(n)->rank += (marks[n] & INNER) != 0;
+    if (is_tap())
+        netifs[i->netif].tap_count++;
+    netif_note_egress(bind.index);
+    env_infos[bind.owner].bindings++;
+    quota_add(bind.owner, AEGIS_QUOTA_BINDINGS, 1);
+    bind.images = NULL; /* the binding's now */
+    bind.joins = false;
+    bind.phase = BOUND;
+    bind.result = (long)bind.index;
+}
+
+void net_bind_built(enum classify_state state)
+{
+    if (state == CLASSIFY_DONE)
+        publish();
+    else
+        settle(-AEGIS_E_NO_SPACE);
+}
+
+/* A step of the classifier that has the new binding, or of the one that is being built already. */
+static long build_step(void)
+{
+    if (!classify_building()) {
+        bind.joins = true;
+        netifs[bind.netif].begun++;
+        classify_begin(&netifs[bind.netif]);
+    }
+    net_end_settle();
+    return 0;
+}
+
+/* One bounded part of what is under way: 0, or why it can't be. */
+static long step(void)
+{
+    long error = bind.phase == BOUND || bind.joins ? 0 : check_authority();
+
+    if (error)
+        return error;
+    switch (bind.phase) {
+    case READ:
+    case READ_EGRESS:
+        return read_step(bind.phase == READ_EGRESS);
+    case VERIFY:
+    case VERIFY_EGRESS:
+        return verify_step(bind.phase == VERIFY_EGRESS);
+    case CONTAINED:
+    case CONTAINED_EGRESS:
+        return contained_step(bind.phase == CONTAINED_EGRESS);
+    case COMPARE:
+        return compare_step();
+    case COMPILE:
+        return compile_step();
+    case BUILD:
+        return build_step();
+    default:
+        return 0;
+    }
+}
+
+void net_bind_end_env(uint32_t env)
+{
+    if (bind.env == env)
+        give_up();
+}
+
+void net_bind_holds(const void **images, const struct codegen **job,
+                    const struct codegen_result **code)
+{
+    static const struct codegen_result none;
+
+    *images = bind.images;
+    *job = &bind.job;
+    *code = bind.images ? &made()->egress_code : &none;
+}
+
+/* Another's, or one of the caller's own that it didn't go on with. Made already, it is undone. */
+static void abandon(void)
+{
+    if (bind.phase == BOUND && bind.result >= 0 && netif_row(bind.index)->owner &&
+        netif_row(bind.index)->binder == bind.env)
+        net_end_unbind(bind.index);
+    give_up();
+}
+
+long call_net_bind(uaddr_t address)
+{
+    uint32_t self = this_hart->env->number;
+    long error;
+
+    if (bind.env && (bind.env != self || bind.address != address)) {
+        /* Who doesn't go on, though it could, must not keep others from theirs. */
+        if (bind.env != self && env_infos[bind.env].slices < bind.slices + BIND_PATIENCE)
+            return -AEGIS_E_BUSY;
+        abandon();
+    }
+    error = bind.env ? 0 : begin(address);
+    if (!error) {
+        bind.slices = this_hart->env->info->slices;
+        error = step();
+    }
+    if (!error && bind.phase != BOUND)
+        call_restart(AEGIS_CALL_net_bind, address, 0, 0);
+    long result = error ? error : bind.result;
+    give_up();
+    return result;
+}

@@ -1,0 +1,37 @@
+/*
+ * Undoing bindings: each at once, and then, in bounded steps, a classifier without it. Until that
+ * is in use, frames that the old one gives to a binding that is gone count as unclaimed, and its
+ * number isn't used again (a zombie, netif.h).
+ */
+#ifndef AEGIS_KERNEL_NET_END_H
+#define AEGIS_KERNEL_NET_END_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Some interface has bindings that its classifier doesn't know to be gone: net_end_settle. */
+extern bool net_end_unsettled;
+
+/*
+ * Takes a bounded step towards classifiers that are as the bindings are; whether steps are left.
+ * Takes those of a classifier for a binding that is being made, too, whoever makes it.
+ */
+bool net_end_settle(void);
+
+/* Undoes binding number index, not a root; what is bound inside it goes to its parent. */
+void net_end_unbind(uint32_t index);
+
+/*
+ * A step each of undoing all that is bound inside a binding, taps included, which itself stays; the
+ * bindings that others made for env, and what is inside them; all that env owns. Whether nothing is
+ * left to be done, in the classifiers neither.
+ */
+bool net_end_sever(uint32_t index);
+bool net_end_sever_env(uint32_t env);
+bool net_end_env(uint32_t env);
+
+/* Undoes the one of env's with the highest number that nothing is bound inside of; false if there
+ * is none. */
+bool net_end_take(uint32_t env, uint32_t *index);
+
+#endif
