@@ -27,6 +27,15 @@ uint16_t event_strike(struct handler *h)
     return flags;
 }
 
+bool event_turn_late(struct netif *netif, uint64_t index, uint64_t head, uint8_t *bytes,
+                     size_t length)
+{
+    virtq_publish(&netif->nic.tx); /* what this entry has turned round already can go, too */
+    netif->info->sent += nic_tx_take_back(&netif->nic);
+    return nic_tx_turn(&netif->nic, head, bytes, length, !classify_lies_as_usual(bytes), index,
+                       EVENT_IN_FLIGHT_MOST);
+}
+
 void event_show_taps(struct netif *netif, const uint8_t *bytes, size_t length)
 {
     struct ring_frame copy = {.pieces = {{bytes, length}}, .count = 1, .time = time_now()};

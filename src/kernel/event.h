@@ -42,6 +42,13 @@ uint16_t event_strike(struct handler *handler);
 /* Shows a frame that is sent in place to the taps. */
 void event_show_taps(struct netif *netif, const uint8_t *bytes, size_t length);
 
+/*
+ * nic_tx_turn once more, after what the device has sent meanwhile was taken back: an answer may be
+ * on its way to its asker, and the next question here, while the frame still counts as under way.
+ */
+bool event_turn_late(struct netif *netif, uint64_t index, uint64_t head, uint8_t *bytes,
+                     size_t length);
+
 /* Sends a frame from where it is in head's buffer; false if nobody may, or nothing is free to send
  * it with. */
 static inline bool event_turn_round(struct netif *netif, struct binding *binding, uint64_t index,
@@ -59,7 +66,8 @@ static inline bool event_turn_round(struct netif *netif, struct binding *binding
         binding->counters.refused++;
         return false;
     }
-    if (!nic_tx_turn(&netif->nic, head, bytes, length, is_moved, index, EVENT_IN_FLIGHT_MOST))
+    if (!nic_tx_turn(&netif->nic, head, bytes, length, is_moved, index, EVENT_IN_FLIGHT_MOST) &&
+        !event_turn_late(netif, index, head, bytes, length))
         return false;
     /* The device may read the frame, as a tap may: its header alone is written, and has been. */
     if (__builtin_expect(netif->tap_count != 0, 0))
