@@ -9,7 +9,7 @@ from test_check import cards
 BOUND = 50_000
 
 # docs/limits.md tells why these take longer.
-KNOWN = {"net_bind": "A step of `net_bind` can be long", "net_unbind": "A step of `net_bind` can be long"}
+KNOWN = {"net_bind": "A step of `net_bind` can be long"}
 
 
 @pytest.mark.timeout_s(240)
