@@ -122,6 +122,41 @@ static int stubborn_child(void)
     return 0;
 }
 
+static volatile bool reads_nothing; /* what give_and_fault did */
+
+static void give_and_fault(enum aegis_kind kind, uint32_t count)
+{
+    uint64_t value;
+    bool is_there = upcall_probe((const volatile uint64_t *)(VA - AEGIS_PAGE_SIZE), &value);
+    give_pages(kind, count);
+    reads_nothing = !is_there;
+}
+
+/* Is under way while the upcall comes, whose handler takes an exception itself. */
+static bool skip_when_asked(struct upcall_context *context)
+{
+    struct upcall_context before = *context;
+    WORD(STAGE) = 1;
+    while (!reads_nothing)
+        ;
+    if (memcmp(context, &before, sizeof before) != 0)
+        FAIL("an upcall's exception changed another one's context");
+    return skip(context);
+}
+
+static int faulting_child(void)
+{
+    take_pages();
+    upcall_set_revoke(give_and_fault);
+    upcall_set(UPCALL_BREAKPOINT, skip);
+    uint64_t wanted = work(1);
+    upcall_set(UPCALL_BREAKPOINT, skip_when_asked);
+    CHECK_EQ(work(1), wanted);
+    WORD(STAGE) = 2;
+    aegis_wait(NULL, 0, AEGIS_FOREVER);
+    return 0;
+}
+
 static struct proc proc;
 
 static void spawn(const char *part)
@@ -223,6 +258,16 @@ static void what_is_not_given_is_taken_and_named(void)
     finish();
 }
 
+static void an_upcall_inside_an_exception_takes_one_itself(void)
+{
+    spawn("faults");
+    until_stage(1);
+    CHECK_OK(aegis_revoke(proc.env, AEGIS_KIND_PAGE, 10));
+    until_stage(2);
+    CHECK_EQ(proc.start->caps[ASKED].mac, (uint64_t)AEGIS_KIND_PAGE << 32 | 10);
+    finish();
+}
+
 /* A program without any handler, that sleeps for ever: the time limit takes what it was asked for.
  */
 static void a_sleeper_is_taken_from(void)
@@ -302,10 +347,13 @@ int main(int argc, char **argv)
         return stubborn_child();
     if (!strcmp(part, "holds"))
         return holding_child();
+    if (!strcmp(part, "faults"))
+        return faulting_child();
     struct aegis_cap root = exos.start->caps[TEST_CAP_ROOT];
     named_errors();
     what_is_asked_for_is_given();
     what_is_not_given_is_taken_and_named();
+    an_upcall_inside_an_exception_takes_one_itself();
     a_sleeper_is_taken_from();
     children_and_bindings(&root);
     return 0;

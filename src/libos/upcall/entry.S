@@ -2,8 +2,8 @@
  * Where the kernel enters an exception's handler, and the way back.
  *
  * On entry t0 = the frame, which holds cause, pc, value, t0, t1, t2; every other register is as it was. The
- * context goes to ExOS's exception stack: from its top, or, when the exception came from a handler, from
- * where that one is (there is no red zone below sp). AEGIS_UPCALL_FRAMES bounds how often.
+ * context goes to ExOS's exception stack: from its top, or, when the exception came from a handler on either
+ * stack, from where that one is (there is no red zone below sp). AEGIS_UPCALL_FRAMES bounds how often.
  */
 #include "libos/upcall/context.h"
 
@@ -16,13 +16,14 @@ upcall_entry:
         bltz    t1, 3f
         la      t1, upcall_stack
         sub     t2, sp, t1
-        li      t1, UPCALL_STACK_SIZE
+        li      t1, 2 * UPCALL_STACK_SIZE
         bltu    t2, t1, 1f
         la      t1, upcall_stack_top
         j       2f
 /*
  * An upcall that is no exception has a stack of its own: it may come between any two instructions here, where
- * a context on the other stack is half written and sp doesn't show it. Only one is under way at a time.
+ * a context on the other stack is half written and sp doesn't show it. Only one is under way at a time; the
+ * exceptions of its own handler go below it on its stack, for the same reason.
  */
 3:      la      t1, asynchronous_stack_top
         j       2f
@@ -137,5 +138,5 @@ upcall_stack:
         .zero   UPCALL_STACK_SIZE
         .globl  upcall_stack_top
 upcall_stack_top:
-        .zero   UPCALL_STACK_SIZE
+        .zero   UPCALL_STACK_SIZE       /* right behind: the entry takes both for one range */
 asynchronous_stack_top:
