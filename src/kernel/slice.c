@@ -87,7 +87,9 @@ static inline bool run_one_of(uint32_t from, uint32_t to, uint64_t now, uint64_t
         if (__builtin_expect(env->info->state == AEGIS_ENV_LIVE, 1)) {
             if (__builtin_expect(env->revocation.kind, 0)) {
                 bool step = revoke_step(env, now);
-                interrupt_poll(); /* to count what it holds takes long; many may be asked at once */
+                /* To count what it holds takes long, and many may be asked at once. What an
+                 * interrupt changed, somebody may wait for whose slot was looked at before. */
+                stepped |= interrupt_poll();
                 if (step) {
                     stepped = true;
                     continue;
