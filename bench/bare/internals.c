@@ -6,7 +6,7 @@
 #include "bench/guest/measure.h"
 #include "kernel/cap.h"
 #include "kernel/page.h"
-#include "kernel/siphash.h"
+#include "siphash/siphash.h"
 
 #define TIMES     100
 #define PAGE_NAME 5 /* any page number will do */

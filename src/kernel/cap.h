@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "abi/abi.h"
-#include "kernel/siphash.h"
+#include "siphash/siphash.h"
 #include "kernel/user.h"
 
 /* Takes the key that seals capabilities; once, at boot. */

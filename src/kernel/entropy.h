@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 
-#include "kernel/siphash.h"
+#include "siphash/siphash.h"
 
 /* Mixes bytes from a source into the pool. */
 void entropy_add(const void *bytes, size_t length);

@@ -30,7 +30,7 @@
 #include "kernel/quota.h"
 #include "kernel/rv64/sbi.h"
 #include "kernel/rv64/timer.h"
-#include "kernel/siphash.h"
+#include "siphash/siphash.h"
 #include "kernel/slice.h"
 
 #define SEED_BYTES 32 /* taken from virtio-rng */

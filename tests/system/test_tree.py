@@ -12,11 +12,13 @@ SRC = ROOT / "src"
 LAYERS = {
     "abi": {"abi"},
     "vcode": {"vcode"},
+    "siphash": {"siphash"},
+    "extent": {"extent", "siphash"},
     "image": {"image"},
     "control": {"control"},
     "dpf": {"dpf", "vcode"},
     "ash": {"ash", "vcode"},
-    "kernel": {"kernel", "abi", "dpf", "ash", "image", "vcode"},
+    "kernel": {"kernel", "abi", "dpf", "ash", "image", "vcode", "siphash", "extent"},
     "libos": {"libos", "abi", "dpf", "image"},
     "apps": {"apps", "libos", "abi", "dpf", "ash", "control", "image"},
 }

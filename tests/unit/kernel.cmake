@@ -2,7 +2,7 @@
 # what only RISC-V has (unit/shim/host.h). A static library, so that each test links what it calls and no more.
 set(kernel_dir ${CMAKE_SOURCE_DIR}/src/kernel)
 set(kernel_sources)
-foreach(name abort arena boot_memory cap classify codegen entropy env event expose fpu handler map map_call map_window net_bind net_end netif page post quota revoke ring rx siphash slice tap tx upcall
+foreach(name abort arena boot_memory cap classify codegen entropy env event expose fpu handler map map_call map_window net_bind net_end netif page post quota revoke ring rx slice tap tx upcall
         user wake drivers/virtio drivers/virtio_console drivers/virtio_net rv64/paging)
   list(APPEND kernel_sources ${kernel_dir}/${name}.c)
 endforeach()
@@ -10,7 +10,7 @@ add_library(kernel_host STATIC ${kernel_sources} unit/shim/host.c unit/kernel/ra
             unit/kernel/invariants.c unit/kernel/device.c unit/kernel/net.c)
 target_include_directories(kernel_host BEFORE PUBLIC unit/shim)
 target_compile_options(kernel_host PRIVATE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
-target_link_libraries(kernel_host PUBLIC abi PRIVATE dpf ash)
+target_link_libraries(kernel_host PUBLIC abi PRIVATE siphash extent dpf ash)
 
 # kernel_unit_test(NAME SOURCES... [ARGUMENTS ...]): unit/kernel/NAME_test.c and more sources against that library.
 function(kernel_unit_test name)

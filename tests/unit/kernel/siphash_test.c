@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include "kernel/siphash.h"
+#include "siphash/siphash.h"
 
 /*
  * Key 00 01 .. 0f; row n: the code of 00 01 .. n - 1, its bytes in order (the reference

@@ -1,6 +1,6 @@
 /* SipHash-2-4 (Aumasson and Bernstein, INDOCRYPT 2012). */
-#ifndef AEGIS_KERNEL_SIPHASH_H
-#define AEGIS_KERNEL_SIPHASH_H
+#ifndef AEGIS_SIPHASH_H
+#define AEGIS_SIPHASH_H
 
 #include <stddef.h>
 #include <stdint.h>

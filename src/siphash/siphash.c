@@ -1,4 +1,4 @@
-#include "kernel/siphash.h"
+#include "siphash/siphash.h"
 
 #include <stdbool.h>
 #include <string.h>
