@@ -10,11 +10,21 @@
 #include "why.h"
 
 #define QEMU_FORWARDS_MAX 8
+#define QEMU_DISKS_MAX    8
 
 /* UDP port `host` of 127.0.0.1 leads to port `guest` of the machine; host 0: QEMU picks a free one.
  */
 struct forward {
     uint16_t host, guest;
+};
+
+/* An image of a disk. */
+struct disk {
+    const char *path;
+    const char *errors; /* a configuration of QEMU's blkdebug, or NULL: requests that fail */
+    const char *log;    /* where QEMU's blklogwrites notes writes and flushes, or NULL */
+    int block;          /* bytes of a logical block: 512 or 4096 */
+    bool read_only;
 };
 
 struct machine {
@@ -25,6 +35,8 @@ struct machine {
     long cpus;
     struct forward forwards[QEMU_FORWARDS_MAX]; /* of user networking */
     int forward_count;
+    struct disk disks[QEMU_DISKS_MAX];
+    int disk_count;
 };
 
 struct qemu {
@@ -37,6 +49,17 @@ struct qemu {
 
 /* Whether net is a network that QEMU can be started with; else why says what would be right. */
 int qemu_check_net(const char *net, struct why *why);
+
+/* Read what --disk says: a file and options, which are cut off text. The disk refers to text. */
+int qemu_parse_disk(char *text, struct disk *disk, struct why *why);
+
+/* Whether QEMU can have the disk's files; the log is made anew. */
+int qemu_check_disk(const struct disk *disk, struct why *why);
+
+/* QEMU's -blockdev and -device for the machine's disk of that number, each of at most size bytes.
+ * Returns -1 if that is too little. */
+int qemu_disk_arguments(const struct disk *disk, int number, char *drive, char *device,
+                        size_t size);
 
 /* Check that QEMU is on the PATH and new enough; takes at most 10 s. */
 int qemu_check(struct why *why);

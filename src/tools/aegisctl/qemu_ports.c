@@ -114,6 +114,8 @@ static const struct {
     {"opensbi", "install Debian's package opensbi"},
     {"firmware", "install Debian's package opensbi"},
     {"cannot set up guest memory", "choose less with --memory"},
+    {"another process using the image",
+     "stop that machine, or give the disk to both with \",readonly\" behind it"},
     {"Cannot allocate memory", "choose less with --memory"},
     {"user networking", "this QEMU was built without it; use Debian's package qemu-system-misc"},
     {"could not load kernel", "build it, or name another with --kernel"},

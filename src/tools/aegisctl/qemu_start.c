@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define ADDRESS   "ip=10.0.2.15/24,10.0.2.2" /* what QEMU's user network gives its first guest */
-#define ARGV_MAX  64
+#define ARGV_MAX  128
 #define TEXT_SIZE 32768
 
 /* An argument vector that is built up in its own memory. */
@@ -201,6 +201,22 @@ static void add_machine(struct argv *argv, const struct machine *machine, int ra
         ram);
 }
 
+static void add_disks(struct argv *argv, const struct machine *machine)
+{
+    static char drive[TEXT_SIZE / 2], device[TEXT_SIZE / 2];
+
+    for (int i = 0; i < machine->disk_count; i++) {
+        if (qemu_disk_arguments(&machine->disks[i], i, drive, device, sizeof drive) != 0) {
+            argv->full = true;
+            return;
+        }
+        add(argv, "-blockdev");
+        add(argv, "%s", drive);
+        add(argv, "-device");
+        add(argv, "%s", device);
+    }
+}
+
 static void add_devices(struct argv *argv, const struct machine *machine, int console, int monitor)
 {
     const struct net *net = find_net(machine->net);
@@ -218,6 +234,7 @@ static void add_devices(struct argv *argv, const struct machine *machine, int co
         add(argv, "-device");
         add(argv, "virtio-net-device,netdev=n0");
     }
+    add_disks(argv, machine);
     add(argv, "-device");
     add(argv, "virtio-rng-device");
     add(argv, "-chardev");
@@ -305,7 +322,9 @@ int qemu_start(struct qemu *qemu, const struct machine *machine, const struct in
     add_devices(&argv, machine, fds[CONSOLE_IN], fds[MONITOR_IN]);
     if (argv.full) {
         close_all(fds, FDS);
-        return why_set(why, "QEMU's arguments exceed %d bytes: shorten --append", TEXT_SIZE);
+        return why_set(why,
+                       "QEMU's arguments exceed %d bytes: shorten --append, or the names of disks",
+                       TEXT_SIZE);
     }
     qemu->pid = fork();
     if (qemu->pid == 0) {

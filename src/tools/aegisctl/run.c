@@ -167,13 +167,18 @@ static int prepare(struct machine *machine, struct instance *instance, const cha
         instance_find(instance, name, why) != 0) {
         return -1;
     }
+    for (int i = 0; i < machine->disk_count; i++) {
+        if (qemu_check_disk(&machine->disks[i], why) != 0) {
+            return why_in(why, "--disk");
+        }
+    }
     return instance_claim(instance, why);
 }
 
 static int run(const struct command *command, int argc, char **argv)
 {
     struct machine machine = {.net = "user", .memory = 128, .cpus = 1};
-    struct option_list ports = {.count = 0};
+    struct option_list ports = {.count = 0}, disks = {.count = 0};
     const char *name = INSTANCE_DEFAULT;
     bool detach = false;
     long timeout = 20;
@@ -191,6 +196,10 @@ static int run(const struct command *command, int argc, char **argv)
          "user (default), none, dgram:LOCAL,REMOTE or stream:PATH", 0, 0},
         {"port", OPTION_LIST, &ports, "N[:GUEST]",
          "forward UDP port N of 127.0.0.1 (0: a free one, the default) to GUEST (7)", 0, 0},
+        {"disk", OPTION_LIST, &disks, "FILE[,OPTION...]",
+         "image of a disk, up to 8; options: readonly, block=512|4096 (bytes of a logical block), "
+         "errors=FILE, log=FILE",
+         0, 0},
         {"append", OPTION_TEXT, &machine.append, "BOOTARGS", "boot arguments beside ip=", 0, 0},
         {"timeout", OPTION_NUMBER, &timeout, "S",
          "limit for the banner, and for the agent (default: 20)", 1, 600},
@@ -216,6 +225,13 @@ static int run(const struct command *command, int argc, char **argv)
     for (int i = 0; i < ports.count; i++) {
         if (parse_forward(command, ports.values[i], &machine.forwards[i]) != 0) {
             return 2;
+        }
+    }
+    machine.disk_count = disks.count;
+    for (int i = 0; i < disks.count; i++) {
+        /* The options are cut off the argument, which is this process's own. */
+        if (qemu_parse_disk((char *)disks.values[i], &machine.disks[i], &why) != 0) {
+            return usage_error(command, "--disk: %s", why.text);
         }
     }
     if (prepare(&machine, &instance, name, &why) != 0) {
