@@ -143,17 +143,15 @@ static void sort(struct extent_table *table)
 }
 
 /*
- * One walk in order, with the extents that the walk is in, by depth. The root is first: nothing
- * begins before it, and nothing that begins with it is as large and less deep. An extent's parent
- * must be the last one seen of the depth above: had another of that depth come between, it would
- * begin behind the parent's end, as both are disjoint, and so outside.
+ * One walk in order, which meets parents before what is in them. All extents of one depth seen so
+ * far are disjoint: their parents are, or they are siblings, of which each was compared with the
+ * one before it. That one is the last of its depth: had another come between, it would lie in
+ * another parent, behind all of this one.
  */
 static int check_nesting(const struct extent_table *table, struct extent_fault *fault)
 {
-    uint32_t open[EXTENT_DEPTH]; /* the last slot seen of a depth; valid up to deepest */
-    uint32_t deepest = 0;
+    uint32_t last[EXTENT_DEPTH] = {EXTENT_ROOT}; /* seen of each depth; the root: none yet */
 
-    open[0] = EXTENT_ROOT;
     for (uint32_t place = 1; place < table->used; place++) {
         uint32_t slot = table->order[place];
         const struct extent_entry *entry = &table->entries[slot], *parent, *sibling;
@@ -165,17 +163,13 @@ static int check_nesting(const struct extent_table *table, struct extent_fault *
         parent = &table->entries[entry->parent];
         if (entry->first < parent->first || extent_end(entry) > extent_end(parent))
             return -EXTENT_E_OUTSIDE;
-        if (deepest + 1 < entry->depth || open[entry->depth - 1] != entry->parent)
-            return -EXTENT_E_PARENT;
-        if (deepest >= entry->depth) {
-            sibling = &table->entries[open[entry->depth]];
-            if (sibling->parent == entry->parent && extent_end(sibling) > entry->first) {
-                fault->other = open[entry->depth];
-                return -EXTENT_E_OVERLAP;
-            }
+        sibling = &table->entries[last[entry->depth]];
+        if (last[entry->depth] != EXTENT_ROOT && sibling->parent == entry->parent &&
+            extent_end(sibling) > entry->first) {
+            fault->other = last[entry->depth];
+            return -EXTENT_E_OVERLAP;
         }
-        open[entry->depth] = slot;
-        deepest = entry->depth;
+        last[entry->depth] = slot;
     }
     return 0;
 }
