@@ -9,7 +9,12 @@
 /* 4 bytes long also where compressed instructions are allowed: handlers skip by 4. */
 #define BREAKPOINT()                                                                               \
     __asm__ volatile(".option push\n.option norvc\nebreak\n.option pop" ::: "memory")
-#define ILLEGAL() __asm__ volatile(".word 0xc0001073 # a write to cycle" ::: "memory")
+
+/* An opcode for extensions that nobody has (custom-0), as one traps that a library emulates; and a
+ * write to a register that may be read: OpenSBI, which sees illegal instructions first, looks
+ * whether it should emulate that itself. */
+#define ILLEGAL()     __asm__ volatile(".word 0x0000000b" ::: "memory")
+#define ILLEGAL_CSR() __asm__ volatile(".word 0xc0001073 # a write to cycle" ::: "memory")
 
 /* A call may change what a function may (psABI); naming its number is counted as part of it. */
 static uint64_t run_null(uint64_t n)
@@ -52,6 +57,12 @@ static uint64_t run_illegal(uint64_t n)
 {
     port_handle(PORT_SKIP);
     return COUNT_LOOP(n, ILLEGAL());
+}
+
+static uint64_t run_illegal_csr(uint64_t n)
+{
+    port_handle(PORT_SKIP);
+    return COUNT_LOOP(n, ILLEGAL_CSR());
 }
 
 static char *pages(void)
@@ -114,6 +125,7 @@ const struct row rows[] = {
     {"kernel", "exception_roundtrip", 100, run_roundtrip},
     {"kernel", "exception_roundtrip_c", 100, run_roundtrip_c},
     {"kernel", "illegal_roundtrip", 100, run_illegal},
+    {"kernel", "illegal_csr_roundtrip", 100, run_illegal_csr},
     {"kernel", "prot1", 100, run_protect_1},
     {"kernel", "prot100", 20, run_protect_100},
     {"kernel", "unprot100", 20, run_unprotect_100},

@@ -189,9 +189,10 @@ enum aegis_predicate_op {
 
 /*
  * Exceptions. The kernel stores cause, pc, value and three scratch registers in frames[depth],
- * raises depth and enters the handler with t0 = the frame's address; every other register is as it
- * was. The handler returns without the kernel: it lowers depth, loads the scratch registers and
- * jumps through gp, which libraries keep free for this (docs/concepts.md).
+ * raises depth and enters the handler with t0 = the frame's address; t1 and t2 may hold anything,
+ * every other register is as it was. The handler returns without the kernel: it lowers depth, loads
+ * the scratch registers and jumps through gp, which libraries keep free for this
+ * (docs/concepts.md).
  */
 #define AEGIS_UPCALL_FRAMES   4   /* exceptions under way, at most */
 #define AEGIS_REPOSSESSED_MAX 255 /* entries of a repossession page */

@@ -6,6 +6,7 @@
 #include "kernel/call.h"
 #include "kernel/check/check.h"
 #include "kernel/check/hard.h"
+#include "kernel/direct.h"
 #include "kernel/drivers/virtio_console.h"
 #include "kernel/expose.h"
 #include "kernel/fpu.h"
@@ -107,6 +108,7 @@ void env_enter(struct env *env)
     irqoff_end();
     if (this_hart->env != env) {
         this_hart->env = env;
+        direct_forget();
         satp_write(env->satp);
         if (env->asid == 0)
             sfence_all();
@@ -147,6 +149,7 @@ static void leave_address_space(const struct env *env)
 {
     if (this_hart->env == env) {
         this_hart->env = NULL;
+        direct_forget();
         satp_write(SATP_SV39 | virt_to_phys(kernel_root) >> PAGE_SHIFT);
     }
     sfence_asid(env->asid);

@@ -73,6 +73,7 @@ struct revocation {
 struct env {
     uint64_t x[32]; /* registers while it doesn't run; x[0] unused */
     uint64_t pc;
+    struct leaf_cache leaf;
     uint64_t fpu[33]; /* f0..f31, fcsr: while another owns the registers */
     bool in_call;     /* it gave the processor away in a call: of x only sp, gp, tp and a0 mean
                          something */
@@ -81,7 +82,6 @@ struct env {
     uint64_t asid;
     uint64_t satp;
     pte_t *root;
-    struct leaf_cache leaf;
     struct wake wake;
     struct aegis_upcall_page *upcall; /* in PHYSMAP, pinned; NULL before upcall_bind */
     uint64_t upcall_va;
@@ -97,6 +97,8 @@ struct env {
 };
 _Static_assert(offsetof(struct env, x) == ENV_X(0), "entry.S");
 _Static_assert(offsetof(struct env, pc) == ENV_PC, "entry.S");
+_Static_assert(offsetof(struct env, leaf.region) == ENV_LEAF_REGION, "entry.S");
+_Static_assert(offsetof(struct env, leaf.table) == ENV_LEAF_TABLE, "entry.S");
 _Static_assert(sizeof(struct env) <= PAGE_SIZE, "one page");
 
 extern struct env *env_table[ENV_COUNT];

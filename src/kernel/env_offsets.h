@@ -1,8 +1,25 @@
-/* Offsets in struct env (env.h), for rv64/entry.S. */
+/* Offsets in struct env (env.h), and in what the kernel writes to an upcall page, for rv64/entry.S.
+ */
 #ifndef AEGIS_KERNEL_ENV_OFFSETS_H
 #define AEGIS_KERNEL_ENV_OFFSETS_H
 
-#define ENV_X(n) (8 * (n))
-#define ENV_PC   256
+#define ENV_X(n)        (8 * (n))
+#define ENV_PC          256
+#define ENV_LEAF_REGION 264
+#define ENV_LEAF_TABLE  272
+
+#define REGION_SHIFT 21 /* of what a level-0 table maps */
+
+/* struct aegis_upcall_page, whose frames follow a head of a frame's size; struct
+ * aegis_upcall_frame. */
+#define UPCALL_DEPTH 0
+#define FRAME_SHIFT  6
+#define FRAME_CAUSE  0
+#define FRAME_PC     8
+#define FRAME_VALUE  16
+#define FRAME_T0     24
+#define FRAME_T1     32
+#define FRAME_T2     40
+#define FRAMES       4
 
 #endif

@@ -1,5 +1,6 @@
 #include "kernel/fpu.h"
 
+#include "kernel/direct.h"
 #include "kernel/env.h"
 
 void fpu_save(uint64_t area[33]);       /* entry.S */
@@ -22,7 +23,13 @@ bool fpu_take(struct env *env)
     /* A new environment's area is zero, so its first use loads zeros. */
     fpu_load(env->fpu);
     this_hart->fpu = env;
+    direct_forget(); /* its next illegal instruction is one */
     return true;
+}
+
+bool fpu_is_of(const struct env *env)
+{
+    return this_hart->fpu == env;
 }
 
 void fpu_forget(const struct env *env)

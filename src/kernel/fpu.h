@@ -18,6 +18,9 @@ void fpu_switch(const struct env *env);
  */
 bool fpu_take(struct env *env);
 
+/* Whether env has the registers, and FS lets it use them while it runs. */
+bool fpu_is_of(const struct env *env);
+
 /* env ends: its values are nobody's any more. */
 void fpu_forget(const struct env *env);
 

@@ -14,6 +14,11 @@
 #define HART_EMERGENCY  48
 #define HART_PANIC_REGS 56
 #define HART_CALLS      328
+#define HART_T1         1352
+#define HART_DIRECT     1360 /* and what follows: direct.h */
+#define HART_UPCALL     1368
+#define HART_UPCALL_VA  1376
+#define HART_HANDLER    1384
 
 #ifndef __ASSEMBLER__
 #include <stddef.h>
@@ -22,6 +27,17 @@
 #include "abi/abi.h"
 
 struct env;
+
+/*
+ * Which exceptions of the environment under way entry.S takes to its handler by itself, and what it
+ * needs for that, as direct.h fills it: the environment's own words may be far apart.
+ */
+struct direct {
+    uint64_t causes;                  /* DIRECT(cause) of each; 0: none, and the rest is stale */
+    struct aegis_upcall_page *upcall; /* in PHYSMAP */
+    uint64_t upcall_va;
+    uint64_t handler;
+};
 
 struct hart {
     uint64_t t0;      /* trap entry's scratch */
@@ -34,6 +50,8 @@ struct hart {
     uint64_t panic_regs[34]; /* x0..x31, sepc, stval of a trap taken in the kernel */
     /* The dispatch table of call.c, here so that entry.S reaches it with one add. */
     void *calls[AEGIS_CALL_END - AEGIS_CALL_FIRST];
+    uint64_t t1; /* of an exception, until its frame is known */
+    struct direct direct;
 
     uint64_t id;        /* mhartid, as the device tree and SBI know it */
     struct env *fpu;    /* whose values the floating-point registers hold, or NULL */
@@ -50,6 +68,11 @@ _Static_assert(offsetof(struct hart, env) == HART_ENV, "entry.S");
 _Static_assert(offsetof(struct hart, emergency) == HART_EMERGENCY, "entry.S");
 _Static_assert(offsetof(struct hart, panic_regs) == HART_PANIC_REGS, "entry.S");
 _Static_assert(offsetof(struct hart, calls) == HART_CALLS, "entry.S");
+_Static_assert(offsetof(struct hart, t1) == HART_T1, "entry.S");
+_Static_assert(offsetof(struct hart, direct.causes) == HART_DIRECT, "entry.S");
+_Static_assert(offsetof(struct hart, direct.upcall) == HART_UPCALL, "entry.S");
+_Static_assert(offsetof(struct hart, direct.upcall_va) == HART_UPCALL_VA, "entry.S");
+_Static_assert(offsetof(struct hart, direct.handler) == HART_HANDLER, "entry.S");
 
 #ifdef __riscv
 register struct hart *this_hart __asm__("tp");

@@ -19,8 +19,8 @@
 #include "kernel/page.h"
 #include "kernel/rv64/paging.h"
 
-#define REGION_SHIFT  (PAGE_SHIFT + 9) /* of a level-0 table */
 #define MEGAPAGE_SIZE ((uint64_t)AEGIS_MEGAPAGE << PAGE_SHIFT)
+_Static_assert(MEGAPAGE_SIZE == 1UL << REGION_SHIFT, "env_offsets.h");
 
 /*
  * One of the PTE's bits for software (section 4.3.1): the page belonged to the environment when it

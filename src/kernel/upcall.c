@@ -3,11 +3,26 @@
 #include <string.h>
 
 #include "kernel/call.h"
+#include "kernel/direct.h"
 #include "kernel/env.h"
+#include "kernel/fpu.h"
 #include "kernel/page.h"
+#include "kernel/post.h"
 #include "kernel/slice.h"
 #include "kernel/user.h"
 #include "kernel/wake.h"
+
+_Static_assert(offsetof(struct aegis_upcall_page, depth) == UPCALL_DEPTH, "entry.S");
+_Static_assert(sizeof(((struct aegis_upcall_page *)0)->depth) == 4, "entry.S");
+_Static_assert(offsetof(struct aegis_upcall_page, frames) == 1 << FRAME_SHIFT, "entry.S");
+_Static_assert(sizeof(struct aegis_upcall_frame) == 1 << FRAME_SHIFT, "entry.S");
+_Static_assert(offsetof(struct aegis_upcall_frame, cause) == FRAME_CAUSE, "entry.S");
+_Static_assert(offsetof(struct aegis_upcall_frame, pc) == FRAME_PC, "entry.S");
+_Static_assert(offsetof(struct aegis_upcall_frame, value) == FRAME_VALUE, "entry.S");
+_Static_assert(offsetof(struct aegis_upcall_frame, t0) == FRAME_T0, "entry.S");
+_Static_assert(offsetof(struct aegis_upcall_frame, t1) == FRAME_T1, "entry.S");
+_Static_assert(offsetof(struct aegis_upcall_frame, t2) == FRAME_T2, "entry.S");
+_Static_assert(AEGIS_UPCALL_FRAMES == FRAMES, "entry.S");
 
 const char *upcall_cause_name(uint64_t cause)
 {
@@ -48,6 +63,18 @@ static inline void enter_handler(struct env *env, uint64_t at, uint64_t cause, u
     env->pc = env->handler;
 }
 
+/* Has entry.S take the next exceptions of env, which is about to go on, by itself. */
+static void arm_direct(const struct env *env)
+{
+    if (post.trace_size) /* each is to be noted */
+        return;
+    this_hart->direct =
+        (struct direct){.causes = DIRECT_ALWAYS | (fpu_is_of(env) ? DIRECT(CAUSE_ILLEGAL) : 0),
+                        .upcall = env->upcall,
+                        .upcall_va = env->upcall_va,
+                        .handler = env->handler};
+}
+
 void upcall_exception(struct env *env, uint64_t cause, uint64_t value)
 {
     /* Read once: the page is the application's, which shares it with whom it likes. */
@@ -59,6 +86,7 @@ void upcall_exception(struct env *env, uint64_t cause, uint64_t value)
         slice_next();
     }
     enter_handler(env, depth, cause, value);
+    arm_direct(env);
     env_enter(env);
 }
 
@@ -120,6 +148,7 @@ static void unbind(struct env *self)
     if (self->upcall)
         page_unpin(page_of(virt_to_phys(self->upcall) >> PAGE_SHIFT));
     self->upcall = NULL;
+    direct_forget();
 }
 
 long call_upcall_bind(uaddr_t page_va, uint64_t handler)
@@ -147,5 +176,6 @@ long call_upcall_bind(uaddr_t page_va, uint64_t handler)
     self->upcall = upcall;
     self->upcall_va = page_va;
     self->handler = handler;
+    arm_direct(self);
     return 0;
 }

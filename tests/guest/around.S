@@ -1,9 +1,9 @@
 /*
  * void around_ebreak(const uint64_t in[32], uint64_t out[32], const double fin[32], double fout[32]);
- * void around_null(...);
+ * void around_null(...), around_illegal(...);
  *
- * Load all registers but x2 and x4 from in and fin, execute c.ebreak or the null system call (which needs a7 to
- * be its number), and store what they are then. As any function they keep what their caller expects.
+ * Load all registers but x2 and x4 from in and fin, execute c.ebreak, the null system call (which needs a7 to
+ * be its number) or an illegal instruction of 4 bytes, and store what they are then. As any function they keep what their caller expects.
  */
 #define FRAME 256
 
@@ -56,3 +56,26 @@
 
         around  around_ebreak, c.ebreak
         around  around_null, ecall
+        around  around_illegal, ".4byte 0x0000000b" /* custom-0: an instruction of nobody's */
+
+/*
+ * void skip_handler(void), note_handler(void): handlers for aegis_upcall_bind, which go on behind the instruction of
+ * 4 bytes. note_handler first puts all registers, as the kernel left them, into noted_registers, but gp, which it
+ * needs for that, and which is free for it.
+ */
+        .globl  note_handler, skip_handler, noted_registers
+note_handler:
+        la      gp, noted_registers
+        .irp    n, 1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+        sd      x\n, 8 * \n(gp)
+        .endr
+skip_handler:
+        ld      t1, 8(t0)               /* struct aegis_upcall_frame, pc */
+        addi    t1, t1, 4
+        sd      t1, 8(t0)
+        j       upcall_tail
+
+        .bss
+        .balign 8
+noted_registers:
+        .zero   256

@@ -56,16 +56,74 @@ static void foreign(void)
     __asm__ volatile("li a7, 93\n ecall" ::: "a0", "a7");
 }
 
+static _Alignas(AEGIS_PAGE_SIZE) union {
+    struct aegis_upcall_page page;
+    char whole[AEGIS_PAGE_SIZE];
+} own;
+
+static void bind_own(uint64_t handler)
+{
+    CHECK_OK(aegis_upcall_bind(&own.page, handler));
+}
+
+/* A depth word that the program has broken itself: the kernel bounds it. */
 static void wild_depth(void)
 {
-    /* A depth word that the program has broken itself: the kernel bounds it. */
-    static _Alignas(AEGIS_PAGE_SIZE) union {
-        struct aegis_upcall_page page;
-        char whole[AEGIS_PAGE_SIZE];
-    } own;
-    CHECK_OK(aegis_upcall_bind(&own.page, (uint64_t)wild_depth));
-    own.page.depth = UINT64_MAX;
-    __asm__ volatile("c.ebreak");
+    bind_own((uint64_t)skip_handler);
+    own.page.depth = UINT32_MAX;
+    __asm__ volatile("ebreak");
+}
+
+static void full_depth(void)
+{
+    bind_own((uint64_t)skip_handler);
+    own.page.depth = AEGIS_UPCALL_FRAMES;
+    __asm__ volatile("ebreak");
+}
+
+/* Whose first instruction is an exception again. */
+static void __attribute__((naked)) break_handler(void)
+{
+    __asm__ volatile("ebreak");
+}
+
+static void handler_breaks(void)
+{
+    bind_own((uint64_t)break_handler);
+    __asm__ volatile("ebreak");
+}
+
+static void handler_unmapped(void)
+{
+    bind_own(0x6000);
+    __asm__ volatile("ebreak");
+}
+
+static void handler_not_executable(void)
+{
+    bind_own((uint64_t)&own & ~1UL);
+    __asm__ volatile("ebreak");
+}
+
+/* The kernel has its own way to the frames; the handler has none. */
+static void frames_unmapped(void)
+{
+    bind_own((uint64_t)skip_handler);
+    CHECK_OK(aegis_unmap(0, (uint64_t)&own, 1));
+    __asm__ volatile("ebreak");
+}
+
+/* Handlers of the library bring their own stack, so an exception with none is one as others. */
+static void bad_stack(void)
+{
+    upcall_set(UPCALL_STORE_PAGE, decline);
+    __asm__ volatile("li sp, 0x7000\n sd zero, 8(sp)");
+}
+
+static void kernels_stack(void)
+{
+    upcall_set(UPCALL_STORE_PAGE, decline);
+    __asm__ volatile("li sp, 0xfffffff800005000\n sd zero, -8(sp)");
 }
 
 static void end_with_status(void)
@@ -90,6 +148,13 @@ static const struct {
     {"declined", declined, AEGIS_EXIT_EXCEPTION, UPCALL_BREAKPOINT},
     {"too-deep", too_deep, AEGIS_EXIT_DEPTH, UPCALL_BREAKPOINT},
     {"wild-depth", wild_depth, AEGIS_EXIT_DEPTH, UPCALL_BREAKPOINT},
+    {"full-depth", full_depth, AEGIS_EXIT_DEPTH, UPCALL_BREAKPOINT},
+    {"handler-breaks", handler_breaks, AEGIS_EXIT_DEPTH, UPCALL_BREAKPOINT},
+    {"handler-unmapped", handler_unmapped, AEGIS_EXIT_DEPTH, UPCALL_FETCH_PAGE},
+    {"handler-not-executable", handler_not_executable, AEGIS_EXIT_DEPTH, UPCALL_FETCH_PAGE},
+    {"frames-unmapped", frames_unmapped, AEGIS_EXIT_DEPTH, UPCALL_LOAD_PAGE},
+    {"bad-stack", bad_stack, AEGIS_EXIT_EXCEPTION, UPCALL_STORE_PAGE},
+    {"kernels-stack", kernels_stack, AEGIS_EXIT_EXCEPTION, UPCALL_STORE_PAGE},
     {"foreign", foreign, AEGIS_EXIT_EXCEPTION, UPCALL_FOREIGN},
     {"status", end_with_status, AEGIS_EXIT_STATUS, 77},
     {"abort", aborts, AEGIS_EXIT_STATUS, 134},
@@ -127,6 +192,13 @@ int main(int argc, char **argv)
     }
     struct proc_status status = spawn_and_wait("null-store");
     CHECK_EQ(status.address, 8);
+    status = spawn_and_wait("handler-unmapped");
+    CHECK_EQ(status.pc, 0x6000);
+    CHECK_EQ(status.address, 0x6000);
+    status = spawn_and_wait("frames-unmapped");
+    CHECK_EQ(status.address, (uint64_t)&own.page.frames[AEGIS_UPCALL_FRAMES - 1] + 8);
+    status = spawn_and_wait("bad-stack");
+    CHECK_EQ(status.address, 0x7008);
 
     struct raw raw;
     RAW(&raw, foreign, 0);

@@ -74,6 +74,11 @@ void raw_run(struct raw *raw, const char *name, const void *code, const void *co
 /* around.S: what an instruction does to registers. */
 void around_ebreak(const uint64_t in[32], uint64_t out[32], const double fin[32], double fout[32]);
 void around_null(const uint64_t in[32], uint64_t out[32], const double fin[32], double fout[32]);
+void around_illegal(const uint64_t in[32], uint64_t out[32], const double fin[32], double fout[32]);
+/* Handlers of exceptions; what note_handler found. */
+void skip_handler(void);
+void note_handler(void);
+extern uint64_t noted_registers[32];
 
 /* blobs.S: code for raw environments; what each does stands there. */
 #define BLOB(name) extern const char blob_##name[], blob_##name##_end[]

@@ -3,11 +3,14 @@
 
 #include <string.h>
 
+#include "kernel/direct.h"
 #include "kernel/env.h"
 #include "kernel/expose.h"
+#include "kernel/fpu.h"
 #include "kernel/handler.h"
 #include "kernel/map.h"
 #include "kernel/netif.h"
+#include "kernel/post.h"
 #include "kernel/quota.h"
 #include "kernel/slice.h"
 
@@ -183,6 +186,22 @@ static void check_quotas(void)
                   accounts[n].limit[kind], found[n].used[kind]);
 }
 
+/* What entry.S does for upcall_exception, and with what. */
+static void check_direct(const struct env *env)
+{
+    const struct direct *d = &this_hart->direct;
+
+    if (!d->causes)
+        return;
+    HOLDS(direct,
+          env && d->upcall && d->upcall == env->upcall && d->upcall_va == env->upcall_va &&
+              d->handler == env->handler,
+          "page %p at 0x%lx, handler 0x%lx", (void *)d->upcall, d->upcall_va, d->handler);
+    HOLDS(direct, !(d->causes & DIRECT(CAUSE_ILLEGAL)) || fpu_is_of(env),
+          "%u hasn't the floating-point registers", env->number);
+    HOLDS(direct, !post.trace_size, "causes 0x%lx, and each should be noted", d->causes);
+}
+
 static void check_hart(void)
 {
     const struct env *env = this_hart->env;
@@ -191,6 +210,7 @@ static void check_hart(void)
     HOLDS(hart_env, !env || env_table[env->number] == env, "%p is active", (const void *)env);
     HOLDS(hart_env, satp == (env ? env->satp : SATP_SV39 | virt_to_phys(kernel_root) >> PAGE_SHIFT),
           "satp is 0x%lx", satp);
+    check_direct(env);
 }
 
 void check_envs(void)

@@ -251,6 +251,14 @@ static bool break_upcall_page(void)
     return false;
 }
 
+static bool break_direct(void)
+{
+    if (!this_hart->env || !this_hart->direct.causes)
+        return false;
+    this_hart->direct.handler += 2;
+    return true;
+}
+
 static bool break_quota(void)
 {
     accounts[FIRST_ENV].used[AEGIS_QUOTA_BINDINGS]++;

@@ -8,6 +8,7 @@
 #include "kernel/hart.h"
 #include "kernel/rv64/csr.h"
 #include "kernel/rv64/layout.h"
+#include "kernel/rv64/paging.h"
 #include "kernel/env_offsets.h"
 #include "abi/call_numbers.h"
 
@@ -99,7 +100,7 @@ trap_entry:
 #endif
         csrr    t0, scause
         addi    t0, t0, -CAUSE_USER_ECALL
-        bnez    t0, trap_full
+        bnez    t0, trap_other
         csrrw   t0, sscratch, zero
         sd      t0, HART_USER_TP(tp)
         srli    t0, a7, AEGIS_CALL_BITS
@@ -145,6 +146,80 @@ call_other:
         j       call_return
 1:      ld      t0, HART_ENV(tp)
         j       save_all
+
+/*
+ * An exception that its environment's handler is to have goes there directly (direct.h): the kernel writes the
+ * frame through its own mapping of the page, which upcall_bind pinned, reads depth once, as it is the
+ * application's to write at any time, and bounds it. t1 and t2 end as values of the environment's own. It makes no
+ * difference that sscratch still holds the user's tp: nothing here faults, and no interrupt comes.
+ *
+ * A trap in the kernel between its csrw sscratch and sret comes by here, too, and reaches trap_full, which knows it
+ * by SPP: what could trap there are loads and fetches, whose faults aren't direct, at addresses beyond any region
+ * that an environment has.
+ */
+trap_other:
+        sd      t1, HART_T1(tp)
+        ld      t1, HART_DIRECT(tp)
+        sll     t1, t1, t0              /* t0 = scause - CAUSE_USER_ECALL */
+        bgez    t1, trap_asks
+trap_direct:
+        ld      t1, HART_UPCALL(tp)
+        lwu     t0, UPCALL_DEPTH(t1)
+        addi    t0, t0, -FRAMES
+        bgez    t0, trap_indirect
+        addi    t0, t0, FRAMES + 1
+        sw      t0, UPCALL_DEPTH(t1)
+        slli    t0, t0, FRAME_SHIFT
+        add     t1, t1, t0              /* the frame; t0 = its place in the page */
+        sd      t2, FRAME_T2(t1)
+        ld      t2, HART_HANDLER(tp)
+        csrrw   t2, sepc, t2
+        sd      t2, FRAME_PC(t1)
+        csrr    t2, scause
+        sd      t2, FRAME_CAUSE(t1)
+        csrr    t2, stval
+        sd      t2, FRAME_VALUE(t1)
+        ld      t2, HART_T0(tp)
+        sd      t2, FRAME_T0(t1)
+        ld      t2, HART_T1(tp)
+        sd      t2, FRAME_T1(t1)
+        ld      t1, HART_UPCALL_VA(tp)
+        add     t0, t0, t1
+        csrrw   tp, sscratch, tp
+        sret
+
+/*
+ * A page fault is the application's if its PTE doesn't allow the access: it is invalid, or the access is a store and
+ * it lacks W. Whatever else there may be, the kernel mending its own PTEs (map_mend_fault) and fetches from
+ * data, goes the long way, and so does a fault in a region whose table isn't the one remembered.
+ */
+trap_asks:
+        srli    t1, t0, 3               /* causes from CAUSE_USER_ECALL to 15: page faults; no interrupt */
+        bnez    t1, trap_indirect
+        ld      t1, HART_DIRECT(tp)
+        beqz    t1, trap_indirect
+        csrr    t0, stval
+        srli    t0, t0, REGION_SHIFT
+        ld      t1, HART_ENV(tp)
+        ld      t1, ENV_LEAF_REGION(t1)
+        bne     t0, t1, trap_indirect
+        csrr    t0, stval
+        slli    t0, t0, 64 - REGION_SHIFT
+        srli    t0, t0, 64 - REGION_SHIFT + PAGE_SHIFT
+        slli    t0, t0, 3
+        ld      t1, HART_ENV(tp)
+        ld      t1, ENV_LEAF_TABLE(t1)
+        add     t0, t0, t1
+        ld      t0, 0(t0)
+        andi    t1, t0, PTE_V
+        beqz    t1, trap_direct
+        andi    t0, t0, PTE_W
+        bnez    t0, trap_indirect
+        csrr    t0, scause
+        addi    t0, t0, -CAUSE_STORE_PAGE_FAULT
+        beqz    t0, trap_direct
+trap_indirect:
+        ld      t1, HART_T1(tp)
 
 /* Everything else: all registers go to the environment's ENV page, then trap_user decides. */
 trap_full:

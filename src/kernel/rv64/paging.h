@@ -5,15 +5,7 @@
 #ifndef AEGIS_KERNEL_RV64_PAGING_H
 #define AEGIS_KERNEL_RV64_PAGING_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include "kernel/rv64/board.h"
-#include "kernel/rv64/csr.h"
 #include "kernel/rv64/layout.h"
-
-typedef uint64_t pte_t;
 
 #define PTE_V    0x001
 #define PTE_R    0x002
@@ -28,6 +20,16 @@ typedef uint64_t pte_t;
 #define PTE_PPN_SHIFT 10
 #define PTES          512 /* of a table */
 #define ROOT_LEVEL    2
+
+#ifndef __ASSEMBLER__
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernel/rv64/board.h"
+#include "kernel/rv64/csr.h"
+
+typedef uint64_t pte_t;
 
 static inline size_t pte_index(uint64_t va, unsigned int level)
 {
@@ -81,4 +83,5 @@ static inline void satp_write(uint64_t satp)
     csr_write(satp, satp);
 }
 
+#endif
 #endif

@@ -1,7 +1,7 @@
 /*
  * Where the kernel enters an exception's handler, and the way back.
  *
- * On entry t0 = the frame, which holds cause, pc, value, t0, t1, t2; every other register is as it was. The
+ * On entry t0 = the frame, which holds cause, pc, value, t0, t1, t2; all registers but those three are as they were. The
  * context goes to ExOS's exception stack: from its top, or, when the exception came from a handler on either
  * stack, from where that one is (there is no red zone below sp). AEGIS_UPCALL_FRAMES bounds how often.
  */
@@ -87,9 +87,9 @@ upcall_tail:
         ld      gp, FRAME_PC(t0)
         srli    t2, t0, 12
         slli    t2, t2, 12              /* the upcall page: depth is its first word */
-        ld      t1, 0(t2)
+        lw      t1, 0(t2)
         addi    t1, t1, -1
-        sd      t1, 0(t2)
+        sw      t1, 0(t2)
         ld      t1, FRAME_T1(t0)
         ld      t2, FRAME_T2(t0)
         ld      t0, FRAME_T0(t0)
