@@ -8,29 +8,31 @@
  * extents nest (a child lies inside its parent, and children of one parent are disjoint), and slot
  * 0 is the root: all blocks behind the table.
  *
- *      block 0      header of copy 0    ┐ one of them is current: the whole one
- *            1      header of copy 1    ┘ with the higher sequence number
- *            2      ┐ slots of copy 0: n blocks of 64
- *            2+n    ┘ slots of copy 1: n blocks of 64
- *            2+2n   the root extent: all the rest
+ *   block 0      header of copy 0    ┐ one of them is current: the whole one
+ *         1      header of copy 1    ┘ with the higher sequence number
+ *         2      ┐ slots of copy 0: n blocks of 64
+ *         2+n    ┘ slots of copy 1: n blocks of 64
+ *         2+2n   the root extent: all the rest
  *
- *      header, 512 bytes (the rest of its block is zero)      slot, 64 bytes (all zero: not in use)
- *        0  magic "AegisExt"                                     0  first block
- *        8  version 1          12  n, 1 to 56                    8  number of blocks, not 0
- *       16  sequence number, from 1                             16  sequence number that it was
- * made with 24  blocks of the disk that the table rules             24  hash of its 128-bit secret
- *       32  salt, 16 bytes     48  copy, 0 or 1                 40  label: 16 bytes of its owner's
- * choice 56  checksum of these 512 bytes, this field taken as 0  56  parent's slot  58  depth, 0 to
- * 15  59  flags 64  checksum of each block of slots, 8 bytes each       60  reserved, zero
+ *   header: 512 bytes, then zeros         slot: 64 bytes (all zero: not in use)
+ *    0  magic "AegisExt"                   0  first block
+ *    8  version 1       12  n, 1 to 56     8  number of blocks, not 0
+ *   16  sequence number, from 1           16  sequence number that it was made with
+ *   24  blocks that the table rules       24  hash of its 128-bit secret
+ *   32  salt, 16 bytes                    40  label: 16 bytes of its owner's choice
+ *   48  copy, 0 or 1                      56  parent's slot, 2 bytes
+ *   56  checksum of the header,           58  depth, 0 to 15, 1 byte
+ *       this field taken as 0             59  flags, 1 byte
+ *   64  checksums of the blocks of slots  60  reserved, zero
  *
  * All numbers are little-endian. A checksum is SipHash-2-4 with the salt as its key: it costs fewer
  * instructions than a CRC-32 by table, and who doesn't know the salt (no application does) can't
  * make two tables with the same. A secret's hash is two of them, 128 bits: of use only to who has
  * read the disk, and who has needs no secret.
  *
- * Invariant of a table: for each used slot s but the root, with p its parent: p is used, depth(s) =
- * depth(p) + 1, [first, first + count) of s lies within p's, and is disjoint from that of each
- * other child of p.
+ * Invariant of a table: for each used slot s but the root, with p its parent: p is used,
+ * depth(s) = depth(p) + 1, [first, first + count) of s lies within p's, and is disjoint from that
+ * of each other child of p.
  */
 #ifndef AEGIS_EXTENT_EXTENT_H
 #define AEGIS_EXTENT_EXTENT_H
@@ -254,7 +256,7 @@ struct extent_step {
  * The next step of writing the change that was made. Returns true with *step filled, or false when
  * there is none: the change is on the disk to stay. Between two flushes, writes may be under way
  * together, in any order; a flush is asked for when all writes before it are completed, and the
- * next step when the flush is. At most some 25,000 instructions.
+ * next step when the flush is. At most some 35,000 instructions.
  */
 bool extent_step(struct extent_table *table, struct extent_step *step);
 

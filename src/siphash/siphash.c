@@ -64,13 +64,34 @@ static inline __attribute__((always_inline)) uint64_t finish(struct state *s, bo
     return s->v0 ^ s->v1 ^ s->v2 ^ s->v3;
 }
 
+typedef uint64_t __attribute__((may_alias)) word_in_bytes;
+
+/* Whole words from an address that is aligned to them. */
+static inline __attribute__((always_inline)) void
+compress_words(struct state *s, const word_in_bytes *in, size_t count, bool zbb)
+{
+    struct state local = *s; /* in registers */
+
+    for (const word_in_bytes *end = in + count; in < end; in++)
+        compress(&local, *in, zbb);
+    *s = local;
+}
+
 uint64_t siphash(const struct siphash_key *key, const void *bytes, size_t length)
 {
     struct state s = begin(key);
     const uint8_t *in = bytes;
-    uint64_t word;
     size_t left = length;
+    uint64_t word;
 
+    if ((uintptr_t)in % 8 == 0) {
+        if (has_rotate)
+            compress_words(&s, bytes, length / 8, true);
+        else
+            compress_words(&s, bytes, length / 8, false);
+        in += length & ~(size_t)7;
+        left = length % 8;
+    }
     for (; left >= 8; left -= 8, in += 8) {
         memcpy(&word, in, 8);
         compress(&s, word, false);

@@ -1,4 +1,4 @@
-"""docs/dpf.md and docs/ash.md are true: their commands print what stands there, their tables are the tree's."""
+"""docs/dpf.md, docs/ash.md and docs/disk.md are true: their commands print what stands there, their tables are the tree's."""
 import os
 import re
 import subprocess
@@ -8,7 +8,7 @@ import pytest
 import test_dpfc_match
 from conftest import BUILD, ROOT
 
-DPF, ASH = ((ROOT / "docs" / name).read_text() for name in ("dpf.md", "ash.md"))
+DPF, ASH, DISK = ((ROOT / "docs" / name).read_text() for name in ("dpf.md", "ash.md", "disk.md"))
 
 
 def source(path):
@@ -33,7 +33,7 @@ def place(folder):
 
 
 def test_the_pages_have_commands():
-    assert len(commands(DPF)) >= 3 and len(commands(ASH)) >= 4
+    assert len(commands(DPF)) >= 3 and len(commands(ASH)) >= 4 and len(commands(DISK)) >= 8
 
 
 @pytest.mark.parametrize("command, printed", ALL, ids=[command[:40] for command, _ in ALL])
@@ -49,6 +49,23 @@ def test_a_command_prints_what_stands_there(place, command, printed):
         assert said == printed
     else:
         assert done.returncode == 0, done.stdout
+
+
+def test_the_commands_of_the_disks_page_in_their_order(folder):
+    env = {**os.environ, "PATH": f"{BUILD / 'bin'}:{os.environ['PATH']}"}
+    for command, printed in commands(DISK):
+        done = subprocess.run(["bash", "-c", command], cwd=folder, env=env, text=True, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, timeout=60)
+        assert done.stdout.splitlines() == printed, command
+
+
+@pytest.mark.parametrize("number, size", [(0, 512), (1, 64)])
+def test_the_fields_of_the_disks_page_follow_each_other(number, size):
+    at = 0
+    for start, length, _ in table("| at | bytes" + DISK.split("| at | bytes")[number + 1], "| at | bytes"):
+        assert int(start) == at
+        at += int(length)
+    assert at == size
 
 
 def table(text, head):
@@ -101,7 +118,7 @@ def test_limits_are_the_sources(name, path, said):
 
 
 def test_the_files_that_the_pages_name_exist():
-    for text in (DPF, ASH):
+    for text in (DPF, ASH, DISK):
         for path in re.findall(r"`((?:src|tests|docs|examples)/[\w./-]+)`", text):
             assert (ROOT / path).exists(), path
 
