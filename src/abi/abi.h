@@ -127,6 +127,8 @@ enum aegis_exit_reason {
     AEGIS_EXIT_KILLED,    /* env_end by its owner; value is the status given */
     AEGIS_EXIT_EXCEPTION, /* no handler bound, or none reachable; value is scause */
     AEGIS_EXIT_DEPTH,     /* exceptions nested beyond the frames, or a depth word out of range */
+    AEGIS_EXIT_OVERRUN, /* epilogues that would not end, one slice after the other; value: how many
+                         */
 };
 
 /* Sizes of what is exposed. */
@@ -207,6 +209,18 @@ enum aegis_predicate_op {
 #define AEGIS_CAUSE_REVOKE       0x8000000000000001UL /* give up; value: kind << 32 | how many */
 #define AEGIS_REVOKE_SLICES      4 /* the deadline of a revocation, in slices of its owner's */
 #define AEGIS_REVOKE_SECONDS     1 /* and in time, whoever runs */
+
+/*
+ * The epilogue, an upcall at the end of a slice (slice_bind): it keeps what it wants kept and
+ * yields, within info.epilogue ticks. The next slice begins in the prologue, with a0 = the frame's
+ * address, and sp, gp and tp as they were at that yield; or behind the yield, if no prologue is
+ * bound. Either way goes on by the call resume.
+ */
+#define AEGIS_CAUSE_SLICE     0x8000000000000002UL /* the slice is over; value: 0 */
+#define AEGIS_OVERRUNS_MAX    8          /* epilogues in a row that don't yield in time, */
+#define AEGIS_OVERRUN_SECONDS 1          /* over at least this time, end an environment */
+#define AEGIS_DEBT_SLICES_MAX 4          /* slices of debt that an environment can come to */
+#define AEGIS_SLOT_ANY        UINT32_MAX /* for slice_alloc: whichever slot is free */
 
 /* Frames in, and out. */
 #define AEGIS_SLOT_SIZE      2048 /* bytes of a ring's slot */

@@ -79,10 +79,18 @@ static void slices(void)
 {
     const volatile struct aegis_info *info = aegis_info();
     const volatile struct aegis_slot *slots = (const volatile struct aegis_slot *)info->slots;
-    add("slices of %u ticks of hart 0, slot and environment:\n", (unsigned)info->slice);
-    for (unsigned i = 0; i < AEGIS_SLOTS; i++)
-        if (slots[i].env)
-            add("%5u %5u %s\n", i, (unsigned)slots[i].env, env_name(slots[i].env));
+    add("slices of %u ticks of hart 0:\n slot owner   env name            overruns     debt      "
+        "charged\n",
+        (unsigned)info->slice);
+    for (unsigned i = 0; i < AEGIS_SLOTS; i++) {
+        uint32_t number = slots[i].env;
+        if (!number)
+            continue;
+        struct aegis_env_info env = env_at(number);
+        add("%5u %5u %5u %-15s %8u %8llu %12llu\n", i, (unsigned)slots[i].owner, (unsigned)number,
+            env_name(number), (unsigned)env.overruns, (unsigned long long)env.debt,
+            (unsigned long long)env.charged);
+    }
 }
 
 static void environments(void)

@@ -6,6 +6,7 @@
 #include "kernel/net_end.h"
 #include "kernel/netif.h"
 #include "kernel/page.h"
+#include "kernel/slice.h"
 #include "kernel/user.h"
 
 #define LOOK_STEP 256 /* pages of the owner's list looked at in a step */
@@ -118,6 +119,17 @@ static bool abort_take_handler(struct env *env, size_t *budget)
     if (!handler_take(env->number, &index))
         return false;
     record(env, AEGIS_KIND_HANDLER, index);
+    return true;
+}
+
+static bool abort_take_slot(struct env *env, size_t *budget)
+{
+    uint32_t slot;
+
+    *budget = 0;
+    if (!slice_take(env->number, &slot))
+        return false;
+    record(env, AEGIS_KIND_SLICE, slot);
     return true;
 }
 

@@ -8,6 +8,7 @@
 #include "kernel/net_end.h"
 #include "kernel/netif.h"
 #include "kernel/page.h"
+#include "kernel/slice.h"
 
 static struct siphash_key seal_key;
 

@@ -22,6 +22,7 @@
 #include "kernel/quota.h"
 #include "kernel/revoke.h"
 #include "kernel/slice.h"
+#include "kernel/slice_round.h"
 #include "kernel/upcall.h"
 #include "kernel/user.h"
 #include "kernel/wake.h"
@@ -74,6 +75,7 @@ struct env *env_make(uint32_t number, uint32_t owner, struct aegis_page *page,
                                  .state = AEGIS_ENV_CREATED,
                                  .pages = page_total,
                                  .account = env_infos[owner].account,
+                                 .slots = i->slots,
                                  .generation = generation};
     memcpy(i->name, name, AEGIS_NAME_SIZE);
     /* What these pages will hold is this environment's, not that of whoever had its number when it
@@ -136,6 +138,10 @@ static void report_end(const struct env *env, const struct aegis_env_info *i)
 {
     const char *why = i->exit_reason == AEGIS_EXIT_DEPTH ? ", with no frame left for it" : "";
 
+    if (i->exit_reason == AEGIS_EXIT_OVERRUN)
+        print("aegis: environment %u (%s) ends: its epilogue at pc 0x%lx would not, %lu slices "
+              "long\n",
+              env->number, i->name, i->exit_pc, i->exit_value);
     if (i->exit_reason == AEGIS_EXIT_EXCEPTION || i->exit_reason == AEGIS_EXIT_DEPTH)
         print("aegis: environment %u (%s) ends: %s at pc 0x%lx, address 0x%lx%s\n", env->number,
               i->name, upcall_cause_name(i->exit_value), i->exit_pc, i->exit_address, why);
@@ -166,6 +172,8 @@ void env_begin_end(struct env *env, enum aegis_exit_reason reason, uint64_t valu
     i->exit_address = address;
     report_end(env, i);
     i->state = AEGIS_ENV_ENDING;
+    if (i->slots == 0)
+        slice_ending_without++;
     wake_cancel(env);
     revoke_cancel(env);
     leave_address_space(env);
@@ -222,7 +230,7 @@ static void become_ended(struct env *env, struct aegis_page *env_page)
 
     leave_children(number);
     quota_close(number);
-    slice_revoke(number);
+    slice_end_env(number);
     env_table[number] = NULL;
     page_release(root);
     page_release(env_page);

@@ -87,6 +87,12 @@ struct env {
     uint64_t upcall_va;
     uint64_t handler;
     bool in_upcall; /* an upcall that was no exception has not resumed yet */
+    /* slice_round.h */
+    bool in_epilogue; /* of those, the epilogue, and it has not given the processor away yet */
+    uint64_t epilogue, prologue; /* addresses, 0 without */
+    uint64_t epilogue_frame;     /* address of its frame */
+    uint32_t overruns;           /* of epilogues in a row */
+    uint64_t overrun_since;      /* rdtime of the first of them */
     struct revocation revocation;
     struct aegis_repossession *repossession; /* in PHYSMAP, pinned; NULL without */
     uint64_t repossessed;                    /* entries written to it */

@@ -80,10 +80,10 @@ static inline bool event_turn_round(struct netif *netif, struct binding *binding
  * Runs the handler of binding number index on the frame in head's buffer. True if its verdict has
  * taken care of the frame (DROP, TX); false if it goes on to the ring as frame now says (PASS, or
  * the run was aborted: flagged MODIFIED if it changed the frame). Sets netif->nic.changed if
- * somebody may wait for what the run has changed.
+ * somebody may wait for what the run has changed, and takes what it burnt off the entry's budget.
  */
 static inline bool event_run(struct netif *netif, struct binding *binding, uint64_t index,
-                             uint64_t head, struct event_frame *f)
+                             uint64_t head, struct event_frame *f, int64_t *left)
 {
     struct handler *h = binding->handler;
     struct ash_run *run = &h->run;
@@ -98,8 +98,10 @@ static inline bool event_run(struct netif *netif, struct binding *binding, uint6
     f->bytes += start - ASH_BASE(ASH_REGION_FRAME) - NIC_BUFFER_FRAME;
     f->length = whole(run->md.data_end) - start;
     /* What every run pays, the longest path, is added when somebody asks (call_handler_status). */
-    if (run->fuel != h->fuel_start)
+    if (run->fuel != h->fuel_start) {
         h->status.fuel += (uint64_t)h->fuel_start - (uint64_t)run->fuel;
+        *left -= RX_FUEL_WORK * (int64_t)(h->fuel_start - run->fuel);
+    }
     if (h->map_page_count)
         netif->nic.changed = true; /* its owner may wait for a word of a map */
     if (verdict == ASH_TX) {

@@ -314,11 +314,29 @@ long call_handler_load(uaddr_t address)
     return result;
 }
 
+/* What one run may take of an entry's budget is known to the interface beforehand (rx.c). */
+static void set_frame_most(struct netif *netif)
+{
+    int32_t most = 0;
+
+    for (uint32_t i = 0; i < handler_count; i++) {
+        const struct handler *h = &handlers[i];
+        if (h->owner && h->status.binding != AEGIS_NO_BINDING && h->fuel > most &&
+            &netifs[netif_row(h->status.binding)->netif] == netif)
+            most = h->fuel;
+    }
+    netif->frame_most = RX_FRAME_MOST + (int64_t)RX_FUEL_WORK * most;
+}
+
 void handler_unbind(struct handler *h)
 {
-    if (h->status.binding != AEGIS_NO_BINDING)
-        netif_binding_state(h->status.binding)->handler = NULL;
+    uint32_t binding = h->status.binding;
+
+    if (binding == AEGIS_NO_BINDING)
+        return;
+    netif_binding_state(binding)->handler = NULL;
     h->status.binding = AEGIS_NO_BINDING;
+    set_frame_most(&netifs[netif_row(binding)->netif]);
 }
 
 static void unload(struct handler *h)
@@ -409,6 +427,7 @@ long call_handler_bind(uint32_t index, uint32_t binding)
     h->status.strikes = 0;
     h->run.md.ingress_ifindex = b->netif + 1U; /* as Linux counts them */
     netif_binding_state(binding)->handler = h;
+    set_frame_most(&netifs[b->netif]);
     return 0;
 }
 

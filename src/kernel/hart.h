@@ -21,6 +21,7 @@
 #define HART_HANDLER    1384
 
 #ifndef __ASSEMBLER__
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -57,6 +58,8 @@ struct hart {
     struct env *fpu;    /* whose values the floating-point registers hold, or NULL */
     uint32_t slot;      /* of the slice vector, under way */
     uint64_t slice_end; /* rdtime at which it ends */
+    bool epilogue;      /* it has ended, and slice_end is when its epilogue has to */
+    bool charging;      /* charge.h */
 };
 
 _Static_assert(offsetof(struct hart, t0) == HART_T0, "entry.S");

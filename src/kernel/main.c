@@ -32,6 +32,7 @@
 #include "kernel/rv64/timer.h"
 #include "siphash/siphash.h"
 #include "kernel/slice.h"
+#include "kernel/slice_round.h"
 
 #define SEED_BYTES 32 /* taken from virtio-rng */
 

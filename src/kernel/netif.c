@@ -110,6 +110,7 @@ static void init_one(uint32_t number, const struct virtio *device)
     for (int i = 0; i < 2; i++)
         netif->tries[i] = boot_alloc(pages_of(classify_trie_size()), 1);
     netif->info = &info->netifs[number];
+    netif->frame_most = RX_FRAME_MOST;
     memcpy(netif->info->mac, mac, sizeof(netif->info->mac));
     netif->info->mtu = netif->nic.mtu;
     netif->info->root = number;

@@ -22,6 +22,12 @@
 #define NETIF_BINDINGS_MAX 4096
 #define RING_PAGES         (1 + AEGIS_RING_SLOTS / 2)
 
+/* Instructions of a frame's way, generously: to classify it and to copy it, less a byte's each; and
+ * of a unit of a handler's fuel. */
+#define RX_FRAME_WORK 800
+#define RX_FUEL_WORK  3
+#define RX_FRAME_MOST (RX_FRAME_WORK + AEGIS_FRAME_MAX)
+
 struct handler;
 
 /* A number in all 64 bits of a register: gcc 12 would keep, or load, it in 32 bits as well. */
@@ -53,6 +59,7 @@ _Static_assert(sizeof(struct binding) == 512, "found by a shift");
 struct netif {
     struct aegis_netif_info *info;
     struct codegen_result classifier; /* compiled from the trie in use */
+    int64_t frame_most;               /* instructions that the next frame may take: handler_bind */
     uint32_t tap_count;
     bool unfinished; /* frames wait whose turn is at the next slice boundary */
     struct nic nic;

@@ -6,6 +6,7 @@
 #include "kernel/expose.h"
 #include "kernel/handler.h"
 #include "kernel/netif.h"
+#include "kernel/slice.h"
 #include "kernel/user.h"
 
 struct aegis_account *accounts;
@@ -71,7 +72,7 @@ static bool has_children(uint32_t env)
 static void count_own(const struct env *env, uint64_t used[AEGIS_QUOTAS])
 {
     used[AEGIS_QUOTA_PAGES] = env->info->pages;
-    used[AEGIS_QUOTA_SLOTS] = 1;
+    used[AEGIS_QUOTA_SLOTS] = slice_held(env);
     used[AEGIS_QUOTA_ENVS] = 1;
     used[AEGIS_QUOTA_BINDINGS] = netif_held(env);
     used[AEGIS_QUOTA_HANDLERS] = handler_held(env);

@@ -1,5 +1,6 @@
 #include "kernel/rx.h"
 
+#include "kernel/charge.h"
 #include "kernel/check/hard.h"
 #include "kernel/classify.h"
 #include "kernel/event.h"
@@ -11,11 +12,12 @@
 #include "kernel/wake.h"
 
 /*
- * Frames of one entry: some 1,000 instructions each when they are long, so that an entry stays
- * below 45,000 (design section 2.7). The rest waits, with the interrupt masked, until the next
- * slice boundary: a flood can't keep the processor from applications.
+ * Instructions of one entry (design section 2.7). After each frame what is left is compared with
+ * the worst that the next can take (netif->frame_most); the rest waits, with the interrupt masked,
+ * until the next slice boundary: a flood can't keep the processor from applications. The first
+ * frame is taken in any case.
  */
-#define RX_BATCH HARD(32, 2)
+#define RX_BUDGET HARD(45000, 2 * RX_FRAME_WORK)
 
 bool rx_unfinished;
 
@@ -61,8 +63,22 @@ static inline found_pair classify(const struct netif *netif, const uint8_t *fram
     return (found_pair)found.taps << 64 | found.id;
 }
 
-static inline void receive_frame(struct netif *netif, uint8_t *buffer, size_t length, uint64_t head)
+/* Whose debts a frame of binding number index is, or of nobody's: then the root's. */
+static inline uint32_t payer(const struct netif *netif, uint64_t index)
 {
+    uint32_t binding = index == DPF_NONE ? netif->info->root : (uint32_t)index;
+
+    return netif_row(binding)->owner;
+}
+
+/*
+ * One frame. Where it is charged, an owner with a slice of debt gets none, and one with half runs
+ * no handlers. Returns whose binding it was.
+ */
+static inline uint64_t receive_frame(struct netif *netif, uint8_t *buffer, size_t length,
+                                     uint64_t head, bool charged, int64_t *left)
+{
+    bool runs_handler = true;
     struct event_frame f = {.bytes = buffer + NIC_BUFFER_FRAME, .length = length};
     found_pair found = classify(netif, f.bytes, length);
     uint64_t index = (uint64_t)found & UINT32_MAX, taps = (uint64_t)(found >> 64);
@@ -76,42 +92,61 @@ static inline void receive_frame(struct netif *netif, uint8_t *buffer, size_t le
     if (__builtin_expect(index == DPF_NONE || binding->unbound, 0)) {
         netif->info->unclaimed++;
         netif->nic.changed = true;
-        return;
+        return DPF_NONE;
     }
     binding->counters.received++;
-    if (!binding->handler || !event_run(netif, binding, index, head, &f))
+    if (charged) {
+        uint32_t owner = payer(netif, index);
+        if (charge_is_broke(owner)) {
+            binding->counters.dropped++;
+            return index;
+        }
+        runs_handler = !charge_credit_is_spent(owner);
+    }
+    if (!binding->handler || !runs_handler || !event_run(netif, binding, index, head, &f, left))
         deliver(netif, binding, (uint32_t)index, &f);
+    return index;
 }
 
-/* A batch is taken, and perhaps more is there. Apart: what it needs would be kept in registers that
+/* The budget is spent, and more is there. Apart: what it needs would be kept in registers that
  * every frame's way has to save. */
 static __attribute__((noinline, cold)) void leave_rest(struct netif *netif)
 {
-    virtq_publish(&netif->nic.tx);
     netif->unfinished = true;
     rx_unfinished = true;
     netif->nic.changed = true;
     virtq_want_no_interrupt(&netif->nic.rx, netif->nic.rx.size);
 }
 
-static inline void receive(struct netif *netif)
+static inline void receive(struct netif *netif, bool charged)
 {
     struct nic *nic = &netif->nic;
-    uint64_t left = RX_BATCH, head;
+    int64_t left = RX_BUDGET;
+    uint64_t head, clock = charged ? time_now() : 0;
     size_t length;
     uint8_t *buffer;
 
     do {
         while (nic_rx_next(nic, &buffer, &length, &head)) {
-            receive_frame(netif, buffer, length, head);
+            uint64_t index = receive_frame(netif, buffer, length, head, charged, &left);
             nic_rx_return(nic, head);
-            if (__builtin_expect(--left == 0, 0)) {
-                leave_rest(netif);
+            if (charged)
+                clock = charge_frame(payer(netif, index), clock);
+            left -= (int64_t)(RX_FRAME_WORK + length);
+            if (__builtin_expect(left < netif->frame_most, 0)) {
+                virtq_show(&nic->tx);
+                if (virtq_want_interrupt(&nic->rx))
+                    leave_rest(netif);
                 return;
             }
         }
         virtq_show(&nic->tx); /* what handlers sent */
     } while (virtq_want_interrupt(&nic->rx));
+}
+
+static __attribute__((noinline)) void receive_charged(struct netif *netif)
+{
+    receive(netif, true);
 }
 
 bool rx_interrupt(void *argument)
@@ -123,8 +158,12 @@ bool rx_interrupt(void *argument)
     netif->info->sent += nic_tx_take_back(&netif->nic);
     if (__builtin_expect(netif->nic.tx_pinned != 0, 0))
         netif->info->sent += nic_tx_reclaim(&netif->nic);
-    if (!netif->unfinished)
-        receive(netif);
+    if (netif->unfinished)
+        return netif->nic.changed;
+    if (__builtin_expect(charge_runs(), 0))
+        receive_charged(netif);
+    else
+        receive(netif, false);
     return netif->nic.changed;
 }
 

@@ -1,187 +1,233 @@
 #include "kernel/slice.h"
 
 #include "kernel/call.h"
-#include "kernel/check/check.h"
+#include "kernel/cap.h"
 #include "kernel/env.h"
 #include "kernel/expose.h"
-#include "kernel/interrupt.h"
-#include "kernel/net_end.h"
 #include "kernel/quota.h"
-#include "kernel/revoke.h"
-#include "kernel/rv64/timer.h"
-#include "kernel/rx.h"
-#include "kernel/wake.h"
 
-#define SLICES_A_SECOND 100
+#define SLICES_A_SECOND    100
+#define EPILOGUES_A_SECOND 5000 /* 200 us: 20,000 instructions where one takes 10 ns */
 
-static struct aegis_slot *slots; /* exposed */
-static uint32_t slot_end;        /* no slot from here on is taken */
-
-_Noreturn void run_on_stack(uint64_t top, void (*function)(void)); /* entry.S */
+struct aegis_slot *slice_slots;
+uint32_t slice_slot_end, slice_ending_without;
 
 void slice_init(void)
 {
-    slots = expose_alloc(AEGIS_SLOTS * sizeof(*slots), &info->slots);
+    slice_slots = expose_alloc(AEGIS_SLOTS * sizeof(*slice_slots), &info->slots);
     info->slice = (uint32_t)(info->timebase / SLICES_A_SECOND);
+    info->epilogue = (uint32_t)(info->timebase / EPILOGUES_A_SECOND);
+}
+
+/* The first free slot, or AEGIS_SLOTS. */
+static uint32_t find_free(void)
+{
+    uint32_t i = 0;
+
+    while (i < AEGIS_SLOTS && slice_slots[i].owner)
+        i++;
+    return i;
 }
 
 bool slice_is_free(void)
 {
-    for (uint32_t i = 0; i < AEGIS_SLOTS; i++)
-        if (slots[i].env == 0)
-            return true;
-    return false;
+    return find_free() < AEGIS_SLOTS;
+}
+
+/* Nobody runs in a slot any more. */
+static void leave(struct aegis_slot *slot)
+{
+    struct aegis_env_info *i = &env_infos[slot->env];
+
+    if (--i->slots == 0 && i->state == AEGIS_ENV_ENDING)
+        slice_ending_without++;
+}
+
+static void enter(struct aegis_slot *slot, uint32_t env)
+{
+    struct aegis_env_info *i = &env_infos[env];
+
+    slot->env = env;
+    if (i->slots++ == 0 && i->state == AEGIS_ENV_ENDING)
+        slice_ending_without--;
+}
+
+static void take(uint32_t number, uint32_t env)
+{
+    slice_slots[number].owner = env;
+    enter(&slice_slots[number], env);
+    quota_add(env, AEGIS_QUOTA_SLOTS, 1);
+    if (number >= slice_slot_end)
+        slice_slot_end = number + 1;
 }
 
 bool slice_grant(uint32_t env)
 {
-    for (uint32_t i = 0; i < AEGIS_SLOTS; i++)
-        if (slots[i].env == 0) {
-            slots[i].env = env;
-            quota_add(env, AEGIS_QUOTA_SLOTS, 1);
-            if (i >= slot_end)
-                slot_end = i + 1;
-            return true;
-        }
-    return false;
+    uint32_t number = find_free();
+
+    if (number == AEGIS_SLOTS)
+        return false;
+    take(number, env);
+    return true;
 }
 
-uint32_t slice_slot(uint32_t index)
+/* The slot is nobody's; capabilities for it are worth nothing to its next owner. */
+static void release(struct aegis_slot *slot)
 {
-    return slots[index].env;
+    leave(slot);
+    quota_subtract(slot->owner, AEGIS_QUOTA_SLOTS, 1);
+    slot->owner = 0;
+    slot->env = 0;
+    slot->generation++;
+    while (slice_slot_end > 0 && slice_slots[slice_slot_end - 1].owner == 0)
+        slice_slot_end--;
 }
 
-void slice_revoke(uint32_t env)
+/* A slot that was lent is its owner's to run in again. */
+static void take_back(struct aegis_slot *slot)
 {
-    for (uint32_t i = 0; i < AEGIS_SLOTS; i++)
-        if (slots[i].env == env) {
-            slots[i].env = 0;
-            quota_subtract(env, AEGIS_QUOTA_SLOTS, 1);
-        }
-    while (slot_end > 0 && slots[slot_end - 1].env == 0)
-        slot_end--;
+    leave(slot);
+    enter(slot, slot->owner);
 }
 
-/* Runs env from now to the end of a new slice. */
-static _Noreturn void run(struct env *env)
+void slice_end_env(uint32_t env)
 {
-    this_hart->slice_end = time_now() + info->slice;
-    timer_set(this_hart->slice_end);
-    env->info->slices++;
-    env_enter(env);
+    for (struct aegis_slot *slot = slice_slots; slot < slice_slots + AEGIS_SLOTS; slot++)
+        if (slot->owner == env)
+            release(slot);
+        else if (slot->env == env)
+            take_back(slot);
+    slice_ending_without--; /* with its last slot it was counted, if not before */
 }
 
-/*
- * Looks at the slots [from, to), and runs the first whose environment can. Returns if nobody can:
- * whether it took a step of an environment's end; lowers *deadline to the earliest of those who
- * wait. Those ends may empty slots, which does no harm.
- */
-static inline bool run_one_of(uint32_t from, uint32_t to, uint64_t now, uint64_t *deadline)
+uint64_t slice_held(const struct env *env)
 {
-    bool stepped = false;
+    uint64_t count = 0;
 
-    for (const struct aegis_slot *slot = slots + from, *end = slots + to; slot < end; slot++) {
-        struct env *env = env_table[slot->env];
-        if (!env)
-            continue;
-        if (__builtin_expect(env->info->state == AEGIS_ENV_LIVE, 1)) {
-            if (__builtin_expect(env->revocation.kind, 0)) {
-                bool step = revoke_step(env, now);
-                /* To count what it holds takes long, and many may be asked at once. What an
-                 * interrupt changed, somebody may wait for whose slot was looked at before. */
-                stepped |= interrupt_poll();
-                if (step) {
-                    stepped = true;
-                    continue;
-                }
-                if (env->revocation.deadline < *deadline)
-                    *deadline = env->revocation.deadline;
-            }
-            if (wake_ready(env, now)) {
-                this_hart->slot = (uint32_t)(slot - slots);
-                run(env);
-            }
-            if (env->wake.deadline < *deadline)
-                *deadline = env->wake.deadline;
-        } else if (env->info->state == AEGIS_ENV_ENDING) {
-            env_end_step(env);
-            check_walk("env_end_step");
-            stepped = true;
-            interrupt_poll();
-        }
-    }
-    return stepped;
+    for (uint32_t i = 0; i < slice_slot_end; i++)
+        count += slice_slots[i].owner == env->number;
+    return count;
 }
 
-/*
- * Goes once round the vector from the slot behind the present one. Returns if nobody can run:
- * whether there is work left or news for whoever waits for an end; *deadline is the earliest of
- * those who wait.
- */
-static bool run_somebody(uint64_t *deadline)
+bool slice_take(uint32_t env, uint32_t *number)
 {
-    uint64_t now = time_now(), earliest = AEGIS_FOREVER;
-    uint32_t end = slot_end, next = this_hart->slot + 1 < end ? this_hart->slot + 1 : 0;
-    bool stepped = run_one_of(next, end, now, &earliest);
+    uint32_t found = AEGIS_SLOTS;
 
-    stepped |= run_one_of(0, next, now, &earliest);
-    *deadline = earliest;
-    return stepped;
+    for (uint32_t i = 0; i < slice_slot_end; i++)
+        if (slice_slots[i].owner == env && (found == AEGIS_SLOTS || slice_slots[found].env == env))
+            found = i;
+    if (found == AEGIS_SLOTS)
+        return false;
+    release(&slice_slots[found]);
+    *number = found;
+    return true;
 }
 
-static _Noreturn void schedule(void)
+bool slice_valid(uint64_t index)
 {
-    uint64_t deadline;
-
-    for (;;) {
-        interrupt_poll();
-        bool more = rx_unfinished && rx_continue();
-        /* A step a turn: who ended bindings of its own takes the steps itself, but not everybody
-         * whose bindings are taken does. */
-        if (__builtin_expect(net_end_unsettled, 0)) {
-            more |= net_end_settle();
-            check_walk("net_end_settle");
-            interrupt_poll();
-        }
-        if (run_somebody(&deadline) || more)
-            continue;
-        /*
-         * An interrupt that comes between the last poll and wfi stays pending, and wfi returns at
-         * once when an enabled interrupt is pending, although sstatus.SIE is clear (section 3.3.3):
-         * none is lost.
-         */
-        timer_set(deadline);
-        interrupt_wait();
-    }
+    return index < AEGIS_SLOTS; /* of hart 0, the only one that runs (docs/limits.md) */
 }
 
-void slice_next(void)
+uint32_t slice_owner(uint64_t index)
 {
-    run_on_stack(this_hart->stack, schedule);
+    return slice_slots[index].owner;
 }
 
-void slice_timer(struct env *env)
+uint64_t *slice_generation(uint64_t index)
 {
-    if (time_now() < this_hart->slice_end)
-        env_enter(env);
-    slice_next();
+    return &slice_slots[index].generation;
 }
 
-long call_yield(uint32_t number)
+bool slice_sever(uint64_t index)
 {
-    struct env *self = this_hart->env, *env = NULL;
+    struct aegis_slot *slot = &slice_slots[index];
 
-    if (number != 0 && number != self->number) {
-        if (number >= ENV_COUNT || env_infos[number].state == AEGIS_ENV_NONE)
-            return -AEGIS_E_RANGE;
-        if (env_infos[number].state != AEGIS_ENV_LIVE)
-            return -AEGIS_E_STATE;
-        env = env_table[number];
-    }
-    env_save_call(self);
-    /* The rest of the slice goes along; its end stays where it was. Who is being taken from gets
-     * none: it could keep up with that. */
-    if (env && !env->revocation.forced && wake_ready(env, time_now()))
-        env_enter(env);
-    slice_next();
+    if (slot->env != slot->owner)
+        take_back(slot);
+    return true;
+}
+
+/* Which slot (hart, number) is: its index, or a negated error. */
+static long find(uint32_t hart, uint32_t number)
+{
+    if (hart >= info->harts || number >= AEGIS_SLOTS)
+        return -AEGIS_E_RANGE;
+    return hart == 0 ? (long)number : -AEGIS_E_STATE;
+}
+
+/* A slot of somebody else's, by its capability. */
+static long borrow(struct aegis_slot *slot, uint64_t index, uaddr_t capability)
+{
+    long error = cap_check_user(capability, AEGIS_KIND_SLICE, index, AEGIS_RIGHT_DELEGATE);
+
+    if (error)
+        return error;
+    if (slot->owner == 0 || slot->env != slot->owner)
+        return -AEGIS_E_IN_USE;
+    leave(slot);
+    enter(slot, this_hart->env->number);
+    return (long)index;
+}
+
+long call_slice_alloc(uint32_t hart, uint32_t number, uaddr_t capability)
+{
+    uint32_t self = this_hart->env->number;
+    bool any = number == AEGIS_SLOT_ANY && capability == 0;
+    long found = find(hart, any ? 0 : number);
+
+    if (found < 0)
+        return found;
+    if (capability)
+        return borrow(&slice_slots[found], (uint64_t)found, capability);
+    if (any)
+        number = find_free();
+    if (number == AEGIS_SLOTS)
+        return -AEGIS_E_NO_SLOT;
+    if (slice_slots[number].owner)
+        return -AEGIS_E_IN_USE;
+    if (!quota_allows(self, AEGIS_QUOTA_SLOTS, 1))
+        return -AEGIS_E_QUOTA;
+    take(number, self);
+    return (long)number;
+}
+
+long call_slice_free(uint32_t hart, uint32_t number)
+{
+    uint32_t self = this_hart->env->number;
+    long found = find(hart, number);
+
+    if (found < 0)
+        return found;
+    struct aegis_slot *slot = &slice_slots[found];
+    if (slot->owner == 0)
+        return -AEGIS_E_OWNER;
+    if (slot->owner == self || env_infos[slot->owner].owner == self)
+        release(slot);
+    else if (slot->env == self)
+        take_back(slot);
+    else
+        return -AEGIS_E_OWNER;
+    return 0;
+}
+
+long call_slice_give(uint32_t hart, uint32_t number, uint32_t env)
+{
+    uint32_t self = this_hart->env->number;
+    struct env *target;
+    long found = find(hart, number);
+
+    if (found < 0)
+        return found;
+    struct aegis_slot *slot = &slice_slots[found];
+    if (slot->owner != self)
+        return -AEGIS_E_OWNER;
+    long error = env_target(env, &target);
+    if (error)
+        return error;
+    leave(slot);
+    quota_move(self, target->number, AEGIS_QUOTA_SLOTS);
+    slot->owner = target->number;
+    slot->generation++;
+    enter(slot, target->number);
+    return 0;
 }

@@ -1,6 +1,13 @@
 /*
- * The slice vector: 64 slots of 10 ms a round, whose order is the schedule (SOSP '95,
- * section 5.1.1). Each environment has one slot in this version (docs/limits.md).
+ * The slice vector: of each hart, 64 slots of 10 ms a round, whose order is the schedule (SOSP '95,
+ * section 5.1.1). This file's half is who has which slot; slice_round.h goes round them.
+ *
+ * A slot has an owner, whose account counts it, and an environment that runs in it: its owner's
+ * own, or one that showed the owner's capability with DELEGATE. So an application level scheduler
+ * lends its slots and takes them back.
+ *
+ * Invariant: slot.owner == 0 <=> slot.env == 0; otherwise both have a structure; env_infos[n].slots
+ * counts the slots whose env n is.
  */
 #ifndef AEGIS_KERNEL_SLICE_H
 #define AEGIS_KERNEL_SLICE_H
@@ -8,30 +15,37 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "abi/abi.h"
+
 struct env;
+
+extern struct aegis_slot *slice_slots; /* exposed; AEGIS_SLOTS of hart 0 */
+extern uint32_t slice_slot_end;        /* no slot from here on is taken */
+
+/* Environments that are ENDING and have no slot in which what they hold could be taken back. */
+extern uint32_t slice_ending_without;
 
 void slice_init(void);
 
 /* Whether a slot is free. */
 bool slice_is_free(void);
 
-/* Gives env a free slot; false if there is none. */
+/* Gives env a free slot of its own, whose account has room for it; false if there is none. */
 bool slice_grant(uint32_t env);
 
-/* Whose slot number index is; 0 if it is free. */
-uint32_t slice_slot(uint32_t index);
+/* env has ended: frees its slots, gives those that it was lent back, and takes what it lent. */
+void slice_end_env(uint32_t env);
 
-/* Frees env's slots. */
-void slice_revoke(uint32_t env);
+/* Slots that env owns. */
+uint64_t slice_held(const struct env *env);
 
-/*
- * Gives the processor to the next slot of the round whose environment can run, ending environments
- * and devices having their turn; waits for an interrupt when there is none. Starts on a fresh
- * stack.
- */
-_Noreturn void slice_next(void);
+/* Takes a slot of env's: one that it has lent, or its last. *number says which: abort.h. */
+bool slice_take(uint32_t env, uint32_t *number);
 
-/* The timer came: ends the slice if its time is over, else goes back to env. */
-_Noreturn void slice_timer(struct env *env);
+/* Of capabilities for slots, whose index is hart << 32 | slot: resources.def. */
+bool slice_valid(uint64_t index);
+uint32_t slice_owner(uint64_t index);
+uint64_t *slice_generation(uint64_t index);
+bool slice_sever(uint64_t index);
 
 #endif

@@ -8,7 +8,7 @@
 #include "kernel/fpu.h"
 #include "kernel/page.h"
 #include "kernel/post.h"
-#include "kernel/slice.h"
+#include "kernel/slice_round.h"
 #include "kernel/user.h"
 #include "kernel/wake.h"
 
@@ -47,8 +47,9 @@ const char *upcall_cause_name(uint64_t cause)
     return cause < sizeof(names) / sizeof(*names) ? names[cause] : "reserved";
 }
 
-/* Has env go on in its handler, with what it needs to go back in frames[at]. */
-static inline void enter_handler(struct env *env, uint64_t at, uint64_t cause, uint64_t value)
+/* Has env go on at pc, with what it needs to go back in frames[at]. */
+static inline void enter_handler(struct env *env, uint64_t pc, uint64_t at, uint64_t cause,
+                                 uint64_t value)
 {
     struct aegis_upcall_frame *frame = &env->upcall->frames[at];
 
@@ -60,7 +61,7 @@ static inline void enter_handler(struct env *env, uint64_t at, uint64_t cause, u
     frame->t2 = env->x[REG_T2];
     env->upcall->depth = at + 1;
     env->x[REG_T0] = env->upcall_va + (uint64_t)((uint8_t *)frame - (uint8_t *)env->upcall);
-    env->pc = env->handler;
+    env->pc = pc;
 }
 
 /* Has entry.S take the next exceptions of env, which is about to go on, by itself. */
@@ -85,7 +86,7 @@ void upcall_exception(struct env *env, uint64_t cause, uint64_t value)
                       value);
         slice_next();
     }
-    enter_handler(env, depth, cause, value);
+    enter_handler(env, env->handler, depth, cause, value);
     arm_direct(env);
     env_enter(env);
 }
@@ -110,7 +111,7 @@ static void complete_registers(struct env *env)
     wake_cancel(env);
 }
 
-bool upcall_deliver(struct env *env, uint64_t cause, uint64_t value)
+bool upcall_enter(struct env *env, uint64_t pc, uint64_t cause, uint64_t value)
 {
     /* Read once. The frame that depth names may still be read by the tail of a handler that has
      * lowered depth just now: the next one is taken. */
@@ -119,9 +120,15 @@ bool upcall_deliver(struct env *env, uint64_t cause, uint64_t value)
     if (!env->upcall || env->in_upcall || depth >= AEGIS_UPCALL_FRAMES - 1)
         return false;
     complete_registers(env);
-    enter_handler(env, depth + 1, cause, value);
+    enter_handler(env, pc, depth + 1, cause, value);
     env->in_upcall = true;
+    env->epilogue_frame = env->x[REG_T0];
     return true;
+}
+
+bool upcall_deliver(struct env *env, uint64_t cause, uint64_t value)
+{
+    return upcall_enter(env, env->handler, cause, value);
 }
 
 long call_resume(uaddr_t address, uint64_t depth)
@@ -140,6 +147,7 @@ long call_resume(uaddr_t address, uint64_t depth)
     self->pc = context.pc;
     self->upcall->depth = depth;
     self->in_upcall = false;
+    self->in_epilogue = false;
     env_enter(self);
 }
 
@@ -158,6 +166,7 @@ long call_upcall_bind(uaddr_t page_va, uint64_t handler)
 
     if (page_va == 0 && handler == 0) {
         unbind(self);
+        self->epilogue = self->prologue = 0; /* they need its frames */
         return 0;
     }
     if (page_va % 64 || page_va % PAGE_SIZE > PAGE_SIZE - sizeof(*upcall) || handler % 2)

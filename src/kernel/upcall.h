@@ -26,6 +26,9 @@ _Noreturn void upcall_exception(struct env *env, uint64_t cause, uint64_t value)
  */
 bool upcall_deliver(struct env *env, uint64_t cause, uint64_t value);
 
+/* The same at another address than the handler's. */
+bool upcall_enter(struct env *env, uint64_t pc, uint64_t cause, uint64_t value);
+
 /* The specification's name of an exception's scause. */
 const char *upcall_cause_name(uint64_t cause);
 

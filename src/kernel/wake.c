@@ -3,7 +3,7 @@
 #include "kernel/call.h"
 #include "kernel/env.h"
 #include "kernel/page.h"
-#include "kernel/slice.h"
+#include "kernel/slice_round.h"
 #include "kernel/user.h"
 
 uint32_t wake_counters;
@@ -118,6 +118,8 @@ long call_wait(uaddr_t predicates, uint64_t count, uint64_t deadline)
     wake->arguments[2] = deadline;
     wake->armed = true;
     env_save_call(self);
+    if (__builtin_expect(self->in_epilogue, 0))
+        slice_epilogue_ends(self);
     /*
      * Interrupts are off from here to the look that slice_next takes: whatever makes a predicate
      * true happened before that look, or raises an interrupt after it.

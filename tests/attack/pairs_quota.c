@@ -45,6 +45,13 @@ int64_t page_alloc_QUOTA(void)
     return call_limited(&raw, AEGIS_CALL_page_alloc, (uint64_t[5]){AEGIS_ANY});
 }
 
+int64_t slice_alloc_QUOTA(void)
+{
+    struct raw raw;
+    make_child(&raw);
+    return call_limited(&raw, AEGIS_CALL_slice_alloc, (uint64_t[5]){0, AEGIS_SLOT_ANY, 0});
+}
+
 int64_t page_alloc_run_QUOTA(void)
 {
     struct raw raw;

@@ -54,6 +54,31 @@ static int64_t draw_a_key(void)
     return aegis_entropy(key, sizeof key);
 }
 
+/* slice_alloc, slice_free */
+static int64_t run_twice_a_round(void)
+{
+    int64_t slot = aegis_slice_alloc(0, AEGIS_SLOT_ANY, NULL);
+    return slot < 0 ? slot : aegis_slice_free(0, (uint32_t)slot);
+}
+
+/* slice_give */
+static int64_t give_a_slot_to_a_child(void)
+{
+    struct raw child; /* a test's: env_create, and its address space */
+    raw_create(&child, "child", blob_end, blob_end_end);
+    int64_t slot = aegis_slice_alloc(0, AEGIS_SLOT_ANY, NULL);
+    int64_t result = slot < 0 ? slot : aegis_slice_give(0, (uint32_t)slot, child.env);
+    aegis_env_end(child.env, 0);
+    raw_finish(&child); /* its slots are free again */
+    return result;
+}
+
+/* slice_bind */
+static int64_t let_the_kernel_keep_registers(void)
+{
+    return aegis_slice_bind(0, 0); /* an epilogue and a prologue: libos/slice/entry.S */
+}
+
 /* page_alloc, page_free */
 static int64_t take_the_lowest_free_page(void)
 {
@@ -372,6 +397,9 @@ int main(void)
         {"wait", sleep_a_millisecond, 0},
         {"log", say_hello, 0},
         {"entropy", draw_a_key, 0},
+        {"slice_alloc", run_twice_a_round, 0},
+        {"slice_give", give_a_slot_to_a_child, 0},
+        {"slice_bind", let_the_kernel_keep_registers, 0},
         {"page_alloc", take_the_lowest_free_page, 0},
         {"map", map_a_page, 0},
         {"page_alloc_run", take_two_neighbours, 0},

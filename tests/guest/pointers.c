@@ -113,6 +113,12 @@ static int64_t try_counters_capability(void *p)
     return p ? aegis_net_counters(aegis_info()->netifs[0].root, &counters, p) : -AEGIS_E_ADDRESS;
 }
 
+/* Of a slot that this program doesn't own: NULL would ask for it as a free one. */
+static int64_t try_slice_alloc(void *p)
+{
+    return p ? aegis_slice_alloc(0, 0, p) : -AEGIS_E_ADDRESS;
+}
+
 static int64_t try_handler_load(void *p)
 {
     return aegis_handler_load(p);
@@ -161,6 +167,7 @@ static const struct {
     {"log", try_log, 16, false, false},
     {"entropy", try_entropy, 16, true, false},
     {"cap_mint", try_cap_mint, sizeof(struct aegis_cap), true, false},
+    {"slice_alloc", try_slice_alloc, sizeof(struct aegis_cap), false, false},
     {"cap_derive", try_derive, sizeof(struct aegis_cap), false, false},
     {"cap_derive result", try_derived, sizeof(struct aegis_cap), true, false},
     {"console_bind", try_console_bind, sizeof(struct aegis_cap), false, false},

@@ -91,15 +91,15 @@ def version(root):
 
 
 def test_the_version_changes_with_the_layouts_and_with_nothing_else(copy):
-    slot = r'AEGIS_FIELD\(slot, 4, uint32_t, reserved, "0"\)'
+    slot = r'AEGIS_FIELD\(slot, 4, uint32_t, owner, [^\n]*\)'
     versions = [version(copy)]
     change(copy, "src/abi/layouts.def", r"PTEs that map it", "mappings")
     assert version(copy) == versions[0]
     for old, new in ((slot, 'AEGIS_FIELD(slot, 4, uint32_t, hart, "")'),
                      (r'AEGIS_FIELD\(slot, 4, uint32_t, hart, ""\)', 'AEGIS_ARRAY(slot, 4, uint16_t, hart, 2, "")'),
-                     (r'(AEGIS_LAYOUT\(slot, )8(.*?)AEGIS_ARRAY\(slot[^\n]*\n', r"\g<1>4\2"),
-                     (r"(AEGIS_LAYOUT\(slot, )4(.*?)AEGIS_END\(slot\)",
-                      r'\g<1>8\2AEGIS_FIELD(slot, 4, uint32_t, longer, "")\nAEGIS_END(slot)')):
+                     (r'(AEGIS_LAYOUT\(slot, )16(.*?)AEGIS_FIELD\(slot, 8[^\n]*\n', r"\g<1>8\2"),
+                     (r"(AEGIS_LAYOUT\(slot, )8(.*?)AEGIS_END\(slot\)",
+                      r'\g<1>16\2AEGIS_FIELD(slot, 8, uint64_t, longer, "")\nAEGIS_END(slot)')):
         change(copy, "src/abi/layouts.def", old, new)
         versions.append(version(copy))
     assert len(set(versions)) == len(versions), versions

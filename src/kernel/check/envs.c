@@ -15,6 +15,7 @@
 #include "kernel/slice.h"
 
 static uint64_t generations[ENV_COUNT];
+static uint64_t slot_generations[AEGIS_SLOTS];
 
 static bool has_structure(uint32_t n)
 {
@@ -148,15 +149,26 @@ static void check_one(uint32_t n)
 static void check_slots(void)
 {
     uint8_t slots_of[ENV_COUNT];
+    uint32_t without = 0;
 
     memset(slots_of, 0, sizeof(slots_of));
     for (uint32_t i = 0; i < AEGIS_SLOTS; i++) {
-        uint32_t n = slice_slot(i);
-        HOLDS(slot_owner, n < ENV_COUNT && (n == 0 || env_table[n]), "slot %u is %u's", i, n);
+        uint32_t n = slice_slots[i].env, owner = slice_slots[i].owner;
+        HOLDS(slot_owner, owner == 0 ? n == 0 : has_structure(owner) && has_structure(n),
+              "slot %u is %u's, and %u runs in it", i, owner, n);
+        HOLDS(slot_owner, owner == 0 || i < slice_slot_end, "slot %u is not looked at", i);
         slots_of[n]++;
+        HOLDS(slot_generation, slice_slots[i].generation >= slot_generations[i],
+              "that of %u fell to %lu", i, slice_slots[i].generation);
+        slot_generations[i] = slice_slots[i].generation;
     }
-    for (uint32_t n = 1; n < ENV_COUNT; n++)
-        HOLDS(slot_owner, slots_of[n] == (env_table[n] ? 1 : 0), "%u has %u slots", n, slots_of[n]);
+    for (uint32_t n = 1; n < ENV_COUNT; n++) {
+        HOLDS(slot_count, slots_of[n] == env_infos[n].slots, "%u has %u slots, not %u", n,
+              slots_of[n], env_infos[n].slots);
+        without += env_infos[n].state == AEGIS_ENV_ENDING && slots_of[n] == 0;
+    }
+    HOLDS(slot_count, without == slice_ending_without, "%u end without a slot, not %u", without,
+          slice_ending_without);
 }
 
 /* What each account's environments have, counted anew. */
@@ -173,7 +185,7 @@ static void check_quotas(void)
         used[AEGIS_QUOTA_PAGES] += env_infos[n].pages;
         if (!env_table[n])
             continue;
-        used[AEGIS_QUOTA_SLOTS]++; /* check_slots has seen it */
+        used[AEGIS_QUOTA_SLOTS] += slice_held(env_table[n]);
         used[AEGIS_QUOTA_BINDINGS] += netif_held(env_table[n]);
         used[AEGIS_QUOTA_HANDLERS] += handler_held(env_table[n]);
     }

@@ -215,11 +215,25 @@ static bool break_env_generation(void)
 
 static bool break_slot_owner(void)
 {
-    struct env *env = other_env();
+    slice_slots[AEGIS_SLOTS - 1].env = ENV_COUNT - 1;
+    return true;
+}
 
-    if (env)
-        slice_revoke(env->number);
-    return env;
+static bool break_slot_count(void)
+{
+    slice_ending_without++;
+    return true;
+}
+
+static bool break_slot_generation(void)
+{
+    for (uint32_t i = 0; i < AEGIS_SLOTS; i++)
+        if (slice_slots[i].generation) {
+            check_all();
+            slice_slots[i].generation--;
+            return true;
+        }
+    return false;
 }
 
 static bool break_hart_env(void)

@@ -1,4 +1,5 @@
 /* Traps that entry.S doesn't finish itself. */
+#include "kernel/charge.h"
 #include "kernel/env.h"
 #include "kernel/fpu.h"
 #include "kernel/interrupt.h"
@@ -6,12 +7,23 @@
 #include "kernel/map.h"
 #include "kernel/panic.h"
 #include "kernel/print.h"
-#include "kernel/slice.h"
+#include "kernel/slice_round.h"
 #include "kernel/trace.h"
 #include "kernel/upcall.h"
 
 _Noreturn void trap_user(struct env *env, uint64_t cause, uint64_t value);
 _Noreturn void trap_in_kernel_panic(uint64_t cause);
+
+/* Interrupts of devices, in somebody's slice, which they don't shorten. */
+static void serve_devices(void)
+{
+    uint64_t began = time_now();
+
+    charge_begin();
+    interrupt_poll();
+    charge_end();
+    slice_extend(time_now() - began);
+}
 
 /* From user mode, all registers saved in env (entry.S). */
 void trap_user(struct env *env, uint64_t cause, uint64_t value)
@@ -21,7 +33,7 @@ void trap_user(struct env *env, uint64_t cause, uint64_t value)
     case CAUSE_TIMER:
         slice_timer(env);
     case CAUSE_EXTERNAL:
-        interrupt_poll();
+        serve_devices();
         env_enter(env);
     case CAUSE_ILLEGAL:
         if (fpu_take(env))

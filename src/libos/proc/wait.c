@@ -54,6 +54,7 @@ char *proc_describe(const struct proc_status *status, char *text, size_t size)
         [AEGIS_EXIT_KILLED] = "ended by its owner, status %llu",
         [AEGIS_EXIT_EXCEPTION] = "exception %llu at pc 0x%llx, address 0x%llx",
         [AEGIS_EXIT_DEPTH] = "exception %llu nested too deeply, at pc 0x%llx, address 0x%llx",
+        [AEGIS_EXIT_OVERRUN] = "%llu slices whose epilogue would not end, at pc 0x%llx",
     };
     const char *format = (unsigned)status->reason < sizeof formats / sizeof *formats
                              ? formats[status->reason]

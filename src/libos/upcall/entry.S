@@ -139,4 +139,5 @@ upcall_stack:
         .globl  upcall_stack_top
 upcall_stack_top:
         .zero   UPCALL_STACK_SIZE       /* right behind: the entry takes both for one range */
+        .globl  asynchronous_stack_top
 asynchronous_stack_top:

@@ -41,7 +41,7 @@ static upcall_revoke_handler revoke_handler;
 static uint64_t count;
 static bool bound;
 
-static void bind(void)
+void upcall_ready(void)
 {
     if (!bound)
         bound = aegis_upcall_bind(&frames.page, (uint64_t)upcall_entry) == 0;
@@ -84,7 +84,7 @@ upcall_handler upcall_set(enum upcall_cause cause, upcall_handler handler)
 {
     upcall_handler before = handlers[cause];
     handlers[cause] = handler;
-    bind();
+    upcall_ready();
     return before;
 }
 
@@ -92,7 +92,7 @@ upcall_revoke_handler upcall_set_revoke(upcall_revoke_handler handler)
 {
     upcall_revoke_handler before = revoke_handler;
     revoke_handler = handler;
-    bind();
+    upcall_ready();
     return before;
 }
 
@@ -121,5 +121,5 @@ uint64_t upcall_count(void)
 /* Before main: upcall_probe has to work without any handler set. */
 __attribute__((constructor)) static void bind_for_probes(void)
 {
-    bind();
+    upcall_ready();
 }

@@ -79,6 +79,9 @@ upcall_revoke_handler upcall_set_revoke(upcall_revoke_handler handler);
  */
 uint64_t upcall_repossessed(struct aegis_repossessed *taken, uint64_t most);
 
+/* Bind ExOS's entry to the kernel, if it isn't: for parts of the library that take upcalls. */
+void upcall_ready(void);
+
 /* Exceptions that reached this program so far. */
 uint64_t upcall_count(void);
 

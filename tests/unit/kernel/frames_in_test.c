@@ -10,6 +10,7 @@
 #include "invariants.h"
 #include "net.h"
 #include "random.h"
+#include "kernel/charge.h"
 #include "kernel/netif.h"
 #include "kernel/rx.h"
 
@@ -152,6 +153,13 @@ static void lengths_that_can_not_be_are_passed_over(void **state)
         rx_continue();
 }
 
+/* Frames of a length that one entry takes: until what is left of its budget is less than the next
+ * may need. */
+static uint64_t bite(size_t length)
+{
+    return (45000 - RX_FRAME_MOST) / (RX_FRAME_WORK + length) + 1;
+}
+
 static void a_flood_is_taken_in_bounded_bites_and_nothing_is_lost(void **state)
 {
     (void)state;
@@ -171,7 +179,7 @@ static void a_flood_is_taken_in_bounded_bites_and_nothing_is_lost(void **state)
         uint64_t before = info->netifs[0].received;
         net_interrupt(0);
         for (;; bites++) {
-            assert_true(info->netifs[0].received - before <= 32);
+            assert_true(info->netifs[0].received - before <= bite(sizeof(frame)));
             for (; next(&got); ring->tail++, taken++) {
                 assert_memory_equal(got + 20, &taken, 4);
                 assert_int_equal(got[NET_BYTE], taken % 32);
@@ -199,16 +207,62 @@ static void a_flood_is_masked_by_the_flag_where_there_is_no_event_index(void **s
     uint64_t received = info->netifs[1].received;
 
     net_frame(frame, sizeof(frame), 1, 3);
-    for (int i = 0; i < 50; i++)
+    for (uint64_t i = 0; i < bite(sizeof(frame)) + 18; i++)
         assert_true(net_receive(1, frame, sizeof(frame)));
     assert_true(net_interrupt(1));
-    assert_true(info->netifs[1].received == received + 32 && rx_unfinished);
+    assert_true(info->netifs[1].received == received + bite(sizeof(frame)) && rx_unfinished);
     assert_true(net_receive(1, frame, sizeof(frame)));
     assert_false(net_interrupt(1));
     assert_false(rx_continue());
-    assert_true(info->netifs[1].received == received + 51);
+    assert_true(info->netifs[1].received == received + bite(sizeof(frame)) + 19);
     assert_true(net_receive(1, frame, sizeof(frame)));
     assert_true(net_interrupt(1)); /* wanted again */
+}
+
+/* Half a slice of debt or a whole one, and whether frames are charged: while nobody could run they
+ * aren't. */
+static void who_owes_a_slice_gets_no_frames_until_it_is_paid(void **state)
+{
+    (void)state;
+    uint8_t frame[60] = {0};
+    const struct {
+        bool charged;
+        uint64_t debt, dropped;
+    } rows[] = {{true, info->slice - 1, 0},
+                {true, info->slice, 1},
+                {false, info->slice, 0},
+                {true, 3UL * info->slice, 1},
+                {true, 0, 0}};
+
+    net_frame(frame, sizeof(frame), 0, 3);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct aegis_counters before = counters();
+        uint64_t head = ring->head;
+        env_infos[a].debt = rows[i].debt;
+        if (rows[i].charged)
+            charge_begin();
+        assert_true(net_receive(0, frame, sizeof(frame)));
+        net_interrupt(0);
+        charge_end();
+        assert_true(counters().received == before.received + 1);
+        assert_true(counters().dropped == before.dropped + rows[i].dropped);
+        assert_true(ring->head == head + 1 - rows[i].dropped);
+        ring->tail = ring->head;
+    }
+}
+
+static void a_debt_has_an_end(void **state)
+{
+    (void)state;
+    struct aegis_env_info env = {0};
+
+    charge_owe(&env, 100);
+    charge_owe(&env, 50);
+    assert_true(env.debt == 150 && env.charged == 150);
+    charge_owe(&env, UINT64_MAX / 2);
+    assert_true(env.debt == (uint64_t)AEGIS_DEBT_SLICES_MAX * info->slice);
+    charge_owe(&env, 1);
+    assert_true(env.debt == (uint64_t)AEGIS_DEBT_SLICES_MAX * info->slice);
 }
 
 static void a_full_ring_loses_its_owners_frames_alone(void **state)
@@ -257,6 +311,8 @@ int main(void)
         TEST(lengths_that_can_not_be_are_passed_over),
         TEST(a_flood_is_taken_in_bounded_bites_and_nothing_is_lost),
         TEST(a_flood_is_masked_by_the_flag_where_there_is_no_event_index),
+        TEST(who_owes_a_slice_gets_no_frames_until_it_is_paid),
+        TEST(a_debt_has_an_end),
         TEST(a_full_ring_loses_its_owners_frames_alone),
         TEST(the_other_interfaces_frames_are_its_own_roots),
     };

@@ -1,0 +1,30 @@
+#include "kernel/charge.h"
+
+#include "kernel/env.h"
+#include "kernel/expose.h"
+
+void charge_owe(struct aegis_env_info *env, uint64_t ticks)
+{
+    uint64_t most = (uint64_t)AEGIS_DEBT_SLICES_MAX * info->slice;
+
+    env->charged += ticks;
+    env->debt = ticks > most - env->debt ? most : env->debt + ticks;
+}
+
+uint64_t charge_frame(uint32_t env, uint64_t since)
+{
+    uint64_t now = time_now();
+
+    charge_owe(&env_infos[env], now - since);
+    return now;
+}
+
+bool charge_credit_is_spent(uint32_t env)
+{
+    return env_infos[env].debt >= info->slice / 2;
+}
+
+bool charge_is_broke(uint32_t env)
+{
+    return env_infos[env].debt >= info->slice;
+}

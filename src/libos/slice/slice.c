@@ -1,0 +1,59 @@
+#include "libos/slice/slice.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "libos/slice/context.h"
+#include "libos/start/calls.h"
+#include "libos/upcall/upcall.h"
+
+_Static_assert(sizeof(struct aegis_context) == SLICE_CONTEXT_SIZE, "entry.S");
+_Static_assert(offsetof(struct aegis_upcall_frame, pc) == SLICE_FRAME_PC, "entry.S");
+_Static_assert(offsetof(struct aegis_upcall_frame, t0) == SLICE_FRAME_T0, "entry.S");
+_Static_assert(sizeof(struct aegis_upcall_frame) == 1 << SLICE_FRAME_SHIFT, "entry.S");
+_Static_assert(offsetof(struct aegis_upcall_page, frames) == SLICE_FRAMES, "entry.S");
+_Static_assert(AEGIS_CALL_resume == SLICE_CALL_RESUME, "entry.S");
+_Static_assert(AEGIS_CALL_yield == SLICE_CALL_YIELD, "entry.S");
+
+void slice_epilogue(void);
+void slice_prologue(void);
+void slice_is_over(struct aegis_context *context);
+void slice_is_here(struct aegis_context *context);
+
+static slice_hook on_end, on_begin;
+static uint64_t count;
+
+/* entry.S: between the registers' saving and the yield. */
+void slice_is_over(struct aegis_context *context)
+{
+    count++;
+    if (on_end)
+        on_end(context);
+}
+
+/* entry.S: first thing in the prologue. */
+void slice_is_here(struct aegis_context *context)
+{
+    if (on_begin)
+        on_begin(context);
+}
+
+int64_t slice_set(slice_hook ends, slice_hook begins)
+{
+    bool any = ends || begins;
+
+    upcall_ready();
+    int64_t error = any ? aegis_slice_bind((uint64_t)slice_epilogue, (uint64_t)slice_prologue)
+                        : aegis_slice_bind(0, 0);
+
+    if (error)
+        return error;
+    on_end = ends;
+    on_begin = begins;
+    return 0;
+}
+
+uint64_t slice_ends(void)
+{
+    return count;
+}
