@@ -9,6 +9,7 @@
 #include "libos/proc/proc.h"
 #include "libos/start/error.h"
 #include "libos/start/start.h"
+#include "libos/upcall/upcall.h"
 #include "libos/vm/vm.h"
 
 volatile uint64_t port_noted;
@@ -19,14 +20,13 @@ static struct proc partner;
 
 /* trap.S */
 void trap_skip(void);
-void trap_skip_c(void);
 void trap_note(void);
 void trap_unprotect(void);
-void trap_in_c(struct aegis_upcall_frame *frame);
 
-void trap_in_c(struct aegis_upcall_frame *frame)
+static bool skip_in_c(struct upcall_light *context)
 {
-    frame->pc += 4;
+    context->frame->pc += 4;
+    return true;
 }
 
 _Noreturn static void fail(const char *what, const char *why)
@@ -49,10 +49,13 @@ static uint64_t must(int64_t status, const char *what)
 
 void port_handle(enum port_handler handler)
 {
-    static void (*const functions[])(void) = {[PORT_SKIP] = trap_skip,
-                                              [PORT_SKIP_C] = trap_skip_c,
-                                              [PORT_NOTE] = trap_note,
-                                              [PORT_UNPROTECT] = trap_unprotect};
+    static void (*const functions[])(void) = {
+        [PORT_SKIP] = trap_skip, [PORT_NOTE] = trap_note, [PORT_UNPROTECT] = trap_unprotect};
+    if (handler == PORT_SKIP_C) { /* as the library does it */
+        upcall_set_light(UPCALL_BREAKPOINT, skip_in_c);
+        must(upcall_bind(), "upcall_bind");
+        return;
+    }
     must(aegis_upcall_bind(&upcalls, (uint64_t)(uintptr_t)functions[handler]), "upcall_bind");
 }
 

@@ -56,13 +56,6 @@ handler trap_note
         skip_instruction
         j       upcall_tail
 
-handler trap_skip_c
-        save_callers
-        mv      a0, t0
-        call    trap_in_c
-        restore_callers
-        j       upcall_tail
-
 /* protect(0, port_page, 1, READ | WRITE), then the store again. */
 handler trap_unprotect
         save_callers

@@ -114,6 +114,8 @@ void filter_sent_udp(struct filter_image *image, uint32_t netif, uint16_t port);
 
 /* blobs.S: code for raw environments; what each does stands there. */
 BLOB(pinned);
+BLOB(scribble);
+BLOB(forever);
 BLOB(download);
 BLOB(bind);
 BLOB(console);

@@ -2,7 +2,9 @@
 #include "abi/call_numbers.h"
 #define RAW_CODE           0x10000
 #define RAW_DATA           0x20000
+#define RAW_FRAMES         0x30000
 #define CALL_YIELD         0x1001
+#define CALL_UPCALL_BIND   0x1024
 #define CALL_WAIT          0x1002
 #define CALL_CAP_MINT      0x1005
 #define CALL_ENV_END       0x1022
@@ -50,6 +52,45 @@ blob_\name:
         ecall
         unimp
 blob_pinned_end:
+
+/* scribble: writes odd values over and over to the first words of its data page. */
+        blob    scribble
+        li      t0, RAW_DATA
+        li      t1, 0
+1:      addi    t1, t1, 1
+        sw      t1, 0(t0)
+        li      t2, -1
+        sw      t2, 0(t0)
+        li      t2, 4
+        sw      t2, 0(t0)
+        sd      zero, 0(t0)
+        sd      t1, 64(t0)
+        sd      t1, 72(t0)              /* pc of the first frame, too */
+        slli    t2, t1, 60
+        sd      t2, 0(t0)
+        j       1b
+blob_scribble_end:
+
+/* forever: an exception whose handler, which counts in the data page, goes back to it. Its frames are at RAW_FRAMES. */
+        blob    forever
+        li      a0, RAW_FRAMES
+        sw      zero, 0(a0)
+        lla     a1, 1f
+        li      a7, CALL_UPCALL_BIND
+        ecall
+        ebreak
+        .balign 4
+1:      li      t1, RAW_DATA
+        ld      t2, 0(t1)
+        addi    t2, t2, 1
+        sd      t2, 0(t1)
+        ld      gp, 8(t0)
+        li      t2, RAW_FRAMES
+        lw      t1, 0(t2)
+        addi    t1, t1, -1
+        sw      t1, 0(t2)
+        jr      gp
+blob_forever_end:
 
 /* download: downloads the handler that the request at RAW_DATA + 64 names, and ends with the result. */
         blob    download

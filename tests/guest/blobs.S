@@ -1,5 +1,8 @@
 /* Code for raw environments (test.h): position-independent, without a stack. */
+#define RAW_CODE     0x10000
 #define RAW_DATA     0x20000
+#define RAW_FRAMES   0x30000
+#define CALL_UPCALL_BIND 0x1024
 #define CALL_YIELD   0x1001
 #define CALL_ENV_END 0x1022
 #define CALL_WAIT    0x1002
@@ -51,25 +54,12 @@ blob_dump_end:
         .endr
         .endm
 
-/* fill: fills all registers with what a0 says, says so in the data page, and ends while they are full. */
-        blob    fill
-        fill_registers
-        csrwi   fcsr, 0x1f
-        li      a1, 1
-        sd      a1, -8(sp)              /* the last word of the data page */
-        mv      s11, zero
-        end_self
-blob_fill_end:
-
 /*
- * keep: fills all registers, then compares them over and over until the data page's first word isn't 0, while the
- * timer takes the processor away as it likes. Counts rounds in the second word. Ends with status 0, or with the
- * number of the register that changed (64 + n for f registers).
+ * Compares all registers but x1, x2 and x3 with what fill_registers left there; goes to 9 with s11 the number of the first
+ * that differs (64 + n for f registers).
  */
-        blob    keep
-        fill_registers
-1:
-        .irp    n, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30
+        .macro  compare_registers
+        .irp    n, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30
         addi    x1, x31, \n
         beq     x1, x\n, 2f
         li      s11, \n
@@ -90,6 +80,31 @@ blob_fill_end:
         j       9f
 4:
         .endr
+        .endm
+
+/* fill: fills all registers with what a0 says, says so in the data page, and ends while they are full. */
+        blob    fill
+        fill_registers
+        csrwi   fcsr, 0x1f
+        li      a1, 1
+        sd      a1, -8(sp)              /* the last word of the data page */
+        mv      s11, zero
+        end_self
+blob_fill_end:
+
+/*
+ * keep: fills all registers, then compares them over and over until the data page's first word isn't 0, while the
+ * timer takes the processor away as it likes. Counts rounds in the second word. Ends with status 0, or with the
+ * number of the register that changed (64 + n for f registers).
+ */
+        blob    keep
+        fill_registers
+1:
+        addi    x1, x31, 3
+        beq     x1, x3, 5f
+        li      s11, 3
+        j       9f
+5:      compare_registers
         li      x2, RAW_DATA
         ld      x1, 8(x2)
         addi    x1, x1, 1
@@ -100,6 +115,69 @@ blob_fill_end:
 8:      li      s11, 0
 9:      end_self
 blob_keep_end:
+
+/*
+ * faults: as keep, but takes four exceptions a round, of causes that reach the handler on different ways, and compares fcsr,
+ * too, which it fills with bits of a0. Its frames are at RAW_FRAMES. Counts exceptions in the third word. Status 254: fcsr
+ * differs, 255: no handler.
+ */
+        blob    faults
+        mv      s0, a0
+        li      a0, RAW_FRAMES
+        sw      zero, 0(a0)
+        lla     a1, 7f
+        li      a7, CALL_UPCALL_BIND
+        ecall
+        li      s11, 255
+        bnez    a0, 10f
+        mv      a0, s0
+        srli    a1, a0, 32
+        andi    a1, a1, 0x1f
+        csrw    fcsr, a1
+        fill_registers
+1:      .option push
+        .option norvc
+        ebreak
+        .word   0x0000000b              /* custom-0 */
+        ld      zero, 8(zero)
+        li      x2, RAW_CODE
+        sd      zero, 0(x2)
+        .option pop
+        compare_registers
+        frcsr   x1
+        srli    x2, x31, 32
+        andi    x2, x2, 0x1f
+        li      s11, 254
+        bne     x1, x2, 9f
+        addi    s11, x31, 27
+        li      x2, RAW_DATA
+        ld      x1, 8(x2)
+        addi    x1, x1, 1
+        sd      x1, 8(x2)
+        ld      x1, 0(x2)
+        bnez    x1, 8f
+        j       1b
+8:      li      s11, 0
+9:
+10:     end_self
+        .balign 4
+7:      ld      t1, 8(t0)               /* the handler: struct aegis_upcall_frame */
+        addi    t1, t1, 4
+        sd      t1, 8(t0)
+        li      t1, RAW_DATA
+        ld      t2, 16(t1)
+        addi    t2, t2, 1
+        sd      t2, 16(t1)
+        ld      gp, 8(t0)
+        li      t2, RAW_FRAMES
+        lw      t1, 0(t2)
+        addi    t1, t1, -1
+        sw      t1, 0(t2)
+        ld      t1, 32(t0)
+        ld      t2, 40(t0)
+        ld      t0, 24(t0)
+        jr      gp
+blob_faults_end:
 
 /* end: ends with a0 as status. */
         blob    end

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "libos/time/time.h"
+#include "libos/vm/vm.h"
 #include "test.h"
 
 #define SP        2
@@ -71,6 +72,35 @@ static void everyone_keeps_his_own(void)
     CHECK_EQ(raw_finish(&two).exit_value, 0);
 }
 
+static void start_faulting(struct raw *raw, uint64_t argument)
+{
+    uint64_t page = test_page();
+    raw_create(raw, "faults", blob_faults, blob_faults_end);
+    CHECK_OK(aegis_page_give(page, raw->env));
+    CHECK_OK(vm_map(raw->env, RAW_FRAMES, page, VM_READ_WRITE, NULL));
+    raw_start(raw, argument);
+}
+
+/*
+ * The same, while each takes exceptions: illegal instructions with and without the floating-point
+ * registers being its own at the time, which those in between take away, and page faults.
+ */
+static void everyone_keeps_his_own_over_exceptions(void)
+{
+    struct raw one, two;
+    start_faulting(&one, 0x0505050500000000);
+    start_faulting(&two, 0x0a0a0a0a00000000);
+    for (int i = 0; i < 10; i++) {
+        aegis_wait(NULL, 0, time_after(20000000));
+        dump_is_clean();
+    }
+    CHECK(one.data[1] > 100 && two.data[1] > 100);
+    CHECK(one.data[2] - 4 * one.data[1] <= 4 && two.data[2] - 4 * two.data[1] <= 4);
+    one.data[0] = two.data[0] = 1;
+    CHECK_EQ(raw_finish(&one).exit_value, 0);
+    CHECK_EQ(raw_finish(&two).exit_value, 0);
+}
+
 /*
  * Across a call: ra, sp, gp, tp, s0 to s11 and f registers stay; t and a registers behind a0 are
  * zero or hold what they held, but nothing of the kernel's.
@@ -119,6 +149,7 @@ int main(void)
 {
     nothing_is_left_of_the_dead();
     everyone_keeps_his_own();
+    everyone_keeps_his_own_over_exceptions();
     calls_keep_what_the_abi_says();
     stubs_keep_what_a_function_keeps();
     return 0;

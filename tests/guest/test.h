@@ -58,8 +58,9 @@ const char *test_argument(int argc, char **argv, int index);
  * readable and executable; a page that both share at RAW_DATA; no stack. sp begins as RAW_DATA +
  * the page size.
  */
-#define RAW_CODE 0x10000UL
-#define RAW_DATA 0x20000UL
+#define RAW_CODE   0x10000UL
+#define RAW_DATA   0x20000UL
+#define RAW_FRAMES 0x30000UL /* blob faults: the page of its frames, its own */
 struct raw {
     uint32_t env;
     uint64_t *data; /* the shared page, as mapped here */
@@ -85,6 +86,7 @@ extern uint64_t noted_registers[32];
 BLOB(dump);
 BLOB(fill);
 BLOB(keep);
+BLOB(faults);
 BLOB(end);
 BLOB(spin);
 BLOB(sleep);

@@ -1,4 +1,4 @@
-/* Offsets in struct upcall_context (upcall.h), for entry.S. */
+/* Offsets in struct upcall_context and struct upcall_light (upcall.h), for entry.S. */
 #ifndef EXOS_UPCALL_CONTEXT_H
 #define EXOS_UPCALL_CONTEXT_H
 
@@ -11,7 +11,16 @@
 #define CONTEXT_FRAME 544
 #define CONTEXT_SIZE  560 /* a multiple of 16 */
 
-#define UPCALL_STACK_SIZE 16384
+#define LIGHT_RA    0
+#define LIGHT_A(n)  (8 + 8 * (n))
+#define LIGHT_T(n)  (72 + 8 * ((n)-3))
+#define LIGHT_SP    104
+#define LIGHT_FRAME 112
+#define LIGHT_SIZE  128 /* a multiple of 16 */
+
+#define UPCALL_STACK_SIZE   16384
+#define UPCALL_STACKS_SHIFT 15 /* of both, one behind the other */
+#define UPCALL_CAUSE_END    16 /* UPCALL_CAUSES */
 
 /* Offsets in struct aegis_upcall_frame (abi/abi.h). */
 #define FRAME_CAUSE 0

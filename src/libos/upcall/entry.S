@@ -13,6 +13,58 @@
         .balign 4
 upcall_entry:
         ld      t1, FRAME_CAUSE(t0)
+        li      t2, UPCALL_CAUSE_END
+        bgeu    t1, t2, upcall_full
+        slli    t1, t1, 3
+        la      t2, upcall_lights
+        add     t2, t2, t1
+        ld      t2, 0(t2)
+        beqz    t2, upcall_full
+
+/* A light handler, at t2: what a function may change of the integer registers is saved, and nothing else. */
+        la      t1, upcall_stack
+        sub     t1, sp, t1
+        srli    t1, t1, UPCALL_STACKS_SHIFT
+        beqz    t1, 1f
+        la      t1, upcall_stack_top - LIGHT_SIZE
+2:      sd      sp, LIGHT_SP(t1)
+        sd      ra, LIGHT_RA(t1)
+        .irp    n, 0, 1, 2, 3, 4, 5, 6, 7
+        sd      a\n, LIGHT_A(\n)(t1)
+        .endr
+        .irp    n, 3, 4, 5, 6
+        sd      t\n, LIGHT_T(\n)(t1)
+        .endr
+        sd      t0, LIGHT_FRAME(t1)
+        mv      sp, t1
+        mv      a0, t1
+        la      a1, upcall_counted
+        li      a2, 1
+        amoadd.d zero, a2, (a1)         /* an upcall that comes here counts, too */
+        jalr    t2
+        mv      t2, a0
+        ld      t0, LIGHT_FRAME(sp)
+        ld      ra, LIGHT_RA(sp)
+        .irp    n, 0, 1, 2, 3, 4, 5, 6, 7
+        ld      a\n, LIGHT_A(\n)(sp)
+        .endr
+        .irp    n, 3, 4, 5, 6
+        ld      t\n, LIGHT_T(\n)(sp)
+        .endr
+        ld      sp, LIGHT_SP(sp)
+        bnez    t2, upcall_tail
+        j       upcall_declined
+1:      andi    t1, sp, -16
+        addi    t1, t1, -LIGHT_SIZE
+        j       2b
+
+/* What a light handler declines has been counted. */
+upcall_declined:
+        la      t1, upcall_counted
+        li      t2, -1
+        amoadd.d zero, t2, (t1)
+upcall_full:
+        ld      t1, FRAME_CAUSE(t0)
         bltz    t1, 3f
         la      t1, upcall_stack
         sub     t2, sp, t1
@@ -132,6 +184,9 @@ upcall_probe_failed:
         ret
         .size   upcall_probe, . - upcall_probe
 
+        .if     1 << UPCALL_STACKS_SHIFT != 2 * UPCALL_STACK_SIZE
+        .error  "UPCALL_STACKS_SHIFT"
+        .endif
         .section .bss.upcall_stack, "aw", @nobits
         .balign 16
 upcall_stack:

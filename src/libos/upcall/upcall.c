@@ -13,6 +13,14 @@ _Static_assert(offsetof(struct upcall_context, cause) == CONTEXT_CAUSE, "entry.S
 _Static_assert(offsetof(struct upcall_context, value) == CONTEXT_VALUE, "entry.S");
 _Static_assert(offsetof(struct upcall_context, frame) == CONTEXT_FRAME, "entry.S");
 _Static_assert(sizeof(struct upcall_context) <= CONTEXT_SIZE, "entry.S");
+_Static_assert(offsetof(struct upcall_light, ra) == LIGHT_RA, "entry.S");
+_Static_assert(offsetof(struct upcall_light, a) == LIGHT_A(0), "entry.S");
+_Static_assert(offsetof(struct upcall_light, t3) == LIGHT_T(3), "entry.S");
+_Static_assert(offsetof(struct upcall_light, t6) == LIGHT_T(6), "entry.S");
+_Static_assert(offsetof(struct upcall_light, sp) == LIGHT_SP, "entry.S");
+_Static_assert(offsetof(struct upcall_light, frame) == LIGHT_FRAME, "entry.S");
+_Static_assert(sizeof(struct upcall_light) == LIGHT_SIZE, "entry.S");
+_Static_assert((int)UPCALL_CAUSES == UPCALL_CAUSE_END, "entry.S");
 _Static_assert(offsetof(struct aegis_upcall_frame, cause) == FRAME_CAUSE, "entry.S");
 _Static_assert(offsetof(struct aegis_upcall_frame, pc) == FRAME_PC, "entry.S");
 _Static_assert(offsetof(struct aegis_upcall_frame, value) == FRAME_VALUE, "entry.S");
@@ -38,13 +46,25 @@ static _Alignas(AEGIS_PAGE_SIZE) union {
 
 static upcall_handler handlers[UPCALL_CAUSES];
 static upcall_revoke_handler revoke_handler;
-static uint64_t count;
 static bool bound;
+
+/* For entry.S. */
+extern upcall_light_handler upcall_lights[UPCALL_CAUSES];
+extern uint64_t upcall_counted;
+upcall_light_handler upcall_lights[UPCALL_CAUSES];
+uint64_t upcall_counted;
+
+int64_t upcall_bind(void)
+{
+    int64_t error = aegis_upcall_bind(&frames.page, (uint64_t)upcall_entry);
+    bound = error == 0;
+    return error;
+}
 
 void upcall_ready(void)
 {
     if (!bound)
-        bound = aegis_upcall_bind(&frames.page, (uint64_t)upcall_entry) == 0;
+        upcall_bind();
 }
 
 /* upcall_probe's load faulted: make it return false. */
@@ -72,7 +92,7 @@ void upcall_dispatch(struct upcall_context *context)
     int saved = errno;
     upcall_handler handler = context->cause < UPCALL_CAUSES ? handlers[context->cause] : NULL;
 
-    count++;
+    __atomic_fetch_add(&upcall_counted, 1, __ATOMIC_RELAXED);
     if (context->cause == AEGIS_CAUSE_REVOKE)
         revoked(context->value);
     else if (!probe_failed(context) && !(handler && handler(context)))
@@ -84,6 +104,14 @@ upcall_handler upcall_set(enum upcall_cause cause, upcall_handler handler)
 {
     upcall_handler before = handlers[cause];
     handlers[cause] = handler;
+    upcall_ready();
+    return before;
+}
+
+upcall_light_handler upcall_set_light(enum upcall_cause cause, upcall_light_handler handler)
+{
+    upcall_light_handler before = upcall_lights[cause];
+    upcall_lights[cause] = handler;
     upcall_ready();
     return before;
 }
@@ -115,7 +143,7 @@ uint64_t upcall_repossessed(struct aegis_repossessed *taken, uint64_t most)
 
 uint64_t upcall_count(void)
 {
-    return count;
+    return upcall_counted;
 }
 
 /* Before main: upcall_probe has to work without any handler set. */

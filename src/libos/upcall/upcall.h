@@ -53,6 +53,36 @@ typedef bool (*upcall_handler)(struct upcall_context *context);
  */
 upcall_handler upcall_set(enum upcall_cause cause, upcall_handler handler);
 
+/* What a function may change of the integer registers, as it was. The others are in the registers.
+ */
+struct upcall_light {
+    uint64_t ra;
+    uint64_t a[8];
+    uint64_t t3, t4, t5, t6;
+    uint64_t sp;                      /* a change is taken over */
+    struct aegis_upcall_frame *frame; /* cause, pc, value, t0, t1, t2; pc is where to go on */
+    uint64_t reserved;
+};
+
+/*
+ * Returns whether it handled the exception: what it declines goes to upcall_set's handler. It must
+ * leave the floating-point registers and errno alone, and so must whatever it calls.
+ */
+typedef bool (*upcall_light_handler)(struct upcall_light *context);
+
+/*
+ * Make handler the light one for cause, or none if it is NULL: it takes half the instructions of
+ * one by upcall_set, as only 16 registers are saved and loaded. It is asked first. Returns the one
+ * before. Otherwise as upcall_set.
+ */
+upcall_light_handler upcall_set_light(enum upcall_cause cause, upcall_light_handler handler);
+
+/*
+ * Name ExOS's entry to the kernel again, after a call of aegis_upcall_bind has named another.
+ * Returns 0, or what aegis_upcall_bind gives.
+ */
+int64_t upcall_bind(void);
+
 /*
  * Read a word that may not be mapped (another's page that may vanish at any time). Returns whether
  * it could be read; *value is set only then.
