@@ -212,6 +212,15 @@ static void step(struct compile *c)
     }
 }
 
+/* A step, and what it took. */
+static size_t pieces(struct compile *c)
+{
+    size_t before = c->v.used;
+    c->effort = 1;
+    step(c);
+    return c->effort + (c->v.used > before ? (c->v.used - before) / 8 : 0);
+}
+
 /* What has gone wrong, if anything. */
 static int error_of(const struct compile *c)
 {
@@ -232,9 +241,10 @@ int dpf_compile_step(void *memory, size_t work, struct dpf_code *result)
 {
     struct compile *c = memory;
     while (c->phase != PHASE_END && c->phase != PHASE_DONE && !error_of(c)) {
-        step(c);
-        if (work-- <= 1)
+        size_t spent = pieces(c);
+        if (work <= spent)
             return 1;
+        work -= spent;
     }
     if (c->phase == PHASE_END && !error_of(c)) {
         int state = vcode_end(&c->v, work);

@@ -73,9 +73,10 @@ int dpf_compile_filter_begin(void *memory, size_t size, const struct dpf_filter 
                              size_t code_size, const struct dpf_compile_options *options);
 
 /*
- * Goes on, for about work nodes or pieces of tables: some 600 instructions each, though a long
- * straight run can take 25,000. Returns 1 if more is left, 0 if the code is complete (with result
- * filled in), or DPF_E_SPACE if the code or the working memory was too small.
+ * Goes on, for about work units of some 300 instructions: one for a node or a piece of a table, and
+ * one for each two instructions emitted; a long straight run can take 120 at once. Returns 1 if
+ * more is left, 0 if the code is complete (with result filled in), or DPF_E_SPACE if the code or
+ * the working memory was too small.
  */
 int dpf_compile_step(void *memory, size_t work, struct dpf_code *result);
 

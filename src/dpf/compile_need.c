@@ -48,17 +48,26 @@ struct need need_less(struct need a, struct need b)
 }
 
 /* What the alternatives from first on need, of which the last fails to end. All have been visited.
- */
-static struct need list_need(struct compile *c, uint32_t first, uint32_t end)
+   false: there are more to be looked at, in another step. */
+static bool list_need(struct compile *c, uint32_t first, uint32_t end, struct need *need)
 {
     struct record *record = record_of(c, first);
-    if (record->listed)
-        return record->list;
-    record->list = record->need;
+    if (!record->listed && !c->alternative) {
+        record->list = record->need;
+        c->alternative = trie_node(c->trie, first)->fail;
+    }
+    for (unsigned i = 0; !record->listed && c->alternative != end; i++) {
+        if (i == ENTRIES_A_STEP)
+            return false;
+        record->list = need_less(record->list, record_of(c, c->alternative)->need);
+        c->alternative = trie_node(c->trie, c->alternative)->fail;
+    }
+    if (!record->listed)
+        c->effort += 2;
+    c->alternative = 0;
     record->listed = true;
-    for (uint32_t n = trie_node(c->trie, first)->fail; n != end; n = trie_node(c->trie, n)->fail)
-        record->list = need_less(record->list, record_of(c, n)->need);
-    return record->list;
+    *need = record->list;
+    return true;
 }
 
 bool compile_mark(struct compile *c)
@@ -95,24 +104,25 @@ static unsigned in_common(const struct compile *c, uint32_t lead, uint32_t child
     return count;
 }
 
-/* Takes one entry's child into account. */
+/* Takes one entry's child into account, which needs this. */
 static void add_child(struct compile *c, const struct trie_node *node, struct record *record,
-                      uint32_t child)
+                      uint32_t child, struct need need)
 {
     bool first = record->count++ == 0;
     const struct trie_node *at;
     if (first) {
-        record->need = list_need(c, child, node->fail);
+        record->need = need;
         record->lead = child;
         record->common = COMMON_MAX;
         record->plain = true;
         record->least = UINT64_MAX;
     }
-    record->need = need_less(record->need, list_need(c, child, node->fail));
+    record->need = need_less(record->need, need);
     unsigned common = in_common(c, record->lead, child, node->fail, record->common, &at);
     if (common < record->common && !first)
         record->plain = false;
     record->common = (uint8_t)common;
+    c->effort += 1 + common / 8;
     if (at->kind != TRIE_ACCEPT || !at->order || at->fail != node->fail)
         record->plain = false;
     if (record->plain && key_of(c, at) < record->least)
@@ -124,9 +134,13 @@ static bool table_need(struct compile *c, const struct trie_node *node, struct r
 {
     uint32_t entries = entry_count(node);
     for (unsigned i = 0; i < ENTRIES_A_STEP && c->inner < entries; i++) {
-        uint32_t child = entry_child(c->trie, node, c->inner++);
+        uint32_t child = entry_child(c->trie, node, c->inner);
+        struct need need;
+        if (child && !list_need(c, child, node->fail, &need))
+            return false;
         if (child)
-            add_child(c, node, record, child);
+            add_child(c, node, record, child, need);
+        c->inner++;
     }
     return c->inner == entries;
 }
@@ -137,14 +151,15 @@ bool compile_need(struct compile *c)
         return true;
     struct record *record = record_of(c, c->cursor);
     const struct trie_node *node = trie_node(c->trie, c->cursor);
+    bool leads_on = !record->copy && (node->kind == TRIE_ONE || node->kind == TRIE_SHIFT);
     if (!record->copy && node->kind == TRIE_MANY && !table_need(c, node, record))
+        return false;
+    if (leads_on && !list_need(c, node->child, node->fail, &record->need))
         return false;
     c->inner = 0;
     c->cursor--;
     if (record->copy || node->kind == TRIE_ACCEPT || node->kind == TRIE_REST)
         return false;
-    if (node->kind != TRIE_MANY)
-        record->need = list_need(c, node->child, node->fail);
     if (node->kind == TRIE_SHIFT && record->need.level == node->to)
         record->need.based = 0; /* the base isn't there yet */
     record->need = need_more(need_of_field(node->level, node->offset, node->width), record->need);

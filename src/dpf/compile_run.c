@@ -224,6 +224,7 @@ void run_emit(struct compile *c, const struct run *run, uint32_t no)
 {
     struct cover covers[RUN_MAX + 1];
     covers[run->count].cost = 0;
+    c->effort += 5 * (size_t)run->count;
     for (unsigned i = run->count; i-- > 0;)
         covers[i] = best_cover(c, run, i, covers);
     for (unsigned i = 0; i < run->count;) {

@@ -144,12 +144,14 @@ struct compile {
     bool enlarged; /* a table was: another pass is needed */
     uint8_t phase;
     int error;
+    size_t effort;  /* of the piece in work, beside what it emits */
     uint32_t entry; /* offset of the function */
     uint32_t text;  /* bytes of instructions */
 
-    uint32_t cursor;  /* MARK, NEED: the next node */
-    uint32_t inner;   /* NEED: the next entry of its table; TABLES: likewise */
-    uint32_t pending; /* label of a jump that comes unless that label does; or NO_LABEL */
+    uint32_t cursor;      /* MARK, NEED: the next node */
+    uint32_t inner;       /* NEED: the next entry of its table; TABLES: likewise */
+    uint32_t alternative; /* NEED: the next one of a list that is looked through; 0: none is */
+    uint32_t pending;     /* label of a jump that comes unless that label does; or NO_LABEL */
     struct path now;
 
     struct record *records; /* by number of the node */

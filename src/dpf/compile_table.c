@@ -254,6 +254,7 @@ static bool insert(struct compile *c, uint32_t number, struct entry entry)
     c->table.child = entry.child;
     for (unsigned kicks = 0; kicks < KICKS_MAX; kicks++) {
         struct entry there = get_slot(c, wide, at);
+        c->effort += kicks % 4 == 0;
         put_slot(c, wide, at, entry);
         if (!there.child)
             return true;
@@ -272,6 +273,7 @@ static uint32_t target(struct compile *c, uint32_t number, uint32_t child)
 {
     const struct record *record = record_of(c, number);
     uint32_t to = child ? landing(c, number, child) : 0;
+    c->effort++;
     uint32_t table = vcode_offset(&c->v, record->table);
     if (record->direct)
         return child ? trie_node(c->trie, to)->id : DPF_NONE;

@@ -248,6 +248,7 @@ static void visit_table(struct compile *c, struct visit *visit)
         if (!child)
             continue;
         child = landing(c, visit->node, child);
+        c->effort++;
         if (vcode_bound(&c->v, compile_label_of(c, child)))
             continue;
         c->now = visit->path;

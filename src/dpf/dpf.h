@@ -117,6 +117,7 @@ struct dpf_verification {
     const void *image;
     size_t size;
     unsigned node, used; /* the next node, the ranges before it */
+    unsigned range;      /* of its own that have been checked */
     struct {
         uint64_t any[DPF_NODES_MAX / 64];      /* some path leads to the node */
         uint64_t baseless[DPF_NODES_MAX / 64]; /* and one of them sets no running base */
@@ -137,7 +138,7 @@ enum dpf_decision { DPF_NO, DPF_YES, DPF_UNDECIDED, DPF_MORE };
 
 /* Working memory of the functions that take a scratch argument: 8-byte aligned, contents don't
  * matter. */
-#define DPF_SCRATCH_SIZE 32768
+#define DPF_SCRATCH_SIZE 36864
 
 /*
  * Whether outer accepts every frame that inner accepts. DPF_YES is a proof. DPF_NO: a path through
@@ -159,14 +160,16 @@ enum dpf_decision dpf_overlaps(const struct dpf_filter *a, const struct dpf_filt
 
 /*
  * The same in steps, for a kernel that must not be away for long: begin, then decide until it
- * returns something else than DPF_MORE. It takes at most work steps a call. Until then the filters
- * (the views, too) and scratch must stay as they are; giving up takes no call.
+ * returns something else than DPF_MORE. A call does about *work operations of some 50 instructions
+ * (looks at a fact, compares eight ranges, a quarter of a search in a set), at most 256 beyond, and
+ * leaves in *work what is left of them. Until then the filters (the views, too) and scratch must
+ * stay as they are; giving up takes no call.
  */
 void dpf_contains_begin(const struct dpf_filter *outer, const struct dpf_filter *inner,
                         size_t budget, void *scratch);
 void dpf_overlaps_begin(const struct dpf_filter *a, const struct dpf_filter *b, size_t budget,
                         void *scratch);
-enum dpf_decision dpf_decide(void *scratch, size_t work);
+enum dpf_decision dpf_decide(void *scratch, size_t *work);
 
 /*
  * Makers of filters. Each writes an image to memory (8-byte aligned, size bytes) and returns the
@@ -210,12 +213,18 @@ int dpf_trie_build(void *memory, size_t size, uint64_t seed, const struct dpf_me
 
 /*
  * The same in steps, for a kernel that must not be away for long: begin, add each member, then
- * finish until it returns 0. finish handles about work table entries a call and returns 1 if some
- * are left. A DPF_E_SPACE or DPF_E_TAPS of any step is final: begin again.
+ * finish until it returns 0. A DPF_E_SPACE or DPF_E_TAPS of any step is final: begin again.
+ *
+ * A member can be added in steps as well: add_begin, then add_step until it returns 0; until then
+ * its filter (the view, too) and scratch must stay as they are. add_step and finish return 1 if
+ * they are to be called again; a call does about work operations of some 50 instructions, and at
+ * most 200 beyond.
  */
 int dpf_trie_begin(void *memory, size_t size, uint64_t seed);
 int dpf_trie_add(void *memory, const struct dpf_member *member, void *scratch);
-int dpf_trie_finish(void *memory, size_t work);
+int dpf_trie_add_begin(void *memory, const struct dpf_member *member, void *scratch);
+int dpf_trie_add_step(void *scratch, size_t *work);
+int dpf_trie_finish(void *memory, size_t *work);
 
 /* An upper bound for the memory that these members need. */
 size_t dpf_trie_size(const struct dpf_member *members, size_t count, void *scratch);

@@ -1,15 +1,8 @@
 /*
- * Deduction over facts about a frame (facts.h).
- *
- * The one hard question is whether several sets, under different masks and from fields that
- * overlap, leave a common value. They are all read as sets of one number, the bytes that they
- * cover, and that number is raised from 0: each set in turn names the least value not below it that
- * it allows, until all agree or one has none left (a leapfrog join).
+ * What is known about a frame on one path of a walk: facts and bases (facts.h). ask.c weighs a
+ * question against them.
  */
 #include "dpf/facts.h"
-
-/* Raises of a join under different masks, which may take long; then the answer is a guess. */
-#define MOVES_MAX 64
 
 void facts_start(struct facts *facts, size_t budget)
 {
@@ -20,6 +13,20 @@ void facts_start(struct facts *facts, size_t budget)
     facts->base[0] = (struct base){0};
 }
 
+/* Names all bases anew from the nearest whose distance isn't known: each is made from one of a
+ * lower number. */
+static void find_roots(struct facts *facts)
+{
+    for (unsigned i = 1; i < facts->bases; i++) {
+        struct base *base = &facts->base[i];
+        base->root = (struct place){0, (uint8_t)i};
+        if (base->known_at) {
+            base->root = facts->base[base->place.base].root;
+            base->root.offset += base->by;
+        }
+    }
+}
+
 void facts_return(struct facts *facts, unsigned count, unsigned bases)
 {
     facts->count = (uint16_t)count;
@@ -27,15 +34,13 @@ void facts_return(struct facts *facts, unsigned count, unsigned bases)
     for (unsigned i = 1; i < bases; i++)
         if (facts->base[i].known_at > count)
             facts->base[i].known_at = 0;
+    find_roots(facts);
 }
 
 struct place facts_resolve(const struct facts *facts, struct place place)
 {
-    while (facts->base[place.base].known_at) {
-        place.offset += facts->base[place.base].by;
-        place.base = facts->base[place.base].place.base;
-    }
-    return place;
+    struct place root = facts->base[place.base].root;
+    return (struct place){place.offset + root.offset, root.base};
 }
 
 /* Whether base low is base high or one that it was made from, so that value(low) <= value(high). */
@@ -46,288 +51,31 @@ static bool below(const struct facts *facts, uint8_t low, uint8_t high)
     return high == low;
 }
 
-/* The least value >= from, both under the mask, that the set allows; false if there is none. */
-static bool least_allowed(const struct about *a, uint64_t from, uint64_t *value)
+/* Begins to find out about the bases from next to end - 1 that the field at place belongs to. */
+static void begin_settling(struct facts *facts, struct place place, unsigned width, unsigned next,
+                           unsigned end)
 {
-    unsigned i = dpf_range_from(a->set, a->count, from);
-    bool inside = i < a->count && a->set[i].low <= from;
-    *value = from;
-    if (inside == a->holds)
-        return true;
-    if (a->holds) {
-        *value = i < a->count ? a->set[i].low : 0;
-        return i < a->count;
-    }
-    *value = dpf_next_under(a->set[i].high, a->mask);
-    return a->set[i].high != a->mask; /* ranges don't adjoin, so the next value is outside */
-}
-
-/*
- * The least number >= v, of bits under domain only, that the fact allows. Such a number equals v,
- * or it has a 1 where v has a 0, the same bits above that place, and any bits below it; the lowest
- * such place that works gives the least one.
- */
-static bool raise(const struct about *a, uint64_t domain, uint64_t v, uint64_t *result)
-{
-    uint64_t mask = a->mask << a->up, least;
-    *result = v;
-    if (least_allowed(a, (v & mask) >> a->up, &least) && least == (v & mask) >> a->up)
-        return true;
-    for (uint64_t zeros = domain & ~v; zeros; zeros &= zeros - 1) {
-        uint64_t bit = zeros & -zeros, free = bit - 1;
-        uint64_t next = (v | bit) & ~free;
-        if (least_allowed(a, (next & mask) >> a->up, &least) &&
-            ((least << a->up) & ~free) == (next & mask)) {
-            *result = next | ((least << a->up) & free);
-            return true;
-        }
-    }
-    return false;
-}
-
-static void spend(struct facts *facts, size_t steps)
-{
-    facts->budget -= steps < facts->budget ? steps : facts->budget;
-}
-
-/* Whether one number satisfies the first count of facts->about; it is left in value. After moves
-   raises the answer is a guess. */
-static bool common_value(struct facts *facts, unsigned count, size_t moves, uint64_t *value)
-{
-    uint64_t domain = 0, v = 0, raised;
-    for (unsigned i = 0; i < count; i++)
-        domain |= facts->about[i].mask << facts->about[i].up;
-    spend(facts, count / 8);
-    for (unsigned agreed = 0, i = 0; agreed < count; i = (i + 1) % count) {
-        if (!raise(&facts->about[i], domain, v, &raised))
-            return false;
-        agreed = raised == v ? agreed + 1 : 1;
-        if (raised != v) {
-            spend(facts, 1);
-            if (moves-- == 0 || facts->budget == 0) {
-                facts->guessed = true;
-                break;
-            }
-        }
-        v = raised;
-    }
-    *value = v;
-    return true;
-}
-
-/* Bytes that a question and the facts beside it cover, at most 8 of them. */
-struct window {
-    uint32_t low, high;
-};
-
-static bool widen(struct window *window, uint32_t low, uint32_t high)
-{
-    struct window w = *window;
-    if (low >= w.high || high <= w.low)
-        return false;
-    w.low = low < w.low ? low : w.low;
-    w.high = high > w.high ? high : w.high;
-    if (w.high - w.low > 8)
-        return false;
-    *window = w;
-    return true;
-}
-
-/* The window for a field: its own bytes, and those of the facts that overlap it while they fit. */
-static struct window window_of(const struct facts *facts, struct place place, unsigned width)
-{
-    struct window window = {place.offset, place.offset + width};
-    for (unsigned i = 0; i < facts->count; i++) {
-        const struct fact *f = &facts->fact[i];
-        struct place p = facts_resolve(facts, f->place);
-        if (f->kind == FACT_FIELD && p.base == place.base)
-            widen(&window, p.offset, p.offset + f->width);
-    }
-    return window;
-}
-
-static struct about about(const struct fact *f, unsigned up)
-{
-    return (struct about){f->set, f->mask, f->count, (uint8_t)up, f->holds};
-}
-
-/* Puts into facts->about the question, then the facts on its very field and mask: same is how many
-   those are; then the others that lie in its window. Returns how many in all. */
-static unsigned gather(struct facts *facts, const struct fact *question, struct window window,
-                       unsigned *same)
-{
-    struct place place = facts_resolve(facts, question->place);
-    unsigned n = 0;
-    facts->about[n++] = about(question, 8 * (window.high - place.offset - question->width));
-    for (int exact = 1; exact >= 0; exact--) {
-        for (unsigned i = 0; i < facts->count && n < ABOUT_MAX; i++) {
-            const struct fact *f = &facts->fact[i];
-            struct place p = facts_resolve(facts, f->place);
-            bool equal = p.offset == place.offset && f->width == question->width &&
-                         f->mask == question->mask;
-            if (f->kind != question->kind || p.base != place.base || equal != exact)
-                continue;
-            if (p.offset >= window.low && p.offset + f->width <= window.high)
-                facts->about[n++] = about(f, 8 * (window.high - p.offset - f->width));
-        }
-        if (exact)
-            *same = n;
-    }
-    return n;
-}
-
-/* The length reaches at least as far as what is readable. */
-static uint32_t least_length(const struct facts *facts)
-{
-    uint32_t least = 0;
-    for (unsigned i = 0; i < facts->count; i++) {
-        const struct fact *f = &facts->fact[i];
-        uint32_t end = facts_resolve(facts, f->place).offset;
-        if (f->kind == FACT_READABLE && f->holds && end > least)
-            least = end;
-    }
-    return least;
-}
-
-/* facts_possible, and a value of the window's bytes with which it holds. */
-static bool possible(struct facts *facts, const struct fact *fact, struct window window,
-                     uint64_t *value)
-{
-    struct dpf_range reach = {0, UINT32_MAX};
-    unsigned same = 0, n = gather(facts, fact, window, &same);
-    if (fact->kind == FACT_LENGTH && n < ABOUT_MAX) {
-        reach.low = least_length(facts);
-        facts->about[n++] = (struct about){&reach, UINT32_MAX, 1, 0, true};
-    }
-    facts->guessed |= n == ABOUT_MAX;
-    /* Those under one mask first: among them alone the join ends soon, whatever the others are. */
-    return common_value(facts, same, SIZE_MAX, value) &&
-           (same == n || common_value(facts, n, MOVES_MAX, value));
-}
-
-static bool same_set(const struct fact *a, const struct fact *b)
-{
-    if (a->count != b->count)
-        return false;
-    for (unsigned i = 0; i < a->count && a->set != b->set; i++)
-        if (a->set[i].low != b->set[i].low || a->set[i].high != b->set[i].high)
-            return false;
-    return true;
-}
-
-/* Whether nothing is known yet about a field, or the very question was answered before: *answer is
-   then whether the fact is possible. Most questions of a walk are of these kinds. */
-static bool is_easy(const struct facts *facts, const struct fact *fact, struct place place,
-                    bool *answer)
-{
-    bool whole = fact->set[0].low == 0 && fact->set[0].high == fact->mask;
-    bool easy = true;
-    for (unsigned i = 0; i < facts->count; i++) {
-        const struct fact *f = &facts->fact[i];
-        if (f->kind != FACT_FIELD)
-            continue;
-        struct place p = facts_resolve(facts, f->place);
-        if (p.base != place.base || p.offset >= place.offset + fact->width ||
-            place.offset >= p.offset + f->width)
-            continue;
-        easy = false;
-        if (p.offset == place.offset && f->width == fact->width && f->mask == fact->mask &&
-            same_set(f, fact)) {
-            *answer = f->holds == fact->holds;
-            return true;
-        }
-    }
-    *answer = fact->holds || !whole;
-    return easy;
-}
-
-bool facts_possible(struct facts *facts, const struct fact *fact)
-{
-    uint64_t value;
-    bool answer;
-    struct window window = {0, fact->width};
-    if (fact->kind == FACT_FIELD) {
-        struct place place = facts_resolve(facts, fact->place);
-        if (is_easy(facts, fact, place, &answer))
-            return answer;
-        window = window_of(facts, place, fact->width);
-    }
-    return possible(facts, fact, window, &value);
-}
-
-/* Notes by how much a base is moved, if the facts leave only one possibility. */
-static void settle(struct facts *facts, struct base *base)
-{
-    struct dpf_range all = {0, base->mask};
-    struct fact field = {&all, base->mask, base->place, 1, base->width, FACT_FIELD, true};
-    struct place place = facts_resolve(facts, base->place);
-    struct window window = window_of(facts, place, base->width);
-    uint64_t value;
-    bool guessed = facts->guessed;
-    if (!possible(facts, &field, window, &value))
-        return;
-    value = value >> 8 * (window.high - place.offset - base->width) & base->mask;
-    struct dpf_range only = {value, value};
-    uint64_t other;
-    field.set = &only;
-    field.holds = false;
-    if (!possible(facts, &field, window, &other)) {
-        base->by = (uint32_t)dpf_shifted(value, base->shift);
-        base->known_at = facts->count ? facts->count : 1;
-    }
-    facts->guessed = guessed; /* a guess here only leaves the base unknown */
+    facts->settling = (struct settling){
+        .place = place, .width = (uint8_t)width, .next = (uint8_t)next, .end = (uint8_t)end};
 }
 
 void facts_learn(struct facts *facts, const struct fact *fact)
 {
     if (facts->count == FACTS_MAX) {
         facts->full = true;
+        begin_settling(facts, fact->place, 0, 0, 0);
         return;
     }
     facts->fact[facts->count++] = *fact;
-    if (fact->kind != FACT_FIELD)
-        return;
-    struct place place = facts_resolve(facts, fact->place);
-    for (unsigned i = 1; i < facts->bases; i++) {
-        struct base *base = &facts->base[i];
-        struct place p = facts_resolve(facts, base->place);
-        if (!base->known_at && p.base == place.base && p.offset < place.offset + fact->width &&
-            place.offset < p.offset + base->width)
-            settle(facts, base);
-    }
-}
-
-enum readable facts_readable(struct facts *facts, struct place end)
-{
-    end = facts_resolve(facts, end);
-    bool lengths = false;
-    for (unsigned i = 0; i < facts->count; i++) {
-        const struct fact *f = &facts->fact[i];
-        struct place known = facts_resolve(facts, f->place);
-        lengths |= f->kind == FACT_LENGTH;
-        if (f->kind != FACT_READABLE)
-            continue;
-        if (f->holds && known.offset >= end.offset && below(facts, end.base, known.base))
-            return READABLE_YES;
-        if (!f->holds && known.offset <= end.offset && below(facts, known.base, end.base))
-            return READABLE_NO;
-    }
-    struct dpf_range reach = {end.offset, UINT32_MAX};
-    struct fact length = {.kind = FACT_LENGTH,
-                          .set = &reach,
-                          .count = 1,
-                          .holds = true,
-                          .mask = UINT32_MAX,
-                          .width = 4};
-    if (lengths && !facts_possible(facts, &length))
-        return READABLE_NO;
-    return READABLE_UNKNOWN;
+    begin_settling(facts, facts_resolve(facts, fact->place), fact->width, 1,
+                   fact->kind == FACT_FIELD ? facts->bases : 1);
 }
 
 uint8_t facts_shift(struct facts *facts, const struct dpf_node *node, uint8_t running)
 {
     struct place place = {node->offset, node->relative ? running : 0};
     place = facts_resolve(facts, place);
+    begin_settling(facts, place, node->width, 0, 0);
     for (unsigned i = 1; i < facts->bases; i++) {
         const struct base *b = &facts->base[i];
         struct place p = facts_resolve(facts, b->place);
@@ -339,9 +87,132 @@ uint8_t facts_shift(struct facts *facts, const struct dpf_node *node, uint8_t ru
         facts->full = true;
         return running;
     }
-    struct base *base = &facts->base[facts->bases++];
-    *base = (struct base){
-        .mask = node->mask, .place = place, .width = node->width, .shift = node->shift};
-    settle(facts, base);
-    return (uint8_t)(facts->bases - 1);
+    uint8_t number = facts->bases++;
+    facts->base[number] = (struct base){.mask = node->mask,
+                                        .place = place,
+                                        .root = {0, number},
+                                        .width = node->width,
+                                        .shift = node->shift};
+    begin_settling(facts, place, node->width, number, number + 1u);
+    return number;
+}
+
+enum settling_stage { NEXT_BASE, ANY_VALUE, ANOTHER_VALUE };
+
+/* Asks for any value of the field that moves the next base, if the settled field belongs to it. */
+static void ask_any_value(struct facts *facts)
+{
+    struct settling *s = &facts->settling;
+    const struct base *base = &facts->base[s->next];
+    struct place p = facts_resolve(facts, base->place);
+    if (base->known_at || p.base != s->place.base || p.offset >= s->place.offset + s->width ||
+        s->place.offset >= p.offset + base->width) {
+        s->next++;
+        return;
+    }
+    facts->wanted = (struct dpf_range){0, base->mask};
+    facts_ask_thoroughly(facts, &(struct fact){.set = &facts->wanted,
+                                               .mask = base->mask,
+                                               .place = base->place,
+                                               .count = 1,
+                                               .width = base->width,
+                                               .kind = FACT_FIELD,
+                                               .holds = true});
+    s->guessed = facts->guessed;
+    s->stage = ANY_VALUE;
+}
+
+/* Asks for another value than the one that was found. */
+static void ask_another_value(struct facts *facts)
+{
+    struct settling *s = &facts->settling;
+    const struct base *base = &facts->base[s->next];
+    const struct question *q = &facts->question;
+    unsigned behind = q->window.high - q->place.offset - base->width;
+    struct fact other = q->fact;
+    s->value = q->join.value >> 8 * behind & base->mask;
+    facts->wanted = (struct dpf_range){s->value, s->value};
+    other.holds = false;
+    facts_ask_again(facts, &other);
+    s->stage = ANOTHER_VALUE;
+}
+
+/* Notes by how much the base is moved, if the facts left only one possibility. */
+static void note_distance(struct facts *facts, bool is_only)
+{
+    struct settling *s = &facts->settling;
+    struct base *base = &facts->base[s->next];
+    if (is_only) {
+        base->by = (uint32_t)dpf_shifted(s->value, base->shift);
+        base->known_at = facts->count ? facts->count : 1;
+        find_roots(facts);
+    }
+    facts->guessed = s->guessed; /* a guess here only leaves the base unknown */
+}
+
+bool facts_settle(struct facts *facts)
+{
+    struct settling *s = &facts->settling;
+    while (s->next < s->end) {
+        if (s->stage == NEXT_BASE) {
+            ask_any_value(facts);
+            continue;
+        }
+        enum facts_answer answer = facts_answer(facts);
+        if (answer == FACTS_MORE)
+            return false;
+        if (s->stage == ANY_VALUE && answer == FACTS_YES) {
+            ask_another_value(facts);
+            continue;
+        }
+        if (s->stage == ANOTHER_VALUE)
+            note_distance(facts, answer == FACTS_NO);
+        s->stage = NEXT_BASE;
+        s->next++;
+    }
+    return true;
+}
+
+void facts_read(struct facts *facts, struct place end)
+{
+    facts->reading = (struct reading){.end = facts_resolve(facts, end)};
+}
+
+/* Whether the length leaves that open: facts about it have been seen. */
+static enum readable ask_length(struct facts *facts)
+{
+    struct reading *r = &facts->reading;
+    if (!r->asked) {
+        facts->wanted = (struct dpf_range){r->end.offset, UINT32_MAX};
+        facts_ask(facts, &(struct fact){.set = &facts->wanted,
+                                        .mask = UINT32_MAX,
+                                        .count = 1,
+                                        .width = 4,
+                                        .kind = FACT_LENGTH,
+                                        .holds = true});
+        r->asked = true;
+    }
+    enum facts_answer answer = facts_answer(facts);
+    if (answer == FACTS_MORE)
+        return READABLE_MORE;
+    return answer == FACTS_NO ? READABLE_NO : READABLE_UNKNOWN;
+}
+
+enum readable facts_readable(struct facts *facts)
+{
+    struct reading *r = &facts->reading;
+    for (; r->fact_at < facts->count; r->fact_at++) {
+        const struct fact *f = &facts->fact[r->fact_at];
+        struct place known = facts_resolve(facts, f->place);
+        if (!facts_pay(facts, 1 + facts->bases / 4))
+            return READABLE_MORE;
+        r->lengths |= f->kind == FACT_LENGTH;
+        if (f->kind != FACT_READABLE)
+            continue;
+        if (f->holds && known.offset >= r->end.offset && below(facts, r->end.base, known.base))
+            return READABLE_YES;
+        if (!f->holds && known.offset <= r->end.offset && below(facts, known.base, r->end.base))
+            return READABLE_NO;
+    }
+    return r->lengths ? ask_length(facts) : READABLE_UNKNOWN;
 }

@@ -10,32 +10,31 @@
 #include "dpf/paths.h"
 
 #define COVER_MAX 64 /* nodes between a test and the meeting point of its answers */
+#define SEARCH    6  /* operations that an edge's part in an interval takes */
 
 static unsigned count_from(const struct paths *paths, uint16_t to)
 {
     return to == DPF_ACCEPT ? 1 : to == DPF_REJECT ? 0 : paths->count[to];
 }
 
-/* Counts paths, and what their conjunctions may need, from the last node to the first. */
-static void count_paths(struct paths *paths)
+/* Counts the paths from a node, and what their conjunctions may need. Those behind it are counted.
+ */
+static void count_paths(struct paths *paths, unsigned i)
 {
-    const struct dpf_filter *filter = paths->filter;
-    for (unsigned i = filter->node_count; i-- > 0;) {
-        const struct dpf_node *node = &filter->nodes[i];
-        unsigned yes = count_from(paths, node->yes), no = count_from(paths, node->no);
-        paths->count[i] = (uint16_t)(yes + no > UINT16_MAX ? UINT16_MAX : yes + no);
-        struct dpf_need *need = &paths->need[i];
-        need->atoms = yes + no;
-        if (node->kind == DPF_SHIFT)
-            need->atoms *= 2; /* itself, and one for bytes that only have to be readable */
-        need->intervals = yes * (node->count + 1u) + no * (node->count + 1u);
-        for (unsigned answer = 0; answer < 2; answer++) {
-            uint16_t to = answer ? node->yes : node->no;
-            if (to >= DPF_NODES_MAX)
-                continue;
-            need->atoms += paths->need[to].atoms;
-            need->intervals += paths->need[to].intervals;
-        }
+    const struct dpf_node *node = &paths->filter->nodes[i];
+    unsigned yes = count_from(paths, node->yes), no = count_from(paths, node->no);
+    paths->count[i] = (uint16_t)(yes + no > UINT16_MAX ? UINT16_MAX : yes + no);
+    struct dpf_need *need = &paths->need[i];
+    need->atoms = yes + no;
+    if (node->kind == DPF_SHIFT)
+        need->atoms *= 2; /* itself, and one for bytes that only have to be readable */
+    need->intervals = yes * (node->count + 1u) + no * (node->count + 1u);
+    for (unsigned answer = 0; answer < 2; answer++) {
+        uint16_t to = answer ? node->yes : node->no;
+        if (to >= DPF_NODES_MAX)
+            continue;
+        need->atoms += paths->need[to].atoms;
+        need->intervals += paths->need[to].intervals;
     }
 }
 
@@ -67,53 +66,106 @@ static bool is_covered(const struct dpf_filter *filter, unsigned i)
     return true;
 }
 
-/* Extends the present path from a successor: to accept, or to where the filter isn't taken apart.
- */
-static void descend(struct paths *paths, uint16_t at)
+/* From the last node to the first; then each is looked at again, from the first one on. */
+static bool count_all(struct paths *paths)
 {
-    while (at != DPF_ACCEPT) {
-        const struct dpf_node *node = &paths->filter->nodes[at];
-        bool yes = count_from(paths, node->yes) > 0;
-        if (!paths->whole && yes && count_from(paths, node->no) > 0)
-            break;
-        paths->edge[paths->depth++] = (struct edge){at, NO_EDGE, yes};
-        at = yes ? node->yes : node->no;
+    for (; paths->cursor > 0; paths->cursor--) {
+        if (!paths_pay(paths, 2))
+            return false;
+        count_paths(paths, paths->cursor - 1u);
     }
-    paths->rest = at;
+    for (unsigned i = 0; i < DPF_NODES_MAX / 64; i++)
+        paths->covered[i] = 0;
+    paths->phase = PATHS_COVER;
+    return true;
 }
 
-bool paths_start(struct paths *paths, const struct dpf_filter *filter)
+static bool cover_all(struct paths *paths)
+{
+    const struct dpf_filter *filter = paths->filter;
+    for (; paths->cursor < filter->node_count; paths->cursor++) {
+        unsigned i = paths->cursor, ahead = filter->nodes[i].yes - i;
+        if (!paths_pay(paths, 1 + (ahead <= COVER_MAX ? ahead / 2 : 0)))
+            return false;
+        if (is_covered(filter, i))
+            paths->covered[i / 64] |= UINT64_C(1) << i % 64;
+    }
+    paths->whole = count_from(paths, filter->entry) <= PATHS_MAX;
+    paths->rest = filter->entry;
+    paths->phase = PATHS_DESCEND;
+    return true;
+}
+
+/* Extends the present path from where it has come to: to accept, or to where the filter isn't taken
+ * apart. */
+static bool descend(struct paths *paths)
+{
+    while (paths->rest != DPF_ACCEPT) {
+        const struct dpf_node *node = &paths->filter->nodes[paths->rest];
+        bool yes = count_from(paths, node->yes) > 0;
+        if (!paths_pay(paths, 1))
+            return false;
+        if (!paths->whole && yes && count_from(paths, node->no) > 0)
+            break;
+        paths->edge[paths->depth++] = (struct edge){paths->rest, NO_EDGE, yes};
+        paths->rest = yes ? node->yes : node->no;
+    }
+    paths->phase = PATHS_BACK;
+    return true;
+}
+
+/* Goes back to the last test that has another answer on a path; depth 0: there is none. */
+static bool go_back(struct paths *paths)
+{
+    for (; paths->whole && paths->depth > 0; paths->depth--) {
+        struct edge *edge = &paths->edge[paths->depth - 1];
+        const struct dpf_node *node = &paths->filter->nodes[edge->node];
+        if (!paths_pay(paths, 1))
+            return false;
+        if (edge->yes && count_from(paths, node->no) > 0) {
+            edge->yes = false;
+            paths->rest = node->no;
+            paths->phase = PATHS_DESCEND;
+            return true;
+        }
+    }
+    paths->depth = 0;
+    return true;
+}
+
+void paths_start(struct paths *paths, const struct dpf_filter *filter)
 {
     paths->filter = filter;
     paths->depth = 0;
-    if (filter->entry == DPF_REJECT)
-        return false;
-    count_paths(paths);
-    for (unsigned i = 0; i < DPF_NODES_MAX / 64; i++)
-        paths->covered[i] = 0;
-    for (unsigned i = 0; i < filter->node_count; i++)
-        if (is_covered(filter, i))
-            paths->covered[i / 64] |= UINT64_C(1) << i % 64;
-    unsigned total = count_from(paths, filter->entry);
-    paths->whole = total <= PATHS_MAX;
-    if (total)
-        descend(paths, filter->entry);
-    return total > 0;
+    paths->cursor = filter->node_count;
+    paths->phase = PATHS_COUNT;
 }
 
-bool paths_next(struct paths *paths)
+/* Makes ready for the conjunction of the path that was found. */
+static enum paths_answer found(struct paths *paths)
 {
-    while (paths->whole && paths->depth > 0) {
-        struct edge *edge = &paths->edge[paths->depth - 1];
-        const struct dpf_node *node = &paths->filter->nodes[edge->node];
-        if (edge->yes && count_from(paths, node->no) > 0) {
-            edge->yes = false;
-            descend(paths, node->no);
-            return true;
-        }
-        paths->depth--;
-    }
-    return false;
+    paths->cursor = 0;
+    paths->running = paths->readable = 0;
+    paths->atom_count = 0;
+    paths->stages = 1;
+    paths->needed[0] = 0;
+    return PATHS_YES;
+}
+
+enum paths_answer paths_next(struct paths *paths)
+{
+    bool begins = paths->phase != PATHS_BACK;
+    if (paths->phase == PATHS_COUNT && !count_all(paths))
+        return PATHS_MORE;
+    if (paths->phase == PATHS_COVER && !cover_all(paths))
+        return PATHS_MORE;
+    if (begins && count_from(paths, paths->filter->entry) == 0)
+        return PATHS_NO;
+    if (paths->phase == PATHS_BACK && !go_back(paths))
+        return PATHS_MORE;
+    if (paths->phase == PATHS_BACK)
+        return PATHS_NO;
+    return descend(paths) ? found(paths) : PATHS_MORE;
 }
 
 /* The bits below a mask of leading bits, so that (v & mask) in [low, high] means v in [low, high |
@@ -225,34 +277,44 @@ static uint32_t loaded(const struct paths *paths, unsigned stage)
     return end;
 }
 
-bool paths_conjunction(struct paths *paths)
+/* Adds what an edge says, or takes the shift. */
+static bool add_edge(struct paths *paths, unsigned e)
 {
-    uint8_t running = 0;
-    paths->atom_count = 0;
-    paths->stages = 1;
-    paths->needed[0] = 0;
-    for (unsigned e = 0; e < paths->depth; e++) {
-        const struct dpf_node *node = &paths->filter->nodes[paths->edge[e].node];
-        uint8_t stage = node->relative ? running : 0;
-        if (node->kind == DPF_SHIFT) {
-            if (!(running = stage_for(paths, node, stage)))
-                return false;
-        } else if (!add_test(paths, e, stage)) {
-            return false;
-        }
+    const struct dpf_node *node = &paths->filter->nodes[paths->edge[e].node];
+    uint8_t stage = node->relative ? paths->running : 0;
+    if (node->kind != DPF_SHIFT)
+        return add_test(paths, e, stage);
+    paths->running = stage_for(paths, node, stage);
+    return paths->running != 0;
+}
+
+/* What was loaded only for tests that fell away has to be readable still. */
+static bool add_readable(struct paths *paths, unsigned stage)
+{
+    struct atom readable = {.offset = paths->needed[stage] - 1,
+                            .edges = NO_EDGE,
+                            .kind = ATOM_FIELD,
+                            .width = 1,
+                            .stage = (uint8_t)stage};
+    return paths->needed[stage] <= loaded(paths, stage) || atom_for(paths, &readable);
+}
+
+enum paths_answer paths_conjunction(struct paths *paths)
+{
+    for (; paths->cursor < paths->depth; paths->cursor++) {
+        if (!paths_pay(paths, 3 + paths->atom_count))
+            return PATHS_MORE;
+        if (!add_edge(paths, paths->cursor))
+            return PATHS_NO;
     }
-    paths->rest_stage = running;
-    /* What was loaded only for tests that fell away has to be readable still. */
-    for (unsigned stage = 0; stage < paths->stages; stage++) {
-        struct atom readable = {.offset = paths->needed[stage] - 1,
-                                .edges = NO_EDGE,
-                                .kind = ATOM_FIELD,
-                                .width = 1,
-                                .stage = (uint8_t)stage};
-        if (paths->needed[stage] > loaded(paths, stage) && !atom_for(paths, &readable))
-            return false;
+    paths->rest_stage = paths->running;
+    for (; paths->readable < paths->stages; paths->readable++) {
+        if (!paths_pay(paths, 3 + paths->atom_count))
+            return PATHS_MORE;
+        if (!add_readable(paths, paths->readable))
+            return PATHS_NO;
     }
-    return true;
+    return PATHS_YES;
 }
 
 /* The part of [from, mask] up to which one edge's answer doesn't change, starting where it is the
@@ -282,21 +344,29 @@ static bool edge_interval(const struct paths *paths, const struct edge *edge, ui
     return true;
 }
 
-bool paths_interval(const struct paths *paths, const struct atom *atom, uint64_t from,
-                    struct dpf_range *interval)
+void paths_search(struct paths *paths, const struct atom *atom, uint64_t from)
 {
-    interval->low = from;
-    for (bool moved = true; moved;) {
-        moved = false;
-        interval->high = atom->mask;
-        for (unsigned e = atom->edges; e != NO_EDGE; e = paths->edge[e].next) {
+    paths->search = (struct search){.atom = atom, .found = {from, atom->mask}, .edge = atom->edges};
+}
+
+enum paths_answer paths_interval(struct paths *paths)
+{
+    struct search *s = &paths->search;
+    for (;;) {
+        for (; s->edge != NO_EDGE; s->edge = paths->edge[s->edge].next) {
             struct dpf_range one;
-            if (!edge_interval(paths, &paths->edge[e], atom->mask, interval->low, &one))
-                return false;
-            moved |= one.low != interval->low;
-            interval->low = one.low;
-            interval->high = one.high < interval->high ? one.high : interval->high;
+            if (!paths_pay(paths, SEARCH))
+                return PATHS_MORE;
+            if (!edge_interval(paths, &paths->edge[s->edge], s->atom->mask, s->found.low, &one))
+                return PATHS_NO;
+            s->moved |= one.low != s->found.low;
+            s->found.low = one.low;
+            s->found.high = one.high < s->found.high ? one.high : s->found.high;
         }
+        if (!s->moved)
+            return PATHS_YES;
+        s->moved = false;
+        s->found.high = s->atom->mask;
+        s->edge = s->atom->edges;
     }
-    return true;
 }

@@ -4,6 +4,9 @@
  *
  * The filter accepts a frame if and only if all atoms of one of its conjunctions hold, so that the
  * atoms may be asked in any order that sets a base before it is used.
+ *
+ * What may take long is done in steps: paths->work is what a step may still do, in operations of
+ * some 50 instructions, and PATHS_MORE says that it is spent: to be called again.
  */
 #ifndef DPF_PATHS_H
 #define DPF_PATHS_H
@@ -36,8 +39,24 @@ struct atom {
     int8_t shift;
 };
 
+/* The interval of an atom's set that is looked for. */
+struct search {
+    const struct atom *atom;
+    struct dpf_range found; /* what the edges so far leave of it */
+    uint16_t edge;          /* whose turn it is */
+    bool moved;             /* its low end, since the first one's turn */
+};
+
+enum paths_phase { PATHS_COUNT, PATHS_COVER, PATHS_DESCEND, PATHS_BACK };
+
 struct paths {
     const struct dpf_filter *filter;
+    size_t work;      /* operations left in this step */
+    uint8_t phase;    /* enum paths_phase: of the way to the next path */
+    uint8_t running;  /* the stage that the path has come to, while its conjunction is made */
+    uint8_t readable; /* and the stage whose bytes are looked at behind that */
+    uint16_t cursor;  /* of the phase, and then of the conjunction */
+    struct search search;
     bool whole;          /* it is taken apart completely; else up to its first branch */
     unsigned depth;      /* edges of the present path */
     uint16_t rest;       /* where the present path ends: DPF_ACCEPT, or the node to evaluate from */
@@ -55,17 +74,29 @@ struct paths {
 };
 _Static_assert(sizeof(struct paths) <= DPF_SCRATCH_SIZE, "paths live in the scratch memory");
 
-/* Starts on a filter; false if it accepts nothing. Then the first path is the present one. */
-bool paths_start(struct paths *paths, const struct dpf_filter *filter);
+enum paths_answer { PATHS_NO, PATHS_YES, PATHS_MORE };
 
-/* Goes on to the next path; false after the last. */
-bool paths_next(struct paths *paths);
+/* Starts on a filter; the first paths_next comes to its first path. */
+void paths_start(struct paths *paths, const struct dpf_filter *filter);
 
-/* Makes the present path's conjunction in paths->atom; false if it has too many atoms or stages. */
-bool paths_conjunction(struct paths *paths);
+/* Goes on to the next path: PATHS_NO if there is none. */
+enum paths_answer paths_next(struct paths *paths);
 
-/* The first interval of an atom's set that lies at or behind from; false if there is none. */
-bool paths_interval(const struct paths *paths, const struct atom *atom, uint64_t from,
-                    struct dpf_range *interval);
+/* Makes the present path's conjunction in paths->atom; PATHS_NO if it has too many atoms or stages.
+ */
+enum paths_answer paths_conjunction(struct paths *paths);
+
+/* Looks for the first interval of an atom's set that lies at or behind from: PATHS_YES with
+ * paths->search.found, or PATHS_NO if there is none. */
+void paths_search(struct paths *paths, const struct atom *atom, uint64_t from);
+enum paths_answer paths_interval(struct paths *paths);
+
+/* Takes operations off this step's work; false, and none were, if it was spent before. */
+static inline bool paths_pay(struct paths *paths, size_t operations)
+{
+    bool some = paths->work > 0;
+    paths->work -= operations < paths->work ? operations : paths->work;
+    return some;
+}
 
 #endif

@@ -18,30 +18,116 @@
 #endif
 #define INTERVAL_BYTES (sizeof(struct trie_entry) + 2 * 4 * sizeof(struct trie_slot))
 
-/* What a treap holds, as counts. */
-struct content {
-    uint32_t intervals;
-    uint32_t values; /* of intervals of one or two values */
-    uint32_t wide;   /* intervals of more */
+#define CLEARED 64 /* slots cleared in one go */
+#define PUT     4  /* operations that an interval put in its place takes */
+
+/* What comes next. A stage returns false when the work is spent before its end. */
+enum stage { NEXT_NODE, LINK_ROOT, FLATTEN, COUNT, LINK, RESERVE, CLEAR, FILL, SORT, FULL };
+
+struct finishing {
+    struct dpf_trie *trie;
+    struct trie_finish *state; /* the trie's */
+    struct trie_node *node;    /* in work: the one before the cursor */
+    size_t work;               /* operations left, of some 50 instructions */
 };
 
-/* Rotates a treap into a list, sorted, linked by right; returns its first entry. */
-static uint32_t flatten(struct dpf_trie *trie, uint32_t root)
+static bool pay(struct finishing *f, size_t operations)
 {
-    uint32_t first = root, *link = &first;
-    while (*link) {
-        struct trie_entry *entry = trie_entry(trie, *link);
+    bool some = f->work > 0;
+    f->work -= operations < f->work ? operations : f->work;
+    return some;
+}
+
+static bool next(struct finishing *f, enum stage stage)
+{
+    f->state->stage = (uint8_t)stage;
+    return true;
+}
+
+/* Goes to the first entry of the list, to do something with each. */
+static bool for_each(struct finishing *f, enum stage stage)
+{
+    f->state->at = f->state->first;
+    return next(f, stage);
+}
+
+/* Begins to make the alternatives from first on end in fail. */
+static void begin_list(struct finishing *f, uint32_t first, uint32_t fail)
+{
+    f->state->list = first;
+    f->state->end = fail;
+}
+
+/* Makes them, unless that was done. */
+static bool link_list(struct finishing *f)
+{
+    uint32_t *list = &f->state->list;
+    while (*list) {
+        struct trie_node *node = trie_node(f->trie, *list);
+        if (node->linked)
+            break;
+        if (!pay(f, 1))
+            return false;
+        node->linked = true;
+        *list = node->fail;
+        if (!*list)
+            node->fail = f->state->end;
+    }
+    *list = 0;
+    return true;
+}
+
+static bool link_root(struct finishing *f)
+{
+    return link_list(f) && next(f, NEXT_NODE);
+}
+
+/* A node's parents have lower numbers, so its own fail link is final when its turn comes. */
+static bool next_node(struct finishing *f)
+{
+    struct dpf_trie *trie = f->trie;
+    if (!pay(f, 1))
+        return false;
+    if (trie->cursor == trie->nodes) {
+        trie->state = TRIE_FINISHED;
+        return true;
+    }
+    struct trie_node *node = f->node = trie_node(trie, trie->cursor++);
+    if (node->kind == TRIE_REST)
+        trie->cursor += node->rest.slots;
+    if (node->kind == TRIE_SHIFT) {
+        begin_list(f, node->child, node->fail);
+        return next(f, LINK_ROOT);
+    }
+    if (node->kind != TRIE_BUILD)
+        return true;
+    *f->state = (struct trie_finish){.multiplier = trie->seed,
+                                     .first = (uint32_t)node->build.entries,
+                                     .at = (uint32_t)node->build.entries};
+    return next(f, FLATTEN);
+}
+
+/* Rotates the treap into a list, sorted, linked by right. */
+static bool flatten(struct finishing *f)
+{
+    struct trie_finish *s = f->state;
+    while (s->at) {
+        struct trie_entry *entry = trie_entry(f->trie, s->at);
+        if (!pay(f, 1))
+            return false;
         if (entry->left) {
-            struct trie_entry *left = trie_entry(trie, entry->left);
+            struct trie_entry *left = trie_entry(f->trie, entry->left);
             uint32_t number = entry->left;
             entry->left = left->right;
-            left->right = *link;
-            *link = number;
+            left->right = s->at;
+            *(s->before ? &trie_entry(f->trie, s->before)->right : &s->first) = number;
+            s->at = number;
         } else {
-            link = &entry->right;
+            s->before = s->at;
+            s->at = entry->right;
         }
     }
-    return first;
+    return for_each(f, COUNT);
 }
 
 /* Values of an interval if they are one or two, else 0. */
@@ -52,16 +138,89 @@ static unsigned few(const struct trie_entry *entry, uint64_t mask)
     return dpf_next_under(entry->low, mask) == entry->high ? 2 : 0;
 }
 
-static struct content count(const struct dpf_trie *trie, uint32_t first, uint64_t mask)
+/* What the list holds; and each entry's alternatives fail to where the table does. */
+static bool count(struct finishing *f)
 {
-    struct content content = {0};
-    for (uint32_t e = first; e; e = trie_entry(trie, e)->right) {
-        unsigned values = few(trie_entry(trie, e), mask);
-        content.intervals++;
-        content.values += values;
-        content.wide += values == 0;
+    struct trie_finish *s = f->state;
+    if (!s->at)
+        return next(f, RESERVE);
+    if (!pay(f, 1))
+        return false;
+    const struct trie_entry *entry = trie_entry(f->trie, s->at);
+    unsigned values = few(entry, f->node->mask);
+    s->intervals++;
+    s->values += values;
+    s->wide += values == 0;
+    begin_list(f, entry->child, f->node->fail);
+    return next(f, LINK);
+}
+
+static bool link_entry(struct finishing *f)
+{
+    if (!link_list(f))
+        return false;
+    f->state->at = trie_entry(f->trie, f->state->at)->right;
+    return next(f, COUNT);
+}
+
+static size_t slot_bytes(const struct trie_node *node)
+{
+    return node->bits ? sizeof(struct trie_slot) << node->bits : 0;
+}
+
+static uint8_t *table_of(const struct finishing *f)
+{
+    return (uint8_t *)f->trie + f->trie->used;
+}
+
+/* Whether a table of so many bytes and ranges fits between the nodes and the entries. */
+static bool has_space(const struct dpf_trie *trie, size_t slots, uint32_t ranges)
+{
+    uint64_t entries = trie->size - trie->entries * sizeof(struct trie_entry);
+    return entries - trie->used >= slots + ranges * sizeof(struct trie_range);
+}
+
+/* One interval needs no table. */
+static bool reserve(struct finishing *f)
+{
+    struct trie_finish *s = f->state;
+    struct trie_node *node = f->node;
+    unsigned bits = 0;
+    if (s->intervals == 1) {
+        const struct trie_entry *only = trie_entry(f->trie, s->first);
+        node->kind = TRIE_ONE;
+        node->child = only->child;
+        node->one.low = only->low;
+        node->one.high = only->high;
+        return next(f, NEXT_NODE);
     }
-    return content;
+    if (s->values > 1)
+        for (bits = 1; UINT64_C(1) << bits < 2 * (uint64_t)s->values; bits++)
+            ;
+    node->bits = (uint8_t)bits;
+    node->many.table = (uint32_t)(f->trie->used / 8);
+    if (!has_space(f->trie, slot_bytes(node), 0))
+        return next(f, FULL);
+    return bits ? next(f, CLEAR) : for_each(f, SORT);
+}
+
+/* Clears the slots for the next multiplier. */
+static bool clear(struct finishing *f)
+{
+    struct trie_finish *s = f->state;
+    uint32_t slots = UINT32_C(1) << f->node->bits;
+    for (; s->slot < slots; s->slot += CLEARED) {
+        uint32_t left = slots - s->slot;
+        if (!pay(f, CLEARED / 4))
+            return false;
+        memset((struct trie_slot *)(void *)table_of(f) + s->slot, 0,
+               (left < CLEARED ? left : CLEARED) * sizeof(struct trie_slot));
+    }
+    s->slot = 0;
+    s->multiplier = trie_mix(s->multiplier);
+    f->node->many.multiplier = DPF_COLLIDE ? 1 : s->multiplier | 1;
+    f->node->probes = 0;
+    return for_each(f, FILL);
 }
 
 /* Puts a value into the first free slot from its own on; false if that is too far. */
@@ -81,141 +240,81 @@ static bool put(struct trie_node *node, struct trie_slot *slots, uint64_t value,
     return false;
 }
 
-/* Fills the slots with the values of the list, with the node's multiplier; false if it is a bad
- * one. */
-static bool fill_slots(const struct dpf_trie *trie, struct trie_node *node, struct trie_slot *slots,
-                       uint32_t first)
+/* Another multiplier; after too many, all are sorted as ranges. */
+static bool retry(struct finishing *f)
 {
-    memset(slots, 0, sizeof *slots << node->bits);
-    node->probes = 0;
-    for (uint32_t e = first; e; e = trie_entry(trie, e)->right) {
-        const struct trie_entry *entry = trie_entry(trie, e);
-        unsigned values = few(entry, node->mask);
-        if (values > 0 && !put(node, slots, entry->low, entry->child))
+    if (++f->state->attempt < MULTIPLIERS)
+        return next(f, CLEAR);
+    f->node->bits = 0;
+    return for_each(f, SORT);
+}
+
+/* Fills the slots with the values of the list. */
+static bool fill(struct finishing *f)
+{
+    struct trie_finish *s = f->state;
+    struct trie_slot *slots = (void *)table_of(f);
+    while (s->at) {
+        const struct trie_entry *entry = trie_entry(f->trie, s->at);
+        unsigned values = few(entry, f->node->mask);
+        if (!pay(f, PUT))
             return false;
-        if (values > 1 && !put(node, slots, entry->high, entry->child))
+        if (values > 0 && !put(f->node, slots, entry->low, entry->child))
+            return retry(f);
+        if (values > 1 && !put(f->node, slots, entry->high, entry->child))
+            return retry(f);
+        s->at = entry->right;
+    }
+    return for_each(f, SORT);
+}
+
+/* Lays the ranges behind the slots: those that aren't there. */
+static bool sort(struct finishing *f)
+{
+    struct trie_finish *s = f->state;
+    struct trie_node *node = f->node;
+    size_t slots = slot_bytes(node);
+    uint32_t ranges = slots ? s->wide : s->intervals;
+    struct trie_range *out = (void *)(table_of(f) + slots);
+    if (!has_space(f->trie, slots, ranges))
+        return next(f, FULL);
+    for (; s->at; s->at = trie_entry(f->trie, s->at)->right) {
+        const struct trie_entry *entry = trie_entry(f->trie, s->at);
+        if (!pay(f, 1))
             return false;
+        if (!slots || few(entry, node->mask) == 0)
+            out[s->slot++] = (struct trie_range){entry->low, entry->high, entry->child, 0};
     }
-    return true;
-}
-
-/* Makes the slots at table; false if no multiplier is good. */
-static bool hash(const struct dpf_trie *trie, struct trie_node *node, void *table, uint32_t first)
-{
-    uint64_t multiplier = trie->seed;
-    for (unsigned i = 0; i < MULTIPLIERS; i++) {
-        multiplier = trie_mix(multiplier);
-        node->many.multiplier = DPF_COLLIDE ? 1 : multiplier | 1;
-        if (fill_slots(trie, node, table, first))
-            return true;
-    }
-    return false;
-}
-
-static void sort(const struct dpf_trie *trie, const struct trie_node *node,
-                 struct trie_range *ranges, uint32_t first, bool hashed)
-{
-    for (uint32_t e = first; e; e = trie_entry(trie, e)->right) {
-        const struct trie_entry *entry = trie_entry(trie, e);
-        if (!hashed || few(entry, node->mask) == 0)
-            *ranges++ = (struct trie_range){entry->low, entry->high, entry->child, 0};
-    }
-}
-
-/* Makes a table of the sorted list that begins with first. Returns 0 or DPF_E_SPACE. */
-static int make_table(struct dpf_trie *trie, struct trie_node *node, uint32_t first,
-                      struct content content)
-{
-    uint64_t entries = trie->size - trie->entries * sizeof(struct trie_entry);
-    uint32_t ranges = content.wide, bits = 0;
-    if (content.values > 1)
-        for (bits = 1; UINT64_C(1) << bits < 2 * (uint64_t)content.values; bits++)
-            ;
-    else
-        ranges = content.intervals;
-    size_t slots = bits ? sizeof(struct trie_slot) << bits : 0;
-    uint8_t *table = (uint8_t *)trie + trie->used;
-    node->many.table = (uint32_t)(trie->used / 8);
-    node->bits = (uint8_t)bits;
-    if (entries - trie->used < slots)
-        return DPF_E_SPACE;
-    if (bits && !hash(trie, node, table, first)) {
-        node->bits = 0;
-        slots = 0;
-        ranges = content.intervals;
-    }
-    if (entries - trie->used < slots + ranges * sizeof(struct trie_range))
-        return DPF_E_SPACE;
-    sort(trie, node, (void *)(table + slots), first, node->bits);
     node->many.ranges = ranges;
     node->kind = TRIE_MANY;
-    trie->used += slots + ranges * sizeof(struct trie_range);
-    return 0;
+    f->trie->used += slots + ranges * sizeof(struct trie_range);
+    return next(f, NEXT_NODE);
 }
 
-/* Makes the alternatives that begin with first end in fail, unless that was done. */
-static void link_alternatives(struct dpf_trie *trie, uint32_t first, uint32_t fail)
-{
-    while (first) {
-        struct trie_node *node = trie_node(trie, first);
-        if (node->linked)
-            return;
-        node->linked = true;
-        first = node->fail;
-        if (!first)
-            node->fail = fail;
-    }
-}
+static bool (*const stages[])(struct finishing *f) = {
+    [NEXT_NODE] = next_node, [LINK_ROOT] = link_root, [FLATTEN] = flatten,
+    [COUNT] = count,         [LINK] = link_entry,     [RESERVE] = reserve,
+    [CLEAR] = clear,         [FILL] = fill,           [SORT] = sort,
+};
 
-/* Gives a treap its final form. Returns its intervals, or DPF_E_SPACE. */
-static int finish_tests(struct dpf_trie *trie, struct trie_node *node)
-{
-    uint32_t first = flatten(trie, (uint32_t)node->build.entries);
-    struct content content = count(trie, first, node->mask);
-    for (uint32_t e = first; e; e = trie_entry(trie, e)->right)
-        link_alternatives(trie, trie_entry(trie, e)->child, node->fail);
-    if (content.intervals > 1) {
-        int error = make_table(trie, node, first, content);
-        return error ? error : (int)content.intervals;
-    }
-    const struct trie_entry *only = trie_entry(trie, first);
-    node->kind = TRIE_ONE;
-    node->child = only->child;
-    node->one.low = only->low;
-    node->one.high = only->high;
-    return 1;
-}
-
-int dpf_trie_finish(void *memory, size_t work)
+int dpf_trie_finish(void *memory, size_t *work)
 {
     struct dpf_trie *trie = memory;
+    struct finishing f = {.trie = trie, .state = &trie->finish, .work = *work};
     if (trie->state == TRIE_ADDING) {
-        link_alternatives(trie, trie->root, 0);
+        trie->finish = (struct trie_finish){.list = trie->root, .stage = LINK_ROOT};
         trie->used = sizeof *trie + (trie->nodes - 1) * sizeof(struct trie_node);
         trie->state = TRIE_FINISHING;
     }
-    if (trie->state == TRIE_EMPTY)
-        return DPF_E_SPACE;
-    /* A node's parents have lower numbers, so its own fail link is final when its turn comes. */
-    while (trie->cursor < trie->nodes) {
-        struct trie_node *node = trie_node(trie, trie->cursor++);
-        int done = 1;
-        if (node->kind == TRIE_SHIFT)
-            link_alternatives(trie, node->child, node->fail);
-        else if (node->kind == TRIE_REST)
-            trie->cursor += node->rest.slots;
-        else if (node->kind == TRIE_BUILD)
-            done = finish_tests(trie, node);
-        if (done < 0) {
+    if (trie->cursor > 1)
+        f.node = trie_node(trie, trie->cursor - 1);
+    while (trie->state == TRIE_FINISHING && stages[trie->finish.stage](&f))
+        if (trie->finish.stage == FULL)
             trie->state = TRIE_EMPTY;
-            return done;
-        }
-        if (work <= (size_t)done && trie->cursor < trie->nodes)
-            return 1;
-        work -= (size_t)done;
-    }
-    trie->state = TRIE_FINISHED;
-    return 0;
+    *work = f.work;
+    if (trie->state == TRIE_FINISHING)
+        return 1;
+    return trie->state == TRIE_FINISHED ? 0 : DPF_E_SPACE;
 }
 
 int dpf_trie_build(void *memory, size_t size, uint64_t seed, const struct dpf_member *members,
@@ -224,7 +323,11 @@ int dpf_trie_build(void *memory, size_t size, uint64_t seed, const struct dpf_me
     int error = dpf_trie_begin(memory, size, seed);
     for (size_t i = 0; i < count && !error; i++)
         error = dpf_trie_add(memory, &members[i], scratch);
-    return error ? error : dpf_trie_finish(memory, SIZE_MAX);
+    for (int more = 1; !error && more == 1; error = more < 0 ? more : 0) {
+        size_t work = SIZE_MAX;
+        more = dpf_trie_finish(memory, &work);
+    }
+    return error;
 }
 
 /* Whether some conjunction of the filter may be too long, so that the filter is copied as a whole.
@@ -244,7 +347,9 @@ size_t dpf_trie_size(const struct dpf_member *members, size_t count, void *scrat
     size_t nodes = 0, intervals = 0;
     for (size_t i = 0; i < count; i++) {
         const struct dpf_filter *filter = members[i].filter;
-        if (!paths_start(paths, filter))
+        paths_start(paths, filter);
+        paths->work = SIZE_MAX;
+        if (paths_next(paths) == PATHS_NO)
             continue;
         /* Each path has an end, and perhaps an atom for bytes that only have to be readable. */
         nodes += 2;

@@ -6,42 +6,23 @@
  * that is in the table already is shared; one that clashes with it goes to another alternative. So
  * no subtree is ever copied.
  */
-#include "dpf/trie.h"
-#include "dpf/paths.h"
+#include "dpf/insert.h"
 
 #include <string.h>
 
-struct insertion {
-    struct dpf_trie *trie;
-    const struct dpf_member *member;
-    const struct paths *paths;
-    uint64_t tap;   /* the member's bit, or 0 */
-    uint64_t order; /* the member's, or 0 for a tap */
-    bool full;
-};
+#define COPY_BYTES 1024 /* of a filter in one go */
 
-/* What memory is left between the nodes and the entries. */
-static size_t space(const struct dpf_trie *trie)
-{
-    return trie->size - trie->entries * sizeof(struct trie_entry) - sizeof *trie -
-           (trie->nodes - 1) * sizeof(struct trie_node);
-}
-
-/* Appends a node to the alternatives that begin with first, which may be the node to come. */
-static struct trie_node *append(struct insertion *in, uint32_t first, enum trie_kind kind)
+/* Appends a node to the alternatives that have been looked at. */
+static struct trie_node *append(struct insertion *in, enum trie_kind kind)
 {
     struct dpf_trie *trie = in->trie;
-    if (space(trie) < sizeof(struct trie_node)) {
+    if (insert_space(trie) < sizeof(struct trie_node)) {
         in->full = true;
         return 0;
     }
     uint32_t number = trie->nodes++;
-    for (uint32_t n = first; n != number;) {
-        struct trie_node *sibling = trie_node(trie, n);
-        n = sibling->fail ? sibling->fail : number;
-        if (n == number)
-            sibling->fail = number;
-    }
+    if (in->last)
+        trie_node(trie, in->last)->fail = number;
     struct trie_node *node = trie_node(trie, number);
     memset(node, 0, sizeof *node);
     node->kind = kind;
@@ -56,105 +37,6 @@ static void pass(const struct insertion *in, struct trie_node *node)
         node->order = in->order;
 }
 
-/* The entry of a table that has a value in common with the interval, or null. */
-static struct trie_entry *find_entry(const struct dpf_trie *trie, const struct trie_node *node,
-                                     const struct dpf_range *interval)
-{
-    for (uint64_t e = node->build.entries; e;) {
-        struct trie_entry *entry = trie_entry(trie, (uint32_t)e);
-        if (interval->high < entry->low)
-            e = entry->left;
-        else if (interval->low > entry->high)
-            e = entry->right;
-        else
-            return entry;
-    }
-    return 0;
-}
-
-enum relation { DISJOINT, CLASHING, EQUAL };
-
-/* How an atom's set lies to those of a table; EQUAL: to one of them, which leads to *child. */
-static enum relation relate(const struct insertion *in, const struct trie_node *node,
-                            const struct atom *atom, uint32_t *child)
-{
-    struct dpf_range interval = {0};
-    struct trie_entry *entry = 0;
-    unsigned count = 0;
-    for (uint64_t from = 0; paths_interval(in->paths, atom, from, &interval); count++) {
-        struct trie_entry *e = find_entry(in->trie, node, &interval);
-        bool equal = e && e->low == interval.low && e->high == interval.high;
-        if (e && !equal)
-            return CLASHING;
-        if (count > 0 && (!e != !entry || (e && e->child != entry->child)))
-            return CLASHING;
-        entry = e;
-        if (interval.high == atom->mask) {
-            count++;
-            break;
-        }
-        from = dpf_next_under(interval.high, atom->mask);
-    }
-    if (!entry)
-        return DISJOINT;
-    *child = entry->child;
-    return entry->set == count ? EQUAL : CLASHING;
-}
-
-static uint64_t priority(const struct dpf_trie *trie, const struct trie_entry *entry)
-{
-    return trie_mix(entry->low ^ trie->seed);
-}
-
-/* Puts an entry into a treap: below those of higher priority, above the rest, which it splits. */
-static void insert_entry(struct dpf_trie *trie, struct trie_node *node, uint32_t number)
-{
-    struct trie_entry *entry = trie_entry(trie, number);
-    uint32_t root = (uint32_t)node->build.entries, *link = &root;
-    while (*link && priority(trie, trie_entry(trie, *link)) >= priority(trie, entry)) {
-        struct trie_entry *e = trie_entry(trie, *link);
-        link = entry->low < e->low ? &e->left : &e->right;
-    }
-    uint32_t rest = *link, *left = &entry->left, *right = &entry->right;
-    *link = number;
-    while (rest) {
-        struct trie_entry *e = trie_entry(trie, rest);
-        if (e->low < entry->low) {
-            *left = rest;
-            left = &e->right;
-            rest = e->right;
-        } else {
-            *right = rest;
-            right = &e->left;
-            rest = e->left;
-        }
-    }
-    *left = *right = 0;
-    node->build.entries = root;
-}
-
-/* Adds an atom's set to a table; it leads to the next node to be made. */
-static void add_set(struct insertion *in, struct trie_node *node, const struct atom *atom)
-{
-    struct dpf_trie *trie = in->trie;
-    struct dpf_range interval;
-    uint32_t first = trie->entries + 1;
-    for (uint64_t from = 0; paths_interval(in->paths, atom, from, &interval);) {
-        if (space(trie) < sizeof(struct trie_entry)) {
-            in->full = true;
-            return;
-        }
-        struct trie_entry *entry = trie_entry(trie, ++trie->entries);
-        *entry = (struct trie_entry){interval.low, interval.high, 0, 0, trie->nodes, 0};
-        insert_entry(trie, node, trie->entries);
-        if (interval.high == atom->mask)
-            break;
-        from = dpf_next_under(interval.high, atom->mask);
-    }
-    for (uint32_t e = first; e <= trie->entries; e++)
-        trie_entry(trie, e)->set = trie->entries - first + 1;
-}
-
 static bool same_test(const struct trie_node *node, enum trie_kind kind, const struct atom *atom)
 {
     unsigned level = kind == TRIE_SHIFT ? atom->parent : atom->stage;
@@ -163,10 +45,10 @@ static bool same_test(const struct trie_node *node, enum trie_kind kind, const s
            node->width == width && node->mask == atom->mask && node->shift == atom->shift;
 }
 
-static struct trie_node *append_test(struct insertion *in, uint32_t first, enum trie_kind kind,
+static struct trie_node *append_test(struct insertion *in, enum trie_kind kind,
                                      const struct atom *atom)
 {
-    struct trie_node *node = append(in, first, kind);
+    struct trie_node *node = append(in, kind);
     if (!node)
         return 0;
     node->mask = atom->mask;
@@ -177,128 +59,227 @@ static struct trie_node *append_test(struct insertion *in, uint32_t first, enum 
     return node;
 }
 
-/* Goes on from the alternatives that begin with first by an atom; returns the alternatives behind
-   it. The returned number may be that of the next node to be made. */
-static uint32_t insert_shift(struct insertion *in, uint32_t first, const struct atom *atom)
+/* What comes next. A stage returns false when the work is spent before its end. */
+enum stage { NEXT_PATH, CONJUNCTION, CONTRADICTIONS, NEXT_ATOM, SHIFT, TEST, ADD, END, COPY, DONE };
+
+static bool next(struct insertion *in, enum stage stage)
 {
-    struct trie_node *node = 0;
-    for (uint32_t n = first; n && n != in->trie->nodes; n = trie_node(in->trie, n)->fail)
-        if (same_test(trie_node(in->trie, n), TRIE_SHIFT, atom))
-            node = trie_node(in->trie, n);
-    if (!node && (node = append_test(in, first, TRIE_SHIFT, atom))) {
+    in->stage = (uint8_t)(in->full ? DONE : stage);
+    return true;
+}
+
+/* An atom is in: on to the next, from the alternatives that begin with first, which may be the
+ * number of the next node to be made. */
+static bool go_on(struct insertion *in, uint32_t first)
+{
+    in->first = first;
+    in->atom++;
+    return next(in, NEXT_ATOM);
+}
+
+static bool next_path(struct insertion *in)
+{
+    enum paths_answer found = paths_next(&in->paths);
+    if (found == PATHS_MORE)
+        return false;
+    return next(in, found == PATHS_YES ? CONJUNCTION : DONE);
+}
+
+/* One that is too long to take apart has its end inserted alone. */
+static bool make_conjunction(struct insertion *in)
+{
+    enum paths_answer made = paths_conjunction(&in->paths);
+    if (made == PATHS_MORE)
+        return false;
+    in->is_apart = made == PATHS_YES;
+    if (!in->is_apart) {
+        in->paths.rest = in->member.filter->entry;
+        in->paths.rest_stage = 0;
+        in->paths.atom_count = 0;
+    }
+    in->atom = 0;
+    if (in->paths.atom_count > 0)
+        paths_search(&in->paths, &in->paths.atom[0], 0);
+    return next(in, CONTRADICTIONS);
+}
+
+/* Whether the conjunction contradicts itself: then no frame takes the path. */
+static bool find_contradictions(struct insertion *in)
+{
+    struct paths *paths = &in->paths;
+    while (in->atom < paths->atom_count) {
+        enum paths_answer some = paths_interval(paths);
+        if (some == PATHS_MORE)
+            return false;
+        if (some == PATHS_NO)
+            return next(in, NEXT_PATH);
+        if (++in->atom < paths->atom_count)
+            paths_search(paths, &paths->atom[in->atom], 0);
+    }
+    if (!in->trie->root)
+        in->trie->root = in->trie->nodes;
+    in->first = in->trie->root;
+    in->atom = 0;
+    return next(in, NEXT_ATOM);
+}
+
+static bool next_atom(struct insertion *in)
+{
+    in->at = in->first;
+    in->last = in->open = 0;
+    in->relates = false;
+    if (in->atom == in->paths.atom_count)
+        return next(in, END);
+    return next(in, in->paths.atom[in->atom].kind == ATOM_SHIFT ? SHIFT : TEST);
+}
+
+/* The alternative whose turn it is, or null behind the last. */
+static struct trie_node *alternative(const struct insertion *in)
+{
+    return in->at && in->at != in->trie->nodes ? trie_node(in->trie, in->at) : 0;
+}
+
+static void next_alternative(struct insertion *in)
+{
+    in->last = in->at;
+    in->at = trie_node(in->trie, in->at)->fail;
+}
+
+static bool insert_shift(struct insertion *in)
+{
+    const struct atom *atom = &in->paths.atom[in->atom];
+    struct trie_node *node;
+    while ((node = alternative(in)) && !same_test(node, TRIE_SHIFT, atom)) {
+        if (!paths_pay(&in->paths, 1))
+            return false;
+        next_alternative(in);
+    }
+    if (!node && (node = append_test(in, TRIE_SHIFT, atom))) {
         node->to = atom->stage;
         node->child = in->trie->nodes;
     }
     if (!node)
-        return 0;
+        return next(in, DONE);
     pass(in, node);
-    return node->child;
+    return go_on(in, node->child);
 }
 
-static uint32_t insert_test(struct insertion *in, uint32_t first, const struct atom *atom)
+/* The set goes to a table that has it already, or to one that it doesn't clash with. */
+static bool insert_test(struct insertion *in)
 {
-    struct trie_node *open = 0;
-    uint32_t child;
-    for (uint32_t n = first; n && n != in->trie->nodes; n = trie_node(in->trie, n)->fail) {
-        struct trie_node *node = trie_node(in->trie, n);
+    const struct atom *atom = &in->paths.atom[in->atom];
+    struct trie_node *node;
+    for (; (node = alternative(in)); next_alternative(in)) {
+        uint32_t child;
+        if (!in->relates && !paths_pay(&in->paths, 1))
+            return false;
         if (!same_test(node, TRIE_BUILD, atom))
             continue;
-        enum relation relation = relate(in, node, atom, &child);
+        if (!in->relates) {
+            in->relates = true;
+            treap_start(in, atom);
+        }
+        enum relation relation = treap_relate(in, node, atom, &child);
+        if (relation == MORE)
+            return false;
+        in->relates = false;
         if (relation == EQUAL) {
             pass(in, node);
-            return child;
+            return go_on(in, child);
         }
-        if (relation == DISJOINT && !open)
-            open = node;
+        if (relation == DISJOINT && !in->open)
+            in->open = in->at;
     }
-    if (!open && !(open = append_test(in, first, TRIE_BUILD, atom)))
-        return 0;
-    pass(in, open);
-    child = in->trie->nodes;
-    add_set(in, open, atom);
-    return child;
+    if (!in->open && append_test(in, TRIE_BUILD, atom))
+        in->open = in->trie->nodes - 1;
+    if (in->full)
+        return next(in, DONE);
+    pass(in, trie_node(in->trie, in->open));
+    treap_start(in, atom);
+    return next(in, ADD);
 }
 
-/* Copies the filter to the nodes behind node, which evaluates it from where the path stopped. */
-static void copy_filter(struct insertion *in, struct trie_node *node, const struct dpf_filter *f)
+static bool add_set(struct insertion *in)
 {
-    size_t nodes = f->node_count * sizeof *f->nodes, ranges = f->range_count * sizeof *f->ranges;
-    uint32_t slots = (uint32_t)((nodes + ranges + sizeof *node - 1) / sizeof *node);
-    if (space(in->trie) < slots * sizeof *node) {
+    return treap_add(in, &in->paths.atom[in->atom]) && go_on(in, in->trie->nodes);
+}
+
+/* Makes room behind node for the filter, which evaluates it from where the path stopped. */
+static bool begin_copy(struct insertion *in, struct trie_node *node)
+{
+    const struct dpf_filter *f = in->member.filter;
+    size_t bytes = f->node_count * sizeof *f->nodes + f->range_count * sizeof *f->ranges;
+    uint32_t slots = (uint32_t)((bytes + sizeof *node - 1) / sizeof *node);
+    if (insert_space(in->trie) < slots * sizeof *node) {
         in->full = true;
-        return;
+        return next(in, DONE);
     }
-    uint8_t *copy = (uint8_t *)(node + 1);
-    memcpy(copy, f->nodes, nodes);
-    memcpy(copy + nodes, f->ranges, ranges);
-    node->rest.from = in->paths->rest;
+    node->rest.from = in->paths.rest;
     node->rest.nodes = f->node_count;
     node->rest.slots = slots;
-    node->level = in->paths->rest_stage;
+    node->level = in->paths.rest_stage;
+    in->node = in->trie->nodes - 1;
     in->trie->nodes += slots;
+    in->copied = 0;
+    return next(in, COPY);
+}
+
+/* Copies some bytes of an array that stands at start in the copy. */
+static size_t copy_some(uint8_t *copy, size_t copied, size_t start, const void *array, size_t size)
+{
+    if (copied < start || copied >= start + size)
+        return 0;
+    size_t left = start + size - copied, some = left < COPY_BYTES ? left : COPY_BYTES;
+    memcpy(copy + copied, (const uint8_t *)array + (copied - start), some);
+    return some;
+}
+
+static bool copy_filter(struct insertion *in)
+{
+    const struct dpf_filter *f = in->member.filter;
+    size_t nodes = f->node_count * sizeof *f->nodes, ranges = f->range_count * sizeof *f->ranges;
+    uint8_t *copy = (uint8_t *)(trie_node(in->trie, in->node) + 1);
+    while (in->copied < nodes + ranges) {
+        if (!paths_pay(&in->paths, COPY_BYTES / 32))
+            return false;
+        in->copied += copy_some(copy, in->copied, 0, f->nodes, nodes);
+        in->copied += copy_some(copy, in->copied, nodes, f->ranges, ranges);
+    }
+    return next(in, in->is_apart ? NEXT_PATH : DONE);
 }
 
 /* The end of a path: where the member is accepted, or its rest evaluated. */
-static void insert_end(struct insertion *in, uint32_t first)
+static bool insert_end(struct insertion *in)
 {
-    bool accepts = in->paths->rest == DPF_ACCEPT;
-    for (uint32_t n = first; accepts && n && n != in->trie->nodes;) {
-        const struct trie_node *node = trie_node(in->trie, n);
-        bool outranked = !in->tap && node->order >= in->order;
-        if (node->kind == TRIE_ACCEPT && (outranked || (in->tap && node->taps == in->tap)))
-            return; /* it can never win here, or it is here already */
-        n = node->fail;
+    bool accepts = in->paths.rest == DPF_ACCEPT;
+    const struct trie_node *other;
+    for (; (other = alternative(in)); next_alternative(in)) {
+        bool outranked = !in->tap && other->order >= in->order;
+        if (!paths_pay(&in->paths, 1))
+            return false;
+        if (accepts && other->kind == TRIE_ACCEPT &&
+            (outranked || (in->tap && other->taps == in->tap)))
+            return next(in, NEXT_PATH); /* it can never win here, or it is here already */
     }
-    struct trie_node *node = append(in, first, accepts ? TRIE_ACCEPT : TRIE_REST);
+    struct trie_node *node = append(in, accepts ? TRIE_ACCEPT : TRIE_REST);
     if (!node)
-        return;
-    node->id = in->member->id;
+        return next(in, DONE);
+    node->id = in->member.id;
     pass(in, node);
-    if (!accepts)
-        copy_filter(in, node, in->paths->filter);
+    return accepts ? next(in, NEXT_PATH) : begin_copy(in, node);
 }
 
-/* Whether the present conjunction contradicts itself: then no frame takes the path. */
-static bool contradicts(const struct paths *paths)
-{
-    struct dpf_range some;
-    for (unsigned i = 0; i < paths->atom_count; i++)
-        if (!paths_interval(paths, &paths->atom[i], 0, &some))
-            return true;
-    return false;
-}
-
-/* Inserts the present conjunction, or its end alone if it is too long to take apart. */
-static void insert_path(struct insertion *in, bool taken_apart)
-{
-    struct dpf_trie *trie = in->trie;
-    uint32_t at = trie->root;
-    if (taken_apart && contradicts(in->paths))
-        return;
-    if (!at)
-        at = trie->root = trie->nodes;
-    for (unsigned i = 0; taken_apart && i < in->paths->atom_count; i++) {
-        const struct atom *atom = &in->paths->atom[i];
-        at = atom->kind == ATOM_SHIFT ? insert_shift(in, at, atom) : insert_test(in, at, atom);
-        if (!at || in->full)
-            return;
-    }
-    insert_end(in, at);
-}
-
-static void insert_member(struct insertion *in, struct paths *paths)
-{
-    bool more = paths_start(paths, in->member->filter);
-    while (more && !in->full) {
-        bool taken_apart = paths_conjunction(paths);
-        if (!taken_apart) {
-            paths->rest = in->member->filter->entry;
-            paths->rest_stage = 0;
-        }
-        insert_path(in, taken_apart);
-        more = taken_apart && paths_next(paths);
-    }
-}
+static bool (*const stages[])(struct insertion *in) = {
+    [NEXT_PATH] = next_path,
+    [CONJUNCTION] = make_conjunction,
+    [CONTRADICTIONS] = find_contradictions,
+    [NEXT_ATOM] = next_atom,
+    [SHIFT] = insert_shift,
+    [TEST] = insert_test,
+    [ADD] = add_set,
+    [END] = insert_end,
+    [COPY] = copy_filter,
+};
 
 int dpf_trie_begin(void *memory, size_t size, uint64_t seed)
 {
@@ -316,24 +297,51 @@ int dpf_trie_begin(void *memory, size_t size, uint64_t seed)
     return 0;
 }
 
-int dpf_trie_add(void *memory, const struct dpf_member *member, void *scratch)
+int dpf_trie_add_begin(void *memory, const struct dpf_member *member, void *scratch)
 {
-    struct insertion in = {.trie = memory, .member = member, .paths = scratch};
-    if (in.trie->state != TRIE_ADDING)
+    struct insertion *in = scratch;
+    struct dpf_trie *trie = memory;
+    if (trie->state != TRIE_ADDING)
         return DPF_E_SPACE;
-    if (member->tap && in.trie->taps == DPF_TAPS_MAX) {
-        in.trie->state = TRIE_EMPTY;
+    if (member->tap && trie->taps == DPF_TAPS_MAX) {
+        trie->state = TRIE_EMPTY;
         return DPF_E_TAPS;
     }
+    in->trie = trie;
+    in->member = *member;
+    in->tap = in->order = 0;
+    in->stage = NEXT_PATH;
+    in->full = false;
     if (member->tap) {
-        in.tap = UINT64_C(1) << in.trie->taps;
-        in.trie->tap[in.trie->taps++] = member->id;
+        in->tap = UINT64_C(1) << trie->taps;
+        trie->tap[trie->taps++] = member->id;
     } else {
-        in.order = trie_order(member->rank, in.trie->members++);
+        in->order = trie_order(member->rank, trie->members++);
     }
-    insert_member(&in, scratch);
-    if (!in.full)
-        return 0;
-    in.trie->state = TRIE_EMPTY;
-    return DPF_E_SPACE;
+    trie->state = TRIE_INSERTING;
+    paths_start(&in->paths, member->filter);
+    return 0;
+}
+
+int dpf_trie_add_step(void *scratch, size_t *work)
+{
+    struct insertion *in = scratch;
+    in->paths.work = *work;
+    while (in->stage != DONE && stages[in->stage](in))
+        ;
+    *work = in->paths.work;
+    if (in->stage != DONE)
+        return 1;
+    in->trie->state = in->full ? TRIE_EMPTY : TRIE_ADDING;
+    return in->full ? DPF_E_SPACE : 0;
+}
+
+int dpf_trie_add(void *memory, const struct dpf_member *member, void *scratch)
+{
+    int error = dpf_trie_add_begin(memory, member, scratch);
+    for (int more = 1; !error && more == 1; error = more < 0 ? more : 0) {
+        size_t work = SIZE_MAX;
+        more = dpf_trie_add_step(scratch, &work);
+    }
+    return error;
 }

@@ -88,7 +88,21 @@ struct trie_entry {
     uint32_t set; /* intervals of the set that leads to child */
 };
 
-enum trie_state { TRIE_EMPTY, TRIE_ADDING, TRIE_FINISHING, TRIE_FINISHED };
+enum trie_state { TRIE_EMPTY, TRIE_ADDING, TRIE_INSERTING, TRIE_FINISHING, TRIE_FINISHED };
+
+/* How far a table has come that is being finished (table.c). */
+struct trie_finish {
+    uint64_t multiplier;
+    uint32_t first, at; /* entries: of the sorted list, and in work */
+    uint32_t before;    /* whose right leads to the one in work; 0: first does */
+    uint32_t list, end; /* alternatives to be linked; where the last one fails to */
+    uint32_t intervals; /* of the table */
+    uint32_t values;    /* of intervals of one or two values */
+    uint32_t wide;      /* intervals of more */
+    uint32_t slot;      /* to be cleared; ranges that are in place */
+    uint8_t stage;      /* enum stage there */
+    uint8_t attempt;    /* multipliers that failed */
+};
 
 struct dpf_trie {
     uint64_t seed;
@@ -102,6 +116,7 @@ struct dpf_trie {
     uint32_t members; /* added so far, taps apart */
     uint32_t taps;
     uint32_t tap[DPF_TAPS_MAX]; /* their ids */
+    struct trie_finish finish;
 };
 
 /* Of two members that match, the one with the greater order wins: by rank, then whoever was added

@@ -43,15 +43,20 @@ static int check_header(const struct dpf_header *header, size_t size)
     return 0;
 }
 
-static int check_set(const struct dpf_range *ranges, unsigned count, uint64_t mask)
+/* Goes on with the ranges of node v->node: 1 if the work is spent before their end. */
+static int check_set(struct dpf_verification *v, const struct dpf_range *ranges, unsigned count,
+                     uint64_t mask, size_t *work)
 {
-    for (unsigned i = 0; i < count; i++) {
-        const struct dpf_range *r = &ranges[i];
+    for (; v->range < count; v->range++) {
+        const struct dpf_range *r = &ranges[v->range];
+        if (!*work)
+            return 1;
+        --*work;
         if ((r->low | r->high) & ~mask)
             return DPF_E_SET_VALUE;
         if (r->low > r->high)
             return DPF_E_SET_ORDER;
-        if (i > 0 && (r->low <= r[-1].high || r->low == dpf_next_under(r[-1].high, mask)))
+        if (v->range > 0 && (r->low <= r[-1].high || r->low == dpf_next_under(r[-1].high, mask)))
             return DPF_E_SET_ORDER;
     }
     return 0;
@@ -105,8 +110,9 @@ static int follow(struct dpf_verification *v, unsigned to, unsigned i, unsigned 
     return 0;
 }
 
-/* Node i of the image, whose sets before it end at v->used. */
-static int check_in_place(struct dpf_verification *v, unsigned i)
+/* Node i of the image, whose sets before it end at v->used; 1 if the work is spent before its end.
+ */
+static int check_in_place(struct dpf_verification *v, unsigned i, size_t *work)
 {
     const struct dpf_header *header = v->image;
     const struct dpf_node *nodes = (const void *)(header + 1), *node = &nodes[i];
@@ -123,7 +129,7 @@ static int check_in_place(struct dpf_verification *v, unsigned i)
         return DPF_E_SET;
     if (node->set != v->used || node->count > header->ranges - v->used)
         return DPF_E_SET;
-    if ((error = check_set(ranges + v->used, node->count, node->mask)))
+    if ((error = check_set(v, ranges + v->used, node->count, node->mask, work)))
         return error;
     v->used += node->count;
     baseless = baseless && node->kind != DPF_SHIFT;
@@ -145,15 +151,14 @@ int dpf_verify_begin(struct dpf_verification *v, const void *image, size_t size)
 int dpf_verify_step(struct dpf_verification *v, size_t work, struct dpf_filter *filter)
 {
     const struct dpf_header *header = v->image;
-    for (; v->node < header->nodes; v->node++) {
+    for (; v->node < header->nodes; v->node++, v->range = 0) {
         if (!work)
             return 1;
-        unsigned before = v->used;
-        int error = check_in_place(v, v->node);
-        if (error)
-            return error;
-        size_t done = 4 + (v->used - before); /* a node takes as long as four ranges */
-        work -= done < work ? done : work;
+        if (v->range == 0) /* a node takes as long as four ranges */
+            work -= work < 4 ? work - 1 : 4;
+        int state = check_in_place(v, v->node, &work);
+        if (state)
+            return state;
     }
     if (v->used != header->ranges)
         return DPF_E_SET;

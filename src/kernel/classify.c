@@ -14,11 +14,9 @@
 #define TRIE_LEAST (256UL << 10)
 #define TRIE_MOST  (8UL << 20)
 
-#define LOOK_STEP                                                                                  \
-    HARD(256, 64)      /* numbers of bindings looked at in a step, for some to be added            \
-                        */
-#define ADD_STEP    32 /* nodes and ranges of filters: some 1,000 instructions each */
-#define FINISH_STEP 64 /* table entries finished in a step */
+/* What is done in a step of adding and finishing: operations of some 50 instructions (dpf.h). */
+#define STEP HARD(500, 4000)
+#define LOOK 1 /* that looking at a binding takes */
 
 static void *scratch;
 static bool *has; /* which bindings the trie has that is being built */
@@ -28,7 +26,8 @@ static uint64_t hash_seed;
 static struct {
     struct netif *netif; /* NULL: nothing */
     enum { ADDING, FINISHING, COMPILING } phase;
-    uint32_t next; /* the binding to be looked at */
+    uint32_t next;  /* the binding to be looked at */
+    bool is_adding; /* the one before is on its way into the trie */
     struct codegen job;
 } build;
 
@@ -56,6 +55,13 @@ void classify_begin(struct netif *netif)
     build.netif = netif;
     build.phase = ADDING;
     build.next = 0;
+    build.is_adding = false;
+}
+
+void classify_begin_again_without(uint32_t index)
+{
+    if (build.netif && build.is_adding && build.next == index + 1)
+        classify_begin(build.netif);
 }
 
 struct netif *classify_building(void)
@@ -84,27 +90,44 @@ static void *next_trie(void)
     return build.netif->tries[!build.netif->active];
 }
 
-/* Adds the next bindings that are the interface's; DPF_E_*, or 0. */
-static int add_next(void)
+/* Begins to add the next binding that is the interface's; DPF_E_*, or 0. */
+static int begin_next(size_t *work)
 {
     struct dpf_member member;
-    uint32_t work = 0;
-    int error = 0;
 
-    if (build.next == 0)
-        error = dpf_trie_begin(next_trie(), classify_trie_size(), hash_seed);
-    for (uint32_t i = 0;
-         i < LOOK_STEP && work < ADD_STEP && !error && build.next < info->binding_count; i++) {
+    while (!build.is_adding && *work && build.next < info->binding_count) {
         uint32_t index = build.next++;
+        *work -= LOOK;
         has[index] = net_bind_member(build.netif, index, &member);
         if (!has[index])
             continue;
-        error = dpf_trie_add(next_trie(), &member, scratch);
-        work += 4U + member.filter->node_count + member.filter->range_count;
+        int error = dpf_trie_add_begin(next_trie(), &member, scratch);
+        if (error)
+            return error;
+        build.is_adding = true;
     }
-    if (build.next == info->binding_count)
+    return 0;
+}
+
+/* Adds some of the interface's bindings; DPF_E_*, or 0. */
+static int add_some(void)
+{
+    size_t work = STEP;
+    int state = 0;
+
+    if (build.next == 0)
+        state = dpf_trie_begin(next_trie(), classify_trie_size(), hash_seed);
+    while (state == 0 && work) {
+        state = begin_next(&work);
+        if (!build.is_adding)
+            break;
+        if (state == 0)
+            state = dpf_trie_add_step(scratch, &work);
+        build.is_adding = state == 1;
+    }
+    if (!build.is_adding && build.next == info->binding_count)
         build.phase = FINISHING;
-    return error;
+    return state < 0 ? state : 0;
 }
 
 static void publish(const struct codegen_result *made)
@@ -127,14 +150,15 @@ static void publish(const struct codegen_result *made)
 enum classify_state classify_step(void)
 {
     struct codegen_result made;
+    size_t work = STEP;
     int state = 1;
 
     switch (build.phase) {
     case ADDING:
-        state = add_next() ? -1 : 1;
+        state = add_some() ? -1 : 1;
         break;
     case FINISHING:
-        state = dpf_trie_finish(next_trie(), FINISH_STEP);
+        state = dpf_trie_finish(next_trie(), &work);
         if (state == 0) {
             build.phase = COMPILING;
             codegen_begin(&build.job, next_trie(), NULL);

@@ -25,6 +25,9 @@ size_t classify_trie_size(void);
  * in the steps; none is being built. */
 void classify_begin(struct netif *netif);
 
+/* A binding is about to give back its filters: if they are being read, building begins anew. */
+void classify_begin_again_without(uint32_t index);
+
 /* The interface whose classifier is being built, or NULL. */
 struct netif *classify_building(void);
 

@@ -1,14 +1,18 @@
 #include "kernel/code.h"
 
 #include "kernel/boot_memory.h"
+#include "kernel/check/hard.h"
 #include "kernel/expose.h"
 #include "kernel/page.h"
 #include "kernel/phys.h"
 #include "kernel/print.h"
 #include "kernel/rv64/paging.h"
 
+#define SEARCH_STEP HARD(1500, 8000) /* units, or 64 alike, looked at in a step */
+
 static uint64_t *used; /* a bit a unit */
 static uint32_t unit_count;
+static uint64_t pieces; /* taken so far */
 static bool is_open;
 
 void code_init(void)
@@ -25,14 +29,16 @@ bool code_is_used(uint32_t unit)
     return used[unit / 64] >> unit % 64 & 1;
 }
 
+/* A word at a time: a large classifier has thousands of units. */
 static void mark(uint32_t unit, uint32_t units, bool value)
 {
-    for (uint32_t i = unit; i < unit + units; i++)
-        if (value)
-            used[i / 64] |= 1UL << i % 64;
-        else
-            used[i / 64] &= ~(1UL << i % 64);
     info->code_free += (value ? -(uint64_t)units : units) * CODE_UNIT;
+    for (uint32_t end = unit + units; unit < end; unit = (unit / 64 + 1) * 64) {
+        uint64_t bits = UINT64_MAX << unit % 64;
+        if (end - unit / 64 * 64 < 64)
+            bits &= ~(UINT64_MAX << end % 64);
+        used[unit / 64] = value ? used[unit / 64] | bits : used[unit / 64] & ~bits;
+    }
 }
 
 uint64_t code_count_used(void)
@@ -45,26 +51,40 @@ uint64_t code_count_used(void)
     return count;
 }
 
-struct code code_alloc(size_t bytes)
+/* Looks at units from s->at on; whether a run of so many free ones ends before it. */
+static bool find_run(struct code_search *s, size_t units)
 {
-    struct code code = {0, 0};
-    size_t units = (bytes + CODE_UNIT - 1) / CODE_UNIT;
-    uint32_t run = 0;
-
-    for (uint32_t i = 0; i < unit_count && units; i++) {
-        if (i % 64 == 0 && used[i / 64] == UINT64_MAX) {
-            run = 0;
-            i += 63;
-            continue;
+    for (uint32_t left = SEARCH_STEP; left > 0 && s->at < unit_count; left--) {
+        bool is_whole = s->at % 64 == 0;
+        if (is_whole && used[s->at / 64] == UINT64_MAX) {
+            s->run = 0;
+            s->at += 64;
+        } else if (is_whole && used[s->at / 64] == 0 && s->run + 64 < units) {
+            s->run += 64;
+            s->at += 64;
+        } else {
+            s->run = code_is_used(s->at++) ? 0 : s->run + 1;
         }
-        run = code_is_used(i) ? 0 : run + 1;
-        if (run == units) {
-            code = (struct code){.unit = i + 1 - run, .units = run};
-            mark(code.unit, code.units, true);
-            break;
-        }
+        if (s->run == units)
+            return true;
     }
-    return code;
+    return false;
+}
+
+bool code_alloc_step(struct code_search *s, size_t bytes, struct code *code)
+{
+    size_t units = (bytes + CODE_UNIT - 1) / CODE_UNIT;
+
+    /* What was free may be somebody's. What has been freed before it is missed, at worst. */
+    if (s->pieces != pieces)
+        *s = (struct code_search){.pieces = pieces};
+    *code = (struct code){0, 0};
+    if (!units || !find_run(s, units))
+        return !units || s->at >= unit_count;
+    *code = (struct code){.unit = s->at - s->run, .units = s->run};
+    mark(code->unit, code->units, true);
+    pieces++;
+    return true;
 }
 
 void code_free(struct code *code)

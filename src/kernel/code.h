@@ -23,8 +23,16 @@ struct code {
  * page_init and expose_init. */
 void code_init(void);
 
-/* Takes a piece of at least bytes; units is 0 if there is none. */
-struct code code_alloc(size_t bytes);
+/* A piece being looked for; all zero to begin with. */
+struct code_search {
+    uint32_t at;     /* the next unit */
+    uint32_t run;    /* free ones before it */
+    uint64_t pieces; /* that had been taken by anybody */
+};
+
+/* A step of taking a piece of at least bytes; false if there is more to do. units is 0 if there is
+ * none. */
+bool code_alloc_step(struct code_search *search, size_t bytes, struct code *code);
 
 /* Gives the piece back, and forgets it. Nobody may be executing it. */
 void code_free(struct code *code);

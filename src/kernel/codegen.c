@@ -5,8 +5,8 @@
 #include "kernel/classify.h"
 #include "kernel/drivers/virtio_net.h"
 
-#define BOUND_STEP   512           /* nodes looked at in a step */
-#define COMPILE_STEP HARD(16, 256) /* nodes, or pieces of tables; as in classify.c */
+#define BOUND_STEP   512            /* nodes looked at in a step */
+#define COMPILE_STEP HARD(64, 1024) /* pieces of some 300 instructions (dpf/compile.h) */
 
 /*
  * Frames lie alike everywhere (NIC_BUFFER_FRAME, NIC_TX_COPY), so loads at known offsets are known
@@ -28,24 +28,33 @@ void codegen_begin(struct codegen *job, const struct dpf_trie *trie,
     *job = (struct codegen){.trie = trie, .filter = filter};
 }
 
-/* Takes memory and a piece of the code arena, both for bytes of code; false if there is no room. */
-static bool take_room(struct codegen *job, size_t bytes)
+static size_t memory_for(const struct codegen *job)
 {
-    size_t size = job->trie ? dpf_compile_memory(job->trie, bytes)
-                            : dpf_compile_filter_memory(job->filter, bytes);
+    return job->trie ? dpf_compile_memory(job->trie, job->bytes)
+                     : dpf_compile_filter_memory(job->filter, job->bytes);
+}
 
-    job->memory = arena_alloc(size);
+/* Takes memory, and then, in steps, a piece of the code arena for job->bytes: 1 if there is more to
+ * do, 0 when compilation has begun, -1 if there is no room. */
+static int take_room(struct codegen *job)
+{
+    size_t size = memory_for(job);
+
     if (!job->memory)
-        return false;
-    job->code = code_alloc(bytes);
+        job->memory = arena_alloc(size);
+    if (!job->memory)
+        return -1;
+    if (!code_alloc_step(&job->search, job->bytes, &job->code))
+        return 1;
     if (!job->code.units)
-        return false;
+        return -1;
     uint8_t *out = code_open(&job->code);
     int error =
-        job->trie ? dpf_compile_begin(job->memory, size, job->trie, out, bytes, &options)
-                  : dpf_compile_filter_begin(job->memory, size, job->filter, out, bytes, &options);
+        job->trie
+            ? dpf_compile_begin(job->memory, size, job->trie, out, job->bytes, &options)
+            : dpf_compile_filter_begin(job->memory, size, job->filter, out, job->bytes, &options);
     code_close(&job->code);
-    return error == 0;
+    return error ? -1 : 0;
 }
 
 /* The end of the job, with code of this size and entry, or of none. */
@@ -66,12 +75,14 @@ bool codegen_step(struct codegen *job, struct codegen_result *result)
 {
     struct dpf_code made;
 
-    if (!job->memory) {
+    if (!job->bytes) {
         if (job->trie && dpf_compile_bound_step(job->trie, &job->bound, BOUND_STEP))
             return false;
-        size_t bytes = job->trie ? job->bound.bytes : dpf_compile_filter_bound(job->filter);
-        return take_room(job, bytes) ? false : end(job, result, NULL);
+        job->bytes = job->trie ? job->bound.bytes : dpf_compile_filter_bound(job->filter);
+        return false;
     }
+    if (!job->code.units)
+        return take_room(job) < 0 ? end(job, result, NULL) : false;
     code_open(&job->code);
     int state = dpf_compile_step(job->memory, COMPILE_STEP, &made);
     code_close(&job->code);

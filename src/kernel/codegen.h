@@ -25,7 +25,9 @@ struct codegen {
     const struct dpf_trie *trie; /* what is compiled: this, or else filter */
     const struct dpf_filter *filter;
     struct dpf_bound bound; /* of the trie's code */
+    size_t bytes;           /* that the code takes at most; 0: not known yet */
     void *memory;           /* the compiler's, in the arena */
+    struct code_search search;
     struct code code;
 };
 

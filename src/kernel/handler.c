@@ -42,7 +42,8 @@ static struct {
     void *code;
     size_t code_size;
     bool compiling;
-    uint64_t slices; /* that env had been given at its last step */
+    struct code_search room; /* for it, when it is compiled */
+    uint64_t slices;         /* that env had been given at its last step */
 } load;
 
 /*
@@ -215,8 +216,9 @@ static long begin_compile(void)
     return error ? refuse_program(error) : 0;
 }
 
-/* Everything is checked and compiled: makes handler number index of it. */
-static long finish_load(uint32_t index)
+/* Everything is checked and compiled: makes handler number index of it, in this piece of the arena,
+ * which is given back after an error. */
+static long finish_load(uint32_t index, struct code code)
 {
     struct handler *h = &handlers[index];
     size_t size = ash_compiled(scratch);
@@ -230,9 +232,6 @@ static long finish_load(uint32_t index)
         return -AEGIS_E_BUDGET; /* its longest path alone takes more than a run may */
     if (!quota_allows(load.env, AEGIS_QUOTA_HANDLERS, 1))
         return -AEGIS_E_QUOTA;
-    struct code code = code_alloc(size);
-    if (!code.units)
-        return -AEGIS_E_NO_SPACE;
     memcpy(code_open(&code), load.code, size);
     code_close(&code);
 
@@ -286,10 +285,18 @@ static long step_load(void)
         if (error)
             return error;
     } else if (state == ASH_DONE) {
+        struct code code;
         uint32_t index = 0;
         while (index < handler_count && handlers[index].owner)
             index++;
-        return index < handler_count ? finish_load(index) : -AEGIS_E_NO_SLOT;
+        if (index == handler_count)
+            return -AEGIS_E_NO_SLOT;
+        if (code_alloc_step(&load.room, ash_compiled(scratch), &code)) {
+            long result = code.units ? finish_load(index, code) : -AEGIS_E_NO_SPACE;
+            if (result < 0 && code.units)
+                code_free(&code);
+            return result;
+        }
     }
     call_restart(AEGIS_CALL_handler_load, load.address, 0, 0);
 }

@@ -9,12 +9,12 @@
 #include <string.h>
 
 #include "kernel/arena.h"
-#include "kernel/boot_memory.h"
 #include "kernel/call.h"
 #include "kernel/cap.h"
 #include "kernel/check/hard.h"
 #include "kernel/env.h"
 #include "kernel/expose.h"
+#include "kernel/net_compare.h"
 #include "kernel/net_end.h"
 #include "kernel/netif.h"
 #include "kernel/quota.h"
@@ -22,25 +22,14 @@
 
 _Static_assert(AEGIS_TAPS_MAX <= DPF_TAPS_MAX, "a classifier's taps");
 
-#define DECIDE_BUDGET 20000           /* steps of one containment or overlap */
-#define DECIDE_STEP   24              /* of them in a step of net_bind: some 20,000 instructions */
-#define VERIFY_STEP   HARD(1000, 200) /* nodes and ranges: some 20,000 instructions */
-#define LOOK_STEP     HARD(128, 32)   /* bindings looked at in a step, for one to compare with */
+#define VERIFY_STEP HARD(1000, 200) /* nodes and ranges: some 20,000 instructions */
+#define LOOK_STEP   HARD(1000, 32)  /* numbers looked at for a free one */
 
 /* Slices that who binds may have without going on before another takes over (handler.c). */
 #define BIND_PATIENCE 16
 
-/* What is known of the bindings, compared with the one under way. */
-enum {
-    KNOWN = 1,
-    IN_DISJOINT = 2, /* no frame is let in by both, and so by none inside the other */
-    OUT_DISJOINT = 4,
-    INNER = 8, /* it is contained in the new one, which is the same owner's */
-};
-static uint8_t *marks; /* info->binding_count of them */
-static void *scratch;  /* of the question under way */
-
 enum phase {
+    MAKE_ROOM,
     READ,
     READ_EGRESS,
     VERIFY,
@@ -53,9 +42,6 @@ enum phase {
     BOUND,
 };
 
-/* Asked of the new binding's filters and another's, in this order. */
-enum question { WHICH, OVERLAPS_OUT, OVERLAPS_IN, IS_INSIDE, IS_OUTSIDE };
-
 static struct {
     uint32_t env; /* who makes it, or 0 */
     uaddr_t address;
@@ -67,23 +53,10 @@ static struct {
     uint16_t netif;
     uint8_t *images; /* both, in one piece of the arena; NULL once it is bound */
     struct dpf_verification verification;
-    uint32_t next;          /* COMPARE: all bindings before it are known */
-    uint32_t other;         /* and the one compared with, which may be one around next */
-    enum question question; /* about it */
-    bool is_asked;
-    bool inside;
     struct codegen job; /* of its egress check */
     bool joins;         /* the classifier being built has it */
     long result;        /* 0, or why it failed */
 } bind;
-
-void net_bind_init(void)
-{
-    size_t pages_of_marks = (info->binding_count * sizeof(*marks) + PAGE_SIZE - 1) / PAGE_SIZE;
-
-    marks = boot_alloc(pages_of_marks, 1);
-    scratch = boot_alloc((DPF_SCRATCH_SIZE + PAGE_SIZE - 1) / PAGE_SIZE, 1);
-}
 
 static bool is_tap(void)
 {
@@ -131,15 +104,6 @@ static long check_authority(void)
                : -AEGIS_E_STATE;
 }
 
-static uint32_t find_free(void)
-{
-    uint32_t i = 0;
-
-    while (i < info->binding_count && (netif_row(i)->owner || netif_is_zombie(i)))
-        i++;
-    return i;
-}
-
 /* Gives up what is not bound. */
 static void give_up(void)
 {
@@ -158,7 +122,7 @@ static uint8_t *egress_image(void)
     return bind.images + ((bind.request.ingress_size + 7) & ~7UL); /* dpf_verify wants 8 bytes */
 }
 
-/* Reads the request and the ingress filter. */
+/* Reads the request. */
 static long begin(uaddr_t address)
 {
     struct aegis_net_binding *r = &bind.request;
@@ -173,9 +137,22 @@ static long begin(uaddr_t address)
         return error;
     if (r->ingress_size > AEGIS_FILTER_MAX || r->egress_size > AEGIS_FILTER_MAX)
         return -AEGIS_E_RANGE;
-    bind.index = find_free();
-    if (bind.index == info->binding_count)
+    return 0;
+}
+
+/* Finds a number that nobody has, and room for both filters. */
+static long make_room(void)
+{
+    const struct aegis_net_binding *r = &bind.request;
+    uint32_t i = bind.index, left = LOOK_STEP;
+
+    while (left && i < info->binding_count && (netif_row(i)->owner || netif_is_zombie(i)))
+        i++, left--;
+    bind.index = i;
+    if (i == info->binding_count)
         return -AEGIS_E_NO_SLOT;
+    if (!left)
+        return 0;
     if (!quota_allows(bind.owner, AEGIS_QUOTA_BINDINGS, 1))
         return -AEGIS_E_QUOTA;
     bind.images = arena_alloc(r->ingress_size + r->egress_size + 16);
@@ -184,7 +161,8 @@ static long begin(uaddr_t address)
     *made() =
         (struct binding){.images = bind.images,
                          .egress = {.entry = DPF_REJECT}}; /* as a tap's is: it sends nothing */
-    memset(marks, 0, info->binding_count * sizeof(*marks));
+    net_compare_begin(bind.index, bind.parent, bind.owner, bind.netif);
+    bind.phase = READ;
     return 0;
 }
 
@@ -217,164 +195,26 @@ static long verify_step(bool is_egress)
     return 0;
 }
 
-/* A step of whether a contains b, or overlaps it; the first one asks. */
-static enum dpf_decision decide(bool is_containment, const struct dpf_filter *a,
-                                const struct dpf_filter *b)
-{
-    if (!bind.is_asked && is_containment)
-        dpf_contains_begin(a, b, DECIDE_BUDGET, scratch);
-    else if (!bind.is_asked)
-        dpf_overlaps_begin(a, b, DECIDE_BUDGET, scratch);
-    enum dpf_decision decision = dpf_decide(scratch, DECIDE_STEP);
-    bind.is_asked = decision == DPF_MORE;
-    return decision;
-}
-
 static long contained_step(bool is_egress)
 {
-    const struct binding *parent = netif_binding_state(bind.parent);
-    enum dpf_decision decision = decide(true, is_egress ? &parent->egress : &parent->ingress,
-                                        is_egress ? &made()->egress : &made()->ingress);
+    long state = net_compare_parent(is_egress);
 
-    if (decision == DPF_MORE)
-        return 0;
-    if (decision != DPF_YES)
-        return decision == DPF_UNDECIDED ? -AEGIS_E_BUDGET : -AEGIS_E_NOT_CONTAINED;
-    bind.phase = is_tap() ? BUILD : is_egress ? COMPARE : CONTAINED_EGRESS;
-    return 0;
-}
-
-/* A binding around the new one, or around its parent: that it overlaps is as it should be. */
-static bool is_around(uint32_t index)
-{
-    return netif_is_inside(bind.parent, index);
-}
-
-static void note_known(uint32_t index, bool is_inside, bool is_outside)
-{
-    const struct binding *other = netif_binding_state(index);
-
-    if (is_inside && other->rank >= made()->rank)
-        made()->rank = other->rank + 1;
-    marks[index] |= (uint8_t)(KNOWN | (is_outside ? INNER : 0));
-}
-
-/*
- * What to compare with before the binding index can be: the outermost around it that isn't known
- * yet; itself, if all those are. For what is disjoint from a binding is so from all inside it, and
- * needs no search there, however long that would take.
- */
-static uint32_t outermost_unknown(uint32_t index)
-{
-    uint32_t found = index;
-
-    for (uint32_t i = index; !is_around(i); i = netif_row(i)->parent)
-        if (!(marks[i] & KNOWN))
-            found = i;
-    return found;
-}
-
-/* Goes on to the next binding to compare with. */
-static void find_other(void)
-{
-    for (uint32_t left = LOOK_STEP; left > 0 && bind.next < info->binding_count; left--) {
-        const struct aegis_binding_info *i = netif_row(bind.next);
-        bool is_foreign = !i->owner || i->netif != bind.netif || (i->flags & AEGIS_BIND_TAP);
-        if (is_foreign || (marks[bind.next] & KNOWN)) {
-            bind.next++;
-        } else if (is_around(bind.next)) {
-            note_known(bind.next++, true, false);
-        } else {
-            bind.other = outermost_unknown(bind.next);
-            marks[bind.other] |=
-                marks[netif_row(bind.other)->parent] & (IN_DISJOINT | OUT_DISJOINT);
-            bind.question = OVERLAPS_OUT;
-            return;
-        }
-    }
-    if (bind.next == info->binding_count)
-        bind.phase = COMPILE;
-}
-
-static void next_question(enum question question)
-{
-    bind.question = question;
-    if (question == WHICH)
-        marks[bind.other] |= KNOWN;
-}
-
-/* What bars the new binding when both can have the same frame: nothing, if that isn't so. */
-static long bars(enum dpf_decision decision)
-{
-    return decision == DPF_NO ? 0 : decision == DPF_YES ? -AEGIS_E_OVERLAP : -AEGIS_E_BUDGET;
-}
-
-static long overlaps_out(const struct binding *other)
-{
-    enum dpf_decision decision = DPF_NO;
-
-    if (netif_row(bind.other)->owner != bind.owner && !(marks[bind.other] & OUT_DISJOINT)) {
-        decision = decide(false, &made()->egress, &other->egress);
-        if (decision == DPF_MORE)
-            return 0;
-        if (decision == DPF_NO)
-            marks[bind.other] |= OUT_DISJOINT;
-    }
-    next_question(OVERLAPS_IN);
-    return bars(decision);
-}
-
-static long overlaps_in(const struct binding *other)
-{
-    enum dpf_decision decision = DPF_NO;
-
-    if (!(marks[bind.other] & IN_DISJOINT))
-        decision = decide(false, &made()->ingress, &other->ingress);
-    if (decision == DPF_MORE)
-        return 0;
-    if (decision == DPF_NO)
-        marks[bind.other] |= IN_DISJOINT;
-    bool may_nest = decision == DPF_YES && netif_row(bind.other)->owner == bind.owner;
-    next_question(may_nest ? IS_INSIDE : WHICH);
-    return may_nest ? 0 : bars(decision);
-}
-
-/* One owner's may overlap if one of them is contained in the other, and not the other way too. */
-static long nests(const struct binding *other)
-{
-    bool is_inside = bind.question == IS_INSIDE;
-    enum dpf_decision decision = decide(true, is_inside ? &other->ingress : &made()->ingress,
-                                        is_inside ? &made()->ingress : &other->ingress);
-
-    if (decision == DPF_MORE)
-        return 0;
-    if (is_inside) {
-        bind.inside = decision == DPF_YES;
-        next_question(IS_OUTSIDE);
-        return 0;
-    }
-    bool outside = decision == DPF_YES;
-    if (bind.inside == outside)
-        return -AEGIS_E_OVERLAP;
-    note_known(bind.other, bind.inside, outside);
-    next_question(WHICH);
+    if (state < 0)
+        return state;
+    if (state == 0)
+        bind.phase = is_tap() ? BUILD : is_egress ? COMPARE : CONTAINED_EGRESS;
     return 0;
 }
 
 static long compare_step(void)
 {
-    const struct binding *other = netif_binding_state(bind.other);
+    long state = net_compare_step();
 
-    /* One that has ended is asked no more; nobody else gets its number before this one is made. */
-    if (bind.question == WHICH || !netif_row(bind.other)->owner) {
-        bind.is_asked = false;
-        bind.question = WHICH;
-        find_other();
-        return 0;
-    }
-    if (bind.question == OVERLAPS_OUT)
-        return overlaps_out(other);
-    return bind.question == OVERLAPS_IN ? overlaps_in(other) : nests(other);
+    if (state < 0)
+        return state;
+    if (state == 0)
+        bind.phase = COMPILE;
+    return 0;
 }
 
 static long compile_step(void)
@@ -399,7 +239,7 @@ bool net_bind_member(const struct netif *netif, uint32_t index, struct dpf_membe
      * Those contained in a new binding have at least its rank, since what contains it contains them
      * too: one more, and they come before it, and keep their order among themselves.
      */
-    bool is_inner = bind.joins && (marks[index] & INNER);
+    bool is_inner = bind.joins && net_compare_is_inner(index);
     *member = (struct dpf_member){.filter = &b->ingress,
                                   .id = index,
                                   .rank = b->rank + is_inner,
@@ -447,8 +287,7 @@ static void publish(void)
                                      .netif = bind.netif,
                                      .flags = (uint32_t)bind.request.flags,
                                      .generation = i->generation};
-    for (uint32_t n = 0; n < info->binding_count; n++)
-        netif_binding_state(n)->rank += (marks[n] & INNER) != 0;
+    net_compare_rank_inner();
     if (is_tap())
         netifs[i->netif].tap_count++;
     netif_note_egress(bind.index);
@@ -488,6 +327,8 @@ static long step(void)
     if (error)
         return error;
     switch (bind.phase) {
+    case MAKE_ROOM:
+        return make_room();
     case READ:
     case READ_EGRESS:
         return read_step(bind.phase == READ_EGRESS);

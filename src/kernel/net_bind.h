@@ -15,9 +15,6 @@ struct codegen;
 struct codegen_result;
 struct netif;
 
-/* Takes working memory. Only at boot, when the size of the table is known. */
-void net_bind_init(void);
-
 /*
  * Whether binding number index belongs into the classifier of netif that is being built, and what
  * it is there: it is bound, or about to be.

@@ -44,7 +44,7 @@ static void finish(struct netif *netif, bool is_done)
     if (is_done) {
         netif->unsettled = false;
         for (uint32_t i = 0; i < info->binding_count; i++) {
-            if (netif_row(i)->netif != netif - netifs || !netif_is_zombie(i))
+            if (!netif_is_zombie(i) || netif_row(i)->netif != netif - netifs)
                 continue;
             netif_set_zombie(i, classify_has(i));
             netif->unsettled |= classify_has(i);
@@ -120,6 +120,7 @@ void net_end_unbind(uint32_t index)
     for (uint32_t child = 0; child < info->binding_count; child++)
         if (netif_row(child)->parent == index && netif_row(child)->owner)
             netif_row(child)->parent = i->parent;
+    classify_begin_again_without(index);
     ring_release(binding);
     if (binding->handler)
         handler_unbind(binding->handler);

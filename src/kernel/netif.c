@@ -11,7 +11,7 @@
 #include "kernel/env.h"
 #include "kernel/expose.h"
 #include "kernel/interrupt.h"
-#include "kernel/net_bind.h"
+#include "kernel/net_compare.h"
 #include "kernel/page.h"
 #include "kernel/post.h"
 #include "kernel/print.h"
@@ -51,16 +51,6 @@ bool netif_is_zombie(uint32_t index)
 void netif_set_zombie(uint32_t index, bool is_zombie)
 {
     zombies[index] = is_zombie;
-}
-
-bool netif_is_inside(uint32_t index, uint32_t ancestor)
-{
-    for (;; index = infos[index].parent) {
-        if (index == ancestor)
-            return true;
-        if (infos[index].parent == index)
-            return false;
-    }
 }
 
 static size_t pages_of(size_t bytes)
@@ -134,7 +124,7 @@ void netif_init(struct virtio *devices, size_t count, unsigned int isa)
     infos = expose_alloc(info->binding_count * sizeof(*infos), &info->bindings);
     bindings = boot_alloc(pages_of(info->binding_count * sizeof(*bindings)), 1);
     zombies = boot_alloc(pages_of(info->binding_count * sizeof(*zombies)), 1);
-    net_bind_init();
+    net_compare_init();
     netifs = boot_alloc(pages_of((count + 1) * sizeof(*netifs)), 1);
     size_t arena = pages_of(info->page_count * PAGE_SIZE / ARENA_SHARE);
     arena_init(boot_alloc(arena, 1), arena * PAGE_SIZE, &info->arena_free);

@@ -85,9 +85,6 @@ struct aegis_binding_info *netif_row(uint32_t index);
 bool netif_is_zombie(uint32_t index);
 void netif_set_zombie(uint32_t index, bool is_zombie);
 
-/* Whether a binding is another, or lies inside it. */
-bool netif_is_inside(uint32_t index, uint32_t ancestor);
-
 /* Tells the post of a binding's egress check. */
 void netif_note_egress(uint32_t index);
 

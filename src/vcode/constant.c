@@ -128,9 +128,40 @@ static uint32_t pooled(struct vcode *v, uint64_t value)
     return v->constants++;
 }
 
+/* Whether one instruction makes it: addi or lui. */
+static bool is_single(uint64_t value)
+{
+    int64_t rest = (int64_t)value;
+    return fits(rest, 12) || (fits(rest, 32) && lower(rest) == 0);
+}
+
+/* Whether plain takes at most two. */
+static bool is_plain_pair(uint64_t value)
+{
+    int64_t rest = (int64_t)value;
+    if (fits(rest, 32))
+        return true;
+    if (lower(rest)) /* shift, addi, and what is shifted */
+        return false;
+    return is_single((uint64_t)(rest >> trailing_zeros(value)));
+}
+
+/* vcode_li_count(isa, value) <= 2, in a tenth of its time: filters have thousands of constants. */
+static bool is_pair(unsigned isa, uint64_t value)
+{
+    if (is_plain_pair(value))
+        return true;
+    unsigned above = leading_zeros(value);
+    if (!above)
+        return false;
+    if (isa & RV64_ZBA && above >= 32 && is_single((uint64_t)(int64_t)(int32_t)value))
+        return true;
+    return is_single(value << above) || is_single(value << above | ((UINT64_C(1) << above) - 1));
+}
+
 void vcode_constant(struct vcode *v, enum rv64_reg rd, uint64_t value)
 {
-    if (!v->memory.constants || rd == RV_ZERO || vcode_li_count(v->isa, value) <= 2)
+    if (!v->memory.constants || rd == RV_ZERO || is_pair(v->isa, value))
         vcode_li(v, rd, value);
     else
         vcode_load_constant(v, rd, pooled(v, value));

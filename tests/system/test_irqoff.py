@@ -3,13 +3,10 @@ import re
 
 import pytest
 
-from conftest import BUILD, ROOT
+from conftest import BUILD
 from test_check import cards
 
 BOUND = 50_000
-
-# docs/limits.md tells why these take longer.
-KNOWN = {"net_bind": "A step of `net_bind` can be long"}
 
 
 @pytest.mark.timeout_s(240)
@@ -22,7 +19,7 @@ def test_no_stretch_with_interrupts_off_is_longer_than_the_bound(machine, append
     found = {name: int(length) for length, name in re.findall(r"interrupts off: (\d+) instructions in ([\w ]+),", m.text)}
     longest, where = re.search(r"interrupts off for at most (\d+) instructions, in ([\w ]+)$", m.text, re.M).groups()
     assert int(longest) > 5_000 and (where not in found or found[where] == int(longest)), m.text
-    assert {name: length for name, length in found.items() if length > BOUND and name not in KNOWN} == {}
+    assert {name: length for name, length in found.items() if length > BOUND} == {}
 
 
 def test_megapages_are_made_and_taken_back_within_the_bound(machine):
@@ -31,9 +28,3 @@ def test_megapages_are_made_and_taken_back_within_the_bound(machine):
     m.wait_line(r"^aegis: shut down", 60)
     assert m.wait() == 0 and any(line.endswith("] DONE") for line in m.lines), m.text
     assert int(re.search(r"interrupts off for at most (\d+) instructions", m.text)[1]) <= BOUND, m.text
-
-
-def test_what_takes_longer_is_told():
-    limits = (ROOT / "docs/limits.md").read_text()
-    for line in KNOWN.values():
-        assert line in limits, line

@@ -10,7 +10,7 @@ aegis_unit_test(dpf_verify_test SOURCES unit/dpf/verify_test.c unit/dpf/gen.c LI
 aegis_unit_test(dpf_lift_test SOURCES unit/dpf/lift_test.c unit/dpf/lifted.c unit/dpf/gen.c ${dpflift_sources}
                 LIBRARIES dpf pcap)
 
-set(dpf_sources verify match make facts walk paths trie table classify)
+set(dpf_sources verify match make ask facts walk paths treap trie table classify)
 list(TRANSFORM dpf_sources REPLACE "(.+)" "${CMAKE_SOURCE_DIR}/src/dpf/\\1.c")
 aegis_fuzz_target(dpf_image_fuzz SOURCES fuzz/dpf/image.c ${dpf_sources} RUNS 10000 MAX_LEN 2048)
 aegis_fuzz_target(dpf_ddd_fuzz SOURCES fuzz/dpf/ddd.c ${dpf_sources} ${dpflift_sources} LIBRARIES pcap

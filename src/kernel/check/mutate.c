@@ -400,7 +400,10 @@ static bool break_handler_window(void)
 
 static bool break_code_units(void)
 {
-    return code_alloc(1).units;
+    struct code_search search = {0};
+    struct code code;
+
+    return code_alloc_step(&search, 1, &code) && code.units;
 }
 
 static bool break_code_alias(void)

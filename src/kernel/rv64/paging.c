@@ -137,12 +137,16 @@ static void map_code_arena(const struct board *board)
 
 void paging_code_alias(struct range offsets, bool writable)
 {
-    for (uint64_t at = offsets.start; at < offsets.end; at += PAGE_SIZE) {
+    for (uint64_t at = offsets.start; at < offsets.end;) {
         pte_t *table = kernel_root;
         for (unsigned int level = ROOT_LEVEL; level > 0; level--)
             table = ppn_to_virt(pte_ppn(table[pte_index(CODE_ALIAS + at, level)]));
-        pte_t *entry = &table[pte_index(CODE_ALIAS + at, 0)];
-        *entry = writable ? *entry | PTE_V : *entry & ~(pte_t)PTE_V;
+        /* All that lie in this table: a piece may have hundreds of pages. */
+        for (bool more = true; more && at < offsets.end; at += PAGE_SIZE) {
+            uint64_t i = pte_index(CODE_ALIAS + at, 0);
+            table[i] = writable ? table[i] | PTE_V : table[i] & ~(pte_t)PTE_V;
+            more = i < pte_index(~0UL, 0);
+        }
     }
     /* Global entries: with no ASID named, all of them (section 4.2.1). */
     sfence_all();

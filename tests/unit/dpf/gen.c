@@ -237,6 +237,79 @@ static uint16_t random_successor(struct gen *gen, unsigned i, unsigned count)
     return (uint16_t)(i + 1 + gen_below(gen, ahead < 4 ? ahead : 4));
 }
 
+/* Some ranges under a mask, rising by steps of up to gap. */
+static unsigned rising_set(struct gen *gen, uint64_t mask, struct dpf_range *set, unsigned most,
+                           uint32_t gap)
+{
+    unsigned count = 0;
+    uint64_t last = 0, low = gen_below(gen, gap) & mask;
+    while (count < most) {
+        uint64_t high = dpf_next_under(low + gen_below(gen, gap / 2 + 1), mask);
+        if (gen_chance(gen, 50) || high < low)
+            high = low;
+        set[count++] = (struct dpf_range){low, high};
+        last = dpf_next_under(high, mask);
+        low = dpf_next_under(last + gen_below(gen, gap), mask);
+        if (last <= high || low <= last)
+            break;
+    }
+    return count;
+}
+
+static struct dpf_node large_node(struct gen *gen, bool based)
+{
+    static const uint8_t widths[] = {1, 2, 2, 4, 4, 8};
+    static const uint64_t masks[] = {UINT64_MAX, UINT64_MAX,         UINT64_MAX, 0xfff0,
+                                     0x0f0f,     0xff00ff00ff00ff00, 0x5555,     UINT64_MAX << 8};
+    struct dpf_node node = {.kind = gen_chance(gen, 7) ? DPF_SHIFT : DPF_FIELD};
+    node.width = PICK(gen, widths);
+    node.mask = PICK(gen, masks) & dpf_full(node.width);
+    if (!node.mask)
+        node.mask = 0xf;
+    node.relative = based && gen_chance(gen, 50);
+    node.offset = (uint16_t)gen_below(gen, 4);
+    if (node.kind == DPF_SHIFT) {
+        node.mask &= 0xff;
+        node.shift = (int8_t)gen_below(gen, 3);
+    }
+    return node;
+}
+
+struct dpf_filter gen_large(struct gen *gen, void *memory)
+{
+    struct dpf_header *header = memory;
+    struct dpf_node *nodes = (void *)(header + 1);
+    unsigned count = 1 + gen_below(gen, 30), used = 0;
+    struct dpf_range *ranges = (void *)(nodes + count);
+    uint32_t gap = 2U << gen_below(gen, 12);
+    bool based = false;
+    for (unsigned i = 0; i < count; i++) {
+        unsigned left = (DPF_RANGES_MAX - used) / (count - i), most = gen_chance(gen, 50) ? 300 : 2;
+        bool last = i + 1 == count;
+        nodes[i] = large_node(gen, based);
+        nodes[i].set = (uint16_t)used;
+        nodes[i].yes = (uint16_t)(last ? DPF_ACCEPT : i + 1);
+        nodes[i].no = DPF_REJECT;
+        if (nodes[i].kind == DPF_SHIFT) {
+            based = true;
+            continue;
+        }
+        nodes[i].count =
+            (uint16_t)rising_set(gen, nodes[i].mask, ranges + used, most < left ? most : left, gap);
+        used += nodes[i].count;
+        if (!last && gen_chance(gen, 40))
+            nodes[i].no = (uint16_t)(i + 1); /* either way: the set matters elsewhere */
+        if (gen_chance(gen, 15))
+            nodes[i].no = DPF_ACCEPT;
+    }
+    *header = (struct dpf_header){DPF_MAGIC, DPF_VERSION, 0, (uint16_t)count, (uint16_t)used, 0};
+    size_t size = (size_t)((uint8_t *)(ranges + used) - (uint8_t *)memory);
+    struct dpf_filter filter;
+    if (dpf_verify(memory, size, &filter) != 0)
+        abort(); /* it was made to be sound */
+    return filter;
+}
+
 /* Nodes are made until the verifier takes them: an unreachable one is tied to the one before. */
 struct dpf_filter gen_filter(struct gen *gen, void *memory, size_t size)
 {

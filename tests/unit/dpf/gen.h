@@ -35,6 +35,10 @@ size_t gen_mutate(struct gen *gen, uint8_t *frame, size_t length);
  * memory. */
 struct dpf_filter gen_filter(struct gen *gen, void *memory, size_t size);
 
+/* A verified random filter of up to 30 nodes over few overlapping fields, with sets of up to 300
+   ranges; memory is DPF_IMAGE_MAX bytes. */
+struct dpf_filter gen_large(struct gen *gen, void *memory);
+
 /* A filter that accepts what all of count tests "the 2 bytes at offsets[i] are values[i]" accept,
    where those from based on count from a base that 4 * (byte 0 & 15) sets. */
 struct dpf_filter gen_tuple(void *memory, size_t size, const uint16_t *offsets,

@@ -23,6 +23,12 @@ struct fixture {
     unsigned count;
 };
 
+static int finish(void *trie)
+{
+    size_t work = SIZE_MAX;
+    return dpf_trie_finish(trie, &work);
+}
+
 static void make_members(struct gen *gen, struct fixture *f)
 {
     f->count = 1 + gen_below(gen, MEMBERS_MAX);
@@ -279,6 +285,79 @@ static void short_memory_is_an_error(void **state)
     assert_true(fits);
 }
 
+/* As dpf_trie_build, with so much work a call. */
+static int build_in_steps(void *trie, size_t size, const struct fixture *f, size_t each,
+                          unsigned *calls)
+{
+    int error = dpf_trie_begin(trie, size, 42);
+    for (unsigned i = 0; i < f->count && !error; i++) {
+        error = dpf_trie_add_begin(trie, &f->member[i], scratch);
+        for (int more = 1; more == 1 && !error; ++*calls) {
+            size_t work = each;
+            more = dpf_trie_add_step(scratch, &work);
+            assert_true(more != 1 || work == 0);
+            error = more < 0 ? more : 0;
+        }
+    }
+    for (int more = 1; more == 1 && !error; ++*calls) {
+        size_t work = each;
+        more = dpf_trie_finish(trie, &work);
+        assert_true(more != 1 || work == 0);
+        error = more < 0 ? more : 0;
+    }
+    return error;
+}
+
+/* Large sets, filters that are copied, taps; in memory that is sometimes too small. */
+static void large_members_in_any_steps_give_the_same_trie(void **state)
+{
+    static struct fixture f;
+    static _Alignas(8) uint8_t images[8][DPF_IMAGE_MAX];
+    struct gen gen = {14};
+    unsigned calls = 0, full = 0;
+    (void)state;
+    for (unsigned round = 0; round < 60; round++) {
+        make_members(&gen, &f);
+        f.count = f.count > 8 ? 8 : f.count;
+        for (unsigned i = 0; i < f.count; i++)
+            if (gen_chance(&gen, 60))
+                f.filter[i] = gen_large(&gen, images[i]);
+        size_t size = dpf_trie_size(f.member, f.count, scratch);
+        if (gen_chance(&gen, 20))
+            size /= 1 + gen_below(&gen, 8);
+        uint8_t *whole = calloc(1, size + 8), *stepped = calloc(1, size + 8);
+        int error = dpf_trie_build(whole, size, 42, f.member, f.count, scratch);
+        size_t each = 1 + gen_below(&gen, 200);
+        assert_int_equal(build_in_steps(stepped, size, &f, each, &calls), error);
+        if (!error)
+            assert_memory_equal(whole, stepped, dpf_trie_used((void *)whole));
+        full += error != 0;
+        free(whole);
+        free(stepped);
+    }
+    assert_true(calls > 10000 && full > 0 && full < 30);
+}
+
+/* Until a member is in, nothing else can be done with the trie. */
+static void a_trie_with_half_a_member_takes_no_other(void **state)
+{
+    _Alignas(8) uint8_t image[64], trie[4096];
+    struct dpf_filter all;
+    size_t work = 0;
+    (void)state;
+    int size = dpf_make_all(image, sizeof image);
+    assert_int_equal(dpf_verify(image, (size_t)size, &all), 0);
+    struct dpf_member member = {&all, 1, 0, false};
+    assert_int_equal(dpf_trie_begin(trie, sizeof trie, 0), 0);
+    assert_int_equal(dpf_trie_add_begin(trie, &member, scratch), 0);
+    assert_int_equal(dpf_trie_add_step(scratch, &work), 1);
+    assert_int_equal(dpf_trie_add_begin(trie, &member, scratch), DPF_E_SPACE);
+    work = SIZE_MAX;
+    assert_int_equal(dpf_trie_finish(trie, &work), DPF_E_SPACE);
+    assert_int_equal(dpf_trie_add_step(scratch, &work), 0);
+    assert_int_equal(finish(trie), 0);
+}
+
 static void building_in_steps_gives_the_same_trie(void **state)
 {
     static struct fixture f;
@@ -288,13 +367,7 @@ static void building_in_steps_gives_the_same_trie(void **state)
     (void)state;
     make_members(&gen, &f);
     uint8_t *whole = build(&f, &size), *stepped = malloc(size);
-    assert_int_equal(dpf_trie_begin(stepped, size, 42), 0);
-    for (unsigned i = 0; i < f.count; i++)
-        assert_int_equal(dpf_trie_add(stepped, &f.member[i], scratch), 0);
-    int more;
-    while ((more = dpf_trie_finish(stepped, 5)) == 1)
-        calls++;
-    assert_int_equal(more, 0);
+    assert_int_equal(build_in_steps(stepped, size, &f, 5, &calls), 0);
     assert_true(calls > 3);
     assert_int_equal(dpf_trie_used((void *)stepped), dpf_trie_used((void *)whole));
     for (unsigned n = 0; n < 200; n++) {
@@ -320,7 +393,7 @@ static void taps_are_limited_and_named(void **state)
     for (unsigned i = 0; i < DPF_TAPS_MAX; i++)
         assert_int_equal(dpf_trie_add(trie, &(struct dpf_member){&all, i + 7, 0, true}, scratch),
                          0);
-    assert_int_equal(dpf_trie_finish(trie, SIZE_MAX), 0);
+    assert_int_equal(finish(trie), 0);
     struct dpf_result result = dpf_classify((void *)trie, image, 0, 0);
     assert_true(result.id == DPF_NONE && result.taps == UINT64_MAX);
     assert_int_equal(dpf_trie_tap((void *)trie, 63), 70);
@@ -331,7 +404,7 @@ static void taps_are_limited_and_named(void **state)
     for (unsigned i = 0; i <= DPF_TAPS_MAX; i++)
         error = dpf_trie_add(trie, &(struct dpf_member){&all, i, 0, true}, scratch);
     assert_int_equal(error, DPF_E_TAPS);
-    assert_int_equal(dpf_trie_finish(trie, SIZE_MAX), DPF_E_SPACE);
+    assert_int_equal(finish(trie), DPF_E_SPACE);
 }
 
 static void an_empty_trie_takes_nothing(void **state)
@@ -354,6 +427,8 @@ int main(void)
         cmocka_unit_test(a_copy_works_elsewhere),
         cmocka_unit_test(short_memory_is_an_error),
         cmocka_unit_test(building_in_steps_gives_the_same_trie),
+        cmocka_unit_test(large_members_in_any_steps_give_the_same_trie),
+        cmocka_unit_test(a_trie_with_half_a_member_takes_no_other),
         cmocka_unit_test(taps_are_limited_and_named),
         cmocka_unit_test(an_empty_trie_takes_nothing),
     };

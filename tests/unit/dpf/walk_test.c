@@ -291,6 +291,54 @@ static void filters_of_one_shape_are_told_apart_without_a_search(void **state)
     }
 }
 
+static enum dpf_decision decide_in_steps(bool contains, const struct dpf_filter *a,
+                                         const struct dpf_filter *b, size_t budget, size_t each,
+                                         size_t *calls)
+{
+    enum dpf_decision decision = DPF_MORE;
+    if (contains)
+        dpf_contains_begin(a, b, budget, scratch);
+    else
+        dpf_overlaps_begin(a, b, budget, scratch);
+    for (; decision == DPF_MORE; ++*calls) {
+        size_t work = each;
+        decision = dpf_decide(scratch, &work);
+        assert_true(decision != DPF_MORE || work == 0);
+        assert_true(work < each || each == 0);
+    }
+    return decision;
+}
+
+/* Wherever it is interrupted, in sets of hundreds of ranges too. */
+static void decisions_in_steps_are_those_made_at_once(void **state)
+{
+    static _Alignas(8) uint8_t memory[2][DPF_IMAGE_MAX], both[2 * DPF_IMAGE_MAX];
+    struct gen gen = {31};
+    struct tally tally = {0};
+    size_t calls = 0;
+    (void)state;
+    for (unsigned round = 0; round < 1200; round++) {
+        struct dpf_filter a =
+            gen_chance(&gen, 60) ? gen_large(&gen, memory[0]) : gen_filter(&gen, memory[0], 2048);
+        struct dpf_filter b =
+            gen_chance(&gen, 60) ? gen_large(&gen, memory[1]) : gen_filter(&gen, memory[1], 2048);
+        int size = dpf_conjoin(&a, &b, both, sizeof both);
+        if (size > 0 && gen_chance(&gen, 50))
+            assert_int_equal(dpf_verify(both, (size_t)size, &b), 0);
+        size_t budget = gen_chance(&gen, 70) ? BUDGET : gen_below(&gen, 300);
+        size_t each = 1 + gen_below(&gen, 300);
+        enum dpf_decision contains = dpf_contains(&a, &b, budget, scratch);
+        enum dpf_decision overlaps = dpf_overlaps(&a, &b, budget, scratch);
+        count(&tally, contains);
+        count(&tally, overlaps);
+        assert_int_equal(decide_in_steps(true, &a, &b, budget, each, &calls), contains);
+        assert_int_equal(decide_in_steps(false, &a, &b, budget, each, &calls), overlaps);
+    }
+    print_message("%zu yes, %zu no, %zu undecided, %zu calls\n", tally.yes, tally.no,
+                  tally.undecided, calls);
+    assert_true(tally.yes > 300 && tally.no > 300 && tally.undecided > 100 && calls > 30000);
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -313,6 +361,7 @@ int main(void)
         cmocka_unit_test(an_expression_contains_itself_and_its_conjunctions),
         cmocka_unit_test(practical_pairs_are_decided),
         cmocka_unit_test(a_spent_budget_is_undecided),
+        cmocka_unit_test(decisions_in_steps_are_those_made_at_once),
         cmocka_unit_test(filters_of_one_shape_are_told_apart_without_a_search),
     };
     return cmocka_run_group_tests(tests, start, end);
