@@ -5,6 +5,7 @@
 #include "libos/proc/proc.h"
 #include "libos/slice/slice.h"
 #include "libos/time/time.h"
+#include "libos/upcall/upcall.h"
 #include "test.h"
 
 static volatile uint64_t begun;
@@ -125,12 +126,48 @@ static void one_that_stays(void)
     CHECK(status.value >= AEGIS_OVERRUNS_MAX);
 }
 
+static volatile bool has_faulted;
+
+/* A leaf: its stack pointer is the stack's very top. */
+static void faults(struct aegis_context *context)
+{
+    (void)context;
+    __asm__ volatile("c.ebreak");
+    has_faulted = true;
+}
+
+static bool skip_slowly(struct upcall_context *context)
+{
+    static bool is_under_way;
+    context->pc += 2;
+    if (is_under_way)
+        return true; /* the hook's */
+    is_under_way = true;
+    struct upcall_context before = *context;
+    while (!has_faulted)
+        ;
+    CHECK(!memcmp(context, &before, sizeof before));
+    is_under_way = false;
+    return true;
+}
+
+static void a_hook_takes_an_exception_inside_another(void)
+{
+    upcall_handler before = upcall_set(UPCALL_BREAKPOINT, skip_slowly);
+    CHECK_OK(slice_set(faults, NULL));
+    __asm__ volatile("c.ebreak" ::: "memory");
+    CHECK(has_faulted);
+    CHECK_OK(slice_set(NULL, NULL));
+    upcall_set(UPCALL_BREAKPOINT, before);
+}
+
 int main(int argc, char **argv)
 {
     if (!strcmp(test_argument(argc, argv, 1), "hog"))
         hog();
     nothing_is_lost();
     the_prologue_chooses();
+    a_hook_takes_an_exception_inside_another();
     one_that_stays();
     return 0;
 }

@@ -23,7 +23,7 @@ slice_epilogue:
         sd      a2, 8 * 5(t1)
         sd      a3, 8 * 6(t1)
         sd      a4, 8 * 7(t1)
-        la      sp, asynchronous_stack_top
+        la      sp, asynchronous_stack_top - 16 /* inside: upcall/entry.S sees by it where exceptions go */
         mv      a0, t1
         call    slice_is_over
         li      a0, 0
