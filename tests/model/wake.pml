@@ -1,0 +1,465 @@
+/*
+ * Wake-up predicates against interrupts (design section 4; src/kernel/wake.c, slice_round.c, interrupt.c, rx.c): no wake-up
+ * is lost. The hart never sleeps without a pending interrupt while somebody's predicate holds or his deadline is over;
+ * and when nothing happens any more, all frames have reached who waits for them.
+ *
+ * Four environments: A takes frames from its ring, and waits for one, sometimes with a deadline; B waits for an
+ * interface's counter, or for the end of E; C waits for nothing while the kernel wants resources of it, which lets
+ * interrupts in between the slots' looks; E runs, yields, and ends. The network's device uses descriptors and raises its
+ * interrupt whenever it likes, time passes whenever it likes; the kernel runs with interrupts off, one step at a time.
+ * A frame is for A's ring, or is dealt with by a handler, and then only counted.
+ *
+ * VARIANT ALONE: without B, so that nobody waits for counters; with a frame more than a batch takes
+ *
+ * MUTATION NO_LOOK "assertion violated 0": who arms isn't looked at before the hart sleeps
+ * MUTATION POLL_BEHIND_LOOKS "assertion violated 0": interrupts are polled between the last look and the sleep
+ * MUTATION POLL_UNHEEDED "assertion violated 0": what a poll between two looks changed is not heeded
+ * MUTATION WAIT_UNHEEDED "assertion violated 0": an interrupt that changed something doesn't end the wait
+ * MUTATION RING_SILENT "assertion violated 0": a handler doesn't tell that it filled a ring
+ * MUTATION COUNTERS_UNCOUNTED "assertion violated 0": arming doesn't count the predicates on counters
+ * MUTATION END_SILENT "assertion violated 0": a step of an environment's end is no news
+ * MUTATION NO_TIMER "assertion violated 0": the timer isn't set to the earliest deadline
+ * MUTATION FIRST_DEADLINE "assertion violated 0": the first sleeper's deadline counts, not the earliest
+ * MUTATION NO_SECOND_LOOK "assertion violated quiet": the driver asks for interrupts and doesn't look again
+ * MUTATION REST_FORGOTTEN "assertion violated quiet": a batch's rest isn't remembered
+ */
+#if defined(RING_SILENT) || defined(REST_FORGOTTEN)
+#define ALONE
+#endif
+#define A       0
+#define B       1
+#define C       2
+#define E       3
+#define ENVS    4
+#define LIVE    1
+#define ENDING  2
+#define GONE    3
+#define FOREVER 100
+
+#ifdef ALONE
+#define FRAMES   3 /* that the device receives, at most */
+#else
+#define FRAMES   2
+#endif
+#define RX_BATCH 2
+#define LAST     2 /* time at its end */
+#define REVOKE_DEADLINE 2
+
+/* The device, its queue, the interrupt controller. */
+bool is_for_a[FRAMES];
+byte used_idx, used_event, next_used;
+bool irq, claimed;
+#define SEIP (irq && !claimed)
+
+byte now, stimecmp = FOREVER;
+#define STIP (now >= stimecmp)
+
+/* Words that predicates look at. */
+byte head_a, tail_a, received, seen_received;
+bool ended, seen_ended;
+#define HOLDS(e) ((e == A && head_a != tail_a) || (e == B && (received != seen_received || ended != seen_ended)))
+
+/* The kernel's state. */
+byte state[ENVS] = LIVE;
+bool armed[ENVS], revoking, unfinished, rx_unfinished, nic_changed, changed, in_wfi;
+byte deadline[ENVS] = FOREVER;
+byte wake_counters, slot, slice_end;
+#ifdef NO_LOOK
+byte blind = ENVS;
+#endif
+
+byte for_a; /* ghost: frames that the device received for A */
+#define MISSED(e) (armed[e] && (HOLDS(e) || now >= deadline[e]))
+
+active proctype device()
+{
+    do
+    :: used_idx < FRAMES ->
+        atomic {
+            if
+            :: is_for_a[used_idx] = true; for_a++
+            :: true
+            fi;
+            used_idx++
+        }
+        if
+        :: used_event == used_idx - 1 -> irq = true
+        :: else
+        fi
+    :: break
+    od
+}
+
+active proctype time()
+{
+end:
+    do
+    :: now < LAST -> now++
+    od
+}
+
+/*= src/kernel/rx.c leave_rest :: unfinished|changed|virtq_want */
+inline leave_rest()
+{
+    unfinished = true;    /*: netif->unfinished = true */
+#ifndef REST_FORGOTTEN
+    rx_unfinished = true; /*: rx_unfinished = true */
+#endif
+    nic_changed = true;   /*: netif->nic.changed = true */
+    used_event = FOREVER  /*: virtq_want_no_interrupt(&netif->nic.rx, netif->nic.rx.size) */
+}
+
+/*= src/kernel/rx.c deliver :: changed|ring_put */
+/*: netif->nic.changed = true */ /*: if (!ring_put(binding, index, &frame)) binding->counters.dropped++ */
+inline receive_frame()
+{
+    received++;
+    if
+    :: is_for_a[next_used] ->
+        head_a++;
+#ifndef RING_SILENT
+        nic_changed = true
+#endif
+    :: else
+    fi;
+    next_used++
+}
+
+/*= src/kernel/drivers/virtio.h virtq_want_interrupt :: event|order|return */
+/*: if (queue->event_idx) *queue->used_event = queue->next_used */
+/*: virtq_order_with_device(queue) */
+/*: return queue->used[VIRTQ_IDX] != queue->next_used */
+
+/*= src/kernel/rx.c receive :: while|budget|BUDGET|left <|virtq_want|leave_rest|receive_frame|return$ */
+byte left;
+inline receive()
+{
+    do                                       /*: int64_t left = RX_BUDGET */
+    :: atomic {
+        next_used != used_idx && left > 0 -> /*: while (nic_rx_next(nic, &buffer, &length, &head)) */
+        receive_frame();                     /*: uint64_t index = receive_frame(netif, buffer, length, head, charged, &left) */
+        left--                               /*: if (__builtin_expect(left < netif->frame_most, 0)) */
+        }
+    :: left == 0 ->
+        used_event = next_used;              /*: if (virtq_want_interrupt(&nic->rx)) leave_rest(netif) */
+        if
+        :: used_idx != next_used -> leave_rest()
+        :: else
+        fi;
+        break                                /*: return */
+    :: next_used == used_idx && left > 0 ->  /*: while (virtq_want_interrupt(&nic->rx)) */
+        used_event = next_used;
+#ifdef NO_SECOND_LOOK
+        break
+#else
+        if
+        :: used_idx == next_used -> break
+        :: else
+        fi
+#endif
+    od
+}
+
+/*= src/kernel/rx.c rx_interrupt :: acknowledge|changed|unfinished|receive */
+inline rx_interrupt()
+{
+    atomic {
+        irq = false;                     /*: virtio_acknowledge(&netif->nic.device) */
+        nic_changed = wake_counters > 0; /*: netif->nic.changed = wake_counters */
+        left = RX_BATCH
+    }
+    if                               /*: if (netif->unfinished) return netif->nic.changed */
+    :: !unfinished -> receive()      /*: if (__builtin_expect(charge_runs(), 0)) receive_charged(netif) */
+                                     /*: else receive(netif, false) */
+    :: else
+    fi                               /*: return netif->nic.changed */
+}
+
+/*= src/kernel/rx.c rx_continue :: unfinished|rx_interrupt|more */
+inline rx_continue()
+{
+                                  /*: bool more = false */
+    if                            /*: if (netifs[i].unfinished) */
+    :: unfinished ->
+        unfinished = false;       /*: netifs[i].unfinished = false */
+        rx_interrupt()            /*: rx_interrupt(&netifs[i]) */
+    :: else /* (never) */
+    fi;
+    more = unfinished;            /*: more |= netifs[i].unfinished */
+    rx_unfinished = more          /*: rx_unfinished = more */
+                                  /*: return more */
+}
+
+/*= src/kernel/interrupt.c serve :: . */
+inline serve()
+{
+                            /*: bool changed = false */
+    rx_interrupt();         /*: if (irq < IRQ_COUNT) changed = handlers[irq].handler(handlers[irq].argument) */
+    claimed = false         /*: plic_complete(irq) */
+                            /*: return changed */
+}
+
+/*= src/kernel/interrupt.c interrupt_poll :: . */
+inline interrupt_poll()
+{
+    changed = false;                /*: bool changed = false */ /*: uint32_t irq */
+    do                              /*: while (irqoff_end(), irqoff_begin(), (csr_read(sip) & SIE_SEIE) && (irq = plic_claim())) changed |= serve(irq) */
+    :: atomic { SEIP -> claimed = true };
+        serve();
+        atomic { changed = changed || nic_changed; nic_changed = false }
+    :: else -> break
+    od                              /*: return changed */
+}
+
+/*= src/kernel/wake.c wake_cancel :: armed|wake_counters */
+inline wake_cancel(env)
+{
+    wake_counters = wake_counters - (env == B && armed[B] -> 1 : 0); /*: wake_counters -= wake->counters */
+    armed[env] = false;                                  /*: wake->armed = false */
+    deadline[env] = FOREVER
+}
+
+/* What the kernel doesn't keep between entries. */
+inline forget()
+{
+    d_step {
+        i = 0;
+        present = 0;
+        earliest = 0;
+        more = false;
+        stepped = false;
+        ready = false;
+        asked = false;
+        was_external = false;
+        was_timer = false;
+        changed = false;
+        nic_changed = false;
+        left = 0
+    }
+}
+
+active proctype hart()
+{
+    byte e, i, earliest, present;
+    bool more, stepped, ready, asked, was_external, was_timer;
+    bool decided[ENVS];
+
+    revoking = true;
+#ifdef ALONE
+    state[B] = GONE;
+    state[E] = GONE;
+#endif
+
+/*= src/kernel/slice_round.c schedule :: . */
+/*: uint64_t deadline */ /*: for ( */ /*: ) */ /*: charge_begin() */
+schedule:
+    interrupt_poll();               /*: interrupt_poll() */
+    /*: bool more = do_chores() */
+    more = false;
+    if
+    :: rx_unfinished -> rx_continue()
+    :: else
+    fi;
+    /*: charge_end() */
+    /*: if (run_somebody(&deadline) || more) continue */ /* behind seen: */
+    /*: timer_set(deadline) */ /*: interrupt_wait() */
+
+/*= src/kernel/slice_round.c do_chores :: more|poll */
+    /*: bool more = rx_unfinished && rx_continue() */
+    /*: more |= net_end_settle() */ /* nothing that is waited for */
+    /*: interrupt_poll() */
+    /*: more = true */ /*: return more */
+
+/*= src/kernel/slice_round.c run_somebody :: time_now|run_one_of|earliest */
+    atomic {
+        present = now;              /*: uint64_t now = time_now(), earliest = AEGIS_FOREVER */
+        earliest = FOREVER;
+        stepped = false;
+        asked = false;
+        i = 0                       /*: bool stepped = run_one_of(next, end, now, &earliest) */
+    }                               /*: stepped |= run_one_of(0, next, now, &earliest) */
+                                    /*: *deadline = earliest */
+
+/*= src/kernel/slice_round.c run_one_of :: step|turn */
+    /*: bool stepped = false */
+    /*: stepped |= turn(env, (uint32_t)(slot - slice_slots), now, deadline) */
+    /*: end_step(env) */ /*: stepped = true */ /*: return stepped */
+slots:
+    atomic {
+        do
+        :: i == ENVS -> goto seen
+        :: i < ENVS ->
+            e = (slot + 1 + i) % ENVS;
+            if
+            :: state[e] == GONE -> i++
+            :: state[e] == ENDING -> i++; goto end_step
+            :: state[e] == LIVE && e == C && revoking && !asked -> goto asking
+            :: else ->
+                ready = !armed[e] || HOLDS(e) || present >= deadline[e];
+#ifdef NO_LOOK
+                ready = ready && e != blind;
+                blind = (e == blind -> ENVS : blind);
+#endif
+                if
+                :: ready ->
+                    wake_cancel(e);
+                    slot = e;
+                    slice_end = now + 1;
+                    stimecmp = slice_end;
+                    goto user
+                :: else
+                fi;
+#ifdef FIRST_DEADLINE
+                earliest = (earliest == FOREVER -> deadline[e] : earliest);
+#else
+                earliest = (deadline[e] < earliest -> deadline[e] : earliest);
+#endif
+                i++
+            fi
+        od
+    }
+/*= src/kernel/slice_round.c turn :: changed|step|return|wake_ready|deadline|run\( */
+asking:                                 /*: bool changed = false */
+    ready = present >= REVOKE_DEADLINE; /*: bool step = revoke_step(env, now) */
+    interrupt_poll();
+    atomic {
+#ifndef POLL_UNHEEDED
+        stepped = stepped || changed;   /*: changed = interrupt_poll() */
+#endif
+        if                              /*: if (step) return true */
+        :: ready -> stepped = true; revoking = false; i++
+        :: else ->
+                                        /*: if (env->revocation.deadline < *deadline) *deadline = env->revocation.deadline */
+            earliest = (REVOKE_DEADLINE < earliest -> REVOKE_DEADLINE : earliest);
+            asked = true
+        fi;                             /*: if (__builtin_expect(env->info->debt != 0, 0) && pay_slice(env)) return true */
+        goto slots                      /*: if (wake_ready(env, now)) */ /*: run(env) */
+    }                                   /*: if (env->wake.deadline < *deadline) *deadline = env->wake.deadline */
+                                        /*: return changed */
+
+/*= src/kernel/slice_round.c end_step :: . */
+end_step:
+    ended = true;                       /*: env_end_step(env) */ /*: check_walk("env_end_step") */
+    state[e] = GONE;
+#ifndef END_SILENT
+    stepped = true;
+#endif
+    interrupt_poll();                   /*: interrupt_poll() */
+    goto slots;
+
+seen:
+#ifdef POLL_BEHIND_LOOKS
+    interrupt_poll();
+#endif
+    atomic {
+        if
+        :: stepped || more -> goto schedule
+        :: else
+        fi;
+#ifdef NO_TIMER
+        stimecmp = FOREVER;
+#else
+        stimecmp = earliest;
+#endif
+        forget()
+    }
+
+/*= src/kernel/interrupt.c interrupt_wait :: . */
+                                   /*: uint64_t pending */ /*: uint32_t irq */
+wait:                              /*: do */ /*: irqoff_end() */
+    atomic {                       /*: wait_for_interrupt() */
+        in_wfi = true;
+        forget()
+    }
+end_wfi:
+    atomic {
+        SEIP || STIP -> in_wfi = false; /*: irqoff_begin() */
+        was_external = SEIP;            /*: pending = csr_read(sip) */
+        was_timer = STIP
+    }
+    if                            /*: if ((pending & SIE_SEIE) && (irq = plic_claim()) && serve(irq)) return */
+    :: was_external ->
+        claimed = true;
+        serve();
+#ifndef WAIT_UNHEEDED
+        if
+        :: nic_changed -> goto schedule
+        :: else
+        fi
+#endif
+    :: else
+    fi;
+    if                            /*: while (!(pending & SIE_STIE)) */
+    :: was_timer -> goto schedule
+    :: else -> goto wait
+    fi;
+
+user: /* e runs */
+    forget();
+    do
+    :: SEIP -> interrupt_poll()
+    :: STIP -> goto schedule
+    :: e == A && !decided[A] ->
+        if
+        :: head_a != tail_a -> tail_a = head_a
+        :: else -> decided[A] = true
+        fi
+    :: e == B && !decided[B] ->
+        if
+        :: received != seen_received || ended != seen_ended -> atomic { seen_received = received; seen_ended = ended }
+        :: else -> decided[B] = true
+        fi
+    :: e == A && decided[A] -> goto call_wait
+    :: e == B && decided[B] -> goto call_wait
+    :: e == C -> goto call_wait
+    :: e == E -> goto schedule
+    :: e == E -> state[E] = ENDING; goto schedule
+    :: e == E -> /* yields to A */
+        atomic {
+            ready = !armed[A] || HOLDS(A) || now >= deadline[A];
+            if
+            :: ready -> wake_cancel(A)
+            :: else
+            fi
+        }
+        if
+        :: ready -> e = A /* whose slot isn't taken, and the slice's end stays */
+        :: else -> goto schedule
+        fi
+    od;
+
+/*= src/kernel/wake.c call_wait :: wake_counters|deadline|armed|slice_next */
+call_wait:
+    atomic {
+        decided[e] = false;
+#ifndef COUNTERS_UNCOUNTED
+        wake_counters = wake_counters + (e == B -> 1 : 0); /*: wake_counters += wake->counters */
+#endif
+        if                                                 /*: wake->deadline = deadline */
+        :: e == A && now < LAST -> deadline[e] = now + 1
+        :: else -> deadline[e] = FOREVER
+        fi;
+                                                           /*: wake->arguments[2] = deadline */
+        armed[e] = true;                                   /*: wake->armed = true */
+#ifdef NO_LOOK
+        blind = e;
+#endif
+        goto schedule                                      /*: slice_next() */
+    }
+}
+
+/* Nobody sleeps through what he waits for; and in the end all is where it belongs. */
+active proctype watcher()
+{
+    bool quiet;
+end:
+    do
+    :: in_wfi && !SEIP && !STIP &&
+        (MISSED(A) || MISSED(B) || MISSED(C) || (revoking && now >= REVOKE_DEADLINE)) -> assert(0) /* (never) */
+    :: timeout ->
+        quiet = in_wfi && next_used == used_idx && tail_a == for_a &&
+                (state[B] == GONE || (seen_received == received && ended == seen_ended));
+        assert(quiet);
+        break
+    od
+}
