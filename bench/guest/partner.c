@@ -1,6 +1,7 @@
 /*
  * The other side of yield_roundtrip: whenever it gets a slice, it gives it to its parent. With an
- * argument, that of the rows on revocation: it has pages, and keeps or gives them.
+ * argument, that of the rows on revocation: it has pages, and keeps or gives them; or that of
+ * pct_roundtrip: it serves calls.
  */
 #include <string.h>
 
@@ -38,10 +39,26 @@ static void hold(bool gives)
     aegis_wait(NULL, 0, AEGIS_FOREVER);
 }
 
+_Static_assert(AEGIS_CALL_gate_return == AEGIS_CALL_gate_call + 1, "answer");
+
+/* All that there is to a call that does nothing: it finds the number of gate_call in a7. */
+static __attribute__((naked)) void answer(void)
+{
+    __asm__ volatile("addi a7, a7, 1\n"
+                     "ecall\n"
+                     "ebreak");
+}
+
+static void serve(void)
+{
+    aegis_cap_mint(AEGIS_KIND_ENV, exos.env, AEGIS_RIGHT_CALL, &exos.start->caps[0]);
+    aegis_gate_accept((uint64_t)(uintptr_t)answer, 0);
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1)
-        hold(!strcmp(argv[1], "give"));
+        strcmp(argv[1], "serve") ? hold(!strcmp(argv[1], "give")) : serve();
     for (;;)
-        aegis_yield(exos.parent);
+        aegis_yield_bare(exos.parent);
 }

@@ -180,6 +180,12 @@ enum aegis_revoke {
 #define AEGIS_CAP_RIGHTS(name) ((uint32_t)((name) >> 40) & 0xffff)
 #define AEGIS_CAP_INDEX(name)  ((name)&0xffffffffffUL)
 
+/*
+ * Call gates. gate_call and gate_return leave all registers but t0 as they are: they are the
+ * message, sp and tp among them, and who is entered sets its own.
+ */
+#define AEGIS_SEND_WORDS 4 /* of a message of gate_send, in a0 to a3 */
+
 /* Wake-up predicates. */
 #define AEGIS_PREDICATES_MAX 4          /* that one wait takes */
 #define AEGIS_FOREVER        UINT64_MAX /* for wait: no deadline */

@@ -1,6 +1,7 @@
 #include "kernel/abort.h"
 
 #include "kernel/call.h"
+#include "kernel/gate.h"
 #include "kernel/handler.h"
 #include "kernel/map.h"
 #include "kernel/net_end.h"
@@ -130,6 +131,17 @@ static bool abort_take_slot(struct env *env, size_t *budget)
     if (!slice_take(env->number, &slot))
         return false;
     record(env, AEGIS_KIND_SLICE, slot);
+    return true;
+}
+
+static bool abort_take_gate(struct env *env, size_t *budget)
+{
+    uint64_t number;
+
+    --*budget;
+    if (!gate_take(env, &number))
+        return false;
+    record(env, AEGIS_KIND_GATE, number);
     return true;
 }
 

@@ -123,6 +123,37 @@ static const struct {
 };
 
 _Static_assert(AEGIS_E_NO_CALL == AEGIS_NO_CALL_ERROR, "entry.S");
+_Static_assert(AEGIS_GATES == 1 << AEGIS_GATE_BITS, "entry.S");
+_Static_assert(AEGIS_ENV_LIVE == AEGIS_LIVE_STATE, "entry.S");
+_Static_assert(ENV_COUNT == 1 << ENV_BITS, "entry.S");
+
+/* entry.S */
+void yield_short(void);
+void gate_call_short(void);
+void gate_call_long(void);
+void gate_return_short(void);
+void gate_return_long(void);
+
+/*
+ * Calls that entry.S does itself, as far as nothing is unusual about them, unless each is to be
+ * watched. A gate's call needs entry.S in any case, for what the registers carry.
+ */
+static void use_short_ways(struct hart *hart, bool may)
+{
+    void **yield = &hart->calls[AEGIS_CALL_yield - AEGIS_CALL_FIRST];
+    void **call = &hart->calls[AEGIS_CALL_gate_call - AEGIS_CALL_FIRST];
+    void **answer = &hart->calls[AEGIS_CALL_gate_return - AEGIS_CALL_FIRST];
+
+#if CHECK || IRQOFF
+    may = false;
+#endif
+    hart->yield = *yield;
+    hart->gate_call = *call;
+    hart->gate_return = *answer;
+    *yield = may ? (void *)yield_short : *yield;
+    *call = may ? (void *)gate_call_short : (void *)gate_call_long;
+    *answer = may ? (void *)gate_return_short : (void *)gate_return_long;
+}
 
 static long no_call(void)
 {
@@ -137,6 +168,7 @@ void call_init(struct hart *hart, enum trace_mode mode)
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
         hart->calls[rows[i].number - AEGIS_CALL_FIRST] =
             mode != TRACE_OFF ? (void *)rows[i].trace : (void *)rows[i].function;
+    use_short_ways(hart, mode == TRACE_OFF && env_have_asids());
 }
 
 void call_restart(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2)

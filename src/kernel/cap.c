@@ -3,6 +3,7 @@
 #include "kernel/call.h"
 #include "kernel/check/hard.h"
 #include "kernel/env.h"
+#include "kernel/gate.h"
 #include "kernel/handler.h"
 #include "kernel/map.h"
 #include "kernel/net_end.h"
@@ -64,6 +65,7 @@ static uint64_t *env_generation(uint64_t index)
 
 static bool env_sever(uint64_t index)
 {
+    gate_sever_env((uint32_t)index);
     return net_end_sever_env((uint32_t)index);
 }
 

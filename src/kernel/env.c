@@ -10,6 +10,7 @@
 #include "kernel/drivers/virtio_console.h"
 #include "kernel/expose.h"
 #include "kernel/fpu.h"
+#include "kernel/gate.h"
 #include "kernel/handler.h"
 #include "kernel/irqoff.h"
 #include "kernel/map.h"
@@ -57,6 +58,8 @@ struct env *env_make(uint32_t number, uint32_t owner, struct aegis_page *page,
     uint64_t generation = i->generation;
 
     memset(env, 0, PAGE_SIZE);
+    env->wake.deadline = AEGIS_FOREVER;
+    env->entry = ENV_CLOSED;
     page->state = AEGIS_PAGE_ENV;
     map_init_root(root);
     env->number = number;
@@ -64,7 +67,7 @@ struct env *env_make(uint32_t number, uint32_t owner, struct aegis_page *page,
     env->root = page_memory(root);
     map_forget_leaf(env);
     /* With fewer ASIDs than environments all use 0, and env_enter flushes. */
-    env->asid = asid_max >= ENV_COUNT ? number : 0;
+    env->asid = env_have_asids() ? number : 0;
     env->satp = SATP_SV39 | env->asid << SATP_ASID_SHIFT | page_ppn(root);
     /* The number's previous user may have left translations under its ASID (section 4.2.1). */
     sfence_asid(env->asid);
@@ -104,18 +107,33 @@ long env_target(uint32_t number, struct env **env)
     return 0;
 }
 
+bool env_have_asids(void)
+{
+    return asid_max >= ENV_COUNT;
+}
+
+static inline __attribute__((always_inline)) void switch_to(struct env *env)
+{
+    if (this_hart->env == env)
+        return;
+    this_hart->env = env;
+    direct_forget();
+    satp_write(env->satp);
+    if (env->asid == 0)
+        sfence_all();
+    fpu_switch(env);
+}
+
+void env_switch(struct env *env)
+{
+    switch_to(env);
+}
+
 void env_enter(struct env *env)
 {
     check_walk(NULL);
     irqoff_end();
-    if (this_hart->env != env) {
-        this_hart->env = env;
-        direct_forget();
-        satp_write(env->satp);
-        if (env->asid == 0)
-            sfence_all();
-        fpu_switch(env);
-    }
+    switch_to(env);
     if (env->in_call) {
         env->in_call = false;
         env_resume_call(env);
@@ -174,6 +192,7 @@ void env_begin_end(struct env *env, enum aegis_exit_reason reason, uint64_t valu
     i->state = AEGIS_ENV_ENDING;
     if (i->slots == 0)
         slice_ending_without++;
+    gate_end_env(env);
     wake_cancel(env);
     revoke_cancel(env);
     leave_address_space(env);

@@ -17,7 +17,7 @@
 #include "kernel/hart.h"
 #include "kernel/rv64/paging.h"
 
-#define ENV_COUNT 1024
+#define ENV_COUNT (1 << ENV_BITS)
 #define FIRST_ENV 1 /* the first application: everything is its own at first */
 
 /* Registers by number. */
@@ -44,7 +44,6 @@ struct wake_predicate {
 };
 
 struct wake {
-    bool armed;            /* whether it waits at all */
     uint32_t count;        /* predicates armed */
     uint32_t counters;     /* of those, on counters of interfaces: its share of wake_counters */
     uint64_t deadline;     /* rdtime */
@@ -63,24 +62,57 @@ struct leaf_cache {
 struct revocation {
     enum aegis_kind kind; /* AEGIS_KIND_NONE: nothing */
     bool asked;           /* the upcall was delivered */
-    bool forced;          /* the deadline is over: it doesn't run until all is taken */
     uint64_t goal;        /* how many of the kind it may keep */
     uint64_t slices;      /* of its own count, at which the deadline is over, once asked */
     uint64_t deadline;    /* rdtime at which it is over in any case */
 };
 
-/* Lies in its ENV page. */
+/*
+ * What keeps an environment from running, in a word that entry.S tests by its sign (gate.h): one of
+ * these; or, above 0, the address at which it takes a call through a gate; or, below all of these,
+ * the struct env that it has called and waits for: addresses of the kernel's are negative.
+ */
+enum {
+    ENV_RUNS = 0,    /* nothing */
+    ENV_WAITS = -1,  /* its wake-up predicates */
+    ENV_CLOSED = -2, /* it accepts like one above 0, but may not be called now */
+};
+
+/* A message that gate_send left. */
+struct gate_mail {
+    uint32_t sender; /* its number; 0: there is none */
+    uint64_t words[AEGIS_SEND_WORDS];
+};
+
+/* Where gate_accept was called, for an upcall that comes while nobody calls. */
+struct gate_accepted {
+    uint64_t pc; /* of its ecall */
+    uint64_t sp, gp, tp;
+};
+
+/* Lies in its ENV page. What entry.S knows of it comes first. */
 struct env {
     uint64_t x[32]; /* registers while it doesn't run; x[0] unused */
     uint64_t pc;
     struct leaf_cache leaf;
-    uint64_t fpu[33]; /* f0..f31, fcsr: while another owns the registers */
+    int64_t state;  /* ENV_RUNS, ... */
+    int64_t caller; /* gate.h: whom it serves, unless it accepts */
+    int64_t entry;  /* gate.h: what state becomes when it accepts */
+    uint64_t satp;
+    struct aegis_env_info *info;
+    uint32_t number;
     bool in_call;     /* it gave the processor away in a call: of x only sp, gp, tp and a0 mean
                          something */
-    uint32_t number;
-    struct aegis_env_info *info;
+    bool forced;      /* it doesn't run until all is taken that it was asked for (revoke.h) */
+    bool in_epilogue; /* and has not given the processor away yet (slice_round.h) */
+    struct env *gates[AEGIS_GATES]; /* that it may call; NULL: none */
+    struct env *held_caller;        /* whom it serves, while that one may not run */
+    uint64_t send_entry;            /* address where it takes messages of gate_send; 0: nowhere */
+    struct gate_mail mail;
+    struct gate_accepted accepted;
+    uint64_t gate_generation; /* of capabilities for its gates, which are of no use */
+    uint64_t fpu[33];         /* f0..f31, fcsr: while another owns the registers */
     uint64_t asid;
-    uint64_t satp;
     pte_t *root;
     struct wake wake;
     struct aegis_upcall_page *upcall; /* in PHYSMAP, pinned; NULL before upcall_bind */
@@ -88,7 +120,6 @@ struct env {
     uint64_t handler;
     bool in_upcall; /* an upcall that was no exception has not resumed yet */
     /* slice_round.h */
-    bool in_epilogue; /* of those, the epilogue, and it has not given the processor away yet */
     uint64_t epilogue, prologue; /* addresses, 0 without */
     uint64_t epilogue_frame;     /* address of its frame */
     uint32_t overruns;           /* of epilogues in a row */
@@ -105,6 +136,17 @@ _Static_assert(offsetof(struct env, x) == ENV_X(0), "entry.S");
 _Static_assert(offsetof(struct env, pc) == ENV_PC, "entry.S");
 _Static_assert(offsetof(struct env, leaf.region) == ENV_LEAF_REGION, "entry.S");
 _Static_assert(offsetof(struct env, leaf.table) == ENV_LEAF_TABLE, "entry.S");
+_Static_assert(offsetof(struct env, state) == ENV_STATE, "entry.S");
+_Static_assert(offsetof(struct env, caller) == ENV_CALLER, "entry.S");
+_Static_assert(offsetof(struct env, entry) == ENV_ENTRY, "entry.S");
+_Static_assert(offsetof(struct env, satp) == ENV_SATP, "entry.S");
+_Static_assert(offsetof(struct env, info) == ENV_INFO, "entry.S");
+_Static_assert(offsetof(struct env, number) == ENV_NUMBER, "entry.S");
+_Static_assert(offsetof(struct env, in_call) == ENV_IN_CALL, "entry.S");
+_Static_assert(offsetof(struct env, forced) == ENV_FORCED, "entry.S");
+_Static_assert(offsetof(struct env, in_epilogue) == ENV_IN_EPILOGUE, "entry.S");
+_Static_assert(offsetof(struct env, gates) == ENV_GATES, "entry.S");
+_Static_assert(offsetof(struct aegis_env_info, state) == INFO_STATE, "entry.S");
 _Static_assert(sizeof(struct env) <= PAGE_SIZE, "one page");
 
 extern struct env *env_table[ENV_COUNT];
@@ -135,6 +177,12 @@ void env_begin_end(struct env *env, enum aegis_exit_reason reason, uint64_t valu
 
 /* One bounded step of taking back; returns whether env is ended and gone. */
 bool env_end_step(struct env *env);
+
+/* Makes env's address space the active one, and it the environment of this hart. */
+void env_switch(struct env *env);
+
+/* Whether each environment has an ASID of its own, so that a switch needs no fence. */
+bool env_have_asids(void);
 
 /* Enters env in user mode: switches address space if another is active, and loads all registers. */
 _Noreturn void env_enter(struct env *env);

@@ -5,20 +5,26 @@
 #ifndef AEGIS_KERNEL_HART_H
 #define AEGIS_KERNEL_HART_H
 
-#define HART_T0         0
-#define HART_USER_RA    8
-#define HART_USER_SP    16
-#define HART_USER_TP    24
-#define HART_STACK      32
-#define HART_ENV        40
-#define HART_EMERGENCY  48
-#define HART_PANIC_REGS 56
-#define HART_CALLS      328
-#define HART_T1         1352
-#define HART_DIRECT     1360 /* and what follows: direct.h */
-#define HART_UPCALL     1368
-#define HART_UPCALL_VA  1376
-#define HART_HANDLER    1384
+#define HART_T0           0
+#define HART_USER_RA      8
+#define HART_USER_SP      16
+#define HART_USER_TP      24
+#define HART_STACK        32
+#define HART_ENV          40
+#define HART_EMERGENCY    48
+#define HART_PANIC_REGS   56
+#define HART_CALLS        328
+#define HART_T1           1352
+#define HART_DIRECT       1360 /* and what follows: direct.h */
+#define HART_UPCALL       1368
+#define HART_UPCALL_VA    1376
+#define HART_HANDLER      1384
+#define HART_DONATE_UNTIL 1392
+#define HART_YIELD        1400
+#define HART_GATE_CALL    1408
+#define HART_GATE_RETURN  1416
+#define HART_MESSAGE      1424
+#define HART_FPU          1504
 
 #ifndef __ASSEMBLER__
 #include <stdbool.h>
@@ -53,6 +59,11 @@ struct hart {
     void *calls[AEGIS_CALL_END - AEGIS_CALL_FIRST];
     uint64_t t1; /* of an exception, until its frame is known */
     struct direct direct;
+    uint64_t
+        donate_until; /* rdtime after which gate_call is refused: of this slice little is left */
+    /* What transfer.S calls where its short ways of these calls don't do. */
+    void *yield, *gate_call, *gate_return;
+    uint64_t message[9]; /* t1, a0..a7 of a call through a gate that takes the long way */
 
     uint64_t id;        /* mhartid, as the device tree and SBI know it */
     struct env *fpu;    /* whose values the floating-point registers hold, or NULL */
@@ -76,6 +87,12 @@ _Static_assert(offsetof(struct hart, direct.causes) == HART_DIRECT, "entry.S");
 _Static_assert(offsetof(struct hart, direct.upcall) == HART_UPCALL, "entry.S");
 _Static_assert(offsetof(struct hart, direct.upcall_va) == HART_UPCALL_VA, "entry.S");
 _Static_assert(offsetof(struct hart, direct.handler) == HART_HANDLER, "entry.S");
+_Static_assert(offsetof(struct hart, fpu) == HART_FPU, "transfer.S");
+_Static_assert(offsetof(struct hart, donate_until) == HART_DONATE_UNTIL, "transfer.S");
+_Static_assert(offsetof(struct hart, yield) == HART_YIELD, "transfer.S");
+_Static_assert(offsetof(struct hart, gate_call) == HART_GATE_CALL, "transfer.S");
+_Static_assert(offsetof(struct hart, gate_return) == HART_GATE_RETURN, "transfer.S");
+_Static_assert(offsetof(struct hart, message) == HART_MESSAGE, "transfer.S");
 
 #ifdef __riscv
 register struct hart *this_hart __asm__("tp");

@@ -3,6 +3,7 @@
 #include "kernel/abort.h"
 #include "kernel/call.h"
 #include "kernel/expose.h"
+#include "kernel/gate.h"
 #include "kernel/print.h"
 #include "kernel/rv64/timer.h"
 #include "kernel/upcall.h"
@@ -10,7 +11,9 @@
 void revoke_cancel(struct env *env)
 {
     env->revocation.kind = AEGIS_KIND_NONE;
-    env->revocation.forced = false;
+    if (env->forced)
+        gate_release(env);
+    env->forced = false;
     env->info->revoking = 0;
 }
 
@@ -41,7 +44,8 @@ bool revoke_step(struct env *env, uint64_t now)
     /* Who waits, or can't be asked, is given no slices: the time limit is for those. */
     if (now < r->deadline && !(r->asked && env->info->slices >= r->slices))
         return false;
-    r->forced = true;
+    env->forced = true;
+    gate_hold(env);
     if (!abort_step(r->kind, env, r->goal))
         return true;
     if (!is_done(env)) {

@@ -3,7 +3,7 @@
  * resources of its choice; past the deadline the abort protocol takes them (abort.h).
  *
  * Invariant: env.revocation.kind != 0 <=> info.revoking != 0, and then the environment is LIVE;
- * while env.revocation.forced it doesn't run.
+ * while env.forced it doesn't run.
  */
 #ifndef AEGIS_KERNEL_REVOKE_H
 #define AEGIS_KERNEL_REVOKE_H

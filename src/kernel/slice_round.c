@@ -5,6 +5,7 @@
 #include "kernel/check/check.h"
 #include "kernel/env.h"
 #include "kernel/expose.h"
+#include "kernel/gate.h"
 #include "kernel/interrupt.h"
 #include "kernel/net_end.h"
 #include "kernel/revoke.h"
@@ -22,16 +23,34 @@ static void set_end(uint64_t end)
     timer_set(end);
 }
 
-/* Runs env from now to the end of a new slice, less what it owes. */
-static _Noreturn void run(struct env *env)
+/* Runs env from now to the end of a new slice of owner's, less what that one owes. */
+static _Noreturn void run(struct env *owner, struct env *env)
 {
-    uint64_t owes = env->info->debt;
+    uint64_t owes = owner->info->debt;
 
-    env->info->debt = 0;
+    owner->info->debt = 0;
     this_hart->epilogue = false;
     set_end(time_now() + info->slice - owes);
+    this_hart->donate_until = this_hart->slice_end - AEGIS_DONATE_MIN;
     env->info->slices++;
     env_enter(env);
+}
+
+/* Whoever serves env through a gate runs in env's slots, too, and env pays; returns if that one
+ * can't. */
+static __attribute__((noinline)) void run_callee(struct env *env, uint32_t slot, uint64_t now,
+                                                 uint64_t *deadline)
+{
+    struct env *callee = gate_callee_of(env);
+
+    if (callee->forced)
+        return;
+    if (wake_ready(callee, now)) {
+        this_hart->slot = slot;
+        run(env, callee);
+    }
+    if (callee->wake.deadline < *deadline)
+        *deadline = callee->wake.deadline;
 }
 
 /* A whole slice's worth is owed: this slot pays for it. */
@@ -65,11 +84,13 @@ static inline bool turn(struct env *env, uint32_t slot, uint64_t now, uint64_t *
         return true;
     if (wake_ready(env, now)) {
         this_hart->slot = slot;
-        run(env);
+        run(env, env);
     }
-    env->info->debt = 0; /* it would have been given at least that */
-    if (env->wake.deadline < *deadline)
+    if (__builtin_expect(gate_calls(env), 0))
+        run_callee(env, slot, now, deadline);
+    else if (env->wake.deadline < *deadline)
         *deadline = env->wake.deadline;
+    env->info->debt = 0; /* it would have been given at least that */
     return changed;
 }
 
@@ -184,6 +205,8 @@ void slice_next(void)
 void slice_extend(uint64_t ticks)
 {
     this_hart->slice_end += ticks; /* when the timer comes, that is seen */
+    if (!this_hart->epilogue)
+        this_hart->donate_until += ticks;
 }
 
 /* env was still in its epilogue: from `from` on it had what isn't its own. Many of them in a row,
@@ -214,6 +237,8 @@ void slice_timer(struct env *env)
     } else if (env->epilogue && upcall_enter(env, env->epilogue, AEGIS_CAUSE_SLICE, 0)) {
         env->in_epilogue = true;
         this_hart->epilogue = true;
+        this_hart->donate_until = 0; /* of a slice that is over */
+        gate_hold_caller(env);
         set_end(now + info->epilogue);
         env_enter(env);
     }
@@ -247,7 +272,7 @@ long call_yield(uint32_t number)
     }
     /* The rest of the slice goes along; its end stays where it was. Of one that is over there is
      * none; and who is being taken from gets none: it could keep up with that. */
-    if (env && !this_hart->epilogue && !env->revocation.forced && wake_ready(env, time_now()))
+    if (env && !this_hart->epilogue && !env->forced && wake_ready(env, time_now()))
         env_enter(env);
     slice_next();
 }

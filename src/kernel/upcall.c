@@ -6,6 +6,7 @@
 #include "kernel/direct.h"
 #include "kernel/env.h"
 #include "kernel/fpu.h"
+#include "kernel/gate.h"
 #include "kernel/page.h"
 #include "kernel/post.h"
 #include "kernel/slice_round.h"
@@ -103,7 +104,7 @@ static void complete_registers(struct env *env)
     memset(env->x, 0, sizeof(env->x[0]) * REG_SP);
     memset(&env->x[REG_T0], 0, (REG_A0 - REG_T0) * sizeof(env->x[0]));
     memset(&env->x[REG_A0 + 1], 0, (REGS - REG_A0 - 1) * sizeof(env->x[0]));
-    if (!env->wake.armed)
+    if (env->state != ENV_WAITS)
         return;
     memcpy(&env->x[REG_A0], env->wake.arguments, sizeof(env->wake.arguments));
     env->x[REG_A7] = AEGIS_CALL_wait;
@@ -118,6 +119,8 @@ bool upcall_enter(struct env *env, uint64_t pc, uint64_t cause, uint64_t value)
     uint64_t depth = env->upcall ? env->upcall->depth : 0;
 
     if (!env->upcall || env->in_upcall || depth >= AEGIS_UPCALL_FRAMES - 1)
+        return false;
+    if (!gate_interrupt(env))
         return false;
     complete_registers(env);
     enter_handler(env, pc, depth + 1, cause, value);

@@ -2,6 +2,7 @@
 
 #include "kernel/call.h"
 #include "kernel/env.h"
+#include "kernel/gate.h"
 #include "kernel/page.h"
 #include "kernel/slice_round.h"
 #include "kernel/user.h"
@@ -30,12 +31,16 @@ void wake_cancel(struct env *env)
     wake_counters -= wake->counters;
     wake->counters = 0;
     wake->count = 0;
-    wake->armed = false;
+    wake->end = wake->predicates; /* for who sleeps without any (gate.h) */
+    wake->deadline = gate_deadline(env);
+    env->state = ENV_RUNS;
 }
 
 /* Apart from the look, which is taken at every sleeper for every interrupt and needs no frame. */
 static bool __attribute__((noinline)) wake_up(struct env *env, const struct wake_predicate *which)
 {
+    if (env->state != ENV_WAITS)
+        return gate_take_mail(env);
     wake_cancel(env);
     env->x[REG_A0] = (uint64_t)(which - env->wake.predicates);
     return true;
@@ -45,7 +50,7 @@ bool wake_ready(struct env *env, uint64_t now)
 {
     const struct wake_predicate *p = env->wake.predicates;
 
-    if (!env->wake.armed)
+    if (env->state == ENV_RUNS)
         return true;
     for (const struct wake_predicate *end = env->wake.end; p < end; p++)
         if (holds(p))
@@ -116,7 +121,7 @@ long call_wait(uaddr_t predicates, uint64_t count, uint64_t deadline)
     wake->arguments[0] = predicates;
     wake->arguments[1] = count;
     wake->arguments[2] = deadline;
-    wake->armed = true;
+    self->state = ENV_WAITS;
     env_save_call(self);
     if (__builtin_expect(self->in_epilogue, 0))
         slice_epilogue_ends(self);

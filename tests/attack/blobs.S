@@ -11,6 +11,8 @@
 #define CALL_NET_BIND      0x1030
 #define CALL_HANDLER_LOAD  0x1038
 #define CALL_CONSOLE_BIND  0x1042
+#define CALL_ACCEPT        0x1062
+#define CALL_RETURN        0x1064
 #define KIND_PAGE          1
 #define RIGHT_READ         1
 
@@ -155,3 +157,43 @@ blob_console_end:
         ecall
         j       1b
 blob_call_end:
+
+/* obeyer: serves; makes the call number word 1 of the data page, with word 2 in a0 and a1; if it comes back, stores the
+ * result in word 3, and returns to its caller. */
+        blob    obeyer
+        lla     a0, 1f
+        li      a1, 0
+        li      a7, CALL_ACCEPT
+        ecall
+1:      li      sp, RAW_DATA
+        ld      a7, 8(sp)
+        ld      a0, 16(sp)
+        mv      a1, a0
+        ecall
+        sd      a0, 24(sp)
+        li      a7, CALL_RETURN
+        ecall
+        unimp
+blob_obeyer_end:
+
+/* yielder: serves, and yields until word 1 of the data page is a call's number; makes the call as long as it gives an
+ * error, whose first it stores in word 2. Word 0 says that it serves. */
+        blob    yielder
+        lla     a0, 1f
+        li      a1, 0
+        li      a7, CALL_ACCEPT
+        ecall
+1:      li      sp, RAW_DATA
+        li      a0, 1
+        sd      a0, 0(sp)
+2:      li      a0, 0
+        li      a7, CALL_YIELD
+        ecall
+        ld      a7, 8(sp)
+        beqz    a7, 2b
+        ecall
+        ld      a1, 16(sp)
+        bnez    a1, 2b
+        sd      a0, 16(sp)
+        j       2b
+blob_yielder_end:

@@ -148,7 +148,9 @@ int64_t arguments_at_every_boundary(void)
             bool ends = numbers[n] == AEGIS_CALL_env_end && (low == 0 || low == exos.env);
             /* Where its slices end is the attacker's own affair, and the end of it. */
             ends |= numbers[n] == AEGIS_CALL_slice_bind;
-            if (ends || numbers[n] == AEGIS_CALL_wait || numbers[n] == AEGIS_CALL_yield)
+            bool stops = numbers[n] == AEGIS_CALL_wait || numbers[n] == AEGIS_CALL_yield ||
+                         numbers[n] == AEGIS_CALL_gate_accept;
+            if (ends || stops)
                 continue;
             int64_t result = call(numbers[n], values[v]);
             CHECK(result >= 0 || strcmp(aegis_error_name(result), "?"));

@@ -10,7 +10,12 @@
 #define CALL_NULL    0x1000
 #define CALL_LOG     0x1003
 #define CALL_LOAD    0x1038
+#define CALL_BIND    0x1060
+#define CALL_ACCEPT  0x1062
+#define CALL_CALL    0x1063
+#define CALL_RETURN  0x1064
 #define ERROR_BUSY   24
+#define ERROR_TIME   29
 
         .macro  blob name
         .section .rodata.blob_\name, "a", @progbits
@@ -230,3 +235,84 @@ blob_load_end:
         blob    stay
 1:      j       1b
 blob_stay_end:
+
+/*
+ * mirror: serves calls. Each time stores x1 to x31 as it is entered to the data page, counts in its word 0, and returns
+ * with those of words 32 to 63, a7 aside. Sent a message, it does the same and accepts again.
+ */
+        blob    mirror
+2:      lla     a0, 1f
+        lla     a1, 3f
+        li      a7, CALL_ACCEPT
+        ecall
+        .macro  store_all
+        fmv.d.x f0, t0
+        li      t0, RAW_DATA
+        .irp    n, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+        sd      x\n, 8 * \n(t0)
+        .endr
+        fmv.x.d t1, f0
+        sd      t1, 40(t0)
+        ld      t1, 0(t0)
+        addi    t1, t1, 1
+        sd      t1, 0(t0)
+        .endm
+1:      store_all
+        .irp    n, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+        ld      x\n, 256 + 8 * \n(t0)
+        .endr
+        ld      t0, 256 + 40(t0)
+        li      a7, CALL_RETURN
+        ecall
+        mv      s11, a0
+        end_self
+3:      store_all
+        j       2b
+blob_mirror_end:
+
+/* relay: waits until word 1 of the data page isn't 0, then calls through gate 0, which it binds with the capability at
+ * word 8, again as long as that is busy or the slice is nearly over; stores what comes back, t0 and a0, in words 2 and 3,
+ * and counts in word 0. */
+        blob    relay
+        li      sp, RAW_DATA
+1:      li      a0, 0
+        li      a7, CALL_YIELD
+        ecall
+        ld      t1, 8(sp)
+        beqz    t1, 1b
+        li      a0, 0
+        addi    a1, sp, 64
+        li      a7, CALL_BIND
+        ecall
+        li      a0, 0
+        li      a7, CALL_CALL
+        ecall
+        li      sp, RAW_DATA
+        bnez    t0, 3f
+        li      t1, -ERROR_BUSY
+        beq     a0, t1, 1b
+        li      t1, -ERROR_TIME
+        beq     a0, t1, 1b
+3:      sd      t0, 16(sp)
+        sd      a0, 24(sp)
+        ld      t1, 0(sp)
+        addi    t1, t1, 1
+        sd      t1, 0(sp)
+        li      s11, 0
+2:      ld      t1, 8(sp)
+        bnez    t1, 2b
+        end_self
+blob_relay_end:
+
+/* captor: serves one call and never returns. Counts in word 0 of the data page. */
+        blob    captor
+        lla     a0, 1f
+        li      a1, 0
+        li      a7, CALL_ACCEPT
+        ecall
+1:      li      a1, RAW_DATA
+2:      ld      a2, 0(a1)
+        addi    a2, a2, 1
+        sd      a2, 0(a1)
+        j       2b
+blob_captor_end:

@@ -268,6 +268,29 @@ static int64_t ask_for_a_page_back(void)
     return status;
 }
 
+/* gate_bind, gate_call, gate_unbind, gate_accept, gate_return, gate_send */
+static int64_t call_a_server(void)
+{
+    /* Its code is gate_accept, and at its entry gate_return: blobs.S; libos/gate serves in C. */
+    struct raw server;
+    raw_create(&server, "mirror", blob_mirror, blob_mirror_end);
+    raw_start(&server, 0);
+    struct aegis_cap cap;
+    int64_t status = aegis_cap_mint(AEGIS_KIND_ENV, server.env, AEGIS_RIGHT_CALL, &cap);
+    if (status == 0)
+        status = aegis_gate_bind(0, &cap);
+    if (status < 0)
+        return status;
+    int64_t answered; /* who did: BUSY until the server accepts, TIME at a slice's end */
+    while ((answered = aegis_gate_call(0)) == -AEGIS_E_BUSY || answered == -AEGIS_E_TIME)
+        aegis_yield(0);
+    status = aegis_gate_send(0, 1, 2, 3, 4); /* it is entered with them in its next slice */
+    aegis_gate_unbind(0);
+    aegis_env_end(server.env, 0);
+    raw_finish(&server);
+    return status < 0 ? status : answered == server.env;
+}
+
 /* quota_set */
 static int64_t give_a_child_its_share(void)
 {
@@ -413,6 +436,7 @@ int main(void)
         {"repossession_bind", be_told_what_is_taken, 0},
         {"quota_set", give_a_child_its_share, 0},
         {"revoke", ask_for_a_page_back, 0},
+        {"gate_bind", call_a_server, 1},
         {"net_bind", receive_udp_and_send_arp, 1},
         {"handler_load", run_a_handler, 2},
         /* With its capability; it is given back when this program ends. */

@@ -47,6 +47,10 @@ static int64_t try_console_bind(void *p)
 {
     return aegis_console_bind(p);
 }
+static int64_t try_gate_bind(void *p)
+{
+    return aegis_gate_bind(0, p);
+}
 static int64_t try_quota_set(void *p)
 {
     struct raw raw;
@@ -171,6 +175,7 @@ static const struct {
     {"cap_derive", try_derive, sizeof(struct aegis_cap), false, false},
     {"cap_derive result", try_derived, sizeof(struct aegis_cap), true, false},
     {"console_bind", try_console_bind, sizeof(struct aegis_cap), false, false},
+    {"gate_bind", try_gate_bind, sizeof(struct aegis_cap), false, false},
     {"quota_set", try_quota_set, sizeof(struct aegis_limits), false, false},
     {"resume", try_resume, sizeof(struct aegis_context), false, false},
     {"map_batch", try_map_batch, sizeof(struct aegis_map_op), false, false},

@@ -80,6 +80,7 @@ void around_illegal(const uint64_t in[32], uint64_t out[32], const double fin[32
 void skip_handler(void);
 void note_handler(void);
 extern uint64_t noted_registers[32];
+void around_gate(const uint64_t in[32], uint64_t out[32]);
 
 /* blobs.S: code for raw environments; what each does stands there. */
 #define BLOB(name) extern const char blob_##name[], blob_##name##_end[]
@@ -93,6 +94,9 @@ BLOB(sleep);
 BLOB(foreign);
 BLOB(load);
 BLOB(stay);
+BLOB(mirror);
+BLOB(relay);
+BLOB(captor);
 #define RAW(raw, blob, argument) raw_run(raw, #blob, blob_##blob, blob_##blob##_end, argument)
 
 #endif

@@ -54,14 +54,16 @@ def test_every_error_of_every_call_has_a_row():
 # Design section 2 has these rules; section 3's table has these rows whose resource exists; issues 5 and 6 list these attacks.
 RULES = [f"rule {n}" for n in range(1, 9)]
 ROWS = ["physical page", "CPU time", "environment", "frames in and out", "copies of frames (tap)", "handler (ASH)",
-        "memory window for a handler", "console, entropy, counters, FPU"]
+        "memory window for a handler", "call gate", "console, entropy, counters, FPU"]
 LIST = ["capabilities forged", "capabilities stale", "capabilities swapped", "capabilities over-righted",
         "PTEs to pages of others", "PTEs to pages of the kernel and of devices", "PTEs with reserved bits",
         "PTEs to pages in each state", "arguments at every boundary", "arguments changed by another during the call",
         "page freed while a device reads it", "page freed while a device writes it", "end while a device reads",
         "header flipped between net_send and the device's read", "match-all filter grabbed", "ten thousand environments",
         "bomb of environments", "revocation ignored", "depth words scribbled over", "upcalls into unmapped pages",
-        "handlers that fault for ever", "exceptions on a bad stack", "register residue", "FPU residue", "fuzzer", "exhaustion sweep"]
+        "handlers that fault for ever", "exceptions on a bad stack",
+        "gates to environments that end", "donations that overrun the callee", "gates past what was severed",
+        "messages that look like errors", "register residue", "FPU residue", "fuzzer", "exhaustion sweep"]
 
 
 def test_every_rule_row_and_listed_attack_has_a_program():

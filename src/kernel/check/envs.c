@@ -7,6 +7,7 @@
 #include "kernel/env.h"
 #include "kernel/expose.h"
 #include "kernel/fpu.h"
+#include "kernel/gate.h"
 #include "kernel/handler.h"
 #include "kernel/map.h"
 #include "kernel/netif.h"
@@ -106,6 +107,51 @@ static void check_revocation(const struct env *env)
           env->number, env->info->state);
 }
 
+/* An address that a gate, a caller or a callee is: that of an environment which isn't ending. */
+static bool is_peer(const struct env *env)
+{
+    for (uint32_t n = FIRST_ENV; n < ENV_COUNT; n++)
+        if (env_table[n] == env)
+            return env_infos[n].state != AEGIS_ENV_ENDING;
+    return false;
+}
+
+static void check_calls(const struct env *env)
+{
+    bool accepts = gate_accepts(env), serves = !accepts && env->caller != GATE_NOBODY;
+
+    if (gate_calls(env)) {
+        const struct env *callee = gate_env(env->state);
+        HOLDS(gate_caller, is_peer(callee), "%u waits for %p", env->number, (const void *)callee);
+        HOLDS(gate_caller,
+              !gate_accepts(callee) &&
+                  (callee->caller == gate_word(env) ||
+                   (callee->caller == GATE_HELD && callee->held_caller == env)),
+              "%u waits for %u, which serves 0x%lx", env->number, callee->number, callee->caller);
+    }
+    if (serves && env->caller != GATE_ORPHAN) {
+        const struct env *caller =
+            env->caller == GATE_HELD ? env->held_caller : gate_env(env->caller);
+        HOLDS(gate_caller, !caller->forced || env->caller == GATE_HELD, "%u serves a held %u",
+              env->number, caller->number);
+        HOLDS(gate_caller, is_peer(caller) && caller->state == gate_word(env),
+              "%u serves %p, which doesn't wait for it", env->number, (const void *)caller);
+    }
+    HOLDS(gate_state, !accepts || env->state == env->entry || env->forced, "%u accepts at 0x%lx",
+          env->number, env->state);
+    HOLDS(gate_state, !accepts || env->entry > 0 || env->send_entry, "%u accepts nothing",
+          env->number);
+    HOLDS(gate_state, env->info->state != AEGIS_ENV_ENDING || (env->state == ENV_RUNS && !serves),
+          "%u is ending, its state 0x%lx, its caller 0x%lx", env->number, env->state, env->caller);
+}
+
+static void check_gates(const struct env *env)
+{
+    for (uint32_t i = 0; i < AEGIS_GATES; i++)
+        HOLDS(gate_callee, !env->gates[i] || is_peer(env->gates[i]), "%u's gate %u leads to %p",
+              env->number, i, (const void *)env->gates[i]);
+}
+
 static void check_structure(uint32_t n)
 {
     const struct env *env = env_table[n];
@@ -123,6 +169,8 @@ static void check_structure(uint32_t n)
     check_written(env, env->upcall);
     check_written(env, env->repossession);
     check_revocation(env);
+    check_calls(env);
+    check_gates(env);
     check_leaf(env);
 }
 

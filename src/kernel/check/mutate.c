@@ -7,6 +7,7 @@
 #include "kernel/env.h"
 #include "kernel/quota.h"
 #include "kernel/expose.h"
+#include "kernel/gate.h"
 #include "kernel/handler.h"
 #include "kernel/map.h"
 #include "kernel/map_window.h"
@@ -283,6 +284,38 @@ static bool break_revoking(void)
 {
     env_infos[FIRST_ENV].revoking = 1;
     return true;
+}
+
+/* A gate to one that is about to be gone. */
+static bool break_gate_callee(void)
+{
+    for (uint32_t n = FIRST_ENV; n < ENV_COUNT; n++)
+        if (env_table[n] && env_infos[n].state == AEGIS_ENV_ENDING) {
+            env_table[FIRST_ENV]->gates[0] = env_table[n];
+            return true;
+        }
+    return false;
+}
+
+/* Whom it serves has been forgotten. */
+static bool break_gate_caller(void)
+{
+    for (uint32_t n = FIRST_ENV; n < ENV_COUNT; n++)
+        if (env_table[n] && gate_calls(env_table[n])) {
+            gate_env(env_table[n]->state)->caller = GATE_NOBODY;
+            return true;
+        }
+    return false;
+}
+
+static bool break_gate_state(void)
+{
+    for (uint32_t n = FIRST_ENV; n < ENV_COUNT; n++)
+        if (env_table[n] && env_table[n]->state > 0) {
+            env_table[n]->state += 2;
+            return true;
+        }
+    return false;
 }
 
 static bool break_binding_owner(void)

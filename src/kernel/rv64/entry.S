@@ -114,6 +114,8 @@ trap_entry:
         add     t0, t0, tp
         ld      t0, HART_CALLS(t0)
         jalr    t0
+        .globl  call_done
+call_done:
         csrr    t0, sepc
         addi    t0, t0, 4
         csrw    sepc, t0

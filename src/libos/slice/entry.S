@@ -24,6 +24,7 @@ slice_epilogue:
         sd      a3, 8 * 6(t1)
         sd      a4, 8 * 7(t1)
         la      sp, asynchronous_stack_top - 16 /* inside: upcall/entry.S sees by it where exceptions go */
+        la      tp, __first_tls         /* a server's first instructions have its caller's (gate/entry.S) */
         mv      a0, t1
         call    slice_is_over
         li      a0, 0

@@ -51,4 +51,18 @@ static inline int64_t aegis_wait_bare(const struct aegis_predicate *predicates, 
     return (int64_t)a0;
 }
 
+/* aegis_yield likewise: the compiler saves what lives across it. */
+static inline int64_t aegis_yield_bare(uint32_t env)
+{
+    register uint64_t a0 __asm__("a0") = env;
+    register uint64_t a7 __asm__("a7") = AEGIS_CALL_yield;
+    __asm__ volatile("ecall"
+                     : "+r"(a0), "+r"(a7)
+                     :
+                     : "memory", "ra", "t0", "t1", "t2", "t3", "t4", "t5", "t6", "a1", "a2", "a3",
+                       "a4", "a5", "a6", "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9",
+                       "s10", "s11");
+    return (int64_t)a0;
+}
+
 #endif

@@ -99,6 +99,9 @@ upcall_full:
         sd      a1, CONTEXT_PC(sp)
         sd      a2, CONTEXT_CAUSE(sp)
         sd      a3, CONTEXT_VALUE(sp)
+        bgez    a2, 4f
+        la      tp, __first_tls         /* a server's first instructions have its caller's tp (gate/entry.S) */
+4:
         .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
         fsd     f\n, CONTEXT_F(\n)(sp)
         .endr
