@@ -9,7 +9,8 @@ NAMES = ["zero", "ra", "sp", "gp", "tp", "t0", "t1", "t2", "s0", "s1", *(f"a{n}"
          *(f"s{n}" for n in range(2, 12)), "t3", "t4", "t5", "t6"]
 KEPT, LOST = "s0", "t3"
 FRAME_FIELDS = {"FRAME_CAUSE": "cause", "FRAME_PC": "pc", "FRAME_VALUE": "value", "FRAME_T0": "t0", "FRAME_T1": "t1",
-                "FRAME_T2": "t2"}
+                "FRAME_T2": "t2",
+                "SLICE_FRAME_PC": "pc", "SLICE_FRAME_T0": "t0", "SLICE_FRAME_T0 + 8": "t1", "SLICE_FRAME_T0 + 16": "t2"}
 CONTEXT_FIELDS = {"CONTEXT_PC": "pc", "CONTEXT_CAUSE": "cause", "CONTEXT_VALUE": "value", "CONTEXT_FRAME": "frame"}
 
 
@@ -60,8 +61,8 @@ def operands(instruction):
 class Program:
     """Instructions numbered from 1, and the Promela of each."""
 
-    def __init__(self, text, first, last):
-        blocks = read(text, first, last)
+    def __init__(self, parts):
+        blocks = [block for text, first, last in parts for block in read(text, first, last)]
         self.registers = self.find_registers(blocks)
         self.labels, self.instructions = {}, []
         for kind, lines in blocks:
@@ -104,7 +105,9 @@ class Program:
         return f"x[R_{name}]"
 
     def memory(self, operand):
-        found = re.fullmatch(r"(\w+)(?:\((\d+)\))?\((\w+)\)", operand)
+        if found := re.fullmatch(r"8 \* (\d+)\((\w+)\)", operand):
+            return f"contexts[CONTEXT_AT({self.register(found[2])})].{self.register('x' + found[1])}"
+        found = re.fullmatch(r"(\w+(?: \+ \d+)?)(?:\((\d+)\))?\((\w+)\)", operand)
         if not found:
             raise Unknown(operand)
         name, number, base = found.groups()
@@ -130,7 +133,8 @@ class Program:
         raise Unknown(operand)
 
     def word(self, operand):
-        """A place without a name: of 32 bits depth, of 64 an entry of the table of light handlers."""
+        """A place without a name: of 32 bits depth, of 64 a context's first word where it is stored to, else an
+        entry of the table of light handlers."""
         found = re.fullmatch(r"0\((\w+)\)", operand)
         if not found:
             raise Unknown(operand)
@@ -161,6 +165,8 @@ class Program:
             return f"x[R_ra] = {at + 1}; pc = {r(o[0])}"
         if name in ("ld", "fld"):
             return f"{r(o[0])} = {self.memory(o[1])}; pc = {at + 1}"
+        if name == "sd" and o[1].startswith("0("):
+            return f"contexts[CONTEXT_AT({self.word(o[1])})].x0 = {r(o[0])}; pc = {at + 1}"
         if name in ("sd", "fsd"):
             return f"{self.memory(o[1])} = {r(o[0])}; pc = {at + 1}"
         if name in ("la", "li"):

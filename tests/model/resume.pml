@@ -12,7 +12,11 @@
  * entry.S (steps.pml). The kernel's side is quoted. Exceptions come from the program or from C, never from entry.S
  * itself: its stacks and its frame are there.
  *
+ * A slice's end is such an upcall, too: its epilogue keeps the registers and yields, and the next slice begins in the
+ * prologue, which resumes (src/libos/slice/entry.S, src/kernel/slice_round.c).
+ *
  * ASSEMBLY src/libos/upcall/entry.S upcall_entry ".size upcall_entry, . - upcall_entry"
+ * ASSEMBLY src/libos/slice/entry.S slice_epilogue ".bss"
  *
  * MUTATION UPCALL_AT_DEPTH "assertion violated .*x\[": an upcall takes the frame that depth names, which the tail still reads
  *   EDIT "addi +a1, a1, -1\n" -> ""
@@ -29,6 +33,8 @@
  *   EDIT "li +t1, 2 \* UPCALL_STACK_SIZE\n" -> "li t1, UPCALL_STACK_SIZE\n"
  * MUTATION LIGHT_FROM_TOP "assertion violated": the same, where the exception's handler is a light one
  *   EDIT "(srli +t1, t1, UPCALL_STACKS_SHIFT)\n" -> "srli t1, t1, UPCALL_STACKS_SHIFT - 1\n"
+ * MUTATION HOOK_AT_TOP "assertion violated": a slice's hook begins at the very top of its stack, which looks like outside
+ *   EDIT "asynchronous_stack_top - 16" -> "asynchronous_stack_top"
  * MUTATION LIGHT_KEEPS_FRAME "assertion violated": the frame's place isn't loaded again behind a light handler
  *   EDIT "ld +t0, LIGHT_FRAME.sp.\n" -> "\n"
  * MUTATION ENDS_IN_TAIL "assertion violated": an upcall goes back by the tail, as exceptions do
@@ -49,7 +55,10 @@
 #define UPCALL_STACK_SIZE      64
 #define upcall_stack_top       (upcall_stack + UPCALL_STACK_SIZE)
 #define asynchronous_stack_top (upcall_stack_top + UPCALL_STACK_SIZE)
-#define CONTEXTS               8
+#define CONTEXTS               9
+#define slice_context          asynchronous_stack_top /* the last one */
+#define SLICE_FRAMES           FRAMES_OFFSET
+#define SLICE_FRAME_SHIFT      FRAME_SHIFT
 #define LIGHT_SIZE             CONTEXT_SIZE
 #define UPCALL_STACKS_SHIFT    7
 #define upcall_lights          7000
@@ -64,6 +73,8 @@
 #define CONTEXT_AT(va)   (((va) - upcall_stack) / CONTEXT_SIZE)
 
 #define CALL_RESUME  37
+#define SLICE_CALL_RESUME CALL_RESUME
+#define SLICE_CALL_YIELD  1
 #define EXCEPTION    3
 #define UPCALL_CAUSE_END 16
 #define ASYNCHRONOUS (-1)
@@ -75,7 +86,10 @@
 #define C_BODY            202
 #define C_LIGHT           203
 #define C_LIGHT_BODY      204
-#define ENDED             205
+#define C_slice_is_over   205
+#define C_slice_is_here   206
+#define C_HOOK_BODY       207
+#define ENDED             208
 
 typedef pinned_frame {
     short cause, pc, value, t0, t1, t2
@@ -96,6 +110,7 @@ short page[1], lights[EXCEPTION + 1]; /* handlers by cause: none, or a light one
 pinned_frame frames[FRAMES];
 saved_context contexts[CONTEXTS];
 bool in_upcall;
+short epilogue_frame;
 
 #define LEVELS 6
 interruption under_way[LEVELS];
@@ -149,7 +164,7 @@ inline interrupt(is_asynchronous)
 }
 
 /*= src/kernel/upcall.c enter_handler :: frame|depth|env-> */
-inline enter_handler(cause_of, value_of)
+inline enter_handler(to, cause_of, value_of)
 {
     assert(at < FRAMES);         /*: struct aegis_upcall_frame *frame = &env->upcall->frames[at] */
     frames[at].cause = cause_of; /*: frame->cause = cause */
@@ -161,8 +176,16 @@ inline enter_handler(cause_of, value_of)
     depth = at + 1;              /*: env->upcall->depth = at + 1 */
     /*: env->x[REG_T0] = env->upcall_va + (uint64_t)((uint8_t *)frame - (uint8_t *)env->upcall) */
     x[R_t0] = PAGE + FRAMES_OFFSET + (at << FRAME_SHIFT);
-    pc = L_upcall_entry          /*: env->pc = pc */
+    pc = to                      /*: env->pc = pc */
 }
+
+/* The same without C, for most exceptions: atomic, too, since no interrupt comes while the kernel runs. */
+/*= src/kernel/rv64/entry.S trap_direct :: DEPTH|FRAMES|FRAME_|sepc|trap_indirect */
+/*: lwu t0, UPCALL_DEPTH(t1) */ /*: addi t0, t0, -FRAMES */ /*: bgez t0, trap_indirect */
+/*: addi t0, t0, FRAMES + 1 */ /*: sw t0, UPCALL_DEPTH(t1) */ /*: slli t0, t0, FRAME_SHIFT */
+/*: sd t2, FRAME_T2(t1) */ /*: csrrw t2, sepc, t2 */ /*: sd t2, FRAME_PC(t1) */
+/*: sd t2, FRAME_CAUSE(t1) */ /*: sd t2, FRAME_VALUE(t1) */
+/*: sd t2, FRAME_T0(t1) */ /*: sd t2, FRAME_T1(t1) */
 
 /*= src/kernel/upcall.c upcall_exception :: depth|begin_end|enter_handler */
 inline upcall_exception()
@@ -177,7 +200,7 @@ inline upcall_exception()
         pc = ENDED
     :: else ->
         at = depth;
-        enter_handler(EXCEPTION, 5) /*: enter_handler(env, env->handler, depth, cause, value) */
+        enter_handler(L_upcall_entry, EXCEPTION, 5) /*: enter_handler(env, env->handler, depth, cause, value) */
     fi
 }
 
@@ -191,7 +214,7 @@ inline upcall_exception()
 #else
 #define MAY_DELIVER (!in_upcall && depth < FRAMES - 1)
 #endif
-inline upcall_deliver()
+inline upcall_enter(to_pc)
 {
     interrupt(true); /*: complete_registers(env) */ /* they are complete */
     upcalls++;
@@ -200,8 +223,9 @@ inline upcall_deliver()
 #else
     at = depth + 1;
 #endif
-    enter_handler(ASYNCHRONOUS, 6); /*: enter_handler(env, pc, depth + 1, cause, value) */
-    in_upcall = true                /*: env->in_upcall = true */
+    enter_handler(to_pc, ASYNCHRONOUS, 6); /*: enter_handler(env, pc, depth + 1, cause, value) */
+    in_upcall = true;               /*: env->in_upcall = true */
+    epilogue_frame = x[R_t0]
 }
 
 /* Who was interrupted goes on: everything is as it was, and what was used for it is nobody's any more. */
@@ -236,8 +260,33 @@ inline is_as_before(is_asynchronous)
     exceptions--
 #define EBREAK(next) assert(false)
 #define ECALL(next) \
-    assert(x[R_a7] == CALL_RESUME); \
-    call_resume()
+    if \
+    :: x[R_a7] == SLICE_CALL_YIELD -> call_yield() \
+    :: else -> \
+        assert(x[R_a7] == CALL_RESUME); \
+        call_resume() \
+    fi
+
+/*= src/kernel/slice_round.c call_yield :: epilogue_frame|prologue */
+inline call_yield()
+{
+    d_step {
+        i = 0; /* of a call that gives the processor away sp and gp stay */
+        do
+        :: i < R_f0 ->
+            if
+            :: i == R_sp || i == R_gp
+            :: else -> x[i] = JUNK
+            fi;
+            i++
+        :: else -> break
+        od;
+        i = 0
+    }
+    /*: if (self->prologue) */
+    x[R_a0] = epilogue_frame; /*: self->x[REG_A0] = self->epilogue_frame */
+    pc = L_slice_prologue     /*: self->pc = self->prologue */
+}
 
 /*= src/kernel/upcall.c call_resume :: context|self|depth */
 inline call_resume()
@@ -278,12 +327,12 @@ inline call_resume()
 }
 
 /* C keeps ra and s0 on its stack, and uses what it likes; a light handler not the floating-point registers. */
-inline c_begins(is_light)
+inline c_begins(is_light, body, context_is)
 {
     at = CONTEXT_AT(x[R_sp]);
-    assert(x[R_a0] == x[R_sp]);
+    assert(x[R_a0] == context_is);
     assert(is_light || contexts[at].cause == (under_way[level - 1].asynchronous -> ASYNCHRONOUS : EXCEPTION));
-    under_way[level - 1].context = x[R_sp];
+    under_way[level - 1].context = context_is;
     contexts[at].c_ra = x[R_ra];
     contexts[at].c_s0 = x[R_s0];
     i = 0;
@@ -298,13 +347,15 @@ inline c_begins(is_light)
     od;
     i = 0;
     at = 0;
-    pc = (is_light -> C_LIGHT_BODY : C_BODY)
+    pc = body
 }
 
 inline c_returns()
 {
     x[R_s0] = contexts[CONTEXT_AT(x[R_sp])].c_s0;
-    pc = contexts[CONTEXT_AT(x[R_sp])].c_ra
+    pc = contexts[CONTEXT_AT(x[R_sp])].c_ra;
+    contexts[CONTEXT_AT(x[R_sp])].c_s0 = JUNK;
+    contexts[CONTEXT_AT(x[R_sp])].c_ra = JUNK
 }
 
 active proctype hart()
@@ -348,11 +399,13 @@ active proctype hart()
     fi;
 end_of_program:
     do
-    :: atomic { pc == PROGRAM || pc == C_BODY || pc == C_LIGHT_BODY -> upcall_exception() }
-    :: atomic { MAY_DELIVER && pc != ENDED -> upcall_deliver() }
-    :: atomic { pc == C_upcall_dispatch -> c_begins(false) }
-    :: atomic { pc == C_LIGHT -> c_begins(true) }
-    :: atomic { pc == C_BODY -> c_returns() }
+    :: atomic { pc == PROGRAM || pc == C_BODY || pc == C_LIGHT_BODY || pc == C_HOOK_BODY -> upcall_exception() }
+    :: atomic { MAY_DELIVER && pc != ENDED -> upcall_enter(L_upcall_entry) }
+    :: atomic { MAY_DELIVER && pc != ENDED -> upcall_enter(L_slice_epilogue) }
+    :: atomic { pc == C_upcall_dispatch -> c_begins(false, C_BODY, x[R_sp]) }
+    :: atomic { pc == C_LIGHT -> c_begins(true, C_LIGHT_BODY, x[R_sp]) }
+    :: atomic { pc == C_slice_is_over || pc == C_slice_is_here -> c_begins(true, C_HOOK_BODY, slice_context) }
+    :: atomic { pc == C_BODY || pc == C_HOOK_BODY -> c_returns() }
     :: atomic { pc == C_LIGHT_BODY -> x[R_a0] = 0; c_returns() } /* declines */
     :: atomic { pc == C_LIGHT_BODY -> x[R_a0] = 1; c_returns() }
 #include "steps.pml"

@@ -46,14 +46,15 @@ def mutations(text):
 
 def translate(text, edits):
     """The assembly that the model names, as files that it includes."""
-    m = re.search(r'^ \* ASSEMBLY (\S+) (\w+) "(.*)"$', text, re.M)
-    if not m:
+    parts = [((ROOT / file).read_text(), first, last)
+             for file, first, last in re.findall(r'^ \* ASSEMBLY (\S+) (\w+) "(.*)"$', text, re.M)]
+    if not parts:
         return {}
-    code = (ROOT / m[1]).read_text()
     for pattern, replacement in edits:
-        code, count = re.subn(pattern, replacement, code)
-        assert count == 1, f"{pattern} is {count} times in {m[1]}"
-    return dict(zip(("registers.pml", "steps.pml"), assembly.Program(code, m[2], m[3]).promela()))
+        edited = [re.subn(pattern, replacement, code) for code, _, _ in parts]
+        assert any(count for _, count in edited), f"{pattern} is nowhere"
+        parts = [(code, first, last) for (code, _), (_, first, last) in zip(edited, parts)]
+    return dict(zip(("registers.pml", "steps.pml"), assembly.Program(parts).promela()))
 
 
 def search(folder, files, name, good=()):
