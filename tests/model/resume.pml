@@ -63,6 +63,7 @@
 #define UPCALL_STACKS_SHIFT    7
 #define upcall_lights          7000
 #define upcall_counted         7500
+#define __first_tls            7600
 #define PROGRAM_SP_BELOW       6000
 #define PROGRAM_SP_ABOVE       9000
 
@@ -271,11 +272,11 @@ inline is_as_before(is_asynchronous)
 inline call_yield()
 {
     d_step {
-        i = 0; /* of a call that gives the processor away sp and gp stay */
+        i = 0; /* of a call that gives the processor away sp, gp and tp stay */
         do
         :: i < R_f0 ->
             if
-            :: i == R_sp || i == R_gp
+            :: i == R_sp || i == R_gp || i == R_tp
             :: else -> x[i] = JUNK
             fi;
             i++
@@ -339,7 +340,7 @@ inline c_begins(is_light, body, context_is)
     do
     :: i < REGISTERS ->
         if
-        :: i == R_sp || i == R_gp || (is_light && (i == R_f0 || i == R_fcsr))
+        :: i == R_sp || i == R_gp || i == R_tp || (is_light && (i == R_f0 || i == R_fcsr))
         :: else -> x[i] = JUNK
         fi;
         i++

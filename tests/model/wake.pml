@@ -211,12 +211,12 @@ inline interrupt_poll()
     od                              /*: return changed */
 }
 
-/*= src/kernel/wake.c wake_cancel :: armed|wake_counters */
+/*= src/kernel/wake.c wake_cancel :: state|deadline|wake_counters */
 inline wake_cancel(env)
 {
     wake_counters = wake_counters - (env == B && armed[B] -> 1 : 0); /*: wake_counters -= wake->counters */
-    armed[env] = false;                                  /*: wake->armed = false */
-    deadline[env] = FOREVER
+    deadline[env] = FOREVER;                             /*: wake->deadline = gate_deadline(env) */
+    armed[env] = false                                   /*: env->state = ENV_RUNS */
 }
 
 /* What the kernel doesn't keep between entries. */
@@ -318,7 +318,7 @@ slots:
             fi
         od
     }
-/*= src/kernel/slice_round.c turn :: changed|step|return|wake_ready|deadline|run\( */
+/*= src/kernel/slice_round.c turn :: changed|step|return|wake_ready|deadline|run */
 asking:                                 /*: bool changed = false */
     ready = present >= REVOKE_DEADLINE; /*: bool step = revoke_step(env, now) */
     interrupt_poll();
@@ -333,8 +333,9 @@ asking:                                 /*: bool changed = false */
             earliest = (REVOKE_DEADLINE < earliest -> REVOKE_DEADLINE : earliest);
             asked = true
         fi;                             /*: if (__builtin_expect(env->info->debt != 0, 0) && pay_slice(env)) return true */
-        goto slots                      /*: if (wake_ready(env, now)) */ /*: run(env) */
-    }                                   /*: if (env->wake.deadline < *deadline) *deadline = env->wake.deadline */
+        goto slots                      /*: if (wake_ready(env, now)) */ /*: run(env, env) */
+        /*: if (__builtin_expect(gate_calls(env), 0)) run_callee(env, slot, now, deadline) */ /* nobody calls */
+    }                                   /*: else if (env->wake.deadline < *deadline) *deadline = env->wake.deadline */
                                         /*: return changed */
 
 /*= src/kernel/slice_round.c end_step :: . */
@@ -428,7 +429,7 @@ user: /* e runs */
         fi
     od;
 
-/*= src/kernel/wake.c call_wait :: wake_counters|deadline|armed|slice_next */
+/*= src/kernel/wake.c call_wait :: wake_counters|deadline|state|slice_next */
 call_wait:
     atomic {
         decided[e] = false;
@@ -440,7 +441,7 @@ call_wait:
         :: else -> deadline[e] = FOREVER
         fi;
                                                            /*: wake->arguments[2] = deadline */
-        armed[e] = true;                                   /*: wake->armed = true */
+        armed[e] = true;                                   /*: self->state = ENV_WAITS */
 #ifdef NO_LOOK
         blind = e;
 #endif
