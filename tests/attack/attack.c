@@ -12,6 +12,7 @@ const struct attack attacks[] = {
 #define ATTACK(subject, name, error, text) {#name, ATTACK_RULE, -AEGIS_E_##error, name},
 #define ATTACK_ENDED(subject, name, text)  {#name, ATTACK_RULE, ATTACK_ENDS, name},
 #define HEAVY(subject, name, error, text)  {#name, ATTACK_HEAVY, -AEGIS_E_##error, name},
+#define ATTACK_TEST(subject, file, test)
 #define ALSO(subject, name)
 #include "INDEX"
 #undef PAIR
@@ -22,6 +23,7 @@ const struct attack attacks[] = {
 #undef ATTACK
 #undef ATTACK_ENDED
 #undef HEAVY
+#undef ATTACK_TEST
 #undef ALSO
 };
 const size_t attack_count = sizeof attacks / sizeof *attacks;

@@ -46,6 +46,7 @@ extern const size_t attack_count;
 #define ATTACK(subject, name, error, text) int64_t name(void);
 #define ATTACK_ENDED(subject, name, text)  int64_t name(void);
 #define HEAVY(subject, name, error, text)  int64_t name(void);
+#define ATTACK_TEST(subject, file, test)
 #define ALSO(subject, name)
 #include "INDEX"
 #undef PAIR
@@ -56,6 +57,7 @@ extern const size_t attack_count;
 #undef ATTACK
 #undef ATTACK_ENDED
 #undef HEAVY
+#undef ATTACK_TEST
 #undef ALSO
 
 /* What the attacker is given. */

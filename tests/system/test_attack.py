@@ -15,6 +15,7 @@ CALLS = re.sub(r"/\*.*?\*/", "", (ROOT / "src/abi/calls.def").read_text(), flags
 PAIRS = re.findall(r"^(PAIR\w*)\((\w+), (\w+)[,)]", INDEX, re.M)
 UNITS = re.findall(r'^PAIR_UNIT\(\w+, (\w+), "([^"]+)"\)', INDEX, re.M)
 ATTACKS = re.findall(r'^(ATTACK|ATTACK_ENDED|HEAVY)\("([^"]+)", (\w+)', INDEX, re.M)
+TESTS = re.findall(r'^ATTACK_TEST\("([^"]+)", "([^"]+)", (\w+)\)', INDEX, re.M)
 ALSO = re.findall(r'^ALSO\("([^"]+)", (\w+)\)', INDEX, re.M)
 
 def listed_errors():
@@ -63,15 +64,23 @@ LIST = ["capabilities forged", "capabilities stale", "capabilities swapped", "ca
         "bomb of environments", "revocation ignored", "depth words scribbled over", "upcalls into unmapped pages",
         "handlers that fault for ever", "exceptions on a bad stack",
         "gates to environments that end", "donations that overrun the callee", "gates past what was severed",
-        "messages that look like errors", "register residue", "FPU residue", "fuzzer", "exhaustion sweep"]
+        "messages that look like errors", "register residue", "FPU residue", "fuzzer", "exhaustion sweep",
+        "slice hogs", "epilogues that never yield", "predicates on others' words", "predicates on freed pages",
+        "frames flooded for one owner", "handlers that burn all their fuel on every frame"]
 
 
 def test_every_rule_row_and_listed_attack_has_a_program():
-    have = {subject for _, subject, _ in ATTACKS} | {subject for subject, _ in ALSO}
+    have = {subject for _, subject, _ in ATTACKS} | {subject for subject, _ in ALSO} | {subject for subject, _, _ in TESTS}
     wanted = RULES + [f"row {row}" for row in ROWS] + [f"list {attack}" for attack in LIST]
     assert not sorted(set(wanted) - have), "no row in tests/attack/INDEX"
     programs = set(rows_of("PAIR", "PAIR_FIRST", "PAIR_HEAVY", "ATTACK", "ATTACK_ENDED", "HEAVY"))
     assert not sorted({name for _, name in ALSO} - programs), "ALSO names no row"
+
+
+def test_attacks_with_a_test_of_their_own_have_it():
+    assert TESTS
+    for _, path, test in TESTS:
+        assert f"def {test}(" in (ROOT / path).read_text(), path
 
 
 def test_pairs_that_no_machine_reaches_have_unit_tests():
