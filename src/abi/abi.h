@@ -165,6 +165,7 @@ enum aegis_quota {
     AEGIS_QUOTA_ENVS,     /* environment numbers, those of exit records too */
     AEGIS_QUOTA_BINDINGS, /* frame bindings and taps */
     AEGIS_QUOTA_HANDLERS, /* downloaded handlers */
+    AEGIS_QUOTA_BLOCKS,   /* blocks of extents that lie directly in a disk's root */
     AEGIS_QUOTAS,         /* how many kinds there are */
 };
 
@@ -246,6 +247,56 @@ enum aegis_predicate_op {
 #define AEGIS_BIND_TAP   1     /* flag of net_bind */
 #define AEGIS_TAPS_MAX   64    /* of one interface */
 #define AEGIS_FILTER_MAX 65536 /* bytes of one filter image */
+
+/* Disks and extents. */
+#define AEGIS_DISKS_MAX     8    /* disks; more are left alone */
+#define AEGIS_DISK_BLOCK    4096 /* bytes of a block: what extents are counted in, on any disk */
+#define AEGIS_DISK_SECTOR   512 /* bytes: addresses and lengths of a request's memory are multiples \
+                                 */
+#define AEGIS_DISK_PAGES    32 /* pages' worth of memory in a request; info's pieces may say less */
+#define AEGIS_DISK_SUBMIT   8  /* requests a call */
+#define AEGIS_DISK_DEPTH    64 /* requests that an environment has under way, on all disks */
+#define AEGIS_DISK_BINDINGS 32 /* extents that an environment has bound */
+#define AEGIS_DISK_RING     248 /* entries of a ring of completions */
+#define AEGIS_DISK_SECONDS  30  /* until a request's answer is waited for no longer */
+#define AEGIS_SECRET_SIZE   16  /* bytes of an extent's secret, and of its label */
+
+/* struct aegis_disk_info.flags */
+#define AEGIS_DISK_READ_ONLY 0x01 /* the device takes no writes */
+#define AEGIS_DISK_CACHE     0x02 /* what is written is lost with the power before a FLUSH */
+#define AEGIS_DISK_DISCARDS  0x04 /* DISCARD is offered */
+#define AEGIS_DISK_ZEROES    0x08 /* ZERO is offered */
+#define AEGIS_DISK_TABLE     0x10 /* extents can be made on it: aegisctl disk init has */
+#define AEGIS_DISK_DAMAGED   0x20 /* its table can't be read: nobody gets at the disk */
+#define AEGIS_DISK_CHANGING  0x40 /* a change of its table is on its way */
+
+/* What a request asks for. */
+enum aegis_disk_op {
+    AEGIS_DISK_READ,    /* from the extent into memory */
+    AEGIS_DISK_WRITE,   /* from memory into the extent */
+    AEGIS_DISK_FLUSH,   /* what was written, and is completed, is to outlast the power; no memory */
+    AEGIS_DISK_DISCARD, /* what length bytes hold matters no more; no memory */
+    AEGIS_DISK_ZERO,    /* length bytes are to be zero; no memory */
+    AEGIS_DISK_OPS,     /* how many there are */
+};
+
+enum aegis_extent_state {
+    AEGIS_EXTENT_NONE,     /* the number is free */
+    AEGIS_EXTENT_MAKING,   /* it is not on the disk yet, and takes no requests */
+    AEGIS_EXTENT_READY,    /* requests go to it */
+    AEGIS_EXTENT_CHANGING, /* its new size is not on the disk yet; no requests */
+    AEGIS_EXTENT_ENDING,   /* that it is freed is not on the disk yet; no requests */
+};
+#define AEGIS_EXTENT_READ_ONLY 2 /* flag: nobody writes its blocks, nor changes what is inside */
+#define AEGIS_EXTENT_SEALED    4 /* flag: has a secret, by which its owner claims it anew */
+#define AEGIS_NO_EXTENT        UINT32_MAX /* none */
+
+/* How extent_free does it. */
+enum aegis_extent_free {
+    AEGIS_EXTENT_FORGET, /* it belongs to nobody until its secret is shown; its blocks keep their
+                            data */
+    AEGIS_EXTENT_RETURN, /* its blocks are its parent's again, with what they hold */
+};
 
 /* Handlers. */
 #define AEGIS_HANDLER_MAX  (1UL << 18) /* bytes of one image */

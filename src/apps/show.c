@@ -111,7 +111,8 @@ static void environments(void)
 
 static void accounts(void)
 {
-    static const char *const kinds[] = {"pages", "slots", "environments", "bindings", "handlers"};
+    static const char *const kinds[] = {"pages",    "slots",    "environments",
+                                        "bindings", "handlers", "blocks"};
     _Static_assert(sizeof kinds / sizeof *kinds == AEGIS_QUOTAS, "a name a kind");
     add("accounts, used and limit:\n owner name           ");
     for (int kind = 0; kind < AEGIS_QUOTAS; kind++)

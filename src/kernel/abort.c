@@ -1,6 +1,7 @@
 #include "kernel/abort.h"
 
 #include "kernel/call.h"
+#include "kernel/extent.h"
 #include "kernel/gate.h"
 #include "kernel/handler.h"
 #include "kernel/map.h"
@@ -142,6 +143,17 @@ static bool abort_take_gate(struct env *env, size_t *budget)
     if (!gate_take(env, &number))
         return false;
     record(env, AEGIS_KIND_GATE, number);
+    return true;
+}
+
+static bool abort_take_extent(struct env *env, size_t *budget)
+{
+    uint32_t index;
+
+    *budget = 0; /* likewise, and of everybody's bindings */
+    if (!extent_take(env->number, &index))
+        return false;
+    record(env, AEGIS_KIND_EXTENT, index);
     return true;
 }
 

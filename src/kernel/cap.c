@@ -3,6 +3,7 @@
 #include "kernel/call.h"
 #include "kernel/check/hard.h"
 #include "kernel/env.h"
+#include "kernel/extent.h"
 #include "kernel/gate.h"
 #include "kernel/handler.h"
 #include "kernel/map.h"

@@ -7,8 +7,10 @@
 #include "kernel/check/check.h"
 #include "kernel/check/hard.h"
 #include "kernel/direct.h"
+#include "kernel/disk.h"
 #include "kernel/drivers/virtio_console.h"
 #include "kernel/expose.h"
+#include "kernel/extent.h"
 #include "kernel/fpu.h"
 #include "kernel/gate.h"
 #include "kernel/handler.h"
@@ -208,6 +210,8 @@ static void unbind_all(struct env *env)
     abort_forget(env);
     handler_end_env(env->number);
     console_end_env(env->number);
+    extent_unbind_all(env);
+    disk_forget(env);
     fpu_forget(env);
     env->root[WINDOW_INDEX] =
         0; /* its tables have no mappings of pages: they go like other pages */
@@ -285,7 +289,8 @@ bool env_end_step(struct env *env)
     struct aegis_page *page = page_first_of(env->number), *next;
 
     if (!env->unbound) {
-        if (net_end_env(env->number))
+        uint32_t extent; /* one a step: everybody's bindings are looked at */
+        if (net_end_env(env->number) && !extent_take(env->number, &extent))
             unbind_all(env);
         return false;
     }

@@ -128,6 +128,13 @@ struct env {
     struct aegis_repossession *repossession; /* in PHYSMAP, pinned; NULL without */
     uint64_t repossessed;                    /* entries written to it */
     struct aegis_page *takable;              /* where abort.c looks on for a page to take */
+    struct aegis_disk_ring *disk_ring;       /* in PHYSMAP, pinned; NULL without */
+    uint64_t disk_head;                      /* completions put into it */
+    uint64_t disk_requests;                  /* that the disks have */
+    struct {
+        uint32_t extent; /* its number */
+        uint32_t rights; /* 0: the binding is free */
+    } extents[AEGIS_DISK_BINDINGS];
     /* Of each interface: the classifier that is begun after its last undone binding (net_end.c). */
     uint64_t settled_by[AEGIS_NETIF_MAX];
     bool unbound; /* while it ends: what pinned its pages is gone */

@@ -9,6 +9,7 @@
 #include "kernel/cap.h"
 #include "kernel/check/check.h"
 #include "kernel/code.h"
+#include "kernel/disk.h"
 #include "kernel/drivers/plic.h"
 #include "kernel/drivers/rtc.h"
 #include "kernel/drivers/uart.h"
@@ -44,18 +45,18 @@ static struct board board;
 static struct virtio devices[BOARD_VIRTIO];
 static size_t device_count;
 
-/* All network devices, in the order of the device tree; returns how many. */
-static size_t collect_nics(struct virtio *nics)
+/* The first most devices of a kind, in the order of the device tree; returns how many. */
+static size_t collect(uint32_t id, const char *name, struct virtio *found, size_t most)
 {
     size_t count = 0;
 
     for (size_t i = 0; i < device_count; i++) {
-        if (devices[i].id != VIRTIO_ID_NET)
+        if (devices[i].id != id)
             continue;
-        if (count == AEGIS_NETIF_MAX)
-            print("aegis: more than %d network devices: the rest is left alone\n", AEGIS_NETIF_MAX);
+        if (count == most)
+            print("aegis: more than %lu %s devices: the rest is left alone\n", most, name);
         else
-            nics[count++] = devices[i];
+            found[count++] = devices[i];
     }
     return count;
 }
@@ -83,15 +84,36 @@ static void init_entropy(void)
     cap_init(entropy_key(ENTROPY_CAPABILITIES));
 }
 
+/* How long a disk's answer is waited for: AEGIS_DISK_SECONDS, or disk-deadline= of the boot
+ * arguments. */
+static uint64_t disk_seconds(void)
+{
+    size_t length;
+    const char *text = board_argument(&board, "disk-deadline", &length);
+    uint64_t value = 0;
+
+    if (!text)
+        return AEGIS_DISK_SECONDS;
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] < '0' || text[i] > '9' || value > 100000)
+            refuse("disk-deadline= takes seconds");
+        value = value * 10 + (uint64_t)(text[i] - '0');
+    }
+    if (value == 0)
+        refuse("disk-deadline= takes 1 or more seconds");
+    return value;
+}
+
 static void init_devices(void)
 {
-    struct virtio nics[AEGIS_NETIF_MAX];
+    struct virtio nics[AEGIS_NETIF_MAX], blocks[AEGIS_DISKS_MAX];
     unsigned int isa = (board_has(&board, "zba") ? RV64_ZBA : RV64_BASE) |
                        (board_has(&board, "zbb") ? RV64_ZBB : RV64_BASE);
-    size_t nic_count = collect_nics(nics);
+    size_t nic_count = collect(VIRTIO_ID_NET, "network", nics, AEGIS_NETIF_MAX);
 
     netif_init(nics, nic_count, isa);
     handler_init();
+    disk_init(blocks, collect(VIRTIO_ID_BLOCK, "block", blocks, AEGIS_DISKS_MAX), disk_seconds());
     if (nic_count == 0)
         print("aegis: no network device: start QEMU with -device virtio-net-device\n");
     for (size_t i = 0; i < device_count; i++)

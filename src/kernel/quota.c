@@ -4,6 +4,7 @@
 
 #include "kernel/call.h"
 #include "kernel/expose.h"
+#include "kernel/extent.h"
 #include "kernel/handler.h"
 #include "kernel/netif.h"
 #include "kernel/slice.h"
@@ -23,7 +24,8 @@ void quota_open(uint64_t handlers)
                   [AEGIS_QUOTA_SLOTS] = AEGIS_SLOTS,
                   [AEGIS_QUOTA_ENVS] = ENV_COUNT - FIRST_ENV,
                   [AEGIS_QUOTA_BINDINGS] = info->binding_count - info->netif_count,
-                  [AEGIS_QUOTA_HANDLERS] = handlers}};
+                  [AEGIS_QUOTA_HANDLERS] = handlers,
+                  [AEGIS_QUOTA_BLOCKS] = extent_blocks()}};
     accounts[FIRST_ENV].used[AEGIS_QUOTA_ENVS] = 1;
     env_infos[FIRST_ENV].account = FIRST_ENV;
 }
@@ -76,6 +78,7 @@ static void count_own(const struct env *env, uint64_t used[AEGIS_QUOTAS])
     used[AEGIS_QUOTA_ENVS] = 1;
     used[AEGIS_QUOTA_BINDINGS] = netif_held(env);
     used[AEGIS_QUOTA_HANDLERS] = handler_held(env);
+    used[AEGIS_QUOTA_BLOCKS] = extent_charged(env->number);
 }
 
 /*

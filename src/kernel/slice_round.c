@@ -3,6 +3,7 @@
 #include "kernel/call.h"
 #include "kernel/charge.h"
 #include "kernel/check/check.h"
+#include "kernel/disk.h"
 #include "kernel/env.h"
 #include "kernel/expose.h"
 #include "kernel/gate.h"
@@ -169,6 +170,8 @@ static bool do_chores(void)
         check_walk("net_end_settle");
         interrupt_poll();
     }
+    if (__builtin_expect(disk_deadline != AEGIS_FOREVER, 0) && time_now() >= disk_deadline)
+        disk_expire();
     if (__builtin_expect(slice_ending_without, 0)) {
         end_slotless();
         more = true;
@@ -192,7 +195,7 @@ static _Noreturn void schedule(void)
          * once when an enabled interrupt is pending, although sstatus.SIE is clear (section 3.3.3):
          * none is lost.
          */
-        timer_set(deadline);
+        timer_set(deadline < disk_deadline ? deadline : disk_deadline);
         interrupt_wait();
     }
 }

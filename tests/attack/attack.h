@@ -68,6 +68,10 @@ enum attack_cap {
     ATTACK_CAP_VICTIM_ENV,  /* CALL, no CONTROL */
     ATTACK_CAP_STUCK,       /* root of net2, whose other end takes nothing; DELEGATE */
     ATTACK_CAP_CONSOLE,     /* READ and WRITE */
+    ATTACK_CAP_DISK,        /* root extent of disk 0, DELEGATE */
+    ATTACK_CAP_SLOW,        /* of disk 1, which takes 20 requests a second */
+    ATTACK_CAP_BLANK,       /* of disk 2, which has no table */
+    ATTACK_CAP_EXTENT,      /* the victim's extent on disk 0, READ */
     ATTACK_CAPS,
     ATTACK_CAP_DESK = ATTACK_CAPS, /* the attacker's answer: a page of its own, to write rows on */
 };
@@ -127,6 +131,15 @@ BLOB(call);
  */
 #define ARENA_BINDINGS 64
 int64_t arena_fill(uint32_t *bound, uint32_t *count);
+
+/* An extent of one's own of disk 0 (ATTACK_CAP_DISK) or 1 (ATTACK_CAP_SLOW), ready, made with the
+ * secret; and its end, when the disk has it. */
+#define SECRET "nobody's guess!"
+struct aegis_extent_request extent_wanted(enum attack_cap root, uint64_t count);
+int64_t extent_make(enum attack_cap root, uint64_t count); /* not waited for */
+uint32_t extent_made(enum attack_cap root, uint64_t count);
+void extent_settle(uint32_t extent);
+void extent_gone(uint32_t extent);
 
 /* A child without code or tables, and its end. */
 uint32_t child_make(void);

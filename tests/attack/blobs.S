@@ -137,9 +137,10 @@ blob_bind_end:
         j       1b
 blob_console_end:
 
-/* call: makes the system call whose a0 to a5 and a7 stand at RAW_DATA + 64, leaves its result at RAW_DATA + 8, and stays. */
+/* call: makes the system call whose a0 to a5 and a7 stand at RAW_DATA + 64, leaves its result at RAW_DATA + 8, and a 1 at
+ * RAW_DATA; when that becomes 0, again. */
         blob    call
-        li      t0, RAW_DATA
+2:      li      t0, RAW_DATA
         ld      a0, 64(t0)
         ld      a1, 72(t0)
         ld      a2, 80(t0)
@@ -155,6 +156,9 @@ blob_console_end:
 1:      li      a0, 0
         li      a7, CALL_YIELD
         ecall
+        li      t0, RAW_DATA
+        ld      t1, 0(t0)
+        beqz    t1, 2b
         j       1b
 blob_call_end:
 

@@ -107,6 +107,84 @@ int64_t handler_load_QUOTA(void)
     return call_limited(&raw, AEGIS_CALL_handler_load, (uint64_t[5]){RAW_DATA + 512});
 }
 
+/* A child whose account has so many blocks makes calls, one after the other. */
+static void make_owner(struct raw *raw, uint64_t blocks)
+{
+    make_child(raw);
+    struct aegis_limits limits = limits_of(raw);
+    limits.limit[AEGIS_QUOTA_BLOCKS] = blocks;
+    CHECK_OK(aegis_quota_set(raw->env, &limits));
+    *(struct aegis_extent_request *)IN_DATA(raw, 512) = extent_wanted(ATTACK_CAP_DISK, 2);
+    ((struct aegis_extent_request *)IN_DATA(raw, 512))->capability =
+        (const struct aegis_cap *)(RAW_DATA + 1024);
+    *(struct aegis_cap *)IN_DATA(raw, 1024) = exos.start->caps[ATTACK_CAP_DISK];
+    memcpy(IN_DATA(raw, 1280), SECRET, AEGIS_SECRET_SIZE);
+}
+
+static int64_t call_again(const struct raw *raw, bool is_first, uint64_t number,
+                          const uint64_t a[5])
+{
+    memcpy(raw->data + 8, a, 5 * sizeof *a);
+    raw->data[14] = number;
+    if (is_first)
+        raw_start(raw, 0);
+    else
+        *(volatile uint64_t *)raw->data = 0;
+    while (!*(volatile uint64_t *)raw->data)
+        aegis_yield(raw->env);
+    return (int64_t)raw->data[1];
+}
+
+static void end_owner(struct raw *raw)
+{
+    CHECK_OK(aegis_env_end(raw->env, 0));
+    raw_finish(raw);
+}
+
+int64_t extent_alloc_QUOTA(void)
+{
+    struct raw raw;
+    make_owner(&raw, 1);
+    int64_t result = call_again(&raw, true, AEGIS_CALL_extent_alloc, (uint64_t[5]){RAW_DATA + 512});
+    end_owner(&raw);
+    return result;
+}
+
+/* It makes one, and can't grow it; it ends, and the data stay for who has the secret. */
+int64_t extent_resize_QUOTA(void)
+{
+    struct raw raw;
+    make_owner(&raw, 2);
+    int64_t extent = call_again(&raw, true, AEGIS_CALL_extent_alloc, (uint64_t[5]){RAW_DATA + 512});
+    CHECK(extent >= 0);
+    extent_settle((uint32_t)extent);
+    int64_t result = call_again(&raw, false, AEGIS_CALL_extent_resize,
+                                (uint64_t[5]){(uint64_t)extent, 3, RAW_DATA + 1024});
+    CHECK_EQ(aegis_extent((uint32_t)extent)->owner, raw.env);
+    end_owner(&raw);
+    CHECK_EQ(aegis_extent((uint32_t)extent)->owner, 0);
+    CHECK_EQ(
+        aegis_extent_claim(0, aegis_extent((uint32_t)extent)->first, 2, (const uint8_t *)SECRET),
+        extent);
+    extent_gone((uint32_t)extent);
+    return result;
+}
+
+int64_t extent_claim_QUOTA(void)
+{
+    struct raw raw;
+    uint32_t extent = extent_made(ATTACK_CAP_DISK, 2);
+    CHECK_OK(aegis_extent_free(extent, AEGIS_EXTENT_FORGET));
+    make_owner(&raw, 1);
+    int64_t result = call_again(&raw, true, AEGIS_CALL_extent_claim,
+                                (uint64_t[5]){0, aegis_extent(extent)->first, 2, RAW_DATA + 1280});
+    end_owner(&raw);
+    CHECK_EQ(aegis_extent_claim(0, aegis_extent(extent)->first, 2, (const uint8_t *)SECRET),
+             extent);
+    extent_gone(extent);
+    return result;
+}
+
 int64_t quota_set_RANGE(void)
 {
     uint32_t child = child_make();

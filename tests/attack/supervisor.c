@@ -33,6 +33,7 @@ struct counts {
     uint64_t envs;
     uint64_t slots;
     uint64_t bindings;
+    uint64_t extents;
 };
 
 static struct counts count(void)
@@ -48,6 +49,8 @@ static struct counts count(void)
         c.slots += slots[i].env != 0;
     for (uint32_t i = 0; i < info->binding_count; i++)
         c.bindings += aegis_binding(i)->owner != 0;
+    for (uint32_t i = 0; i < info->extent_count; i++)
+        c.extents += aegis_extent(i)->state != AEGIS_EXTENT_NONE;
     return c;
 }
 
@@ -174,6 +177,42 @@ static void start_attacker(void)
     attacker.alive = true;
 }
 
+/*
+ * Disks: capabilities for their roots, and an extent in the middle of the first for the victim's
+ * data, which nobody else may reach.
+ */
+static void open_disks(void)
+{
+    const enum attack_cap roots[] = {ATTACK_CAP_DISK, ATTACK_CAP_SLOW, ATTACK_CAP_BLANK};
+    struct aegis_extent_request request = {
+        .parent = aegis_info()->disks[0].extents, .first = 20, .count = 4};
+
+    if (aegis_info()->disk_count < 3)
+        give_up("three disks are needed", 0);
+    for (size_t i = 0; i < 3; i++)
+        must("cap_mint", aegis_cap_mint(AEGIS_KIND_EXTENT, aegis_info()->disks[i].extents,
+                                        AEGIS_RIGHT_DELEGATE, &caps[roots[i]]));
+    int64_t extent = aegis_extent_alloc(&request);
+    must("extent_alloc", extent);
+    while (aegis_extent((uint32_t)extent)->state != AEGIS_EXTENT_READY)
+        aegis_yield(0);
+    must("cap_mint", aegis_cap_mint(AEGIS_KIND_EXTENT, (uint64_t)extent, AEGIS_RIGHT_READ,
+                                    &caps[ATTACK_CAP_EXTENT]));
+}
+
+/* Extents that it has left are nobody's; who owns the root may give their blocks back. */
+static void free_extents(void)
+{
+    for (uint32_t i = 0; i < aegis_info()->extent_count; i++) {
+        if (aegis_extent(i)->state == AEGIS_EXTENT_NONE || aegis_extent(i)->owner)
+            continue;
+        while (aegis_extent_free(i, AEGIS_EXTENT_RETURN) == -AEGIS_E_BUSY)
+            aegis_yield(0);
+        while (aegis_extent(i)->state != AEGIS_EXTENT_NONE)
+            aegis_yield(0);
+    }
+}
+
 /* Children that the attacker has left belong to its owner, this program. */
 static void end_orphans(void)
 {
@@ -201,6 +240,7 @@ static void bury_attacker(char why[TEST_WHY_SIZE])
         snprintf(why, TEST_WHY_SIZE, "the attacker ended: %s",
                  proc_describe(&status, text, sizeof text));
     end_orphans();
+    free_extents();
 }
 
 /* Has the attacker make a row; false with why if it did not get what it should have got. */
@@ -236,9 +276,11 @@ static bool check_counts(struct counts before, char why[TEST_WHY_SIZE])
 
     if (!memcmp(&now, &before, sizeof now))
         return true;
-    snprintf(why, TEST_WHY_SIZE, "leaked: pages %lld, environments %lld, slots %lld, bindings %lld",
+    snprintf(why, TEST_WHY_SIZE,
+             "leaked: pages %lld, environments %lld, slots %lld, bindings %lld, extents %lld",
              (long long)(before.pages - now.pages), (long long)(now.envs - before.envs),
-             (long long)(now.slots - before.slots), (long long)(now.bindings - before.bindings));
+             (long long)(now.slots - before.slots), (long long)(now.bindings - before.bindings),
+             (long long)(now.extents - before.extents));
     return false;
 }
 
@@ -299,6 +341,7 @@ int main(void)
                                         AEGIS_RIGHT_DELEGATE, &caps[ATTACK_CAP_STUCK]));
         must("cap_mint", aegis_cap_mint(AEGIS_KIND_CONSOLE, 0, AEGIS_RIGHT_READ | AEGIS_RIGHT_WRITE,
                                         &caps[ATTACK_CAP_CONSOLE]));
+        open_disks();
         start_victim();
         const char *wrong = ask();
         if (wrong)

@@ -393,6 +393,78 @@ static int64_t answer_the_host(void)
     return aegis_console_write(text, sizeof text - 1); /* how many were taken */
 }
 
+/* extent_alloc, extent_split, extent_resize, extent_free */
+static int64_t make_and_change_an_extent(void)
+{
+    const struct aegis_cap *root = &exos.start->caps[TEST_CAP_DISK]; /* DELEGATE */
+    struct aegis_extent_request request = {.parent = AEGIS_CAP_INDEX(root->name),
+                                           .capability = root,
+                                           .first = AEGIS_ANY,
+                                           .count = 8, /* of 4,096 bytes */
+                                           .label = "example"};
+    if (!aegis_info()->disk_count)
+        return 0;
+    int64_t extent = aegis_extent_alloc(&request), rest = 0;
+    struct aegis_predicate done =
+        AEGIS_WHEN(aegis_info()->disks[0].changes, GE, aegis_info()->disks[0].changes + 1);
+    if (extent < 0)
+        return extent;
+    for (int step = 0; step < 4; step++) {
+        aegis_wait(&done, 1, AEGIS_FOREVER); /* the last change is on the disk, or has failed */
+        done.value++;
+        int64_t status = step == 0   ? aegis_extent_resize((uint32_t)extent, 10, root)
+                         : step == 1 ? rest = aegis_extent_split((uint32_t)extent, 6, NULL)
+                         : step == 2 ? aegis_extent_free((uint32_t)rest, AEGIS_EXTENT_RETURN)
+                                     : aegis_extent_free((uint32_t)extent, AEGIS_EXTENT_RETURN);
+        if (status < 0)
+            return status;
+    }
+    aegis_wait(&done, 1, AEGIS_FOREVER);
+    return aegis_extent((uint32_t)extent)->state; /* AEGIS_EXTENT_NONE */
+}
+
+/* extent_claim */
+static int64_t take_ones_own_again(void)
+{
+    static const uint8_t secret[AEGIS_SECRET_SIZE] = "only we know it";
+    /* Where it was made, with which secret, is known from before the reboot. There is none here. */
+    return aegis_info()->disk_count ? aegis_extent_claim(0, 1000, 8, secret) : -AEGIS_E_CAPABILITY;
+}
+
+/* disk_bind, disk_ring, disk_submit, disk_unbind */
+static int64_t read_a_block(void)
+{
+    const struct aegis_cap *root = &exos.start->caps[TEST_CAP_DISK]; /* READ */
+    if (!aegis_info()->disk_count)
+        return 0;
+    int64_t binding =
+        aegis_disk_bind((uint32_t)AEGIS_CAP_INDEX(root->name), AEGIS_RIGHT_READ, root);
+    if (binding < 0)
+        return binding;
+    struct aegis_disk_ring *ring = vm_alloc(1, VM_READ_WRITE);
+    void *memory = vm_alloc(1, VM_READ_WRITE);
+    int64_t status = aegis_disk_ring(ring);
+    if (status < 0)
+        return status;
+    const struct aegis_disk_request request = {.binding = (uint32_t)binding,
+                                               .op = AEGIS_DISK_READ,
+                                               .offset = 0, /* in the extent */
+                                               .cookie = 1,
+                                               .memory = memory,
+                                               .length = AEGIS_PAGE_SIZE};
+    int64_t taken = aegis_disk_submit(&request, 1);
+    if (taken < 0)
+        return taken;
+    struct aegis_predicate answered = AEGIS_WHEN(ring->head, NE, ring->tail);
+    aegis_wait(&answered, 1, AEGIS_FOREVER);
+    status = ring->entries[ring->tail++ % AEGIS_DISK_RING].status; /* of cookie 1 */
+    aegis_disk_unbind((uint32_t)binding);
+    aegis_disk_ring(NULL);
+    vm_free(ring);
+    vm_free(memory);
+    return status;
+}
+
 /* console_bind */
 static int64_t talk_with_the_host(void)
 {
@@ -439,6 +511,9 @@ int main(void)
         {"gate_bind", call_a_server, 1},
         {"net_bind", receive_udp_and_send_arp, 1},
         {"handler_load", run_a_handler, 2},
+        {"extent_alloc", make_and_change_an_extent, 0},
+        {"extent_claim", take_ones_own_again, -AEGIS_E_CAPABILITY},
+        {"disk_bind", read_a_block, 0},
         /* With its capability; it is given back when this program ends. */
         {"console_bind", talk_with_the_host, console ? 0 : -AEGIS_E_NO_DEVICE},
         {"console_read", take_what_the_host_sent, console ? 0 : -AEGIS_E_NO_DEVICE},

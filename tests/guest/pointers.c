@@ -160,6 +160,32 @@ static int64_t make_handler(void)
     return made;
 }
 
+static int64_t try_extent_alloc(void *p)
+{
+    return aegis_extent_alloc(p);
+}
+static int64_t try_extent_split(void *p)
+{
+    return p ? aegis_extent_split(AEGIS_NO_EXTENT, 1, p) : -AEGIS_E_ADDRESS;
+}
+static int64_t try_extent_claim(void *p)
+{
+    return aegis_extent_claim(UINT32_MAX, 0, 1, p);
+}
+/* A machine without a disk has no extent that a capability could be for. */
+static bool no_extent(const void *p)
+{
+    return !p || aegis_info()->disk_count == 0;
+}
+static int64_t try_disk_bind(void *p)
+{
+    return no_extent(p) ? -AEGIS_E_ADDRESS : aegis_disk_bind(0, AEGIS_RIGHT_READ, p);
+}
+static int64_t try_disk_submit(void *p)
+{
+    return aegis_disk_submit(p, 1);
+}
+
 /* Rows without `part` stand for one P of calls.def each. */
 static const struct {
     const char *name;
@@ -192,11 +218,16 @@ static const struct {
     {"handler_load image", try_image, 16, false, true},
     {"handler_load message", try_message, AEGIS_MESSAGE_SIZE, true, true},
     {"handler_status", try_handler_status, sizeof(struct aegis_handler_status), true, false},
+    {"extent_alloc", try_extent_alloc, sizeof(struct aegis_extent_request), false, false},
+    {"extent_split", try_extent_split, AEGIS_SECRET_SIZE, false, false},
+    {"extent_claim", try_extent_claim, AEGIS_SECRET_SIZE, false, false},
+    {"disk_bind", try_disk_bind, sizeof(struct aegis_cap), false, false},
+    {"disk_submit", try_disk_submit, sizeof(struct aegis_disk_request), false, false},
 };
 
 /* upcall_bind and net_ring below, repossession_bind in giving.c, console_read and console_write in
- * runner.c: they take pages, and an owner. */
-#define ELSEWHERE 5
+ * runner.c, extent_resize and disk_ring in disks.c: they take pages, and an owner. */
+#define ELSEWHERE 7
 enum {
     POINTERS = 0
 #define V(type, name, ...)

@@ -137,6 +137,10 @@ int main(void)
         aegis_cap_mint(AEGIS_KIND_BINDING, root, AEGIS_RIGHT_DELEGATE, &caps[TEST_CAP_ROOT]);
         aegis_cap_mint(AEGIS_KIND_BINDING, root, AEGIS_RIGHT_MONITOR, &caps[TEST_CAP_MONITOR]);
     }
+    if (aegis_info()->disk_count)
+        aegis_cap_mint(AEGIS_KIND_EXTENT, aegis_info()->disks[0].extents,
+                       AEGIS_RIGHT_READ | AEGIS_RIGHT_WRITE | AEGIS_RIGHT_DELEGATE,
+                       &caps[TEST_CAP_DISK]);
     run("nothing", caps, why); /* this program's own heap gets its size before pages are counted */
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
         run(tests[i], caps, why);

@@ -26,6 +26,7 @@ enum test_cap {
     TEST_CAP_ROOT,    /* binding of net0, DELEGATE */
     TEST_CAP_MONITOR, /* the same, MONITOR */
     TEST_CAP_CONSOLE, /* READ and WRITE */
+    TEST_CAP_DISK,    /* root extent of disk 0, READ, WRITE and DELEGATE; none without a disk */
     TEST_CAPS
 };
 

@@ -89,3 +89,62 @@ def is_answer(payload, port=7, source=4000):
         again = Ether(bytes(again))
         return again[IP].chksum == ip.chksum and again[UDP].chksum == packet[UDP].chksum
     return judge
+
+
+def siphash(key, data):
+    """SipHash-2-4, from its paper; key: two words."""
+    mask = (1 << 64) - 1
+    v = [key[0] ^ 0x736F6D6570736575, key[1] ^ 0x646F72616E646F6D, key[0] ^ 0x6C7967656E657261, key[1] ^ 0x7465646279746573]
+
+    def turn(x, n):
+        return (x << n | x >> 64 - n) & mask
+
+    def rounds(count):
+        a, b, c, d = v
+        for _ in range(count):
+            a = (a + b) & mask
+            b = turn(b, 13) ^ a
+            a = turn(a, 32)
+            c = (c + d) & mask
+            d = turn(d, 16) ^ c
+            a = (a + d) & mask
+            d = turn(d, 21) ^ a
+            c = (c + b) & mask
+            b = turn(b, 17) ^ c
+            c = turn(c, 32)
+        v[:] = a, b, c, d
+
+    padded = data + bytes(7 - len(data) % 8) + bytes([len(data) & 0xFF])
+    for (word,) in struct.iter_unpack("<Q", padded):
+        v[3] ^= word
+        rounds(2)
+        v[0] ^= word
+    v[2] ^= 0xFF
+    rounds(4)
+    return v[0] ^ v[1] ^ v[2] ^ v[3]
+
+
+def disk(path, blocks, table=1, salt=(1, 2)):
+    """An image of so many blocks of 4,096 bytes with a table of extents that has nothing but the root (src/extent/extent.h); with
+    table=0, without."""
+    if not table:
+        path.write_bytes(bytes(blocks * 4096))
+        return path
+    first = 2 + 2 * table
+    root = struct.pack("<QQQ16s16sHBBI", first, blocks - first, 1, b"", b"", 0, 0, 1, 0).ljust(4096, b"\0")
+    slots = [root] + [bytes(4096)] * (table - 1)
+    sums = b"".join(struct.pack("<Q", siphash(salt, block)) for block in slots).ljust(8 * 56, b"\0")
+    fields = struct.pack("<8sIIQQQQQ", b"AegisExt", 1, table, 1, blocks, *salt, 0)
+    total = siphash(salt, fields + bytes(8) + sums)
+    path.write_bytes((fields + struct.pack("<Q", total) + sums).ljust(8192, b"\0") + b"".join(slots))
+    with open(path, "r+b") as image:
+        image.truncate(blocks * 4096)
+    return path
+
+
+def disk_arguments(path, number=0, block=512, node="driver=file,filename={}", read_only="off", **options):
+    """QEMU's arguments for a disk; node: what the format lies on; options: the device's."""
+    device = "".join(f",{name}={value}" for name, value in options.items())
+    lower = ",".join(f"file.{part}" for part in node.format(path).split(","))
+    return ["-blockdev", f"driver=raw,node-name=d{number},read-only={read_only},{lower}",
+            "-device", f"virtio-blk-device,drive=d{number},logical_block_size={block},physical_block_size={block}{device}"]

@@ -7,7 +7,7 @@ import pytest
 
 from conftest import BUILD, ROOT
 from machine import Nic
-from test_check import CHECKED, cards
+from test_check import CHECKED, cards, disks
 
 INDEX = re.sub(r"/\*.*?\*/", "", (ROOT / "tests/attack/INDEX").read_text(), flags=re.S)
 CALLS = re.sub(r"/\*.*?\*/", "", (ROOT / "src/abi/calls.def").read_text(), flags=re.S)
@@ -55,12 +55,15 @@ def test_every_error_of_every_call_has_a_row():
 # Design section 2 has these rules; section 3's table has these rows whose resource exists; issues 5 and 6 list these attacks.
 RULES = [f"rule {n}" for n in range(1, 9)]
 ROWS = ["physical page", "CPU time", "environment", "frames in and out", "copies of frames (tap)", "handler (ASH)",
-        "memory window for a handler", "call gate", "console, entropy, counters, FPU"]
+        "memory window for a handler", "call gate", "console, entropy, counters, FPU", "disk"]
 LIST = ["capabilities forged", "capabilities stale", "capabilities swapped", "capabilities over-righted",
         "PTEs to pages of others", "PTEs to pages of the kernel and of devices", "PTEs with reserved bits",
         "PTEs to pages in each state", "arguments at every boundary", "arguments changed by another during the call",
         "page freed while a device reads it", "page freed while a device writes it", "end while a device reads",
         "header flipped between net_send and the device's read", "match-all filter grabbed", "ten thousand environments",
+        "extent: ranges that wrap or leave it", "extent: pages of others", "extent: a page remapped during DMA",
+        "extent: page freed while a disk writes it", "extent: end while a disk writes", "extent: capability forged or stale",
+        "extent: secrets guessed", "extent: the disk filled by one application", "extent: data of the last owner",
         "bomb of environments", "revocation ignored", "depth words scribbled over", "upcalls into unmapped pages",
         "handlers that fault for ever", "exceptions on a bad stack",
         "gates to environments that end", "donations that overrun the callee", "gates past what was severed",
@@ -97,7 +100,7 @@ def test_the_table_of_calls_is_read():
 def stuck(folder):
     """Cards of which the third sends to a socket that nobody reads."""
     nic = Nic(folder, 2)
-    yield {"nic": nic, "extra": cards(["-netdev", nic.netdev(2)])}
+    yield {"nic": nic, "extra": cards(["-netdev", nic.netdev(2)]) + disks(folder)}
     nic.socket.close()
 
 

@@ -4,6 +4,7 @@ import re
 import pytest
 
 from conftest import BUILD, ROOT
+from images import disk, disk_arguments
 
 INVARIANTS = re.findall(r"^AEGIS_INVARIANT\((\w+),", (ROOT / "src/kernel/check/invariants.def").read_text(), re.M)
 CHECKED = BUILD / "guest/src/kernel/kernel-check.elf"
@@ -18,11 +19,19 @@ def cards(third=("-netdev", "hubport,id=n2,hubid=1")):
             *[word for device in devices for word in ("-device", device)]]
 
 
+def disks(folder):
+    """Three disks: an ordinary one, one that takes ten requests a second, one without a table."""
+    return [*disk_arguments(disk(folder / "disk0", 128)),
+            "-object", "throttle-group,id=t0,x-iops-total=10",
+            *disk_arguments(disk(folder / "disk1", 64), 1, node="driver=throttle,throttle-group=t0,file.driver=file,"
+                                                               "file.filename={}"),
+            *disk_arguments(disk(folder / "disk2", 64, table=0), 2)]
+
 
 @pytest.mark.parametrize("name", INVARIANTS)
-def test_the_walk_names_the_invariant_that_was_broken(machine, name):
-    m = machine(kernel=CHECKED, initrd=BUILD / "guest/attack-initrd.cpio", memory=32, nics=0, extra=cards(),
-                append=f"mutation={name}")
+def test_the_walk_names_the_invariant_that_was_broken(machine, folder, name):
+    m = machine(kernel=CHECKED, initrd=BUILD / "guest/attack-initrd.cpio", memory=32, nics=0,
+                extra=cards() + disks(folder), append=f"mutation={name}")
     m.wait_line(r"^aegis: panic: |DONE", 40)
     assert m.wait() == 2, m.text
     assert any(line.startswith(f"aegis: panic: invariant {name}: ") for line in m.lines), m.text

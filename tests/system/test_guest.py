@@ -4,14 +4,15 @@ import re
 import pytest
 
 from conftest import BUILD, ROOT
+from images import disk, disk_arguments
 
 NAMES = re.findall(r"^TEST\((\w+)\)", (ROOT / "tests/guest/tests.def").read_text(), re.M) + ["console"]
 
 
-def run(machine, **options):
+def run(machine, disks=(), **options):
     """A machine that runs the tests, with user networking, whose gateway answers ARP. The machine, after its end."""
     m = machine(initrd=BUILD / "guest/tests-initrd.cpio", nics=0,
-                extra=["-netdev", "user,id=u0", "-device", "virtio-net-device,netdev=u0"], **options)
+                extra=["-netdev", "user,id=u0", "-device", "virtio-net-device,netdev=u0", *disks], **options)
     m.wait_line(r"\] DONE ", 100)
     m.status = m.wait()
     return m
@@ -41,10 +42,12 @@ def check_log(m):
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", "".join(m.lines[banner:]))
 
 
-@pytest.mark.parametrize("options", [{}, {"memory": 32, "console": False}, {"cpu": "rv64,v=true"}],
-                         ids=["128 MiB", "32 MiB, no console", "vectors"])
-def test_the_guests_tests_pass_and_the_log_tells_of_them(machine, options):
-    m = run(machine, **options)
+@pytest.mark.parametrize("options, disks", [
+    ({}, {}), ({"memory": 32, "console": False}, {"block": 4096, "write-zeroes": "off", "discard": "off"}),
+    ({"cpu": "rv64,v=true"}, {"indirect_desc": "off", "event_idx": "off"}), ({}, None)],
+    ids=["128 MiB", "32 MiB, no console, blocks of 4,096 bytes", "vectors, a disk without features", "no disk"])
+def test_the_guests_tests_pass_and_the_log_tells_of_them(machine, folder, options, disks):
+    m = run(machine, [] if disks is None else disk_arguments(disk(folder / "disk", 1024, table=2), **disks), **options)
     check_results(m)
     check_reports_of_ends(m)
     check_log(m)

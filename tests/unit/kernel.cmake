@@ -2,8 +2,8 @@
 # what only RISC-V has (unit/shim/host.h). A static library, so that each test links what it calls and no more.
 set(kernel_dir ${CMAKE_SOURCE_DIR}/src/kernel)
 set(kernel_sources)
-foreach(name abort arena boot_memory cap charge classify codegen entropy env event expose fpu gate handler map map_call map_window net_bind net_compare net_end netif page post quota revoke ring rx slice slice_round tap tx upcall
-        user wake drivers/virtio drivers/virtio_console drivers/virtio_net rv64/paging)
+foreach(name abort arena boot_memory cap charge classify codegen disk disk_submit entropy env event expose extent extent_call extent_table fpu gate handler map map_call map_window net_bind net_compare net_end netif page post quota revoke ring rx slice slice_round tap tx upcall
+        user wake drivers/virtio drivers/virtio_blk drivers/virtio_console drivers/virtio_net rv64/paging)
   list(APPEND kernel_sources ${kernel_dir}/${name}.c)
 endforeach()
 add_library(kernel_host STATIC ${kernel_sources} unit/shim/host.c unit/kernel/random.c unit/kernel/world.c

@@ -5,6 +5,7 @@
 #include "kernel/boot_memory.h"
 #include "kernel/env.h"
 #include "kernel/expose.h"
+#include "kernel/extent.h"
 #include "kernel/netif.h"
 #include "kernel/rv64/board.h"
 
@@ -79,6 +80,7 @@ void check_all(void)
     check_envs();
     check_tables();
     check_frames();
+    check_disks();
     check_filters();
     check_code();
     check_pages();
@@ -136,6 +138,12 @@ static uint64_t fingerprint(void)
             sum = (sum ^ i ^ (uint64_t)b->owner << 32 ^ (uint64_t)b->slots << 16) *
                       0x9e3779b97f4a7c15 +
                   b->generation;
+    }
+    for (uint32_t i = 0; i < info->extent_count; i++) {
+        const struct aegis_extent_info *x = &extents[i];
+        if (x->owner)
+            sum = (sum ^ i ^ (uint64_t)x->owner << 32) * 0x9e3779b97f4a7c15 + x->generation +
+                  x->count;
     }
     return sum;
 }

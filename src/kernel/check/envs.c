@@ -6,6 +6,7 @@
 #include "kernel/direct.h"
 #include "kernel/env.h"
 #include "kernel/expose.h"
+#include "kernel/extent.h"
 #include "kernel/fpu.h"
 #include "kernel/gate.h"
 #include "kernel/handler.h"
@@ -168,6 +169,7 @@ static void check_structure(uint32_t n)
     check_predicates(env);
     check_written(env, env->upcall);
     check_written(env, env->repossession);
+    check_written(env, env->disk_ring);
     check_revocation(env);
     check_calls(env);
     check_gates(env);
@@ -236,6 +238,7 @@ static void check_quotas(void)
         used[AEGIS_QUOTA_SLOTS] += slice_held(env_table[n]);
         used[AEGIS_QUOTA_BINDINGS] += netif_held(env_table[n]);
         used[AEGIS_QUOTA_HANDLERS] += handler_held(env_table[n]);
+        used[AEGIS_QUOTA_BLOCKS] += extent_charged(n);
     }
     for (uint32_t n = 0; n < ENV_COUNT; n++)
         for (uint32_t kind = 0; kind < AEGIS_QUOTAS; kind++)

@@ -23,6 +23,7 @@ enum {
     QUEUE_DESC = 0x080 / 4,
     QUEUE_DRIVER = 0x090 / 4,
     QUEUE_DEVICE = 0x0a0 / 4,
+    CONFIG_GENERATION = 0x0fc / 4,
     CONFIG = 0x100,
 };
 
@@ -163,6 +164,23 @@ uint16_t virtio_config16(const struct virtio *device, uint32_t offset)
     const volatile uint8_t *config = (const volatile uint8_t *)device->registers + CONFIG;
 
     return mmio_read16((const volatile uint16_t *)(config + offset));
+}
+
+uint32_t virtio_config32(const struct virtio *device, uint32_t offset)
+{
+    return mmio_read(&device->registers[(CONFIG + offset) / sizeof(uint32_t)]);
+}
+
+uint64_t virtio_config64(const struct virtio *device, uint32_t offset)
+{
+    uint32_t before, low, high;
+
+    do {
+        before = mmio_read(&device->registers[CONFIG_GENERATION]);
+        low = virtio_config32(device, offset);
+        high = virtio_config32(device, offset + 4);
+    } while (mmio_read(&device->registers[CONFIG_GENERATION]) != before);
+    return (uint64_t)high << 32 | low;
 }
 
 void virtq_bad_head(const struct virtq *queue, uint32_t head)

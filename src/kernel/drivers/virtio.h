@@ -103,6 +103,10 @@ static inline uint32_t virtio_acknowledge(struct virtio *device)
 /* Bytes of the device's configuration space. */
 uint8_t virtio_config8(const struct virtio *device, uint32_t offset);
 uint16_t virtio_config16(const struct virtio *device, uint32_t offset);
+uint32_t virtio_config32(const struct virtio *device, uint32_t offset);
+
+/* A field of 64 bits, which takes two reads: as it was at one moment (section 4.2.2.2). */
+uint64_t virtio_config64(const struct virtio *device, uint32_t offset);
 
 static inline bool virtio_has(const struct virtio *device, unsigned int feature)
 {

@@ -67,6 +67,11 @@ static inline const volatile struct aegis_binding_info *aegis_binding(uint32_t b
     return (const volatile struct aegis_binding_info *)aegis_info()->bindings + binding;
 }
 
+static inline const volatile struct aegis_extent_info *aegis_extent(uint32_t extent)
+{
+    return (const volatile struct aegis_extent_info *)aegis_info()->extents + extent;
+}
+
 static inline const volatile struct aegis_page *aegis_page(uint64_t ppn)
 {
     const volatile struct aegis_info *info = aegis_info();

@@ -1,0 +1,248 @@
+#include "kernel/disk.h"
+
+#include "kernel/boot_memory.h"
+#include "kernel/call.h"
+#include "kernel/env.h"
+#include "kernel/expose.h"
+#include "kernel/extent.h"
+#include "kernel/interrupt.h"
+#include "kernel/page.h"
+#include "kernel/print.h"
+#include "kernel/user.h"
+
+_Static_assert(sizeof(struct aegis_disk_ring) == PAGE_SIZE, "a page");
+_Static_assert(AEGIS_DISK_DEPTH < AEGIS_DISK_RING, "completions find room");
+
+struct disk *disks;
+uint64_t disk_deadline = AEGIS_FOREVER;
+static uint64_t patience; /* ticks until a request is late */
+
+void disk_complete(struct env *env, uint64_t cookie, int64_t status)
+{
+    struct aegis_disk_ring *ring = env->disk_ring;
+
+    if (!ring)
+        return;
+    ring->entries[env->disk_head % AEGIS_DISK_RING] =
+        (struct aegis_disk_completion){.cookie = cookie, .status = status};
+    /* The entry before the head that shows it. */
+    fence(w, w);
+    ring->head = ++env->disk_head; /* the kernel's own count: the page is the application's */
+}
+
+/* The environment that made a request, or NULL if it has ended. */
+static struct env *asker(const struct disk_request *q)
+{
+    return q->serial && env_infos[q->env].serial == q->serial ? env_table[q->env] : NULL;
+}
+
+static int64_t error_of(enum blk_status status)
+{
+    return status == BLK_OK ? 0 : status == BLK_UNSUPP ? -AEGIS_E_INVALID : -AEGIS_E_DEVICE;
+}
+
+/* The device has ended a request of an application's. */
+static void finish(struct disk *disk, uint32_t slot, enum blk_status status)
+{
+    struct disk_request *q = &disk->requests[slot];
+    struct env *env = asker(q);
+
+    disk->info->done++;
+    if (__builtin_expect(status != BLK_OK, 0))
+        disk->info->errors++;
+    for (uint32_t i = 0; i < q->page_count; i++)
+        page_unpin(q->pages[i]);
+    q->page_count = 0;
+    extents[q->extent].busy--;
+    blk_release(&disk->blk, slot);
+    if (!env)
+        return;
+    env->disk_requests--;
+    if (!q->is_late)
+        disk_complete(env, q->cookie, error_of(status));
+}
+
+/* Takes what the device has ended. */
+static void take_answers(struct disk *disk)
+{
+    enum blk_status status;
+    uint32_t slot;
+
+    do
+        while (blk_next(&disk->blk, &slot, &status)) {
+            if (slot != blk_own_slot(&disk->blk)) {
+                finish(disk, slot, status);
+                continue;
+            }
+            bool is_late = disk->requests[slot].is_late;
+            blk_release(&disk->blk, slot);
+            table_answer(disk, is_late, status == BLK_OK);
+        }
+    while (virtq_want_interrupt(&disk->blk.queue));
+}
+
+static bool disk_interrupt(void *argument)
+{
+    struct disk *disk = argument;
+
+    virtio_acknowledge(&disk->blk.device);
+    take_answers(disk);
+    return true;
+}
+
+void disk_set_deadline(struct disk_request *q)
+{
+    q->deadline = time_now() + patience;
+    if (q->deadline < disk_deadline)
+        disk_deadline = q->deadline;
+}
+
+static void expire(struct disk *disk, uint32_t slot)
+{
+    struct disk_request *q = &disk->requests[slot];
+    struct env *env = asker(q);
+
+    q->is_late = true;
+    disk->info->late++;
+    if (slot == blk_own_slot(&disk->blk))
+        table_late(disk);
+    else if (env)
+        disk_complete(env, q->cookie, -AEGIS_E_TIMEOUT);
+}
+
+void disk_expire(void)
+{
+    uint64_t now = time_now();
+
+    disk_deadline = AEGIS_FOREVER;
+    for (uint32_t n = 0; n < info->disk_count; n++)
+        for (uint32_t slot = 0; slot < disks[n].blk.slot_count; slot++) {
+            struct disk_request *q = &disks[n].requests[slot];
+            if (!disks[n].blk.slots[slot].is_busy || q->is_late)
+                continue;
+            if (now >= q->deadline)
+                expire(&disks[n], slot);
+            else if (q->deadline < disk_deadline)
+                disk_deadline = q->deadline;
+        }
+}
+
+bool disk_may_ask(const struct disk *disk)
+{
+    return !disk->blk.slots[blk_own_slot(&disk->blk)].is_busy;
+}
+
+void disk_ask(struct disk *disk, enum blk_type type, uint64_t block, void *memory, uint64_t length,
+              uint64_t count)
+{
+    struct blk *blk = &disk->blk;
+    uint32_t slot = blk_own_slot(blk), ratio = AEGIS_DISK_BLOCK / blk->block_size;
+
+    assert_kernel(disk_may_ask(disk));
+    disk->requests[slot] = (struct disk_request){0};
+    uint32_t pieces = length ? (uint32_t)count : 0;
+    for (uint32_t i = 0; i < pieces; i++)
+        blk_piece(blk, slot, i, virt_to_phys(memory), length, type == BLK_IN);
+    blk_go(blk, slot, type, block * ratio, count * ratio, pieces);
+    disk_set_deadline(&disk->requests[slot]);
+    virtq_publish(&blk->queue);
+}
+
+enum blk_status disk_ask_now(struct disk *disk, enum blk_type type, uint64_t block, void *memory,
+                             uint64_t length)
+{
+    enum blk_status status;
+    uint32_t slot;
+
+    disk_ask(disk, type, block, memory, length, 1);
+    while (!blk_next(&disk->blk, &slot, &status))
+        if (time_now() >= disk->requests[blk_own_slot(&disk->blk)].deadline)
+            return BLK_NONE;
+    blk_release(&disk->blk, slot);
+    return status;
+}
+
+static void show(uint32_t number, const struct virtio *device)
+{
+    const struct disk *disk = &disks[number];
+    const struct aegis_disk_info *i = disk->info;
+
+    print("aegis: disk%u: %lu MiB, %u-byte blocks%s, %u extents%s, irq %u\n", number,
+          i->blocks * AEGIS_DISK_BLOCK >> 20, i->block_size,
+          i->flags & AEGIS_DISK_READ_ONLY ? ", read-only" : "", extent_used_count(disk),
+          i->flags & AEGIS_DISK_TABLE ? "" : " (no table)", device->irq);
+}
+
+static void init_one(uint32_t number, const struct virtio *device)
+{
+    struct disk *disk = &disks[number];
+    const struct blk *blk = &disk->blk;
+    struct aegis_disk_info *i = &info->disks[number];
+
+    disk->info = i;
+    i->block_size = blk->block_size;
+    i->blocks = blk->blocks / (AEGIS_DISK_BLOCK / blk->block_size);
+    i->pieces = blk->pieces_most;
+    i->discard_most = blk->is_read_only ? 0 : blk->discard_most * blk->block_size;
+    i->zero_most = blk->is_read_only ? 0 : blk->zero_most * blk->block_size;
+    i->flags =
+        (blk->is_read_only ? AEGIS_DISK_READ_ONLY : 0U) | (blk->has_cache ? AEGIS_DISK_CACHE : 0U) |
+        (i->discard_most ? AEGIS_DISK_DISCARDS : 0U) | (i->zero_most ? AEGIS_DISK_ZEROES : 0U);
+    table_read(disk, number);
+    interrupt_bind(device->irq, disk_interrupt, disk);
+}
+
+void disk_init(struct virtio *devices, size_t count, uint64_t seconds)
+{
+    struct virtio *used[AEGIS_DISKS_MAX];
+
+    patience = seconds * info->timebase;
+    disks = boot_alloc(((count + 1) * sizeof(*disks) + PAGE_SIZE - 1) / PAGE_SIZE, 1);
+    for (size_t i = 0; i < count; i++) {
+        const char *wrong = blk_init(&disks[info->disk_count].blk, &devices[i]);
+        if (wrong)
+            print("aegis: a disk at irq %u is left alone: %s\n", devices[i].irq, wrong);
+        else
+            used[info->disk_count++] = &devices[i];
+    }
+    for (uint32_t n = 0; n < info->disk_count; n++)
+        init_one(n, used[n]);
+    extent_init();
+    for (uint32_t n = 0; n < info->disk_count; n++)
+        show(n, used[n]);
+}
+
+void disk_forget(struct env *env)
+{
+    if (env->disk_ring)
+        page_unpin(page_of(virt_to_phys(env->disk_ring) >> PAGE_SHIFT));
+    env->disk_ring = NULL;
+}
+
+long call_disk_ring(uaddr_t address)
+{
+    struct env *self = this_hart->env;
+
+    if (self->disk_requests)
+        return -AEGIS_E_BUSY;
+    if (address == 0) {
+        disk_forget(self);
+        return 0;
+    }
+    if (address % PAGE_SIZE)
+        return -AEGIS_E_ALIGNMENT;
+    struct aegis_disk_ring *ring = user_at(self, address, PTE_R | PTE_W);
+    if (!ring || address >= AEGIS_EXPOSED_BASE)
+        return -AEGIS_E_ADDRESS;
+    struct aegis_page *page = page_of(virt_to_phys(ring) >> PAGE_SHIFT);
+    if (page->owner != self->number || page->state != AEGIS_PAGE_DATA || !page_can_pin(page))
+        return -AEGIS_E_ADDRESS;
+
+    page_pin(page);
+    disk_forget(self);
+    self->disk_ring = ring;
+    self->disk_head = 0;
+    ring->head = 0;
+    ring->tail = 0;
+    return 0;
+}
