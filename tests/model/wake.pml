@@ -262,7 +262,7 @@ schedule:
     fi;
     /*: charge_end() */
     /*: if (run_somebody(&deadline) || more) continue */ /* behind seen: */
-    /*: timer_set(deadline) */ /*: interrupt_wait() */
+    /*: timer_set(deadline < disk_deadline ? deadline : disk_deadline) */ /* nothing is asked of a disk */ /*: interrupt_wait() */
 
 /*= src/kernel/slice_round.c do_chores :: more|poll */
     /*: bool more = rx_unfinished && rx_continue() */
