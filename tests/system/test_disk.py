@@ -25,6 +25,12 @@ def test_mistakes_in_a_disk_are_named_and_exit_2(ctl, folder, disk, part):
     one_line(done.stderr, part, "--help")
 
 
+def test_more_disks_than_the_kernel_takes_are_refused(ctl, folder):
+    done = ctl("run", *9 * ["--disk", image(folder / "x")])
+    assert done.returncode == 2
+    one_line(done.stderr, "--disk is given more than 8 times", "--help")
+
+
 def test_an_image_that_cannot_be_a_disk_is_named_before_anything_starts(ctl, folder):
     small = image(folder / "small", 1000)
     for disk, part in ((folder / "none", "aegisctl disk init"), (small, "1000 bytes"), (folder, "directory"),

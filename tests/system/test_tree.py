@@ -20,7 +20,7 @@ LAYERS = {
     "ash": {"ash", "vcode"},
     "kernel": {"kernel", "abi", "dpf", "ash", "image", "vcode", "siphash", "extent"},
     "libos": {"libos", "abi", "dpf", "image"},
-    "apps": {"apps", "libos", "abi", "dpf", "ash", "control", "image"},
+    "apps": {"apps", "libos", "abi", "dpf", "ash", "control", "image", "siphash"},
 }
 
 

@@ -6,11 +6,12 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "abi/abi.h"
 #include "instance.h"
 #include "why.h"
 
 #define QEMU_FORWARDS_MAX 8
-#define QEMU_DISKS_MAX    8
+#define QEMU_DISKS_MAX    AEGIS_DISKS_MAX /* that the kernel takes */
 
 /* UDP port `host` of 127.0.0.1 leads to port `guest` of the machine; host 0: QEMU picks a free one.
  */

@@ -175,6 +175,8 @@ static int prepare(struct machine *machine, struct instance *instance, const cha
     return instance_claim(instance, why);
 }
 
+_Static_assert(OPTION_LIST_MAX <= QEMU_DISKS_MAX, "--disk, as often as it may be given");
+
 static int run(const struct command *command, int argc, char **argv)
 {
     struct machine machine = {.net = "user", .memory = 128, .cpus = 1};
