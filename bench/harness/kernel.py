@@ -11,9 +11,9 @@ from .systems import LINUX
 LIMIT_AEGIS, LIMIT_LINUX, LIMIT_ATTACK = 60, 240, 240  # seconds
 
 
-def run_rows(name, arguments, done, timeout):
+def run_rows(name, arguments, done, timeout, icount=True):
     """The rows that the guest program prints as lines of JSON, until it says that it is done."""
-    with Machine(name, arguments, net=False, icount=True) as machine:
+    with Machine(name, arguments, net=False, icount=icount) as machine:
         machine.wait_line(done, timeout)
         found = [re.search(r"\{\"group\".*\}", line) for _, line in machine.lines]
     return [json.loads(f[0]) for f in found if f]

@@ -190,6 +190,9 @@ static void init_one(uint32_t number, const struct virtio *device)
         (i->discard_most ? AEGIS_DISK_DISCARDS : 0U) | (i->zero_most ? AEGIS_DISK_ZEROES : 0U);
     table_read(disk, number);
     interrupt_bind(device->irq, disk_interrupt, disk);
+    /* What table_read asked for was answered with interrupts that nobody heard: the line is still
+     * up, and would not rise again, and the next is wished for from the first answer on. */
+    disk_interrupt(disk);
 }
 
 void disk_init(struct virtio *devices, size_t count, uint64_t seconds)

@@ -44,7 +44,7 @@ static int64_t answer(void)
     return ring->entries[ring->tail++ % AEGIS_DISK_RING].status;
 }
 
-int64_t requests_beyond_the_extent(void)
+int64_t disk_requests_beyond_the_extent(void)
 {
     open_extent(ATTACK_CAP_DISK, 4);
     uint8_t *memory = vm_alloc(8, VM_READ_WRITE);
@@ -73,7 +73,7 @@ int64_t requests_beyond_the_extent(void)
 
 /* Each kind of memory that the disk must not write: none of it is named by an address that counts.
  */
-int64_t memory_that_is_no_page_of_ones_own(void)
+int64_t disk_memory_that_is_no_page_of_ones_own(void)
 {
     open_extent(ATTACK_CAP_DISK, 4);
     CHECK_ERROR(submit(AEGIS_DISK_WRITE, 0, (const void *)AEGIS_EXPOSED_BASE, BLOCK), ADDRESS);
@@ -102,7 +102,7 @@ int64_t memory_that_is_no_page_of_ones_own(void)
 
 /* While the disk writes a page, it is unmapped, and a table: PINNED; and another takes its address,
  * which stays as it was. */
-int64_t page_remapped_during_dma(void)
+int64_t disk_page_remapped_during_dma(void)
 {
     open_extent(ATTACK_CAP_SLOW, 4);
     uint64_t first = page_at(FREE_VA, VM_READ_WRITE), links = test_page();
@@ -131,7 +131,7 @@ int64_t page_remapped_during_dma(void)
     return 0;
 }
 
-int64_t page_freed_while_the_disk_writes(void)
+int64_t disk_page_freed_while_it_writes(void)
 {
     open_extent(ATTACK_CAP_SLOW, 1);
     uint64_t page = page_at(FREE_VA, VM_READ_WRITE);
@@ -148,7 +148,7 @@ int64_t page_freed_while_the_disk_writes(void)
 
 /* It ends with requests under way: its pages go when the disk is done, and not before. What it made
  * has no owner then: the next takes it by its secret. */
-int64_t end_while_the_disk_writes(void)
+int64_t disk_end_while_it_writes(void)
 {
     open_extent(ATTACK_CAP_SLOW, 1);
     page_at(FREE_VA, VM_READ_WRITE);
@@ -181,7 +181,7 @@ int64_t extent_capability_gone_stale(void)
     return result;
 }
 
-int64_t secrets_guessed(void)
+int64_t extent_secrets_guessed(void)
 {
     uint32_t own = extent_made(ATTACK_CAP_DISK, 1), seed = 1;
     uint64_t first = aegis_extent(own)->first;
@@ -227,7 +227,7 @@ int64_t disk_filled(void)
     return result;
 }
 
-int64_t data_of_the_last_owner(void)
+int64_t extent_data_of_the_last_owner(void)
 {
     uint8_t *memory = vm_alloc(4, VM_READ_WRITE);
     open_extent(ATTACK_CAP_DISK, 4);
