@@ -124,7 +124,7 @@ long call_gate_return(void)
         return -AEGIS_E_PEER_DIED;
     }
     caller = self->caller == GATE_HELD ? self->held_caller : gate_env(self->caller);
-    if (caller->forced || this_hart->epilogue)
+    if (caller->forced || this_hart->epilogue || self->in_epilogue)
         return -AEGIS_E_BUSY;
 
     self->state = self->entry;

@@ -7,6 +7,7 @@
 
 #include "libos/gate/gate.h"
 #include "libos/proc/proc.h"
+#include "libos/slice/slice.h"
 #include "libos/time/time.h"
 #include "libos/upcall/upcall.h"
 #include "libos/vm/vm.h"
@@ -17,7 +18,7 @@ enum { NEXT, STAGE, SEEN, CAPS };
 #define WORD(start, place) (*(volatile uint64_t *)&(start)->caps[place].name)
 
 /* What a server is asked to do, in word 0. */
-enum order { ADD, PASS_ON, END, STAY, LINGER, BLOCK };
+enum order { ADD, PASS_ON, END, STAY, LINGER, BLOCK, HOOK };
 
 static void until(const volatile uint64_t *word, uint64_t value)
 {
@@ -32,6 +33,13 @@ static void until(const volatile uint64_t *word, uint64_t value)
 /* Servers. */
 
 static double sum = 0.5;
+
+/* Where a slice ends while it serves: nothing is left of it that the caller could have. */
+static void slice_ends_here(struct aegis_context *context)
+{
+    (void)context;
+    exos.start->caps[SEEN].mac = (uint64_t)aegis_gate_return();
+}
 
 static void answer(uint32_t caller, uint64_t words[GATE_WORDS])
 {
@@ -56,12 +64,16 @@ static void answer(uint32_t caller, uint64_t words[GATE_WORDS])
     case STAY:
         for (;;)
             aegis_wait(NULL, 0, AEGIS_FOREVER);
-    case LINGER: /* several slices */
-        for (uint64_t end = time_after(words[1]); time_now() < end;)
+    case LINGER: /* so many slices */
+        for (uint64_t end = aegis_env(exos.env)->slices + words[1];
+             aegis_env(exos.env)->slices < end;)
             words[2]++;
         return;
     case BLOCK: /* asleep while it serves */
         aegis_wait(NULL, 0, time_after(words[1]));
+        return;
+    case HOOK:
+        CHECK_OK(slice_set(slice_ends_here, NULL));
     }
 }
 
@@ -188,7 +200,7 @@ static void chains(void)
  * says, and tells the result. */
 static int caller(enum order order)
 {
-    uint64_t words[GATE_WORDS] = {order, 200000000};
+    uint64_t words[GATE_WORDS] = {order, order == LINGER ? 20 : 1000000000};
     CHECK_OK(aegis_gate_bind(0, &exos.start->caps[NEXT]));
     WORD(exos.start, STAGE) = 1;
     exos.start->caps[SEEN].mac = (uint64_t)gate_invoke(0, words);
@@ -247,14 +259,32 @@ static void slices_end_in_the_callee(void)
     struct proc serving;
     open_server(&serving, 0, NULL);
     for (int i = 0; i < 3; i++) {
-        uint64_t words[GATE_WORDS] = {i == 2 ? BLOCK : LINGER, 60000000}, slices, begun;
-        slices = aegis_env(serving.env)->slices;
-        begun = time_now();
+        uint64_t words[GATE_WORDS] = {i == 2 ? BLOCK : LINGER, i == 2 ? 60000000 : 4};
+        uint64_t slices = aegis_env(serving.env)->slices, begun = time_now();
         CHECK_EQ(gate_invoke(0, words), serving.env);
-        CHECK(time_now() - begun >= aegis_info()->timebase * 6 / 100);
-        CHECK(aegis_env(serving.env)->slices >= slices + (i == 2 ? 1 : 3));
+        CHECK(i < 2 || time_now() - begun >= aegis_info()->timebase * 6 / 100);
+        CHECK(aegis_env(serving.env)->slices >= slices + (i == 2 ? 1 : 4));
         if (i < 2)
             CHECK(words[2] > 100);
+    }
+    kill(&serving);
+}
+
+/* In its epilogue, which is no time to return in; the rest is as before. */
+static void slices_end_in_the_callees_epilogue(void)
+{
+    struct proc serving;
+    open_server(&serving, 0, NULL);
+    uint64_t words[GATE_WORDS] = {HOOK};
+    CHECK_EQ(gate_invoke(0, words), serving.env);
+    for (uint64_t i = 0; i < 3; i++) {
+        uint64_t overruns = aegis_env(exos.env)->overruns;
+        serving.start->caps[SEEN].mac = 0;
+        words[0] = LINGER, words[1] = 4, words[2] = 0;
+        CHECK_EQ(gate_invoke(0, words), serving.env);
+        CHECK(words[2] > 100);
+        CHECK_EQ(serving.start->caps[SEEN].mac, -AEGIS_E_BUSY);
+        CHECK_EQ(aegis_env(exos.env)->overruns, overruns);
     }
     kill(&serving);
 }
@@ -326,6 +356,7 @@ int main(int argc, char **argv)
     the_callee_ends();
     the_caller_ends();
     slices_end_in_the_callee();
+    slices_end_in_the_callees_epilogue();
     messages();
     revocation();
     return 0;
