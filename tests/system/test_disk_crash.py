@@ -148,7 +148,7 @@ def test_any_prefix_and_order_of_the_writes_leaves_a_table_before_or_after(aegis
     node = f"driver=blklogwrites,file.driver=file,file.filename={{}},log.driver=file,log.filename={log}"
     m = machine(initrd=BUILD / "guest/churn-initrd.cpio", nics=0, append=f"churn={seed},{CHANGES}",
                 extra=images.disk_arguments(disk, node=node))
-    m.wait_line("churn: done")
+    m.wait_line("churn: done; 0 changes failed")
     assert m.wait() == 0
     states = told(m.lines)
     assert len(states) == CHANGES + 1
@@ -171,6 +171,30 @@ def test_any_prefix_and_order_of_the_writes_leaves_a_table_before_or_after(aegis
         seen.add(image.sequence)
     assert lose(durable, [(at, what, 1) for at, what, _ in pending], rng) == disk.read_bytes(), "the log has it all"
     assert len(seen) > min(CRASHES, 200) / 8, "too few states were seen for a test"
+
+
+def inject(event, **more):
+    return "".join(f'{name} = "{value}"\n' for name, value in dict(event=event, errno=5, once="on", **more).items())
+
+
+@pytest.mark.parametrize("what", ["write_aio", "flush_to_disk"])
+def test_changes_that_the_disk_fails_are_undone_and_later_ones_made(aegisctl, machine, folder, what):
+    """The write of each header fails once, or some flushes do (of all, a table's among them)."""
+    disk, config = folder / "disk", folder / "config"
+    aegisctl.ok("disk", "init", disk, "--size", "2M", "--slots", 64)
+    faults = [inject(what, sector=sector) for sector in (0, 8)] if what == "write_aio" else [inject(what, state=n) for n in (5, 9, 14)]
+    states = "" if what == "write_aio" else "".join(
+        f'[set-state]\nevent = "{what}"\nstate = "{n}"\nnew_state = "{n + 1}"\n' for n in range(1, 20))
+    config.write_text("".join(f"[inject-error]\n{fault}" for fault in faults) + states)
+    node = f"driver=blkdebug,config={config},image.driver=file,image.filename={{}}"
+    m = machine(initrd=BUILD / "guest/churn-initrd.cpio", nics=0, append="churn=3,40", extra=images.disk_arguments(disk, node=node))
+    assert int(re.search(r"(\d+) changes failed", m.wait_line("churn: done"))[1]) >= 2
+    m.wait()
+    assert "is good too" in aegisctl.ok("disk", "check", disk)
+    image, state = Image(disk.read_bytes()), told(m.lines)[-1]
+    assert len(told(m.lines)) == 41 and image.sequence == 42
+    assert [(first, count) for first, count, _ in image.extents] == sorted((e[0], e[1]) for e in state.values())
+    check_marks(disk.read_bytes(), state)
 
 
 class Records:
