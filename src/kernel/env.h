@@ -52,10 +52,15 @@ struct wake {
     struct wake_predicate predicates[AEGIS_PREDICATES_MAX];
 };
 
-/* The level-0 table that was looked for last (map.h). */
+struct link;
+
+/* The level-0 table that was looked for last (map.h); the last two mean nothing in the windows that
+ * the kernel shows. */
 struct leaf_cache {
     uint64_t region;
     pte_t *table;
+    struct link *links; /* its reverse links; NULL without */
+    uint32_t location;  /* of its first PTE */
 };
 
 /* What it is asked to give up (revoke.h). */

@@ -7,16 +7,16 @@
 #define ENV_PC          256
 #define ENV_LEAF_REGION 264
 #define ENV_LEAF_TABLE  272
-#define ENV_STATE       280
-#define ENV_CALLER      288
-#define ENV_ENTRY       296
-#define ENV_SATP        304
-#define ENV_INFO        312
-#define ENV_NUMBER      320
-#define ENV_IN_CALL     324
-#define ENV_FORCED      325
-#define ENV_IN_EPILOGUE 326
-#define ENV_GATES       328
+#define ENV_STATE       296
+#define ENV_CALLER      304
+#define ENV_ENTRY       312
+#define ENV_SATP        320
+#define ENV_INFO        328
+#define ENV_NUMBER      336
+#define ENV_IN_CALL     340
+#define ENV_FORCED      341
+#define ENV_IN_EPILOGUE 342
+#define ENV_GATES       344
 
 #define ENV_BITS   10 /* of an environment's number */
 #define INFO_STATE 8  /* of struct aegis_env_info */

@@ -6,27 +6,25 @@
 
 #define SLOT_BITS 9
 
-/* A list node in the page of reverse links: the neighbours of one PTE on its page's list. */
-struct link {
-    uint32_t next;
-    uint32_t previous;
-};
-
 static struct aegis_page *table_at(uint32_t location)
 {
     return &pages[location >> SLOT_BITS];
 }
 
+/* The reverse links of a table's entries. */
+static struct link *links_of(const struct aegis_page *table)
+{
+    return page_memory_at(table->links);
+}
+
 static struct link *link_of(uint32_t location)
 {
-    struct link *links = page_memory(&pages[table_at(location)->links]);
-
-    return &links[location & (PTES - 1)];
+    return &links_of(table_at(location))[location & (PTES - 1)];
 }
 
 static pte_t *pte_of(uint32_t location)
 {
-    pte_t *table = page_memory(table_at(location));
+    pte_t *table = page_memory_at(location >> SLOT_BITS);
 
     return &table[location & (PTES - 1)];
 }
@@ -44,6 +42,11 @@ bool map_is_linked(const struct aegis_page *page, const struct aegis_page *table
     return (link->previous == NO_PAGE ? page->links == location
                                       : link_of(link->previous)->next == location) &&
            (link->next == NO_PAGE || link_of(link->next)->previous == location);
+}
+
+bool map_is_linking(const struct aegis_page *table, const struct leaf_cache *leaf)
+{
+    return leaf->links == links_of(table) && leaf->location == location_of(table, leaf->table);
 }
 
 uint32_t map_count_links(const struct aegis_page *page, uint32_t most)
@@ -113,8 +116,11 @@ pte_t *map_walk(const struct env *env, uint64_t va)
     entry = ((const pte_t *)ppn_to_virt(pte_ppn(entry)))[pte_index(va, 1)];
     if ((entry & (PTE_V | PTE_LEAF)) != PTE_V)
         return NULL;
+    const struct aegis_page *table = page_of(pte_ppn(entry));
     leaf->region = va >> REGION_SHIFT;
     leaf->table = ppn_to_virt(pte_ppn(entry));
+    leaf->links = table->links == NO_PAGE ? NULL : links_of(table);
+    leaf->location = location_of(table, leaf->table);
     return &leaf->table[pte_index(va, 0)];
 }
 

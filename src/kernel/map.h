@@ -28,6 +28,12 @@ _Static_assert(MEGAPAGE_SIZE == 1UL << REGION_SHIFT, "env_offsets.h");
  */
 #define PTE_OWN 0x100
 
+/* A list node in the page of reverse links: the neighbours of one PTE on its page's list. */
+struct link {
+    uint32_t next;
+    uint32_t previous;
+};
+
 /* Makes a cleared root table for a new environment of page, which is donated and becomes PTABLE. */
 void map_init_root(struct aegis_page *page);
 
@@ -47,14 +53,19 @@ pte_t *map_entry(const struct env *env, uint64_t va, unsigned int level, struct 
 /* map_entry(env, va, 0, NULL), which remembers the table for map_leaf. */
 pte_t *map_walk(const struct env *env, uint64_t va);
 
+/* Whether env->leaf is about the table that serves va, so that map_leaf needs no walk. */
+static inline bool map_is_at_hand(const struct env *env, uint64_t va)
+{
+    return va >> REGION_SHIFT == env->leaf.region;
+}
+
 /*
- * The same, at once for the region that was asked for last: programs name neighbours, in the calls
- * that they make often.
+ * What map_walk finds, at once for the region that was asked for last: programs name neighbours, in
+ * the calls that they make often.
  */
 static inline pte_t *map_leaf(const struct env *env, uint64_t va)
 {
-    return va >> REGION_SHIFT == env->leaf.region ? &env->leaf.table[pte_index(va, 0)]
-                                                  : map_walk(env, va);
+    return map_is_at_hand(env, va) ? &env->leaf.table[pte_index(va, 0)] : map_walk(env, va);
 }
 
 /* To be called when a table leaves env's page tables. */
@@ -87,6 +98,9 @@ bool map_remove_foreign(struct aegis_page *page, uint32_t keep, size_t *most);
 
 /* Whether the list of page holds slot of table, with neighbours that hold it as theirs. */
 bool map_is_linked(const struct aegis_page *page, const struct aegis_page *table, size_t slot);
+
+/* Whether the cache holds what belongs to table, beside its memory. */
+bool map_is_linking(const struct aegis_page *table, const struct leaf_cache *leaf);
 
 /* How many PTEs the list of page holds; stops at most. */
 uint32_t map_count_links(const struct aegis_page *page, uint32_t most);

@@ -21,23 +21,41 @@ static uint32_t index_of(const struct aegis_page *page)
     return (uint32_t)(page - pages);
 }
 
-static void list_insert(uint32_t *head, struct aegis_page *page)
+/* A page by its index, which is no larger than PAGE_COUNT_MAX: RV64 keeps 32 bits sign-extended,
+ * and zero-extending them would cost two instructions at each place. */
+static inline struct aegis_page *page_at(uint32_t index)
 {
-    page->previous = NO_PAGE;
-    page->next = *head;
-    if (*head != NO_PAGE)
-        pages[*head].previous = index_of(page);
-    *head = index_of(page);
+    return &pages[(int32_t)index];
 }
 
-static void list_remove(uint32_t *head, struct aegis_page *page)
+/* page is page_at(index): who has both saves a division. */
+static inline void list_insert(uint32_t *head, struct aegis_page *page, uint32_t index)
 {
-    if (page->previous == NO_PAGE)
-        *head = page->next;
+    uint32_t next = *head;
+
+    page->previous = NO_PAGE;
+    page->next = next;
+    if (next != NO_PAGE)
+        page_at(next)->previous = index;
+    *head = index;
+}
+
+static inline void list_remove(uint32_t *head, const struct aegis_page *page)
+{
+    uint32_t next = page->next, previous = page->previous;
+
+    if (previous == NO_PAGE)
+        *head = next;
     else
-        pages[page->previous].next = page->next;
-    if (page->next != NO_PAGE)
-        pages[page->next].previous = page->previous;
+        page_at(previous)->next = next;
+    if (next != NO_PAGE)
+        page_at(next)->previous = previous;
+}
+
+/* The list of an environment, of ENV_COUNT. */
+static inline uint32_t *list_of(uint32_t env)
+{
+    return &env_page_lists[(int32_t)env];
 }
 
 void page_init(const struct board *board)
@@ -72,7 +90,7 @@ void page_init_free(void)
                 continue;
             struct aegis_page *page = page_of(at >> PAGE_SHIFT);
             page->state = AEGIS_PAGE_FREE;
-            list_insert(&free_head, page);
+            list_insert(&free_head, page, index_of(page));
             info->free_pages++;
         }
     }
@@ -94,22 +112,32 @@ static bool is_dirty(const struct aegis_page *page, uint32_t env)
     return page->last != 0 && page->last != env_infos[env].serial;
 }
 
-/* Moves clear free pages, side by side, to env's list, on which they stand in falling order. */
+/* Moves a clear free page to env's list; the caller counts it. */
+static inline void take(struct aegis_page *page, uint32_t index, uint32_t env, uint32_t serial)
+{
+    list_remove(&free_head, page);
+    page->last = serial;
+    page->owner = env;
+    page->state = AEGIS_PAGE_DATA;
+    page->links = NO_PAGE;
+    list_insert(list_of(env), page, index);
+}
+
+static inline void count_taken(struct aegis_env_info *i, uint64_t count)
+{
+    info->free_pages -= count;
+    i->pages += (uint32_t)count;
+    accounts[i->account].used[AEGIS_QUOTA_PAGES] += count;
+}
+
+/* The same with pages side by side, which stand on the list in falling order. */
 static void take_run(struct aegis_page *first, uint64_t count, uint32_t env)
 {
-    uint32_t *list = &env_page_lists[env], serial = env_infos[env].serial;
+    uint32_t index = index_of(first), serial = env_infos[env].serial;
 
-    for (struct aegis_page *page = first; page < first + count; page++) {
-        list_remove(&free_head, page);
-        page->last = serial;
-        page->owner = env;
-        page->state = AEGIS_PAGE_DATA;
-        page->links = NO_PAGE;
-        list_insert(list, page);
-    }
-    info->free_pages -= count;
-    env_infos[env].pages += (uint32_t)count;
-    quota_add(env, AEGIS_QUOTA_PAGES, count);
+    for (struct aegis_page *page = first; page < first + count; page++)
+        take(page, index++, env, serial);
+    count_taken(&env_infos[env], count);
 }
 
 void page_take(struct aegis_page *page, uint32_t env)
@@ -119,34 +147,40 @@ void page_take(struct aegis_page *page, uint32_t env)
     take_run(page, 1, env);
 }
 
-static void leave_owner(struct aegis_page *page)
+static inline void leave_owner(struct aegis_page *page, struct aegis_env_info *i)
 {
-    list_remove(&env_page_lists[page->owner], page);
-    env_infos[page->owner].pages--;
+    list_remove(list_of(page->owner), page);
+    i->pages--;
     page->generation++;
 }
 
-void page_release(struct aegis_page *page)
+/* i is of the page's owner. */
+static inline void release(struct aegis_page *page, uint32_t index, struct aegis_env_info *i)
 {
-    quota_subtract(page->owner, AEGIS_QUOTA_PAGES, 1);
-    leave_owner(page);
+    accounts[i->account].used[AEGIS_QUOTA_PAGES]--;
+    leave_owner(page, i);
     page->owner = 0;
     page->state = AEGIS_PAGE_FREE;
     page->links = NO_PAGE;
     page->level = 0;
     page->region = 0;
     check_fill(page_memory(page));
-    list_insert(&free_head, page);
+    list_insert(&free_head, page, index);
     info->free_pages++;
+}
+
+void page_release(struct aegis_page *page)
+{
+    release(page, index_of(page), &env_infos[page->owner]);
 }
 
 void page_move(struct aegis_page *page, uint32_t env)
 {
     quota_move(page->owner, env, AEGIS_QUOTA_PAGES);
-    leave_owner(page);
+    leave_owner(page, &env_infos[page->owner]);
     page->owner = env;
     page->last = env_infos[env].serial;
-    list_insert(&env_page_lists[env], page);
+    list_insert(list_of(env), page, index_of(page));
     env_infos[env].pages++;
 }
 
@@ -160,11 +194,9 @@ struct aegis_page *page_next(const struct aegis_page *page)
     return page->next == NO_PAGE ? NULL : &pages[page->next];
 }
 
-long page_check_donation(uint64_t ppn, uint32_t env)
+/* page_check_donation of a page that exists. */
+static inline long check_donation(const struct aegis_page *page, uint32_t env)
 {
-    if (!page_valid(ppn))
-        return -AEGIS_E_RANGE;
-    const struct aegis_page *page = page_of(ppn);
     if (page->owner != env)
         return -AEGIS_E_OWNER;
     if (page->state != AEGIS_PAGE_DATA || page->refs)
@@ -172,25 +204,39 @@ long page_check_donation(uint64_t ppn, uint32_t env)
     return page->pins ? -AEGIS_E_PINNED : 0;
 }
 
+long page_check_donation(uint64_t ppn, uint32_t env)
+{
+    return page_valid(ppn) ? check_donation(page_of(ppn), env) : -AEGIS_E_RANGE;
+}
+
+/* page_take, of a page that has to be cleared. */
+static __attribute__((noinline)) long take_dirty(uint64_t index)
+{
+    page_take(&pages[index], this_hart->env->number);
+    return (long)(first_ppn + index);
+}
+
+/* A page that its last owner takes again, as in the cycles of a program's allocator, is the short
+ * way. */
 long call_page_alloc(uint64_t ppn)
 {
-    struct aegis_page *page;
+    const struct env *self = this_hart->env;
+    struct aegis_env_info *i = self->info;
+    const struct aegis_account *account = &accounts[i->account];
+    uint64_t index = ppn == AEGIS_ANY ? free_head : ppn - first_ppn;
 
-    if (ppn == AEGIS_ANY) {
-        page = page_find_free();
-        if (!page)
-            return -AEGIS_E_NO_PAGE;
-    } else {
-        if (!page_valid(ppn))
-            return -AEGIS_E_RANGE;
-        page = page_of(ppn);
-        if (page->state != AEGIS_PAGE_FREE)
-            return -AEGIS_E_IN_USE;
-    }
-    if (!quota_allows(this_hart->env->number, AEGIS_QUOTA_PAGES, 1))
+    if (index >= page_count)
+        return ppn == AEGIS_ANY ? -AEGIS_E_NO_PAGE : -AEGIS_E_RANGE;
+    struct aegis_page *page = &pages[index];
+    if (page->state != AEGIS_PAGE_FREE)
+        return -AEGIS_E_IN_USE;
+    if (account->limit[AEGIS_QUOTA_PAGES] == account->used[AEGIS_QUOTA_PAGES])
         return -AEGIS_E_QUOTA;
-    page_take(page, this_hart->env->number);
-    return (long)page_ppn(page);
+    if (page->last != i->serial)
+        return take_dirty(index);
+    take(page, (uint32_t)index, self->number, i->serial);
+    count_taken(i, 1);
+    return (long)(first_ppn + index);
 }
 
 /* Pages cleared before interrupts have their chance: some 18,000 instructions. */
@@ -228,11 +274,16 @@ long call_page_alloc_run(uint64_t ppn, uint64_t count)
 
 long call_page_free(uint64_t ppn)
 {
-    long error = page_check_donation(ppn, this_hart->env->number);
+    const struct env *self = this_hart->env;
+    uint64_t index = ppn - first_ppn;
 
+    if (index >= page_count)
+        return -AEGIS_E_RANGE;
+    struct aegis_page *page = &pages[index];
+    long error = check_donation(page, self->number);
     if (error)
         return error;
-    page_release(page_of(ppn));
+    release(page, (uint32_t)index, self->info);
     return 0;
 }
 

@@ -63,6 +63,12 @@ static inline void *page_memory(const struct aegis_page *page)
     return ppn_to_virt(page_ppn(page));
 }
 
+/* The memory of pages[index]. */
+static inline void *page_memory_at(uint32_t index)
+{
+    return ppn_to_virt(first_ppn + index);
+}
+
 /*
  * Makes env the owner of a free page in state DATA, cleared unless env was the last owner. page
  * must be FREE; env is a live environment's number.

@@ -94,7 +94,8 @@ static void check_leaf(const struct env *env)
     const pte_t *above = map_entry(env, va, 1, NULL);
     HOLDS(table_leaf,
           above && (*above & (PTE_V | PTE_LEAF)) == PTE_V &&
-              ppn_to_virt(pte_ppn(*above)) == (void *)env->leaf.table,
+              ppn_to_virt(pte_ppn(*above)) == (void *)env->leaf.table &&
+              (va >= AEGIS_EXPOSED_BASE || map_is_linking(page_of(pte_ppn(*above)), &env->leaf)),
           "%u: region 0x%lx, table %p", env->number, region, (void *)env->leaf.table);
 }
 

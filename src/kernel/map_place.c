@@ -1,0 +1,97 @@
+#include "kernel/map_place.h"
+
+#include "kernel/cap.h"
+#include "kernel/user.h"
+
+/* Whether the caller may map the page into env with the PTE bits: by ownership, or by a capability.
+ */
+static inline long check_page(const struct env *env, const struct aegis_page *page, uint64_t bits,
+                              uaddr_t cap)
+{
+    uint32_t self = this_hart->env->number;
+
+    if (page->owner != self && page->owner != env->number) {
+        if (!cap)
+            return -AEGIS_E_OWNER;
+        /* AEGIS_RIGHT_* of pages are AEGIS_PROT_*, and those the PTE's bits one lower. */
+        long error = cap_check_user(cap, AEGIS_KIND_PAGE, page_ppn(page), (bits & PTE_LEAF) >> 1);
+        if (error)
+            return error;
+    }
+    if (env_infos[page->owner].state == AEGIS_ENV_ENDING) /* it is being taken back */
+        return -AEGIS_E_STATE;
+    return page_is_memory(page) ? 0 : -AEGIS_E_STATE;
+}
+
+/* A megapage is mapped by ownership alone: all its pages are the caller's, or all are env's. */
+static long check_megapage(const struct env *env, uint64_t ppn)
+{
+    const struct aegis_page *page = page_of(ppn);
+
+    if (!page_valid(ppn + AEGIS_MEGAPAGE - 1))
+        return -AEGIS_E_RANGE;
+    if (page->owner != this_hart->env->number && page->owner != env->number)
+        return -AEGIS_E_OWNER;
+    for (size_t i = 0; i < AEGIS_MEGAPAGE; i++) {
+        if (page[i].owner != page->owner)
+            return -AEGIS_E_OWNER;
+        if (!page_is_memory(&page[i]))
+            return -AEGIS_E_STATE;
+    }
+    return env_infos[page->owner].state == AEGIS_ENV_ENDING ? -AEGIS_E_STATE : 0;
+}
+
+long place_check_insert(const struct env *env, const struct aegis_map_op *op, struct place *place)
+{
+    bool mega = op->prot & AEGIS_MAP_MEGA;
+    uint64_t bits = map_bits(op->prot & ~(uint32_t)AEGIS_MAP_MEGA);
+    long error = place_check_range(op->va, mega ? AEGIS_MEGAPAGE : 1);
+
+    if (error)
+        return error;
+    if (!bits)
+        return -AEGIS_E_INVALID;
+    if (!page_valid(op->ppn))
+        return -AEGIS_E_RANGE;
+    if (mega && (op->va % MEGAPAGE_SIZE || op->ppn % AEGIS_MEGAPAGE))
+        return -AEGIS_E_ALIGNMENT;
+    error = mega ? check_megapage(env, op->ppn)
+                 : check_page(env, page_of(op->ppn), bits, (uaddr_t)op->capability);
+    if (error)
+        return error;
+    place->level = mega;
+    place->entry = mega ? map_entry(env, op->va, 1, NULL) : map_leaf(env, op->va);
+    if (!place->entry) /* a megapage is in the way, or nothing is there */
+        return !mega && map_entry(env, op->va, 1, NULL) &&
+                       (*map_entry(env, op->va, 1, NULL) & PTE_V)
+                   ? -AEGIS_E_IN_USE
+                   : -AEGIS_E_NO_TABLE;
+    return *place->entry & PTE_V ? -AEGIS_E_IN_USE : 0;
+}
+
+void place_insert(const struct aegis_map_op *op, const struct place *place)
+{
+    map_insert(map_table_of(place->entry), place->entry, page_of(op->ppn),
+               map_bits(op->prot & ~(uint32_t)AEGIS_MAP_MEGA));
+}
+
+long place_check_rights(const pte_t *entries, uint64_t count, uint64_t bits)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        if (!(bits & PTE_LEAF & ~entries[i]) || (entries[i] & PTE_OWN))
+            continue;
+        if (page_of(pte_ppn(entries[i]))->owner != this_hart->env->number)
+            return -AEGIS_E_RIGHTS;
+    }
+    return 0;
+}
+
+void place_remove(const struct env *env, const struct place *place, uint64_t va, uint64_t count)
+{
+    struct aegis_page *table = map_table_of(place->entry);
+
+    for (uint64_t i = 0; i < (place->level ? 1 : count); i++) {
+        map_remove(table, &place->entry[i]);
+        map_flush(env, va + i * PAGE_SIZE);
+    }
+}
