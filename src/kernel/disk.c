@@ -156,8 +156,10 @@ enum blk_status disk_ask_now(struct disk *disk, enum blk_type type, uint64_t blo
 
     disk_ask(disk, type, block, memory, length, 1);
     while (!blk_next(&disk->blk, &slot, &status))
-        if (time_now() >= disk->requests[blk_own_slot(&disk->blk)].deadline)
+        if (time_now() >= disk->requests[blk_own_slot(&disk->blk)].deadline) {
+            disk->requests[blk_own_slot(&disk->blk)].is_late = true;
             return BLK_NONE;
+        }
     blk_release(&disk->blk, slot);
     return status;
 }

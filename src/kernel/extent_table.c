@@ -145,7 +145,7 @@ void table_answer(struct disk *disk, bool is_late, bool is_right)
 {
     struct table_change *c = &disk->table.change;
 
-    if (is_late)
+    if (is_late || c->kind == EXTENT_NONE)
         return;
     c->zero += c->zeroing;
     c->zeroing = 0;
