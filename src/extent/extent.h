@@ -16,7 +16,7 @@
  *
  *   header: 512 bytes, then zeros         slot: 64 bytes (all zero: not in use)
  *    0  magic "AegisExt"                   0  first block
- *    8  version 1       12  n, 1 to 56     8  number of blocks, not 0
+ *    8  version 1       12  n, 1 to 32     8  number of blocks, not 0
  *   16  sequence number, from 1           16  sequence number that it was made with
  *   24  blocks that the table rules       24  hash of its 128-bit secret
  *   32  salt, 16 bytes                    40  label: 16 bytes of its owner's choice
@@ -43,7 +43,7 @@
 
 #define EXTENT_BLOCK      4096 /* bytes */
 #define EXTENT_PER_BLOCK  64   /* slots */
-#define EXTENT_BLOCKS_MAX 56   /* of slots in a copy: as many as have their checksum in a header */
+#define EXTENT_BLOCKS_MAX 32   /* of slots in a copy: what a look at each slot takes is bounded */
 #define EXTENT_DEPTH      16   /* levels, the root's is 0 */
 #define EXTENT_ROOT       0    /* its slot */
 #define EXTENT_VERSION    1
@@ -71,6 +71,7 @@ struct extent_header {
     uint64_t copy;
     uint64_t sum;
     uint64_t sums[EXTENT_BLOCKS_MAX]; /* those from table_blocks on are zero */
+    uint64_t reserved[24];            /* zero */
 };
 
 struct extent_entry {

@@ -127,8 +127,10 @@ int64_t extent_gap(const struct extent_table *table, uint32_t parent, uint64_t c
         return -EXTENT_E_RANGE;
     outer = &table->entries[parent];
     at = outer->first;
-    for (uint32_t place = extent_place_of(table, parent) + 1; place < table->used; place++) {
-        entry = &table->entries[table->order[place]];
+    for (const uint16_t *next = table->order + extent_place_of(table, parent) + 1,
+                        *end = table->order + table->used;
+         next < end; next++) {
+        entry = &table->entries[*next];
         if (entry->depth <= outer->depth)
             break;
         if (entry->parent != parent)

@@ -94,7 +94,7 @@ def extents(ctl):
 
 @pytest.mark.parametrize("args, part", [
     ([], "what to do"), (["fly"], '"fly" is no command'), (["init"], "missing: IMAGE"), (["init", "x", "--size", "5000"], "5000"),
-    (["init", "x", "--size", "4X"], "4X"), (["init", "x", "--size", "-4K"], "-4K"), (["init", "x", "--slots", "3585"], "3584"),
+    (["init", "x", "--size", "4X"], "4X"), (["init", "x", "--size", "-4K"], "-4K"), (["init", "x", "--slots", "2049"], "2048"),
     (["import", "x"], "IMAGE FILE"), (["import", "x", "y", "--label", "seventeen letters"], "16 bytes"),
     (["import", "x", "y", "--label", "a,b"], "comma"), (["import", "x", "y", "--secret", "12"], "32 hexadecimal"),
     (["import", "x", "y", "--secret", "g" * 32], "32 hexadecimal"), (["import", "x", "y", "--secret", "0" * 33], "32 hexadecimal"),
