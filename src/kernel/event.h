@@ -51,8 +51,10 @@ bool event_turn_late(struct netif *netif, uint64_t index, uint64_t head, uint8_t
 
 /* Sends a frame from where it is in head's buffer; false if nobody may, or nothing is free to send
  * it with. */
-static inline bool event_turn_round(struct netif *netif, struct binding *binding, uint64_t index,
-                                    uint64_t head, uint8_t *bytes, size_t length)
+static inline __attribute__((always_inline)) bool event_turn_round(struct netif *netif,
+                                                                   struct binding *binding,
+                                                                   uint64_t index, uint64_t head,
+                                                                   uint8_t *bytes, size_t length)
 {
     bool is_moved = !classify_lies_as_usual(bytes), may;
 
@@ -82,8 +84,10 @@ static inline bool event_turn_round(struct netif *netif, struct binding *binding
  * the run was aborted: flagged MODIFIED if it changed the frame). Sets netif->nic.changed if
  * somebody may wait for what the run has changed, and takes what it burnt off the entry's budget.
  */
-static inline bool event_run(struct netif *netif, struct binding *binding, uint64_t index,
-                             uint64_t head, struct event_frame *f, int64_t *left)
+static inline __attribute__((always_inline)) bool event_run(struct netif *netif,
+                                                            struct binding *binding, uint64_t index,
+                                                            uint64_t head, struct event_frame *f,
+                                                            int64_t *left)
 {
     struct handler *h = binding->handler;
     struct ash_run *run = &h->run;

@@ -75,8 +75,10 @@ static inline uint32_t payer(const struct netif *netif, uint64_t index)
  * One frame. Where it is charged, an owner with a slice of debt gets none, and one with half runs
  * no handlers. Returns whose binding it was.
  */
-static inline uint64_t receive_frame(struct netif *netif, uint8_t *buffer, size_t length,
-                                     uint64_t head, bool charged, int64_t *left)
+static inline __attribute__((always_inline)) uint64_t receive_frame(struct netif *netif,
+                                                                    uint8_t *buffer, size_t length,
+                                                                    uint64_t head, bool charged,
+                                                                    int64_t *left)
 {
     bool runs_handler = true;
     struct event_frame f = {.bytes = buffer + NIC_BUFFER_FRAME, .length = length};
@@ -112,36 +114,48 @@ static inline uint64_t receive_frame(struct netif *netif, uint8_t *buffer, size_
  * every frame's way has to save. */
 static __attribute__((noinline, cold)) void leave_rest(struct netif *netif)
 {
+    virtq_show(&netif->nic.tx);
     netif->unfinished = true;
     rx_unfinished = true;
     netif->nic.changed = true;
     virtq_want_no_interrupt(&netif->nic.rx, netif->nic.rx.size);
 }
 
-static inline void receive(struct netif *netif, bool charged)
+/*
+ * Frames until there are none, or the budget is spent. Its last frame is not taken off the budget
+ * before another one is there: mostly it is the only one.
+ */
+static inline __attribute__((always_inline)) void receive(struct netif *netif, bool charged)
 {
     struct nic *nic = &netif->nic;
     int64_t left = RX_BUDGET;
     uint64_t head, clock = charged ? time_now() : 0;
-    size_t length;
+    size_t length = 0;
     uint8_t *buffer;
 
-    do {
+    for (;;) {
         while (nic_rx_next(nic, &buffer, &length, &head)) {
             uint64_t index = receive_frame(netif, buffer, length, head, charged, &left);
             nic_rx_return(nic, head);
             if (charged)
                 clock = charge_frame(payer(netif, index), clock);
+            if (!virtq_waits(&nic->rx))
+                break;
             left -= (int64_t)(RX_FRAME_WORK + length);
             if (__builtin_expect(left < netif->frame_most, 0)) {
-                virtq_show(&nic->tx);
-                if (virtq_want_interrupt(&nic->rx))
-                    leave_rest(netif);
+                leave_rest(netif);
                 return;
             }
         }
         virtq_show(&nic->tx); /* what handlers sent */
-    } while (virtq_want_interrupt(&nic->rx));
+        if (!virtq_want_interrupt(&nic->rx))
+            return;
+        left -= (int64_t)(RX_FRAME_WORK + length);
+        if (__builtin_expect(left < netif->frame_most, 0)) {
+            leave_rest(netif);
+            return;
+        }
+    }
 }
 
 static __attribute__((noinline)) void receive_charged(struct netif *netif)

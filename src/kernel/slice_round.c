@@ -54,45 +54,29 @@ static __attribute__((noinline)) void run_callee(struct env *env, uint32_t slot,
         *deadline = callee->wake.deadline;
 }
 
-/* A whole slice's worth is owed: this slot pays for it. */
-static bool pay_slice(struct env *env)
-{
-    if (env->info->debt < info->slice)
-        return false;
-    env->info->debt -= info->slice;
-    return true;
-}
-
 /*
- * A slot of a live environment comes up. Runs it if it can; otherwise returns whether something has
- * changed, so that the round has to be gone again.
+ * What is rare about a live environment whose slot comes up: it is asked for something, or owes.
+ * Returns whether its turn is over with that; *changed is set if the round has to be gone again.
  */
-static inline bool turn(struct env *env, uint32_t slot, uint64_t now, uint64_t *deadline)
+static __attribute__((noinline)) bool turn_rarely(struct env *env, uint64_t now, uint64_t *deadline,
+                                                  bool *changed)
 {
-    bool changed = false;
-
-    if (__builtin_expect(env->revocation.kind != AEGIS_KIND_NONE, 0)) {
+    if (env->revocation.kind != AEGIS_KIND_NONE) {
         bool step = revoke_step(env, now);
         /* To count what it holds takes long, and many may be asked at once. What an interrupt
          * changed, somebody may wait for whose slot was looked at before. */
-        changed = interrupt_poll();
+        *changed |= interrupt_poll() || step;
         if (step)
             return true;
         if (env->revocation.deadline < *deadline)
             *deadline = env->revocation.deadline;
     }
-    if (__builtin_expect(env->info->debt != 0, 0) && pay_slice(env))
+    if (env->info->debt >= info->slice) { /* this slot pays for it */
+        env->info->debt -= info->slice;
+        *changed = true;
         return true;
-    if (wake_ready(env, now)) {
-        this_hart->slot = slot;
-        run(env, env);
     }
-    if (__builtin_expect(gate_calls(env), 0))
-        run_callee(env, slot, now, deadline);
-    else if (env->wake.deadline < *deadline)
-        *deadline = env->wake.deadline;
-    env->info->debt = 0; /* it would have been given at least that */
-    return changed;
+    return false;
 }
 
 static void end_step(struct env *env)
@@ -103,27 +87,40 @@ static void end_step(struct env *env)
 }
 
 /*
- * Looks at the slots [from, to), and runs the first whose environment can. Returns if nobody can:
- * whether it took a step of an environment's end, or something else has changed; lowers *deadline
- * to the earliest of those who wait. Those ends may empty slots, which does no harm.
+ * Looks at the slots [from, to), and runs the first whose environment can. Lowers *deadline to the
+ * earliest of those who wait, and sets *changed if it took a step of an environment's end, or
+ * something else is new. Those ends may empty slots, which does no harm. Most of what is done
+ * between two slices is done here, once a slot.
  */
-static inline bool run_one_of(uint32_t from, uint32_t to, uint64_t now, uint64_t *deadline)
+static inline void run_one_of(uint32_t from, uint32_t to, uint64_t now, uint64_t *deadline,
+                              bool *changed)
 {
-    bool stepped = false;
-
     for (const struct aegis_slot *slot = slice_slots + from, *end = slice_slots + to; slot < end;
          slot++) {
         struct env *env = env_table[slot->env];
         if (!env)
             continue;
-        if (__builtin_expect(env->info->state == AEGIS_ENV_LIVE, 1)) {
-            stepped |= turn(env, (uint32_t)(slot - slice_slots), now, deadline);
-        } else if (env->info->state == AEGIS_ENV_ENDING) {
+        if (__builtin_expect(env->info->state != AEGIS_ENV_LIVE, 0)) {
+            if (env->info->state != AEGIS_ENV_ENDING)
+                continue;
             end_step(env);
-            stepped = true;
+            *changed = true;
+            continue;
         }
+        bool is_rare = env->info->debt || env->revocation.kind != AEGIS_KIND_NONE;
+        if (__builtin_expect(is_rare, 0) && turn_rarely(env, now, deadline, changed))
+            continue;
+        if (wake_ready(env, now)) {
+            this_hart->slot = (uint32_t)(slot - slice_slots);
+            run(env, env);
+        }
+        if (__builtin_expect(gate_calls(env), 0))
+            run_callee(env, (uint32_t)(slot - slice_slots), now, deadline);
+        else if (env->wake.deadline < *deadline)
+            *deadline = env->wake.deadline;
+        if (__builtin_expect(is_rare, 0))
+            env->info->debt = 0; /* it would have been given at least that */
     }
-    return stepped;
 }
 
 /*
@@ -135,11 +132,12 @@ static bool run_somebody(uint64_t *deadline)
 {
     uint64_t now = time_now(), earliest = AEGIS_FOREVER;
     uint32_t end = slice_slot_end, next = this_hart->slot + 1 < end ? this_hart->slot + 1 : 0;
-    bool stepped = run_one_of(next, end, now, &earliest);
+    bool changed = false;
 
-    stepped |= run_one_of(0, next, now, &earliest);
+    run_one_of(next, end, now, &earliest, &changed);
+    run_one_of(0, next, now, &earliest, &changed);
     *deadline = earliest;
-    return stepped;
+    return changed;
 }
 
 /* A step of the end of one that has no slot to do it in; each has its turn. */

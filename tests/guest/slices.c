@@ -49,9 +49,11 @@ static void shares(void)
     CHECK_EQ(aegis_env(three.env)->slots, 3);
     raw_start(&one, 0);
     raw_start(&three, 0);
-    sleep_slices(40);
+    /* In slices, not in time: the host may take the processor away from all of them together. */
+    struct aegis_predicate some = AEGIS_WHEN(aegis_env(one.env)->slices, GE, 8);
+    CHECK_EQ(aegis_wait(&some, 1, time_now() + 60 * aegis_info()->timebase), 0);
     uint64_t a = aegis_env(one.env)->slices, b = aegis_env(three.env)->slices;
-    if (a < 5 || b + 3 < 3 * a || b > 3 * a + 3)
+    if (b + 3 < 3 * a || b > 3 * a + 3)
         FAIL("%u slices with one slot, %u with three", (unsigned)a, (unsigned)b);
     CHECK_OK(aegis_env_end(one.env, 0));
     CHECK_OK(aegis_env_end(three.env, 0));

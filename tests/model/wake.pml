@@ -130,33 +130,37 @@ inline receive_frame()
 /*: virtq_order_with_device(queue) */
 /*: return queue->used[VIRTQ_IDX] != queue->next_used */
 
-/*= src/kernel/rx.c receive :: while|budget|BUDGET|left <|virtq_want|leave_rest|receive_frame|return$ */
+/*= src/kernel/rx.c receive :: while|budget|BUDGET|left <|virtq_wa|leave_rest|receive_frame|return$ */
 byte left;
+bool waits;
 inline receive()
 {
     do                                       /*: int64_t left = RX_BUDGET */
-    :: atomic {
-        next_used != used_idx && left > 0 -> /*: while (nic_rx_next(nic, &buffer, &length, &head)) */
-        receive_frame();                     /*: uint64_t index = receive_frame(netif, buffer, length, head, charged, &left) */
-        left--                               /*: if (__builtin_expect(left < netif->frame_most, 0)) */
-        }
-    :: left == 0 ->
-        used_event = next_used;              /*: if (virtq_want_interrupt(&nic->rx)) leave_rest(netif) */
-        if
-        :: used_idx != next_used -> leave_rest()
-        :: else
-        fi;
-        break                                /*: return */
-    :: next_used == used_idx && left > 0 ->  /*: while (virtq_want_interrupt(&nic->rx)) */
-        used_event = next_used;
+    :: if                                    /*: while (nic_rx_next(nic, &buffer, &length, &head)) */
+       :: atomic {
+           next_used != used_idx ->
+           receive_frame();                  /*: uint64_t index = receive_frame(netif, buffer, length, head, charged, &left) */
+           waits = next_used != used_idx     /*: if (!virtq_waits(&nic->rx)) break */
+           }
+       :: next_used == used_idx
+       fi;
+       if
+       :: waits -> atomic { waits = false; left-- }
+       :: else ->
+           used_event = next_used;
 #ifdef NO_SECOND_LOOK
-        break
+           break
 #else
-        if
-        :: used_idx == next_used -> break
-        :: else
-        fi
+           if                                /*: if (__builtin_expect(left < netif->frame_most, 0)) */
+           :: used_idx == next_used -> break /*: leave_rest(netif) */ /*: return */
+           :: else -> left--                 /*: if (!virtq_want_interrupt(&nic->rx)) return */
+           fi
 #endif
+       fi;
+       if                                    /*: if (__builtin_expect(left < netif->frame_most, 0)) */
+       :: left == 0 -> leave_rest(); break   /*: leave_rest(netif) */ /*: return */
+       :: else
+       fi
     od
 }
 
@@ -276,14 +280,18 @@ schedule:
         earliest = FOREVER;
         stepped = false;
         asked = false;
-        i = 0                       /*: bool stepped = run_one_of(next, end, now, &earliest) */
-    }                               /*: stepped |= run_one_of(0, next, now, &earliest) */
+        i = 0                       /*: run_one_of(next, end, now, &earliest, &changed) */
+    }                               /*: run_one_of(0, next, now, &earliest, &changed) */
                                     /*: *deadline = earliest */
 
-/*= src/kernel/slice_round.c run_one_of :: step|turn */
-    /*: bool stepped = false */
-    /*: stepped |= turn(env, (uint32_t)(slot - slice_slots), now, deadline) */
-    /*: end_step(env) */ /*: stepped = true */ /*: return stepped */
+/*= src/kernel/slice_round.c run_one_of :: step|turn|changed|wake_ready|run|deadline|debt */
+    /*: end_step(env) */ /*: *changed = true */
+    /*: bool is_rare = env->info->debt || env->revocation.kind != AEGIS_KIND_NONE */
+    /*: if (__builtin_expect(is_rare, 0) && turn_rarely(env, now, deadline, changed)) continue */
+    /*: if (wake_ready(env, now)) */ /*: run(env, env) */
+    /*: if (__builtin_expect(gate_calls(env), 0)) run_callee(env, (uint32_t)(slot - slice_slots), now, deadline) */ /* nobody calls */
+    /*: else if (env->wake.deadline < *deadline) *deadline = env->wake.deadline */
+    /*: if (__builtin_expect(is_rare, 0)) env->info->debt = 0 */ /* nobody owes */
 slots:
     atomic {
         do
@@ -318,13 +326,13 @@ slots:
             fi
         od
     }
-/*= src/kernel/slice_round.c turn :: changed|step|return|wake_ready|deadline|run */
-asking:                                 /*: bool changed = false */
+/*= src/kernel/slice_round.c turn_rarely :: changed|step|return|deadline */
+asking:
     ready = present >= REVOKE_DEADLINE; /*: bool step = revoke_step(env, now) */
     interrupt_poll();
     atomic {
 #ifndef POLL_UNHEEDED
-        stepped = stepped || changed;   /*: changed = interrupt_poll() */
+        stepped = stepped || changed;   /*: *changed |= interrupt_poll() || step */
 #endif
         if                              /*: if (step) return true */
         :: ready -> stepped = true; revoking = false; i++
@@ -332,11 +340,9 @@ asking:                                 /*: bool changed = false */
                                         /*: if (env->revocation.deadline < *deadline) *deadline = env->revocation.deadline */
             earliest = (REVOKE_DEADLINE < earliest -> REVOKE_DEADLINE : earliest);
             asked = true
-        fi;                             /*: if (__builtin_expect(env->info->debt != 0, 0) && pay_slice(env)) return true */
-        goto slots                      /*: if (wake_ready(env, now)) */ /*: run(env, env) */
-        /*: if (__builtin_expect(gate_calls(env), 0)) run_callee(env, slot, now, deadline) */ /* nobody calls */
-    }                                   /*: else if (env->wake.deadline < *deadline) *deadline = env->wake.deadline */
-                                        /*: return changed */
+        fi;                             /*: *changed = true */ /*: return true */ /* nobody owes */
+        goto slots                      /*: return false */
+    }
 
 /*= src/kernel/slice_round.c end_step :: . */
 end_step:

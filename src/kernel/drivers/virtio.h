@@ -210,6 +210,14 @@ static inline bool virtq_take(struct virtq *queue, struct virtq_used *used)
     return true;
 }
 
+/* Whether the device has used a chain that virtq_take has not returned yet. */
+static inline bool virtq_waits(const struct virtq *queue)
+{
+    const volatile uint16_t *ring = queue->used;
+
+    return ring[VIRTQ_IDX] != queue->next_used;
+}
+
 /*
  * Asks for an interrupt with the next used chain; true if one came meanwhile, and the driver has to
  * look again (section 2.7.7.2).
