@@ -150,10 +150,10 @@ int64_t gate_return_BUSY(void)
 {
     struct raw caller, callee;
     gates_start_pair(&caller, &callee, blob_yielder, blob_yielder_end);
-    for (int i = 0; i < 200; i++)
+    for (int i = 0; i < 96; i++)
         CHECK_OK(aegis_page_give(test_page(), caller.env));
-    CHECK_OK(aegis_revoke(caller.env, AEGIS_KIND_PAGE, 200));
-    while ((uint32_t)aegis_env(caller.env)->revoking == 200)
+    CHECK_OK(aegis_revoke(caller.env, AEGIS_KIND_PAGE, 96));
+    while ((uint32_t)aegis_env(caller.env)->revoking == 96)
         aegis_yield(0); /* until the deadline is over, and some are taken */
     callee.data[1] = AEGIS_CALL_gate_return;
     while (!*(volatile uint64_t *)&callee.data[2])
