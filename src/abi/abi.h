@@ -166,6 +166,8 @@ enum aegis_quota {
     AEGIS_QUOTA_BINDINGS, /* frame bindings and taps */
     AEGIS_QUOTA_HANDLERS, /* downloaded handlers */
     AEGIS_QUOTA_BLOCKS,   /* blocks of extents that lie directly in a disk's root */
+    AEGIS_QUOTA_ARENA,    /* bytes of handlers and filters */
+    AEGIS_QUOTA_CODE,     /* bytes of the code that handlers and egress filters are compiled to */
     AEGIS_QUOTAS,         /* how many kinds there are */
 };
 

@@ -111,12 +111,12 @@ static void environments(void)
 
 static void accounts(void)
 {
-    static const char *const kinds[] = {"pages",    "slots",    "environments",
-                                        "bindings", "handlers", "blocks"};
+    static const char *const kinds[] = {"pages",    "slots",  "environments", "bindings",
+                                        "handlers", "blocks", "arena bytes",  "code bytes"};
     _Static_assert(sizeof kinds / sizeof *kinds == AEGIS_QUOTAS, "a name a kind");
     add("accounts, used and limit:\n owner name           ");
     for (int kind = 0; kind < AEGIS_QUOTAS; kind++)
-        add(" %13s", kinds[kind]);
+        add(" %15s", kinds[kind]);
     add("\n");
     for (uint32_t i = 1; i < aegis_info()->env_count; i++) {
         struct aegis_env_info env = env_at(i);
@@ -125,7 +125,7 @@ static void accounts(void)
             continue;
         add("%6u %-15s", (unsigned)i, env_name(i));
         for (int kind = 0; kind < AEGIS_QUOTAS; kind++)
-            add(" %6llu %6llu", (unsigned long long)account->used[kind],
+            add(" %7llu %7llu", (unsigned long long)account->used[kind],
                 (unsigned long long)account->limit[kind]);
         add("\n");
     }

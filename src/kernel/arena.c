@@ -63,6 +63,11 @@ void arena_free(void *memory)
     *free_bytes += p->size;
 }
 
+size_t arena_bytes(const void *memory)
+{
+    return ((const struct piece *)memory - 1)->size;
+}
+
 bool arena_is_used(const void *memory)
 {
     for (struct piece *p = first; p->size; p = after(p))

@@ -19,6 +19,9 @@ void *arena_alloc(size_t bytes);
 /* Gives back what arena_alloc returned; NULL is fine. */
 void arena_free(void *memory);
 
+/* Bytes of the arena that what arena_alloc returned takes, header included. */
+size_t arena_bytes(const void *memory);
+
 /* Whether memory was returned by arena_alloc and not given back; and how many such pieces there
  * are.
  */

@@ -53,6 +53,12 @@ void code_close(const struct code *code);
 bool code_is_used(uint32_t unit);
 uint64_t code_count_used(void);
 
+/* Bytes of the arena that a piece takes; 0 for none. */
+static inline uint64_t code_bytes(const struct code *code)
+{
+    return (uint64_t)code->units * CODE_UNIT;
+}
+
 /* Where the piece is executed. */
 void *code_entry(const struct code *code);
 

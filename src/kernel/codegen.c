@@ -102,6 +102,6 @@ void codegen_abandon(struct codegen *job)
 void codegen_forget(struct codegen_result *result)
 {
     if (result->entry)
-        code_free(&result->code);
+        code_free(&result->code); /* which is none then */
     result->entry = NULL;
 }

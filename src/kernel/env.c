@@ -208,7 +208,6 @@ static void unbind_all(struct env *env)
         env->upcall = NULL;
     }
     abort_forget(env);
-    handler_end_env(env->number);
     console_end_env(env->number);
     extent_unbind_all(env);
     disk_forget(env);
@@ -290,7 +289,8 @@ bool env_end_step(struct env *env)
 
     if (!env->unbound) {
         uint32_t extent; /* one a step: everybody's bindings are looked at */
-        if (net_end_env(env->number) && !extent_take(env->number, &extent))
+        if (handler_end_env(env->number) && net_end_env(env->number) &&
+            !extent_take(env->number, &extent))
             unbind_all(env);
         return false;
     }

@@ -14,9 +14,10 @@ _Static_assert((int)EXTENT_READ_ONLY == AEGIS_EXTENT_READ_ONLY &&
                    (int)EXTENT_SEALED == AEGIS_EXTENT_SEALED,
                "flags");
 
-#define HEADERS     2  /* blocks that hold headers */
-#define ZERO_REPEAT 32 /* blocks that one write of zeroes takes, where the device can't do better  \
-                        */
+#define HEADERS 2 /* blocks that hold headers */
+#define ZERO_REPEAT                                                                                \
+    32 /* blocks that one write of zeroes takes, where the device can't do better                  \
+        */
 
 static void *zeroes; /* a page */
 

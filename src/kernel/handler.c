@@ -230,7 +230,9 @@ static long finish_load(uint32_t index, struct code code)
         return error;
     if (((const struct ash_program *)load.program)->entry_cost > fuel)
         return -AEGIS_E_BUDGET; /* its longest path alone takes more than a run may */
-    if (!quota_allows(load.env, AEGIS_QUOTA_HANDLERS, 1))
+    struct quota_bytes bytes = {arena_bytes(load.copy) + arena_bytes(load.program),
+                                code_bytes(&code)};
+    if (!quota_allows(load.env, AEGIS_QUOTA_HANDLERS, 1) || !quota_allows_bytes(load.env, bytes))
         return -AEGIS_E_QUOTA;
     memcpy(code_open(&code), load.code, size);
     code_close(&code);
@@ -246,6 +248,7 @@ static long finish_load(uint32_t index, struct code code)
                           .map_page_count = (uint32_t)(load.request.maps_size / PAGE_SIZE),
                           .fuel = (int32_t)fuel};
     quota_add(load.env, AEGIS_QUOTA_HANDLERS, 1);
+    quota_add_bytes(load.env, bytes);
     h->fuel_start = h->fuel - (int32_t)h->program->entry_cost;
     h->status.binding = AEGIS_NO_BINDING;
     h->status.insns = load.image.header->insns;
@@ -346,10 +349,17 @@ void handler_unbind(struct handler *h)
     set_frame_most(&netifs[netif_row(binding)->netif]);
 }
 
+struct quota_bytes handler_bytes(const struct handler *h)
+{
+    return (struct quota_bytes){.arena = arena_bytes(h->image) + arena_bytes(h->program),
+                                .code = code_bytes(&h->code)};
+}
+
 static void unload(struct handler *h)
 {
     handler_unbind(h);
     quota_subtract(h->owner, AEGIS_QUOTA_HANDLERS, 1);
+    quota_subtract_bytes(h->owner, handler_bytes(h));
     for (uint32_t i = 0; i < h->map_page_count; i++) {
         page_unpin(&pages[h->map_page + i]);
         pages[h->map_page + i].state = AEGIS_PAGE_DATA;
@@ -359,15 +369,6 @@ static void unload(struct handler *h)
     arena_free(h->program);
     arena_free(h->image);
     h->owner = 0;
-}
-
-void handler_end_env(uint32_t env)
-{
-    if (load.env == env)
-        end_load();
-    for (uint32_t i = 0; i < handler_count; i++)
-        if (handlers[i].owner == env)
-            unload(&handlers[i]);
 }
 
 /* The caller's own handler number index, or a negated error. */
@@ -412,6 +413,15 @@ bool handler_take(uint32_t env, uint32_t *index)
             return true;
         }
     return false;
+}
+
+bool handler_end_env(uint32_t env)
+{
+    uint32_t index;
+
+    if (load.env == env)
+        end_load();
+    return !handler_take(env, &index);
 }
 
 long call_handler_bind(uint32_t index, uint32_t binding)

@@ -38,8 +38,9 @@ void handler_init(void);
 /* How many handlers there can be. */
 uint32_t handler_most(void);
 
-/* Undoes what env has downloaded, and a download of its that is under way. */
-void handler_end_env(uint32_t env);
+/* Undoes one of those that env has downloaded, or its download that is under way; whether there was
+ * none. */
+bool handler_end_env(uint32_t env);
 
 /* Handler number index, whether there is one or not; NULL beyond the table. */
 const struct handler *handler_at(uint32_t index);
@@ -55,6 +56,9 @@ uint64_t *handler_generation(uint64_t index);
 /* Handlers that env owns. */
 struct env;
 uint64_t handler_held(const struct env *env);
+
+/* What its owner's account counts of it. */
+struct quota_bytes handler_bytes(const struct handler *handler);
 
 /* Unloads the one of them with the highest number; false if there is none. */
 bool handler_take(uint32_t env, uint32_t *index);

@@ -124,10 +124,25 @@ pte_t *map_walk(const struct env *env, uint64_t va)
     return &leaf->table[pte_index(va, 0)];
 }
 
+#define MEGAPAGE_COST 32 /* mappings whose removal takes as long as counting a megapage's pages */
+#define KEPT          8  /* mappings that are looked at and kept in the time of a removal */
+
+/*
+ * Where a walk for mappings of a page goes on: all those before at belong to env, which keeps them.
+ * Whatever is inserted comes before them, so then the walk begins anew.
+ */
+static struct walk {
+    const struct aegis_page *page; /* NULL: none goes on */
+    const struct aegis_page *list; /* whose list it has come to: the page's, or as below */
+    uint32_t env, at;
+} walk;
+
 void map_insert(struct aegis_page *table, pte_t *entry, struct aegis_page *page, uint64_t bits)
 {
     uint32_t location = location_of(table, entry);
 
+    if (__builtin_expect(page == walk.page || page == walk.list, 0))
+        walk.page = NULL;
     *link_of(location) = (struct link){.next = page->links, .previous = NO_PAGE};
     if (page->links != NO_PAGE)
         link_of(page->links)->previous = location;
@@ -145,8 +160,11 @@ void map_insert(struct aegis_page *table, pte_t *entry, struct aegis_page *page,
 void map_remove(struct aegis_page *table, pte_t *entry)
 {
     struct aegis_page *page = page_of(pte_ppn(*entry));
-    struct link link = *link_of(location_of(table, entry));
+    uint32_t location = location_of(table, entry);
+    struct link link = *link_of(location);
 
+    if (__builtin_expect(location == walk.at, 0))
+        walk.at = link.next;
     if (link.previous == NO_PAGE)
         page->links = link.next;
     else
@@ -170,23 +188,27 @@ static void remove_at(uint32_t location)
     map_flush(env_table[table->owner], va_of(location));
 }
 
-#define MEGAPAGE_COST 32 /* mappings whose removal takes as long as counting a megapage's pages */
-
 /*
- * Goes through a page's list, or through the megapages on that of the page that such a megapage
- * begins with.
+ * Goes through a page's list from at on, or through the megapages on that of the page that such a
+ * megapage begins with.
  */
-static bool remove_listed(struct aegis_page *page, bool megapages, uint32_t keep, size_t *most)
+static bool remove_listed(const struct aegis_page *list, bool megapages, uint32_t keep,
+                          size_t *most)
 {
-    for (uint32_t at = page->links, next; at != NO_PAGE; at = next) {
-        next = link_of(at)->next;
-        if (table_at(at)->owner == keep || (megapages && table_at(at)->level == 0))
-            continue;
-        if (*most == 0)
+    uint32_t at = walk.list == list && walk.page ? walk.at : list->links, next;
+
+    for (size_t looked = 1; at != NO_PAGE; at = next) {
+        bool stays = table_at(at)->owner == keep || (megapages && table_at(at)->level == 0);
+        if (*most == 0) {
+            walk.list = list;
+            walk.at = at;
             return false;
-        size_t cost = table_at(at)->level ? MEGAPAGE_COST : 1;
+        }
+        size_t cost = stays ? looked++ % KEPT == 0 : table_at(at)->level ? MEGAPAGE_COST : 1;
         *most -= cost < *most ? cost : *most;
-        remove_at(at);
+        next = link_of(at)->next;
+        if (!stays)
+            remove_at(at);
     }
     return true;
 }
@@ -197,12 +219,17 @@ bool map_remove_foreign(struct aegis_page *page, uint32_t keep, size_t *most)
 
     if (!page_is_memory(page)) /* nothing maps it, and a table's links are no list of mappings */
         return true;
-    if (!remove_listed(page, false, keep, most))
+    if (walk.page != page || walk.env != keep)
+        walk = (struct walk){.page = page, .list = page, .env = keep, .at = page->links};
+    if (walk.list == page && !remove_listed(page, false, keep, most))
         return false;
     /* If a megapage maps the page, the one that it begins with is memory, too. */
-    if (page->refs == 0 || !page_valid(head) || !page_is_memory(page_of(head)))
-        return true;
-    return remove_listed(page_of(head), true, keep, most);
+    bool is_done = page->refs == 0 || !page_valid(head) || !page_is_memory(page_of(head));
+    if (!is_done)
+        is_done = remove_listed(page_of(head), true, keep, most);
+    if (is_done)
+        walk.page = NULL;
+    return is_done;
 }
 
 void map_remove_all(struct aegis_page *page)

@@ -92,7 +92,8 @@ void map_remove_all(struct aegis_page *page);
 
 /*
  * The same of at most *most mappings in environments other than keep; lowers *most by how many, a
- * megapage counting for several. Returns whether none is left. The page may be in any state.
+ * megapage counting for several, and several that are kept for one. Returns whether none is left;
+ * if not, the next call goes on where this one stopped. The page may be in any state.
  */
 bool map_remove_foreign(struct aegis_page *page, uint32_t keep, size_t *most);
 

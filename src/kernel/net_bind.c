@@ -161,6 +161,8 @@ static long make_room(void)
     *made() =
         (struct binding){.images = bind.images,
                          .egress = {.entry = DPF_REJECT}}; /* as a tap's is: it sends nothing */
+    if (!quota_allows(bind.owner, AEGIS_QUOTA_ARENA, arena_bytes(bind.images)))
+        return -AEGIS_E_QUOTA;
     net_compare_begin(bind.index, bind.parent, bind.owner, bind.netif);
     bind.phase = READ;
     return 0;
@@ -221,8 +223,12 @@ static long compile_step(void)
 {
     if (!bind.job.filter)
         codegen_begin(&bind.job, NULL, &made()->egress);
-    if (codegen_step(&bind.job, &made()->egress_code))
-        bind.phase = BUILD;
+    if (!codegen_step(&bind.job, &made()->egress_code))
+        return 0;
+    /* Without a share of the code arena it is interpreted, as without room there. */
+    if (!quota_allows(bind.owner, AEGIS_QUOTA_CODE, code_bytes(&made()->egress_code.code)))
+        codegen_forget(&made()->egress_code);
+    bind.phase = BUILD;
     return 0;
 }
 
@@ -269,6 +275,8 @@ bool net_bind_still_may(void)
 
     if (!error && !quota_allows(bind.owner, AEGIS_QUOTA_BINDINGS, 1))
         error = -AEGIS_E_QUOTA;
+    if (!error && !quota_allows_bytes(bind.owner, netif_bytes(bind.index)))
+        error = -AEGIS_E_QUOTA;
     if (!error)
         return true;
     classify_abandon();
@@ -293,6 +301,7 @@ static void publish(void)
     netif_note_egress(bind.index);
     env_infos[bind.owner].bindings++;
     quota_add(bind.owner, AEGIS_QUOTA_BINDINGS, 1);
+    quota_add_bytes(bind.owner, netif_bytes(bind.index));
     bind.images = NULL; /* the binding's now */
     bind.joins = false;
     bind.phase = BOUND;

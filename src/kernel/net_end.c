@@ -124,6 +124,7 @@ void net_end_unbind(uint32_t index)
     ring_release(binding);
     if (binding->handler)
         handler_unbind(binding->handler);
+    quota_subtract_bytes(i->owner, netif_bytes(index));
     codegen_forget(&binding->egress_code);
     netif_note_egress(index);
     arena_free(binding->images);

@@ -148,6 +148,14 @@ uint64_t netif_held(const struct env *env)
     return count;
 }
 
+struct quota_bytes netif_bytes(uint32_t index)
+{
+    const struct binding *b = netif_binding_state(index);
+
+    return (struct quota_bytes){.arena = arena_bytes(b->images),
+                                .code = code_bytes(&b->egress_code.code)};
+}
+
 void netif_reclaim(void)
 {
     for (uint32_t i = 0; i < info->netif_count; i++)

@@ -18,6 +18,7 @@
 #include "dpf/dpf.h"
 #include "kernel/codegen.h"
 #include "kernel/drivers/virtio_net.h"
+#include "kernel/quota.h"
 
 #define NETIF_BINDINGS_MAX 4096
 #define RING_PAGES         (1 + AEGIS_RING_SLOTS / 2)
@@ -104,6 +105,9 @@ static inline const struct dpf_trie *netif_trie(const struct netif *netif)
 /* Bindings that env owns, apart from roots. */
 struct env;
 uint64_t netif_held(const struct env *env);
+
+/* What a binding's owner's account counts of its filters. */
+struct quota_bytes netif_bytes(uint32_t index);
 
 /* Takes back sent frames of all interfaces, and unpins their pages. */
 void netif_reclaim(void);

@@ -25,7 +25,9 @@ void quota_open(uint64_t handlers)
                   [AEGIS_QUOTA_ENVS] = ENV_COUNT - FIRST_ENV,
                   [AEGIS_QUOTA_BINDINGS] = info->binding_count - info->netif_count,
                   [AEGIS_QUOTA_HANDLERS] = handlers,
-                  [AEGIS_QUOTA_BLOCKS] = extent_blocks()}};
+                  [AEGIS_QUOTA_BLOCKS] = extent_blocks(),
+                  [AEGIS_QUOTA_ARENA] = info->arena_free,
+                  [AEGIS_QUOTA_CODE] = info->code_free}};
     accounts[FIRST_ENV].used[AEGIS_QUOTA_ENVS] = 1;
     env_infos[FIRST_ENV].account = FIRST_ENV;
 }
@@ -70,14 +72,34 @@ static bool has_children(uint32_t env)
     return false;
 }
 
+void quota_count_downloads(const struct env *env, uint64_t used[AEGIS_QUOTAS])
+{
+    for (uint32_t i = 0; i < info->binding_count; i++) {
+        const struct aegis_binding_info *row = netif_row(i);
+        if (row->owner != env->number || row->parent == i)
+            continue; /* roots are the machine's */
+        struct quota_bytes bytes = netif_bytes(i);
+        used[AEGIS_QUOTA_BINDINGS]++;
+        used[AEGIS_QUOTA_ARENA] += bytes.arena;
+        used[AEGIS_QUOTA_CODE] += bytes.code;
+    }
+    for (uint32_t i = 0; i < handler_most(); i++) {
+        if (handler_at(i)->owner != env->number)
+            continue;
+        struct quota_bytes bytes = handler_bytes(handler_at(i));
+        used[AEGIS_QUOTA_HANDLERS]++;
+        used[AEGIS_QUOTA_ARENA] += bytes.arena;
+        used[AEGIS_QUOTA_CODE] += bytes.code;
+    }
+}
+
 /* What an environment without children has of each kind. */
 static void count_own(const struct env *env, uint64_t used[AEGIS_QUOTAS])
 {
     used[AEGIS_QUOTA_PAGES] = env->info->pages;
     used[AEGIS_QUOTA_SLOTS] = slice_held(env);
     used[AEGIS_QUOTA_ENVS] = 1;
-    used[AEGIS_QUOTA_BINDINGS] = netif_held(env);
-    used[AEGIS_QUOTA_HANDLERS] = handler_held(env);
+    quota_count_downloads(env, used);
     used[AEGIS_QUOTA_BLOCKS] = extent_charged(env->number);
 }
 

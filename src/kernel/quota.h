@@ -47,6 +47,32 @@ static inline void quota_subtract(uint32_t env, enum aegis_quota kind, uint64_t 
     quota_account(env)->used[kind] -= count;
 }
 
+/* What is made of downloads: bytes of the arena and of code (enum aegis_quota). */
+struct quota_bytes {
+    uint64_t arena, code;
+};
+
+static inline bool quota_allows_bytes(uint32_t env, struct quota_bytes bytes)
+{
+    return quota_allows(env, AEGIS_QUOTA_ARENA, bytes.arena) &&
+           quota_allows(env, AEGIS_QUOTA_CODE, bytes.code);
+}
+
+static inline void quota_add_bytes(uint32_t env, struct quota_bytes bytes)
+{
+    quota_add(env, AEGIS_QUOTA_ARENA, bytes.arena);
+    quota_add(env, AEGIS_QUOTA_CODE, bytes.code);
+}
+
+static inline void quota_subtract_bytes(uint32_t env, struct quota_bytes bytes)
+{
+    quota_subtract(env, AEGIS_QUOTA_ARENA, bytes.arena);
+    quota_subtract(env, AEGIS_QUOTA_CODE, bytes.code);
+}
+
+/* Adds to used, by kind, what an environment has of bindings, handlers, and bytes of both. */
+void quota_count_downloads(const struct env *env, uint64_t used[AEGIS_QUOTAS]);
+
 /* Something of a kind goes from one environment to another, and its share of the limit with it. */
 void quota_move(uint32_t from, uint32_t to, enum aegis_quota kind);
 

@@ -100,13 +100,16 @@ static uint64_t free_pair(void)
     return page;
 }
 
+#define BYTES                                                                                      \
+    16384 /* more than one of what is swept takes of the kinds that are counted in bytes */
+
 static void limit(const struct raw *raw, uint64_t more)
 {
     struct aegis_limits limits = {0};
     limits.limit[AEGIS_QUOTA_PAGES] = aegis_env(raw->env)->pages;
     limits.limit[AEGIS_QUOTA_SLOTS] = limits.limit[AEGIS_QUOTA_ENVS] = 1;
     for (size_t kind = 0; kind < AEGIS_QUOTAS; kind++)
-        limits.limit[kind] += more;
+        limits.limit[kind] += kind < AEGIS_QUOTA_ARENA ? more : more * BYTES;
     CHECK_OK(aegis_quota_set(raw->env, &limits));
 }
 

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "ash/ash.h"
 #include "filter.h"
 #include "libos/proc/proc.h"
 #include "libos/time/time.h"
@@ -105,7 +106,7 @@ static int greedy_child(void)
     }
     CHECK_EQ(status, -AEGIS_E_QUOTA);
     CHECK_EQ(count, 3);
-    /* Bindings inside the root: the fourth is refused. */
+    /* Bindings inside the root: the third is refused. */
     struct filter_image in, out;
     struct aegis_net_binding request = {
         .parent = caps[ROOT], .ingress = in.words, .egress = out.words};
@@ -134,8 +135,58 @@ static int greedy_child(void)
     return 0;
 }
 
-/* The greedy one takes its share, and others still get what they want. */
-static void a_bomb_stays_in_its_account(void)
+/* A program that returns 2, as a handler. */
+static int64_t load_handler(void)
+{
+    static const struct {
+        struct ash_header header;
+        struct ash_insn insns[2];
+    } image = {.header = {.magic = ASH_MAGIC,
+                          .version = ASH_VERSION,
+                          .event = ASH_EVENT_FRAME,
+                          .insns = 2,
+                          .name = "two"},
+               .insns = {{0xb7, 0, 0, 2}, {0x95, 0, 0, 0}}};
+    const struct aegis_handler_request request = {.image = &image, .image_size = sizeof image};
+    return aegis_handler_load(&request);
+}
+
+/* Filters and handlers count with the bytes that they take, while they are there; what a binding of
+ * the greedy one's takes of the arena. */
+static uint64_t bytes_are_counted(void)
+{
+    const volatile struct aegis_account *account = aegis_account(exos.env);
+    struct aegis_account before = copy_of(account);
+    struct filter_image in, out;
+    filter_udp_to(&in, 7000);
+    filter_sent_type(&out, 0, 0x9000);
+    const struct aegis_net_binding request = {.parent = exos.start->caps[TEST_CAP_ROOT],
+                                              .ingress = in.words,
+                                              .ingress_size = in.size,
+                                              .egress = out.words,
+                                              .egress_size = out.size};
+    int64_t binding = aegis_net_bind(&request);
+    CHECK(binding > 0);
+    uint64_t arena = account->used[AEGIS_QUOTA_ARENA] - before.used[AEGIS_QUOTA_ARENA];
+    uint64_t code = account->used[AEGIS_QUOTA_CODE] - before.used[AEGIS_QUOTA_CODE];
+    CHECK(arena >= in.size + out.size && arena < in.size + out.size + 128);
+    CHECK(code > 0 && code < 4096);
+    int64_t handler = load_handler();
+    CHECK(handler >= 0);
+    CHECK(account->used[AEGIS_QUOTA_ARENA] >
+          before.used[AEGIS_QUOTA_ARENA] + arena + sizeof(struct ash_header));
+    CHECK(account->used[AEGIS_QUOTA_CODE] > before.used[AEGIS_QUOTA_CODE] + code);
+    CHECK_OK(aegis_handler_unload((uint32_t)handler));
+    CHECK_EQ(account->used[AEGIS_QUOTA_ARENA], before.used[AEGIS_QUOTA_ARENA] + arena);
+    CHECK_EQ(account->used[AEGIS_QUOTA_CODE], before.used[AEGIS_QUOTA_CODE] + code);
+    CHECK_OK(aegis_net_unbind((uint32_t)binding));
+    CHECK(same(account, &before));
+    return arena;
+}
+
+/* The greedy one takes its share, and others still get what they want. It may have so many
+ * bindings, and bytes of the arena: each allows two. */
+static void a_bomb_stays_in_its_account(uint64_t most_bindings, uint64_t arena)
 {
     char *const arguments[] = {"accounts", "greedy"};
     struct aegis_cap caps[3];
@@ -149,7 +200,11 @@ static void a_bomb_stays_in_its_account(void)
     CHECK_OK(proc_spawn(&proc, &options));
     while (proc.start->caps[STAGE].name != 1)
         aegis_yield(0);
-    struct aegis_limits limits = {{aegis_env(proc.env)->pages + 100, 4, 4, 2, 0}};
+    struct aegis_limits limits = {.limit = {[AEGIS_QUOTA_PAGES] = aegis_env(proc.env)->pages + 100,
+                                            [AEGIS_QUOTA_SLOTS] = 4,
+                                            [AEGIS_QUOTA_ENVS] = 4,
+                                            [AEGIS_QUOTA_BINDINGS] = most_bindings,
+                                            [AEGIS_QUOTA_ARENA] = arena}};
     CHECK_OK(aegis_quota_set(proc.env, &limits));
     proc.start->caps[STAGE].name = 2;
     struct aegis_predicate done[] = {AEGIS_WHEN(proc.start->caps[STAGE].name, EQ, 3),
@@ -184,6 +239,8 @@ int main(int argc, char **argv)
     if (!strcmp(test_argument(argc, argv, 1), "greedy"))
         return greedy_child();
     named_errors();
-    a_bomb_stays_in_its_account();
+    uint64_t arena = bytes_are_counted();
+    a_bomb_stays_in_its_account(2, 3 * arena);
+    a_bomb_stays_in_its_account(3, 2 * arena + arena / 2);
     return 0;
 }

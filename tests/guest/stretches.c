@@ -99,11 +99,39 @@ static void severed_megapages(uint64_t first)
     end_env(env);
 }
 
+/* Nothing of what many mappings of the owner's own surround is missed, wherever a step ends. */
+static void severed_among_own(void)
+{
+    const uint64_t page = new_page(), tables = 16;
+    uint32_t env = make_env();
+    MUST(aegis_table_insert(env, VA, 1, new_page(), new_page()));
+    MUST(aegis_table_insert(env, VA, 0, new_page(), new_page()));
+    MUST(aegis_map(env, VA, page, VM_READ_WRITE, NULL));
+    for (uint64_t t = 0; t < tables; t++) {
+        MUST(aegis_table_insert(0, VA + t * MEGABYTE, 0, new_page(), new_page()));
+        for (uint64_t batch = 0; batch < 5; batch++) {
+            fill(page, AEGIS_MAP_INSERT);
+            for (uint64_t i = 0; i < AEGIS_MAP_OPS_MAX; i++) {
+                ops[i].va = VA + t * MEGABYTE + (batch * AEGIS_MAP_OPS_MAX + i) * AEGIS_PAGE_SIZE;
+                ops[i].prot = VM_READ_WRITE;
+            }
+            MUST(aegis_map_batch(0, ops, AEGIS_MAP_OPS_MAX));
+        }
+    }
+    uint64_t own = tables * 5 * AEGIS_MAP_OPS_MAX;
+    MUST(aegis_map(env, VA + AEGIS_PAGE_SIZE, page, VM_READ_WRITE, NULL));
+    must(aegis_page(page)->refs, (int64_t)own + 2, "references of the page");
+    MUST(aegis_cap_revoke(AEGIS_KIND_PAGE, page, AEGIS_REVOKE_SEVER));
+    must(aegis_page(page)->refs, (int64_t)own, "references of the page");
+    end_env(env);
+}
+
 int main(void)
 {
     uint64_t first = find_megapage();
     batches_of_megapages(first);
     severed_megapages(first);
+    severed_among_own();
     printf("DONE\n");
     aegis_shutdown(0);
     return 0;

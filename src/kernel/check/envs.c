@@ -237,8 +237,7 @@ static void check_quotas(void)
         if (!env_table[n])
             continue;
         used[AEGIS_QUOTA_SLOTS] += slice_held(env_table[n]);
-        used[AEGIS_QUOTA_BINDINGS] += netif_held(env_table[n]);
-        used[AEGIS_QUOTA_HANDLERS] += handler_held(env_table[n]);
+        quota_count_downloads(env_table[n], used);
         used[AEGIS_QUOTA_BLOCKS] += extent_charged(n);
     }
     for (uint32_t n = 0; n < ENV_COUNT; n++)

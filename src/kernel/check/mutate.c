@@ -391,6 +391,7 @@ static bool break_classifier(void)
         return false;
     check_all();
     quota_subtract(netif_row(i)->owner, AEGIS_QUOTA_BINDINGS, 1);
+    quota_subtract_bytes(netif_row(i)->owner, netif_bytes(i));
     netif_row(i)->owner = 0;
     return true;
 }
