@@ -124,15 +124,16 @@ def siphash(key, data):
     return v[0] ^ v[1] ^ v[2] ^ v[3]
 
 
-def disk(path, blocks, table=1, salt=(1, 2)):
-    """An image of so many blocks of 4,096 bytes with a table of extents that has nothing but the root (src/extent/extent.h); with
-    table=0, without."""
+def disk(path, blocks, table=1, salt=(1, 2), extents=()):
+    """An image of so many blocks of 4,096 bytes with a table of extents that has the root and, in it, (first block, blocks) of
+    extents (src/extent/extent.h); with table=0, without."""
     if not table:
         path.write_bytes(bytes(blocks * 4096))
         return path
     first = 2 + 2 * table
-    root = struct.pack("<QQQ16s16sHBBI", first, blocks - first, 1, b"", b"", 0, 0, 1, 0).ljust(4096, b"\0")
-    slots = [root] + [bytes(4096)] * (table - 1)
+    rows = [(first, blocks - first, 0), *((at, count, 1) for at, count in extents)]
+    slots = b"".join(struct.pack("<QQQ16s16sHBBI", at, count, 1, b"", b"", 0, depth, 1, 0) for at, count, depth in rows)
+    slots = [slots[at:at + 4096].ljust(4096, b"\0") for at in range(0, table * 4096, 4096)]
     sums = b"".join(struct.pack("<Q", siphash(salt, block)) for block in slots).ljust(8 * 56, b"\0")
     fields = struct.pack("<8sIIQQQQQ", b"AegisExt", 1, table, 1, blocks, *salt, 0)
     total = siphash(salt, fields + bytes(8) + sums)
