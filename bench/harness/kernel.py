@@ -25,16 +25,21 @@ def add(context, system, rows):
         context.results.add(row["group"], row["row"], system, row["value"], **spread)
 
 
-def longest_irq_off(context):
-    """The longest stretch with interrupts off in the kernel that measures it, while tests/attack does what it can."""
+def irq_off_in(context, archive, *more):
+    """The longest stretch with interrupts off in the kernel that measures it, until the machine ends."""
     arguments = ["-m", "32M", "-kernel", str(context.guest("src/kernel/kernel-irqoff.elf")),
-                 "-initrd", str(context.guest("attack-initrd.cpio")), "-device", "virtio-rng-device",
-                 "-chardev", "null,id=c0", "-device", "virtio-serial-device,max_ports=1", "-device", "virtconsole,chardev=c0"]
-    for i, hub in enumerate((0, 0, 1)):
-        arguments += ["-netdev", f"hubport,id=n{i},hubid={hub}", "-device", f"virtio-net-device,netdev=n{i}"]
+                 "-initrd", str(context.guest(archive)), "-device", "virtio-rng-device", *more]
     with Machine("irqoff", arguments, net=False, icount=True) as machine:
         _, found = machine.wait_line(r"interrupts off for at most (\d+) instructions", LIMIT_ATTACK)
     return int(found[1])
+
+
+def longest_irq_off(context):
+    """While the rows are measured, and while tests/attack does what it can."""
+    attacked = ["-chardev", "null,id=c0", "-device", "virtio-serial-device,max_ports=1", "-device", "virtconsole,chardev=c0"]
+    for i, hub in enumerate((0, 0, 1)):
+        attacked += ["-netdev", f"hubport,id=n{i},hubid={hub}", "-device", f"virtio-net-device,netdev=n{i}"]
+    return max(irq_off_in(context, "bench-rows.cpio"), irq_off_in(context, "attack-initrd.cpio", *attacked))
 
 
 def measure(context):
@@ -43,7 +48,7 @@ def measure(context):
         add(context, AEGIS, run_rows(AEGIS, aegis.image(context, "bench-rows.cpio"), aegis.ROWS_DONE, LIMIT_AEGIS))
         internals = ["-kernel", str(context.guest("bench/internals.elf"))]
         add(context, AEGIS, run_rows("internals", internals, "^internals: rows done", LIMIT_AEGIS))
-        context.say("kernel: the longest stretch with interrupts off, while everything is attacked")
+        context.say("kernel: the longest stretch with interrupts off, while rows are measured and everything is attacked")
         context.results.add("kernel", "max_irq_off", AEGIS, longest_irq_off(context))
     if context.linux:
         context.say("kernel: the rows on Linux, under icount")
