@@ -15,7 +15,13 @@
 #define BLOCK AEGIS_DISK_BLOCK
 
 static struct aegis_disk_ring *ring;
-static struct aegis_disk_request request;
+
+/* Beside the ring, as a library would have them: the kernel finds what lies in one table's region
+ * sooner. */
+static struct asked {
+    struct aegis_disk_request request;
+    struct aegis_predicate answered;
+} * asked;
 
 void port_print(const char *line)
 {
@@ -41,15 +47,14 @@ static uint64_t must(const char *what, int64_t result)
 
 static uint64_t run_read4k(uint64_t n)
 {
-    struct aegis_predicate answered = AEGIS_WHEN(ring->head, NE, 0);
     uint64_t blocks = aegis_extent(0)->count, failed = 0;
     uint64_t total = COUNT_LOOP(n, {
-        failed |= aegis_disk_submit(&request, 1) != 1;
-        answered.value = ring->tail;
-        aegis_wait_bare(&answered, 1, AEGIS_FOREVER);
+        failed |= aegis_disk_submit(&asked->request, 1) != 1;
+        asked->answered.value = ring->tail;
+        aegis_wait_bare(&asked->answered, 1, AEGIS_FOREVER);
         failed |= ring->entries[ring->tail % AEGIS_DISK_RING].status != 0;
         ring->tail++;
-        request.offset = (request.offset + 17 * BLOCK) % (blocks * BLOCK);
+        asked->request.offset = (asked->request.offset + 17 * BLOCK) % (blocks * BLOCK);
     });
     if (failed)
         fail("a read", -AEGIS_E_DEVICE);
@@ -62,12 +67,14 @@ int main(void)
 
     if (aegis_info()->disk_count == 0)
         fail("no disk", -AEGIS_E_NO_DEVICE);
-    ring = vm_alloc(1, VM_READ_WRITE);
-    request = (struct aegis_disk_request){
+    ring = vm_alloc(3, VM_READ_WRITE);
+    asked = (void *)((char *)ring + AEGIS_PAGE_SIZE);
+    asked->answered = AEGIS_WHEN(ring->head, NE, 0);
+    asked->request = (struct aegis_disk_request){
         .binding = (uint32_t)must(
             "disk_bind", aegis_disk_bind(aegis_info()->disks[0].extents, AEGIS_RIGHT_READ, NULL)),
         .op = AEGIS_DISK_READ,
-        .memory = vm_alloc(1, VM_READ_WRITE),
+        .memory = (char *)ring + 2UL * AEGIS_PAGE_SIZE,
         .length = BLOCK};
     must("disk_ring", aegis_disk_ring(ring));
     measure_rows(rows, sizeof rows / sizeof *rows);

@@ -18,7 +18,7 @@ function(kernel_unit_test name)
   target_include_directories(kernel_${name}_test BEFORE PRIVATE unit/shim)
 endfunction()
 
-foreach(name console siphash arena boot_memory page user cap gate map virtio virtq ring netif netif_model frames_in frames_out)
+foreach(name blk console siphash arena boot_memory page user cap gate map virtio virtq ring netif netif_model frames_in frames_out)
   kernel_unit_test(${name})
 endforeach()
 kernel_unit_test(map_model unit/kernel/map_model.c)

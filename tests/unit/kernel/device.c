@@ -26,12 +26,14 @@ struct desc {
     uint32_t length;
     uint16_t flags, next;
 };
-#define NEXT  1
-#define WRITE 2
+#define NEXT     1
+#define WRITE    2
+#define INDIRECT 4 /* section 2.7.5.3 */
 
 /* Feature bits (section 6). */
-#define EVENT_IDX 29
-#define VERSION_1 32
+#define INDIRECT_DESC 28
+#define EVENT_IDX     29
+#define VERSION_1     32
 
 /* Status bits (section 2.1). */
 #define ACKNOWLEDGE 1
@@ -87,6 +89,8 @@ static uint32_t read_register(const volatile void *at, size_t size)
         return d->interrupt_status;
     case 0x070:
         return d->status;
+    case 0x0fc: /* changes as often as the test says, then stays (section 4.2.2.2) */
+        return d->config_changes > 0 ? d->config_changes-- : 0;
     default:
         fprintf(stderr, "the driver reads register 0x%zx, which is only written\n", offset);
         abort();
@@ -229,8 +233,17 @@ bool device_take(struct device_model *d, uint32_t queue, uint16_t *head,
     *head = ring[2 + q->taken % q->size];
     q->taken++;
     *count = 0;
-    for (uint16_t at = *head;; at = table[at].next) {
-        CHECK(at < q->size && *count < most && table[at].length > 0);
+    uint32_t size = q->size;
+    uint16_t at = *head;
+    if (at < size && (table[at].flags & INDIRECT)) {
+        CHECK(d->accepted >> INDIRECT_DESC & 1);
+        CHECK(table[at].flags == INDIRECT && table[at].length % 16 == 0 && table[at].length);
+        size = table[at].length / 16;
+        table = host_at(table[at].address, 16UL * size);
+        at = 0;
+    }
+    for (;; at = table[at].next) {
+        CHECK(at < size && *count < most && table[at].length > 0);
         CHECK((table[at].flags & ~(NEXT | WRITE)) == 0);
         /* What the device writes comes last (section 2.7.4.2). */
         CHECK(!written || (table[at].flags & WRITE));

@@ -29,6 +29,7 @@ struct device_model {
     uint64_t accepted; /* by the driver */
     bool deaf;         /* doesn't keep FEATURES_OK */
     uint8_t config[64];
+    uint32_t config_changes; /* reads of its generation that still find another */
     uint32_t status;
     uint32_t steps[16]; /* values that the driver wrote to STATUS */
     size_t step_count;
