@@ -13,6 +13,9 @@
 _Static_assert(sizeof(struct aegis_disk_ring) == PAGE_SIZE, "a page");
 _Static_assert(AEGIS_DISK_DEPTH < AEGIS_DISK_RING, "completions find room");
 
+/* Answers of one entry: up to some 350 instructions each, before a step of the table. */
+#define ANSWERS HARD(32, 2)
+
 struct disk *disks;
 uint64_t disk_deadline = AEGIS_FOREVER;
 static uint64_t patience; /* ticks until a request is late */
@@ -63,17 +66,19 @@ static void finish(struct disk *disk, uint32_t slot, enum blk_status status)
 }
 
 /*
- * Takes what the device has ended. The table's step comes last, and once an entry: it takes up to
- * 35,000 instructions, and what it asks for raises another interrupt, however fast it is answered.
+ * Takes what the device has ended; what is too much for one entry, when disk_expire is called. The
+ * table's step comes last, and once an entry: it takes up to 35,000 instructions, and what it asks
+ * for raises another interrupt, however fast it is answered.
  */
 static void take_answers(struct disk *disk)
 {
     bool is_table = false, is_late = false, is_right = false;
+    uint32_t slot, left = ANSWERS;
     enum blk_status status;
-    uint32_t slot;
 
     do
-        while (blk_next(&disk->blk, &slot, &status)) {
+        while (left && blk_next(&disk->blk, &slot, &status)) {
+            left--;
             if (slot != blk_own_slot(&disk->blk)) {
                 finish(disk, slot, status);
                 continue;
@@ -83,7 +88,11 @@ static void take_answers(struct disk *disk)
             is_right = status == BLK_OK;
             blk_release(&disk->blk, slot);
         }
-    while (virtq_want_interrupt(&disk->blk.queue));
+    while (left && virtq_want_interrupt(&disk->blk.queue));
+    if (left == 0) {
+        disk->unfinished = true;
+        disk_deadline = 0;
+    }
     if (is_table)
         table_answer(disk, is_late, is_right);
 }
@@ -122,7 +131,11 @@ void disk_expire(void)
     uint64_t now = time_now();
 
     disk_deadline = AEGIS_FOREVER;
-    for (uint32_t n = 0; n < info->disk_count; n++)
+    for (uint32_t n = 0; n < info->disk_count; n++) {
+        if (disks[n].unfinished) {
+            disks[n].unfinished = false;
+            take_answers(&disks[n]);
+        }
         for (uint32_t slot = 0; slot < disks[n].blk.slot_count; slot++) {
             struct disk_request *q = &disks[n].requests[slot];
             if (!disks[n].blk.slots[slot].is_busy || q->is_late)
@@ -132,6 +145,7 @@ void disk_expire(void)
             else if (q->deadline < disk_deadline)
                 disk_deadline = q->deadline;
         }
+    }
 }
 
 bool disk_may_ask(const struct disk *disk)

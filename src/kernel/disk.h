@@ -33,14 +33,15 @@ struct disk {
     struct aegis_disk_info *info;
     struct blk blk;
     struct disk_table table;
+    bool unfinished; /* answers wait whose turn is when disk_expire is called */
     struct disk_request requests[BLK_SLOTS + 1]; /* by slot */
 };
 
 extern struct disk *disks; /* info->disk_count of them */
 
 /*
- * rdtime at which disk_expire is due; AEGIS_FOREVER while the devices have nothing. Looked at
- * whenever the processor changes hands.
+ * rdtime at which disk_expire is due; AEGIS_FOREVER while the devices have nothing; 0: at once.
+ * Looked at whenever the processor changes hands.
  */
 extern uint64_t disk_deadline;
 
@@ -48,7 +49,8 @@ extern uint64_t disk_deadline;
  * their tables, and gives their roots to FIRST_ENV. */
 void disk_init(struct virtio *devices, size_t count, uint64_t seconds);
 
-/* Tells the owners of requests that were not answered in time. */
+/* Goes on with answers that were too many for one interrupt, and tells the owners of requests that
+ * were not answered in time. */
 void disk_expire(void);
 
 /*

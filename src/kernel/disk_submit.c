@@ -13,6 +13,9 @@
  */
 #define RESERVE HARD(AEGIS_SLOTS, 4)
 
+/* Parts of pages that a call names before others have their turn: some 250 instructions each. */
+#define PARTS_MOST 128
+
 _Static_assert(AEGIS_DISK_PAGES < BLK_PIECES, "memory may begin within a page");
 
 /* What each operation asks of the device and of the binding. */
@@ -176,14 +179,16 @@ long call_disk_submit(uaddr_t requests, uint64_t count)
 {
     struct env *self = this_hart->env;
     struct aegis_disk_request r;
-    uint64_t taken;
+    uint64_t taken, parts = 0;
     long error = 0;
 
     if (count - 1 >= AEGIS_DISK_SUBMIT)
         return -AEGIS_E_RANGE;
-    for (taken = 0; taken < count && !error; taken += !error)
+    for (taken = 0; taken < count && !error && parts < PARTS_MOST; taken += !error) {
         error = user_read(&r, requests + taken * sizeof(r), sizeof(r)) ? submit(self, &r)
                                                                        : -AEGIS_E_ADDRESS;
+        parts += error ? 0 : r.length / PAGE_SIZE + r.pieces;
+    }
     if (taken)
         for (uint32_t n = 0; n < info->disk_count; n++)
             virtq_publish(&disks[n].blk.queue);
