@@ -251,10 +251,11 @@ enum aegis_predicate_op {
 #define AEGIS_FILTER_MAX 65536 /* bytes of one filter image */
 
 /* Disks and extents. */
-#define AEGIS_DISKS_MAX     8    /* disks; more are left alone */
-#define AEGIS_DISK_BLOCK    4096 /* bytes of a block: what extents are counted in, on any disk */
-#define AEGIS_DISK_SECTOR   512 /* bytes: addresses and lengths of a request's memory are multiples \
-                                 */
+#define AEGIS_DISKS_MAX  8    /* disks; more are left alone */
+#define AEGIS_DISK_BLOCK 4096 /* bytes of a block: what extents are counted in, on any disk */
+#define AEGIS_DISK_SECTOR                                                                          \
+    512                        /* bytes: addresses and lengths of a request's memory are multiples \
+                                */
 #define AEGIS_DISK_PAGES    32 /* pages' worth of memory in a request; info's pieces may say less */
 #define AEGIS_DISK_SUBMIT   8  /* requests a call */
 #define AEGIS_DISK_DEPTH    64 /* requests that an environment has under way, on all disks */

@@ -46,7 +46,8 @@ static void nothing_is_lost(void)
     while (slice_ends() < from + 20)
         CHECK_EQ(chain(rounds), wanted);
     CHECK(begun >= 19);
-    /* A loaded host takes the processor away for longer than an epilogue may last, but not always. */
+    /* A loaded host takes the processor away for longer than an epilogue may last, but not always.
+     */
     CHECK(aegis_env(exos.env)->overruns < slice_ends() - from);
     CHECK_OK(slice_set(NULL, NULL));
     CHECK_OK(aegis_env_end(other.env, 0));

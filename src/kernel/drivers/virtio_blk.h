@@ -15,8 +15,9 @@
 #include "kernel/check/hard.h"
 #include "kernel/drivers/virtio.h"
 
-#define BLK_SECTOR     512 /* bytes of what the device counts in, whatever its blocks (section 5.2.6) \
-                            */
+#define BLK_SECTOR                                                                                 \
+    512 /* bytes of what the device counts in, whatever its blocks (section 5.2.6)                 \
+         */
 #define BLK_PIECES     33 /* of one request: 32 pages' worth of memory that may begin within a page */
 #define BLK_DESCS      (BLK_PIECES + 2) /* and the header before, the status behind */
 #define BLK_STRIDE     64               /* descriptors from one slot's first to the next one's */
