@@ -3,6 +3,12 @@
 #include "kernel/env.h"
 #include "kernel/expose.h"
 
+/*
+ * A frame's time is no more than a part of a slice: no entry's budget takes longer. What does is a
+ * host that took the processor away meanwhile, which is nobody's fault.
+ */
+#define FRAMES_A_SLICE 16
+
 void charge_owe(struct aegis_env_info *env, uint64_t ticks)
 {
     uint64_t most = (uint64_t)AEGIS_DEBT_SLICES_MAX * info->slice;
@@ -13,9 +19,9 @@ void charge_owe(struct aegis_env_info *env, uint64_t ticks)
 
 uint64_t charge_frame(uint32_t env, uint64_t since)
 {
-    uint64_t now = time_now();
+    uint64_t now = time_now(), ticks = now - since, most = info->slice / FRAMES_A_SLICE;
 
-    charge_owe(&env_infos[env], now - since);
+    charge_owe(&env_infos[env], ticks < most ? ticks : most);
     return now;
 }
 

@@ -32,7 +32,8 @@ static inline bool charge_runs(void)
     return this_hart->charging;
 }
 
-/* The time since the clock stood at since was for a frame of env's. Returns what it shows now. */
+/* The time since the clock stood at since was for a frame of env's, who owes it, up to a sixteenth
+ * of a slice. Returns what it shows now. */
 uint64_t charge_frame(uint32_t env, uint64_t since);
 
 /* env owes ticks more, up to a limit: who was flooded comes back some day. */

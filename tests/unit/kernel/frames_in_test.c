@@ -251,6 +251,21 @@ static void who_owes_a_slice_gets_no_frames_until_it_is_paid(void **state)
     }
 }
 
+static void a_frame_costs_a_sixteenth_of_a_slice_at_most(void **state)
+{
+    (void)state;
+    env_infos[a].debt = 0;
+    host_csr_time = 1000;
+    assert_true(charge_frame(a, 990) == 1000);
+    assert_true(env_infos[a].debt == 10);
+    charge_frame(a, 1000);
+    assert_true(env_infos[a].debt == 10);
+    host_csr_time = 1000 + 2UL * info->slice;
+    charge_frame(a, 1000);
+    assert_true(env_infos[a].debt == 10 + info->slice / 16);
+    env_infos[a].debt = 0;
+}
+
 static void a_debt_has_an_end(void **state)
 {
     (void)state;
@@ -312,6 +327,7 @@ int main(void)
         TEST(a_flood_is_taken_in_bounded_bites_and_nothing_is_lost),
         TEST(a_flood_is_masked_by_the_flag_where_there_is_no_event_index),
         TEST(who_owes_a_slice_gets_no_frames_until_it_is_paid),
+        TEST(a_frame_costs_a_sixteenth_of_a_slice_at_most),
         TEST(a_debt_has_an_end),
         TEST(a_full_ring_loses_its_owners_frames_alone),
         TEST(the_other_interfaces_frames_are_its_own_roots),
