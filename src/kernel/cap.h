@@ -1,5 +1,5 @@
 /*
- * Self-authenticating capabilities (SOSP '95, section 3.1; design section 3): minted when asked
+ * Self-authenticating capabilities (SOSP '95, section 3.2.1; design section 3): minted when asked
  * for, checked once when a new binding is made from one.
  *
  * Invariant: a capability verifies <=> the kernel minted exactly these bytes since boot and the

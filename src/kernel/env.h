@@ -1,5 +1,5 @@
 /*
- * Environments: what resources belong to, and what runs (SOSP '95, section 3.1: an address space
+ * Environments: what resources belong to, and what runs (SOSP '95, section 5.1.2: an address space
  * with the addresses at which the kernel upcalls it).
  *
  * Invariant: env_table[n] != NULL <=> env_infos[n].state is CREATED, LIVE or ENDING, and then it

@@ -1,6 +1,6 @@
 /*
  * Exposed pages: what the kernel knows, readable by every environment at AEGIS_EXPOSED_BASE without
- * a call (SOSP '95, section 2.2, "expose information").
+ * a call (SOSP '95, section 3.1, "expose information").
  */
 #ifndef AEGIS_KERNEL_EXPOSE_H
 #define AEGIS_KERNEL_EXPOSE_H

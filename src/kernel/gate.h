@@ -1,5 +1,5 @@
 /*
- * Protected control transfer (SOSP '95, section 5.2; design section 4): an environment goes on in
+ * Protected control transfer (SOSP '95, section 5.5; design section 4): an environment goes on in
  * another one's address space, at the address that the other has named. The registers are the
  * message: transfer.S does the usual case, and leaves all of them alone but t0.
  *

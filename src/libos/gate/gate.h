@@ -1,6 +1,6 @@
 /*
  * Protected control transfer between C programs (design section 4; Engler, Kaashoek and O'Toole,
- * "Exokernel", SOSP 1995, section 5.2): a server's function runs on the caller's slice, in the
+ * "Exokernel", SOSP 1995, section 5.5): a server's function runs on the caller's slice, in the
  * server's address space.
  *
  * The kernel passes all registers; here six of them carry the message, and the others are zero on
