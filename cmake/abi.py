@@ -73,8 +73,10 @@ def enums():
     """(name, [(member, comment)]) of each enum that is written out in abi.h."""
     for found in re.finditer(r"^enum (aegis_\w+) \{\n(.*?)^\};", (ABI / "abi.h").read_text(), re.M | re.S):
         if "#define" not in found[2]:
-            members = re.findall(r"^ +(AEGIS_\w+),? *(?:/\* (.*?) \*/)?$", found[2], re.M)
-            yield found[1], [(member, meaning(member, comment)) for member, comment in members]
+            members = re.findall(r"^ +(AEGIS_\w+),?\s*(?:/\*\s(.*?)\s\*/)?$", found[2], re.M | re.S)
+            if len(members) != len(re.findall(r"^ +AEGIS_", found[2], re.M)):
+                raise Wrong(f"abi.h: enum {found[1]} has members that are not understood")
+            yield found[1], [(member, " ".join(meaning(member, comment).split())) for member, comment in members]
 
 
 def examples():

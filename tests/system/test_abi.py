@@ -81,6 +81,19 @@ def test_every_row_stands_on_the_page():
         assert f"### struct aegis_{name}\n" in page
 
 
+def test_states_have_the_values_that_programs_see(folder):
+    """What cc makes of abi.h, of each member of its enums that are written out."""
+    text = (ROOT / "src/abi/abi.h").read_text()
+    enums = [body for body in re.findall(r"^enum aegis_\w+ \{\n(.*?)^\};", text, re.M | re.S) if "#define" not in body]
+    names = re.findall(r"^    (AEGIS_\w+),", "".join(enums), re.M)
+    lines = "".join(f'printf("| %d | `{name}` |\\n", (int){name});' for name in names)
+    (folder / "states.c").write_text(f'#include "abi/abi.h"\n#include <stdio.h>\nint main(void) {{ {lines} }}\n')
+    subprocess.run(["cc", f"-I{ROOT / 'src'}", "-o", folder / "states", folder / "states.c"], check=True, timeout=60)
+    said = subprocess.run([folder / "states"], capture_output=True, text=True, check=True).stdout.splitlines()
+    page = (ROOT / "docs/abi.md").read_text()
+    assert len(said) > 40 and not [row for row in said if f"\n{row} " not in page]
+
+
 VERSION = '#include "abi/abi.h"\n#include <stdio.h>\nint main(void) { printf("%u", AEGIS_ABI_VERSION); }\n'
 
 
