@@ -127,22 +127,14 @@ pte_t *map_walk(const struct env *env, uint64_t va)
 #define MEGAPAGE_COST 32 /* mappings whose removal takes as long as counting a megapage's pages */
 #define KEPT          8  /* mappings that are looked at and kept in the time of a removal */
 
-/*
- * Where a walk for mappings of a page goes on: all those before at belong to env, which keeps them.
- * Whatever is inserted comes before them, so then the walk begins anew.
- */
-static struct walk {
-    const struct aegis_page *page; /* NULL: none goes on */
-    const struct aegis_page *list; /* whose list it has come to: the page's, or as below */
-    uint32_t env, at;
-} walk;
+struct walk map_walk_on;
 
 void map_insert(struct aegis_page *table, pte_t *entry, struct aegis_page *page, uint64_t bits)
 {
     uint32_t location = location_of(table, entry);
 
-    if (__builtin_expect(page == walk.page || page == walk.list, 0))
-        walk.page = NULL;
+    if (__builtin_expect(page == map_walk_on.page || page == map_walk_on.list, 0))
+        map_walk_on.page = NULL;
     *link_of(location) = (struct link){.next = page->links, .previous = NO_PAGE};
     if (page->links != NO_PAGE)
         link_of(page->links)->previous = location;
@@ -163,8 +155,8 @@ void map_remove(struct aegis_page *table, pte_t *entry)
     uint32_t location = location_of(table, entry);
     struct link link = *link_of(location);
 
-    if (__builtin_expect(location == walk.at, 0))
-        walk.at = link.next;
+    if (__builtin_expect(location == map_walk_on.at, 0))
+        map_walk_on.at = link.next;
     if (link.previous == NO_PAGE)
         page->links = link.next;
     else
@@ -195,13 +187,13 @@ static void remove_at(uint32_t location)
 static bool remove_listed(const struct aegis_page *list, bool megapages, uint32_t keep,
                           size_t *most)
 {
-    uint32_t at = walk.list == list && walk.page ? walk.at : list->links, next;
+    uint32_t at = map_walk_on.list == list && map_walk_on.page ? map_walk_on.at : list->links, next;
 
     for (size_t looked = 1; at != NO_PAGE; at = next) {
         bool stays = table_at(at)->owner == keep || (megapages && table_at(at)->level == 0);
         if (*most == 0) {
-            walk.list = list;
-            walk.at = at;
+            map_walk_on.list = list;
+            map_walk_on.at = at;
             return false;
         }
         size_t cost = stays ? looked++ % KEPT == 0 : table_at(at)->level ? MEGAPAGE_COST : 1;
@@ -219,16 +211,16 @@ bool map_remove_foreign(struct aegis_page *page, uint32_t keep, size_t *most)
 
     if (!page_is_memory(page)) /* nothing maps it, and a table's links are no list of mappings */
         return true;
-    if (walk.page != page || walk.env != keep)
-        walk = (struct walk){.page = page, .list = page, .env = keep, .at = page->links};
-    if (walk.list == page && !remove_listed(page, false, keep, most))
+    if (map_walk_on.page != page || map_walk_on.env != keep)
+        map_walk_on = (struct walk){.page = page, .list = page, .env = keep, .at = page->links};
+    if (map_walk_on.list == page && !remove_listed(page, false, keep, most))
         return false;
     /* If a megapage maps the page, the one that it begins with is memory, too. */
     bool is_done = page->refs == 0 || !page_valid(head) || !page_is_memory(page_of(head));
     if (!is_done)
         is_done = remove_listed(page_of(head), true, keep, most);
     if (is_done)
-        walk.page = NULL;
+        map_walk_on.page = NULL;
     return is_done;
 }
 

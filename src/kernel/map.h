@@ -34,6 +34,23 @@ struct link {
     uint32_t previous;
 };
 
+/*
+ * Where a walk for mappings of a page goes on: all those before at belong to env, which keeps them.
+ * Whatever is inserted comes before them, so then the walk begins anew; at is no mapping that was
+ * removed.
+ */
+extern struct walk {
+    const struct aegis_page *page; /* NULL: none goes on */
+    const struct aegis_page *list; /* whose list it has come to: the page's, or as map.c says */
+    uint32_t env, at;
+} map_walk_on;
+
+/* Whether a walk goes on, so that mappings change by map_insert and map_remove alone. */
+static inline bool map_is_walked(void)
+{
+    return __builtin_expect(map_walk_on.page != NULL, 0);
+}
+
 /* Makes a cleared root table for a new environment of page, which is donated and becomes PTABLE. */
 void map_init_root(struct aegis_page *page);
 

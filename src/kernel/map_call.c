@@ -135,7 +135,7 @@ long call_map(uint32_t number, uint64_t va, uint64_t ppn, uint32_t prot, uaddr_t
     struct aegis_page *page = page_of(ppn);
     size_t slot = pte_index(va, 0);
     if (page->owner != env->number || page->state != AEGIS_PAGE_DATA || page->links != NO_PAGE ||
-        !map_is_at_hand(env, va) || env->leaf.table[slot])
+        !map_is_at_hand(env, va) || env->leaf.table[slot] || map_is_walked())
         return map(number, va, ppn, prot, cap);
     /* map_insert, of the first mapping of a page. */
     env->leaf.links[slot] = (struct link){.next = NO_PAGE, .previous = NO_PAGE};
@@ -281,7 +281,7 @@ long call_unmap(uint32_t number, uint64_t va, uint64_t count)
     if (number || count != 1 || va % PAGE_SIZE || va >= AEGIS_EXPOSED_BASE)
         return unmap(number, va, count);
     size_t slot = pte_index(va, 0);
-    if (!map_is_at_hand(env, va) || !env->leaf.table[slot])
+    if (!map_is_at_hand(env, va) || !env->leaf.table[slot] || map_is_walked())
         return unmap(number, va, count);
     struct link link = env->leaf.links[slot];
     if ((link.next & link.previous) != NO_PAGE)
