@@ -11,6 +11,8 @@
 
 struct aegis_slot *slice_slots;
 uint32_t slice_slot_end, slice_ending_without;
+uint64_t slice_fresh;
+_Static_assert(AEGIS_SLOTS <= 64, "a bit each");
 
 void slice_init(void)
 {
@@ -54,6 +56,7 @@ static void enter(struct aegis_slot *slot, uint32_t env)
 
 static void take(uint32_t number, uint32_t env)
 {
+    slice_fresh &= ~(1UL << number);
     slice_slots[number].owner = env;
     enter(&slice_slots[number], env);
     quota_add(env, AEGIS_QUOTA_SLOTS, 1);
@@ -188,6 +191,8 @@ long call_slice_alloc(uint32_t hart, uint32_t number, uaddr_t capability)
     if (!quota_allows(self, AEGIS_QUOTA_SLOTS, 1))
         return -AEGIS_E_QUOTA;
     take(number, self);
+    if (number > this_hart->slot)
+        slice_fresh |= 1UL << number;
     return (long)number;
 }
 

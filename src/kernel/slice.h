@@ -22,6 +22,13 @@ struct env;
 extern struct aegis_slot *slice_slots; /* exposed; AEGIS_SLOTS of hart 0 */
 extern uint32_t slice_slot_end;        /* no slot from here on is taken */
 
+/*
+ * A bit for each slot that was taken in this round of the vector, ahead of the slot under way: its
+ * first turn is in the next round. Otherwise who leaves a slot that has had its turn for one that
+ * has not, and so on, runs in all free ones.
+ */
+extern uint64_t slice_fresh;
+
 /* Environments that are ENDING and have no slot in which what they hold could be taken back. */
 extern uint32_t slice_ending_without;
 

@@ -123,6 +123,19 @@ static inline void run_one_of(uint32_t from, uint32_t to, uint64_t now, uint64_t
     }
 }
 
+/* The same for the rest of a round, but for the slots that are fresh (slice.h): that is rare. */
+static __attribute__((noinline)) void run_one_not_fresh(uint32_t from, uint32_t to, uint64_t now,
+                                                        uint64_t *deadline, bool *changed)
+{
+    if (from == 0) /* a round begins */
+        slice_fresh = 0;
+    for (uint32_t i = from; i < to; i++)
+        if (!(slice_fresh >> i & 1))
+            run_one_of(i, i + 1, now, deadline, changed);
+    slice_fresh = 0;
+    *changed = true;
+}
+
 /*
  * Goes once round the vector from the slot behind the present one. Returns if nobody can run:
  * whether there is work left or news for whoever waits for an end; *deadline is the earliest of
@@ -134,7 +147,10 @@ static bool run_somebody(uint64_t *deadline)
     uint32_t end = slice_slot_end, next = this_hart->slot + 1 < end ? this_hart->slot + 1 : 0;
     bool changed = false;
 
-    run_one_of(next, end, now, &earliest, &changed);
+    if (__builtin_expect(slice_fresh != 0, 0))
+        run_one_not_fresh(next, end, now, &earliest, &changed);
+    else
+        run_one_of(next, end, now, &earliest, &changed);
     run_one_of(0, next, now, &earliest, &changed);
     *deadline = earliest;
     return changed;

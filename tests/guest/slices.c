@@ -61,6 +61,47 @@ static void shares(void)
     raw_finish(&three);
 }
 
+#define HOP_FROM (AEGIS_SLOTS / 4) /* beyond the slots of those that are there */
+
+/* In each of its slices it leaves its slot for the next one, which has yet to come up. */
+static _Noreturn void hopper(void)
+{
+    const volatile struct aegis_env_info *self = aegis_env(exos.env);
+    uint32_t slot = 0, next = HOP_FROM;
+    for (slots = (const volatile struct aegis_slot *)aegis_info()->slots;
+         slots[slot].owner != exos.env;)
+        slot++;
+    for (;; next = slot + 1 < AEGIS_SLOTS ? slot + 1 : HOP_FROM) {
+        CHECK_EQ(aegis_slice_alloc(0, next, NULL), next);
+        CHECK_OK(aegis_slice_free(0, slot));
+        slot = next;
+        for (uint64_t slices = self->slices; self->slices == slices;)
+            continue;
+    }
+}
+
+/* A slot that is left for a later one is no second turn in a round. */
+static void hopping(void)
+{
+    char *const arguments[] = {"slices", "hopper"};
+    struct proc_options options = {.name = "slices", .argc = 2, .argv = arguments};
+    struct proc_status status;
+    struct proc hops;
+    struct raw raw;
+    raw_create(&raw, "stays", blob_spin, blob_spin_end);
+    CHECK_OK(proc_spawn(&hops, &options));
+    raw_start(&raw, 0);
+    struct aegis_predicate some = AEGIS_WHEN(aegis_env(raw.env)->slices, GE, 8);
+    CHECK_EQ(aegis_wait(&some, 1, time_now() + 60 * aegis_info()->timebase), 0);
+    uint64_t stayed = aegis_env(raw.env)->slices, hopped = aegis_env(hops.env)->slices;
+    if (hopped > stayed + 3 || hopped < stayed / 2)
+        FAIL("%u slices for who stays, %u for who hops", (unsigned)stayed, (unsigned)hopped);
+    CHECK_OK(aegis_env_end(raw.env, 0));
+    raw_finish(&raw);
+    CHECK_OK(proc_kill(&hops, 0));
+    CHECK_EQ(proc_wait(&hops, &status, AEGIS_FOREVER), 1);
+}
+
 /* Without a slot it runs on what others give it, and ends all the same. */
 static void without_a_slot(void)
 {
@@ -182,9 +223,12 @@ int main(int argc, char **argv)
 {
     if (!strcmp(test_argument(argc, argv, 1), "child"))
         child();
+    if (!strcmp(test_argument(argc, argv, 1), "hopper"))
+        hopper();
     slots = (const volatile struct aegis_slot *)aegis_info()->slots;
     by_name_and_any();
     shares();
+    hopping();
     without_a_slot();
     char *const arguments[] = {"slices", "child"};
     struct aegis_cap caps[CAPS];
