@@ -56,6 +56,7 @@ struct link;
 
 /* The level-0 table that was looked for last (map.h); the last two mean nothing in the windows that
  * the kernel shows. */
+#define LEAVES_FORMER 2 /* a program's calls name its stack, its data, and what is exposed */
 struct leaf_cache {
     uint64_t region;
     pte_t *table;
@@ -132,6 +133,7 @@ struct env {
     struct revocation revocation;
     struct aegis_repossession *repossession; /* in PHYSMAP, pinned; NULL without */
     uint64_t repossessed;                    /* entries written to it */
+    struct leaf_cache former[LEAVES_FORMER]; /* what leaf was before, for looks at memory */
     struct aegis_page *takable;              /* where abort.c looks on for a page to take */
     struct aegis_disk_ring *disk_ring;       /* in PHYSMAP, pinned; NULL without */
     uint64_t disk_head;                      /* completions put into it */

@@ -109,7 +109,8 @@ pte_t *map_entry(const struct env *env, uint64_t va, unsigned int level, struct 
 pte_t *map_walk(const struct env *env, uint64_t va)
 {
     pte_t entry = env->root[pte_index(va, 2)];
-    struct leaf_cache *leaf = (struct leaf_cache *)&env->leaf; /* no part of what env is */
+    struct env *caches = (struct env *)env; /* they are no part of what env is */
+    struct leaf_cache *leaf = &caches->leaf;
 
     if ((entry & (PTE_V | PTE_LEAF)) != PTE_V)
         return NULL;
@@ -117,6 +118,10 @@ pte_t *map_walk(const struct env *env, uint64_t va)
     if ((entry & (PTE_V | PTE_LEAF)) != PTE_V)
         return NULL;
     const struct aegis_page *table = page_of(pte_ppn(entry));
+    if (leaf->region != UINT64_MAX && leaf->region != caches->former[0].region) {
+        caches->former[1] = caches->former[0];
+        caches->former[0] = *leaf;
+    }
     leaf->region = va >> REGION_SHIFT;
     leaf->table = ppn_to_virt(pte_ppn(entry));
     leaf->links = table->links == NO_PAGE ? NULL : links_of(table);

@@ -6,8 +6,8 @@
  * Invariant: a PTE of an environment is valid and a leaf <=> its location is on the list page.links
  * of the page that it maps, the first page of a megapage; page.refs counts the leaves that map the
  * page, megapages among them; a page that a leaf maps is DATA, RING or WINDOW; PTE_OWN is set <=>
- * the page belongs to the environment. env.leaf.region is no region, or env.leaf.table serves it.
- * The window's PTEs are apart (map_window.h).
+ * the page belongs to the environment. env.leaf.region is no region, or env.leaf.table serves it;
+ * so for each of env.former. The window's PTEs are apart (map_window.h).
  */
 #ifndef AEGIS_KERNEL_MAP_H
 #define AEGIS_KERNEL_MAP_H
@@ -85,10 +85,25 @@ static inline pte_t *map_leaf(const struct env *env, uint64_t va)
     return map_is_at_hand(env, va) ? &env->leaf.table[pte_index(va, 0)] : map_walk(env, va);
 }
 
+/* The same for a look at memory, which leaves env->leaf with what is mapped and unmapped. */
+static inline pte_t *map_look(const struct env *env, uint64_t va)
+{
+    uint64_t region = va >> REGION_SHIFT;
+
+    if (region == env->leaf.region)
+        return &env->leaf.table[pte_index(va, 0)];
+    for (size_t i = 0; i < LEAVES_FORMER; i++)
+        if (region == env->former[i].region)
+            return &env->former[i].table[pte_index(va, 0)];
+    return map_walk(env, va);
+}
+
 /* To be called when a table leaves env's page tables. */
 static inline void map_forget_leaf(struct env *env)
 {
     env->leaf.region = UINT64_MAX;
+    for (size_t i = 0; i < LEAVES_FORMER; i++)
+        env->former[i].region = UINT64_MAX;
 }
 
 /* The table that holds entry, one of an environment's. */

@@ -12,7 +12,7 @@ void *user_at(const struct env *env, uaddr_t va, uint64_t bits)
     /* What the window on PTEs shows may change its owner while a call still looks at it. */
     if (va >= AEGIS_WINDOW_BASE)
         return NULL;
-    pte_t *entry = map_leaf(env, va);
+    pte_t *entry = map_look(env, va);
     uint64_t offset = va % PAGE_SIZE;
     if (__builtin_expect(!entry,
                          0)) { /* in a megapage, or nowhere: then V or the leaf's bits miss */

@@ -84,19 +84,19 @@ static void check_written(const struct env *env, const void *memory)
     shadow_of(page)->pins++;
 }
 
-/* The table that is remembered for the next look is the one that a walk finds. */
-static void check_leaf(const struct env *env)
+/* A table that is remembered for the next look is the one that a walk finds. */
+static void check_leaf(const struct env *env, const struct leaf_cache *leaf)
 {
-    uint64_t region = env->leaf.region, va = region << REGION_SHIFT;
+    uint64_t region = leaf->region, va = region << REGION_SHIFT;
 
     if (region == UINT64_MAX)
         return;
     const pte_t *above = map_entry(env, va, 1, NULL);
     HOLDS(table_leaf,
           above && (*above & (PTE_V | PTE_LEAF)) == PTE_V &&
-              ppn_to_virt(pte_ppn(*above)) == (void *)env->leaf.table &&
-              (va >= AEGIS_EXPOSED_BASE || map_is_linking(page_of(pte_ppn(*above)), &env->leaf)),
-          "%u: region 0x%lx, table %p", env->number, region, (void *)env->leaf.table);
+              ppn_to_virt(pte_ppn(*above)) == (void *)leaf->table &&
+              (va >= AEGIS_EXPOSED_BASE || map_is_linking(page_of(pte_ppn(*above)), leaf)),
+          "%u: region 0x%lx, table %p", env->number, region, (void *)leaf->table);
 }
 
 static void check_revocation(const struct env *env)
@@ -174,7 +174,9 @@ static void check_structure(uint32_t n)
     check_revocation(env);
     check_calls(env);
     check_gates(env);
-    check_leaf(env);
+    check_leaf(env, &env->leaf);
+    for (size_t i = 0; i < LEAVES_FORMER; i++)
+        check_leaf(env, &env->former[i]);
 }
 
 static void check_one(uint32_t n)

@@ -251,12 +251,27 @@ static int find_label(const struct disk_image *image, const char *name, struct w
                                 image->path, name);
 }
 
+/* "FIRST,COUNT" in decimal, and nothing else. */
+static bool parse_pair(const char *name, uint64_t *first, uint64_t *count)
+{
+    char *end;
+
+    errno = 0;
+    *first = strtoull(name, &end, 10);
+    if (end == name || *end != ',') {
+        return false;
+    }
+    const char *rest = end + 1;
+    *count = strtoull(rest, &end, 10);
+    return errno == 0 && end != rest && *end == 0;
+}
+
 int disk_find(const struct disk_image *image, const char *name, struct why *why)
 {
     uint64_t first, count;
-    int end = 0, slot;
+    int slot;
 
-    if (sscanf(name, "%" SCNu64 ",%" SCNu64 "%n", &first, &count, &end) != 2 || name[end] != 0) {
+    if (!parse_pair(name, &first, &count)) {
         return find_label(image, name, why);
     }
     slot = extent_find(&image->table, first, count);
