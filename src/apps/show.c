@@ -79,30 +79,28 @@ static void slices(void)
 {
     const volatile struct aegis_info *info = aegis_info();
     const volatile struct aegis_slot *slots = (const volatile struct aegis_slot *)info->slots;
-    add("slices of %u ticks of hart 0:\n slot owner   env name            overruns     debt      "
-        "charged\n",
-        (unsigned)info->slice);
+    add("slices of %u ticks of hart 0:\n slot owner   env name\n", (unsigned)info->slice);
     for (unsigned i = 0; i < AEGIS_SLOTS; i++) {
         uint32_t number = slots[i].env;
         if (!number)
             continue;
-        struct aegis_env_info env = env_at(number);
-        add("%5u %5u %5u %-15s %8u %8llu %12llu\n", i, (unsigned)slots[i].owner, (unsigned)number,
-            env_name(number), (unsigned)env.overruns, (unsigned long long)env.debt,
-            (unsigned long long)env.charged);
+        add("%5u %5u %5u %s\n", i, (unsigned)slots[i].owner, (unsigned)number, env_name(number));
     }
 }
 
 static void environments(void)
 {
-    add("environments:\n  env name            owner state     pages   slices  exit\n");
+    add("environments:\n  env name            owner state     pages   slices overruns     debt     "
+        " charged  "
+        "exit\n");
     for (uint32_t i = 1; i < aegis_info()->env_count; i++) {
         struct aegis_env_info env = env_at(i);
         if (env.state == AEGIS_ENV_NONE)
             continue;
-        add("%5u %-15s %5u %-7s %7u %8llu", (unsigned)i, env_name(i), (unsigned)env.owner,
-            env.state <= AEGIS_ENV_ENDED ? env_states[env.state] : "?", (unsigned)env.pages,
-            (unsigned long long)env.slices);
+        add("%5u %-15s %5u %-7s %7u %8llu %8u %8llu %12llu", (unsigned)i, env_name(i),
+            (unsigned)env.owner, env.state <= AEGIS_ENV_ENDED ? env_states[env.state] : "?",
+            (unsigned)env.pages, (unsigned long long)env.slices, (unsigned)env.overruns,
+            (unsigned long long)env.debt, (unsigned long long)env.charged);
         if (env.state == AEGIS_ENV_ENDED)
             add("  reason %u, value 0x%llx", env.exit_reason, (unsigned long long)env.exit_value);
         add("\n");

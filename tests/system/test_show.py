@@ -35,6 +35,7 @@ def check_contents(shown, envs, binding):
     env = envs["udp-echo"][0]
     assert {"init", "agent", "arpd", "udp-echo", "show"} == set(envs)
     assert envs["udp-echo"][3] == "live"
+    assert all(len(row) == 9 and int(row[7]) <= int(row[8]) for row in envs.values())  # nobody owes more than was charged
     pages = rows(shown, "pages of 4 KiB")
     free, total = map(int, re.search(r"totals: (\d+) of (\d+) pages free", shown).groups())
     assert sum(int(n) for row in pages for n in row[2:]) == total and abs(int(pages[0][2]) - free) < 64
