@@ -280,9 +280,10 @@ schedule:
         earliest = FOREVER;
         stepped = false;
         asked = false;
-        i = 0                       /*: else run_one_of(next, end, now, &earliest, &changed) */
+        i = 0
     }
     /*: if (__builtin_expect(slice_fresh != 0, 0)) run_one_not_fresh(next, end, now, &earliest, &changed) */ /* nobody takes slots */
+                                    /*: else run_one_of(next, end, now, &earliest, &changed) */
                                     /*: run_one_of(0, next, now, &earliest, &changed) */
                                     /*: *deadline = earliest */
 
