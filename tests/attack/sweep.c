@@ -27,6 +27,7 @@ static const struct recipe {
     uint64_t a[5];
     uint64_t needs;
 } recipes[] = {
+    {AEGIS_CALL_slice_alloc, {0, AEGIS_SLOT_ANY, 0}, 1},
     {AEGIS_CALL_page_alloc, {AEGIS_ANY}, 1},
     {AEGIS_CALL_page_alloc_run, {ANY_FREE, 2}, 2},
     {AEGIS_CALL_page_free, {PAGE_ONE}, 0},
