@@ -192,6 +192,16 @@ void env_begin_end(struct env *env, enum aegis_exit_reason reason, uint64_t valu
 /* One bounded step of taking back; returns whether env is ended and gone. */
 bool env_end_step(struct env *env);
 
+/*
+ * Whether env goes on with what it does by itself: it waits for nothing, and slots come up for it.
+ * Who neither does nor counts more slices must keep nobody waiting.
+ */
+static inline bool env_gets_slices(const struct env *env)
+{
+    return env->state == ENV_RUNS && !env->forced && env->info->state == AEGIS_ENV_LIVE &&
+           env->info->slots > 0;
+}
+
 /* Makes env's address space the active one, and it the environment of this hart. */
 void env_switch(struct env *env);
 

@@ -311,7 +311,7 @@ long call_handler_load(uaddr_t address)
     if (load.env && (load.env != this_hart->env->number || load.address != address)) {
         /* Who doesn't go on, though it could, must not keep others from theirs; and who waits is
          * doing something else, for as long as it likes. */
-        if (load.env != this_hart->env->number && env_table[load.env]->state == ENV_RUNS &&
+        if (load.env != this_hart->env->number && env_gets_slices(env_table[load.env]) &&
             env_infos[load.env].slices < load.slices + LOAD_PATIENCE)
             return -AEGIS_E_BUSY;
         end_load();

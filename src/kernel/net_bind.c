@@ -390,7 +390,8 @@ long call_net_bind(uaddr_t address)
 
     if (bind.env && (bind.env != self || bind.address != address)) {
         /* Who doesn't go on, though it could, must not keep others from theirs. */
-        if (bind.env != self && env_infos[bind.env].slices < bind.slices + BIND_PATIENCE)
+        if (bind.env != self && env_gets_slices(env_table[bind.env]) &&
+            env_infos[bind.env].slices < bind.slices + BIND_PATIENCE)
             return -AEGIS_E_BUSY;
         abandon();
     }
