@@ -5,6 +5,7 @@
 #include "kernel/classify.h"
 #include "kernel/event.h"
 #include "kernel/expose.h"
+#include "kernel/interrupt.h"
 #include "kernel/netif.h"
 #include "kernel/ring.h"
 #include "kernel/rv64/csr.h"
@@ -186,12 +187,14 @@ bool rx_continue(void)
     bool more = false;
 
     for (uint32_t i = 0; i < info->netif_count; i++) {
-        if (netifs[i].unfinished) {
-            netifs[i].unfinished = false;
-            rx_interrupt(&netifs[i]); /* as if one had come: it is masked, frames are there */
-        }
-        more |= netifs[i].unfinished;
+        if (!netifs[i].unfinished)
+            continue;
+        netifs[i].unfinished = false;
+        rx_interrupt(&netifs[i]); /* as if one had come: it is masked, frames are there */
+        interrupt_poll();         /* each has a budget of its own */
     }
+    for (uint32_t i = 0; i < info->netif_count; i++)
+        more |= netifs[i].unfinished;
     rx_unfinished = more;
     return more;
 }

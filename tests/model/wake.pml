@@ -179,21 +179,6 @@ inline rx_interrupt()
     fi                               /*: return netif->nic.changed */
 }
 
-/*= src/kernel/rx.c rx_continue :: unfinished|rx_interrupt|more */
-inline rx_continue()
-{
-                                  /*: bool more = false */
-    if                            /*: if (netifs[i].unfinished) */
-    :: unfinished ->
-        unfinished = false;       /*: netifs[i].unfinished = false */
-        rx_interrupt()            /*: rx_interrupt(&netifs[i]) */
-    :: else /* (never) */
-    fi;
-    more = unfinished;            /*: more |= netifs[i].unfinished */
-    rx_unfinished = more          /*: rx_unfinished = more */
-                                  /*: return more */
-}
-
 /*= src/kernel/interrupt.c serve :: . */
 inline serve()
 {
@@ -213,6 +198,22 @@ inline interrupt_poll()
         atomic { changed = changed || nic_changed; nic_changed = false }
     :: else -> break
     od                              /*: return changed */
+}
+
+/*= src/kernel/rx.c rx_continue :: unfinished|rx_interrupt|more|poll */
+inline rx_continue()
+{
+                                  /*: bool more = false */
+    if                            /*: if (!netifs[i].unfinished) continue */
+    :: unfinished ->
+        unfinished = false;       /*: netifs[i].unfinished = false */
+        rx_interrupt();           /*: rx_interrupt(&netifs[i]) */
+        interrupt_poll()          /*: interrupt_poll() */
+    :: else /* (never) */
+    fi;
+    more = unfinished;            /*: i++) more |= netifs[i].unfinished */
+    rx_unfinished = more          /*: rx_unfinished = more */
+                                  /*: return more */
 }
 
 /*= src/kernel/wake.c wake_cancel :: state|deadline|wake_counters */
