@@ -129,7 +129,7 @@ egress: 5 atoms, 200 bytes
 def test_two_d_print_the_trie_between_the_atoms():
     atoms, printed = ok("-d", "ip and udp dst port 7"), ok("-dd", "ip and udp dst port 7")
     trie = """\
-trie: 1 filter, 696 bytes, entered at node 1
+trie: 1 filter, 744 bytes, entered at node 1
     1  [12:2] = 0x800  yes 2  no end
     2  [20:2] & 0x1fff = 0x0  yes 3  no end
     3  [23:1] = 0x11  yes 4  no end

@@ -35,4 +35,4 @@ def test_only_assembly_uses_the_registers_that_calls_leave_alone():
             function = found[1]
         elif re.search(r"\bt[2-6]\b", line) and not re.search(r"\bli\s+t[2-6],0$", line):
             users.add(function) # other than to clear them after generated code
-    assert users == {"_start", "env_resume", "panic", "save_all", "trap_in_kernel_tp"}
+    assert users == {"_start", "env_resume", "panic", "save_all", "trap_direct", "trap_in_kernel_tp"}
