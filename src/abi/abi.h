@@ -151,7 +151,7 @@ enum aegis_kind {
 #define AEGIS_RIGHT_WRITE    0x0002 /* map it writable */
 #define AEGIS_RIGHT_EXEC     0x0004 /* map it executable */
 #define AEGIS_RIGHT_DELEGATE 0x0010 /* bind inside it */
-#define AEGIS_RIGHT_SHARE    0x0020 /* bind what overlaps it, for copies */
+#define AEGIS_RIGHT_SHARE    0x0020 /* bind inside it, for copies of what is received */
 #define AEGIS_RIGHT_TAP      0x0040 /* copy what passes through its interface */
 #define AEGIS_RIGHT_MONITOR  0x0080 /* read its counters */
 #define AEGIS_RIGHT_CALL     0x0100 /* enter it through a gate */
@@ -244,10 +244,12 @@ enum aegis_predicate_op {
 /*
  * A tap: copies of the frames that its filter takes, received and sent, whoever owns them. parent
  * needs the right TAP instead of DELEGATE; there is no egress filter (size 0), and overlap doesn't
- * matter.
+ * matter. A sharer: copies of received frames alone. parent is the binding whose frames are shared,
+ * and needs the right SHARE; when that is undone, so is who shares it.
  */
 #define AEGIS_BIND_TAP   1     /* flag of net_bind */
-#define AEGIS_TAPS_MAX   64    /* of one interface */
+#define AEGIS_BIND_SHARE 2     /* flag of net_bind, without AEGIS_BIND_TAP */
+#define AEGIS_TAPS_MAX   64    /* of one interface, sharers included */
 #define AEGIS_FILTER_MAX 65536 /* bytes of one filter image */
 
 /* Disks and extents. */

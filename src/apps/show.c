@@ -138,7 +138,9 @@ static void bindings(void)
         if (owner)
             add("%7u %5u %-15s %6u %6u %5u %5u %s\n", (unsigned)i, (unsigned)owner, env_name(owner),
                 (unsigned)b->binder, (unsigned)b->parent, b->netif, b->slots,
-                b->flags & AEGIS_BIND_TAP ? "tap" : "-");
+                b->flags & AEGIS_BIND_TAP     ? "tap"
+                : b->flags & AEGIS_BIND_SHARE ? "share"
+                                              : "-");
     }
 }
 

@@ -436,7 +436,7 @@ long call_handler_bind(uint32_t index, uint32_t binding)
         return -AEGIS_E_RANGE;
     if (b->owner != this_hart->env->number && b->binder != this_hart->env->number)
         return -AEGIS_E_OWNER;
-    if (b->flags & AEGIS_BIND_TAP)
+    if (b->flags & BIND_COPIES)
         return -AEGIS_E_INVALID;
     if (h->status.binding != AEGIS_NO_BINDING || netif_binding_state(binding)->handler)
         return -AEGIS_E_IN_USE;

@@ -58,15 +58,23 @@ static struct {
     long result;        /* 0, or why it failed */
 } bind;
 
-static bool is_tap(void)
+/* A tap, or one that shares another's frames. */
+static bool gets_copies(void)
 {
-    return bind.request.flags & AEGIS_BIND_TAP;
+    return bind.request.flags & BIND_COPIES;
 }
 
 /* The new binding: in its place in the table, where nobody looks before it is bound. */
 static struct binding *made(void)
 {
     return netif_binding_state(bind.index);
+}
+
+static uint32_t needed_right(void)
+{
+    if (bind.request.flags & AEGIS_BIND_TAP)
+        return AEGIS_RIGHT_TAP;
+    return gets_copies() ? AEGIS_RIGHT_SHARE : AEGIS_RIGHT_DELEGATE;
 }
 
 /* Who may bind inside what for whom. */
@@ -79,14 +87,13 @@ static long check_authority(void)
 
     if (!p)
         return info->netif_count ? -AEGIS_E_CAPABILITY : -AEGIS_E_NO_DEVICE;
-    error = cap_check(&r->parent, AEGIS_KIND_BINDING, parent,
-                      is_tap() ? AEGIS_RIGHT_TAP : AEGIS_RIGHT_DELEGATE);
+    error = cap_check(&r->parent, AEGIS_KIND_BINDING, parent, needed_right());
     if (error)
         return error;
-    if ((r->flags & ~(uint64_t)AEGIS_BIND_TAP) || (is_tap() && r->egress_size) ||
-        (p->flags & AEGIS_BIND_TAP))
+    if ((r->flags & ~(uint64_t)BIND_COPIES) || (r->flags & BIND_COPIES) == BIND_COPIES ||
+        (gets_copies() && r->egress_size) || (p->flags & BIND_COPIES))
         return -AEGIS_E_INVALID;
-    if (is_tap() && netifs[p->netif].tap_count == AEGIS_TAPS_MAX)
+    if (gets_copies() && netifs[p->netif].tap_count == AEGIS_TAPS_MAX)
         return -AEGIS_E_NO_SLOT;
     bind.parent = (uint32_t)parent;
     bind.netif = p->netif;
@@ -160,7 +167,7 @@ static long make_room(void)
         return -AEGIS_E_NO_SPACE;
     *made() =
         (struct binding){.images = bind.images,
-                         .egress = {.entry = DPF_REJECT}}; /* as a tap's is: it sends nothing */
+                         .egress = {.entry = DPF_REJECT}}; /* as of copies: they send nothing */
     if (!quota_allows(bind.owner, AEGIS_QUOTA_ARENA, arena_bytes(bind.images)))
         return -AEGIS_E_QUOTA;
     net_compare_begin(bind.index, bind.parent, bind.owner, bind.netif);
@@ -189,11 +196,11 @@ static long verify_step(bool is_egress)
 
     if (state == 1)
         return 0;
-    if (state == 0 && !is_egress && !is_tap())
+    if (state == 0 && !is_egress && !gets_copies())
         state = dpf_verify_begin(&bind.verification, egress_image(), bind.request.egress_size);
     if (state != 0)
         return -AEGIS_E_FILTER;
-    bind.phase = is_egress || is_tap() ? CONTAINED : VERIFY_EGRESS;
+    bind.phase = is_egress || gets_copies() ? CONTAINED : VERIFY_EGRESS;
     return 0;
 }
 
@@ -204,7 +211,7 @@ static long contained_step(bool is_egress)
     if (state < 0)
         return state;
     if (state == 0)
-        bind.phase = is_tap() ? BUILD : is_egress ? COMPARE : CONTAINED_EGRESS;
+        bind.phase = gets_copies() ? BUILD : is_egress ? COMPARE : CONTAINED_EGRESS;
     return 0;
 }
 
@@ -249,7 +256,7 @@ bool net_bind_member(const struct netif *netif, uint32_t index, struct dpf_membe
     *member = (struct dpf_member){.filter = &b->ingress,
                                   .id = index,
                                   .rank = b->rank + is_inner,
-                                  .tap = is_new ? is_tap() : i->flags & AEGIS_BIND_TAP};
+                                  .tap = is_new ? gets_copies() : i->flags & BIND_COPIES};
     return true;
 }
 
@@ -296,7 +303,7 @@ static void publish(void)
                                      .flags = (uint32_t)bind.request.flags,
                                      .generation = i->generation};
     net_compare_rank_inner();
-    if (is_tap())
+    if (gets_copies())
         netifs[i->netif].tap_count++;
     netif_note_egress(bind.index);
     env_infos[bind.owner].bindings++;

@@ -148,7 +148,7 @@ static bool find_other(void)
 {
     for (; compare.next < info->binding_count && pay(LOOK); compare.next++) {
         const struct aegis_binding_info *i = netif_row(compare.next);
-        bool is_foreign = !i->owner || i->netif != compare.netif || (i->flags & AEGIS_BIND_TAP);
+        bool is_foreign = !i->owner || i->netif != compare.netif || (i->flags & BIND_COPIES);
         if (is_foreign || (marks[compare.next] & KNOWN))
             continue;
         compare.other = outermost_unknown(compare.next);

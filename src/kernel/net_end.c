@@ -101,15 +101,24 @@ static bool step_for(const struct env *env)
     return is_settled(env);
 }
 
-/* The first binding that lies directly inside index; binding_count: there is none. */
-static uint32_t find_child(uint32_t index)
+/* The first binding directly inside index with those of the flags in mask that are said;
+ * binding_count: there is none. */
+static uint32_t find_child(uint32_t index, uint32_t mask, uint32_t flags)
 {
     uint32_t i = 0;
 
-    while (i < info->binding_count &&
-           !(netif_row(i)->owner && netif_row(i)->parent == index && i != index))
+    while (i < info->binding_count && !(netif_row(i)->owner && netif_row(i)->parent == index &&
+                                        i != index && (netif_row(i)->flags & mask) == flags))
         i++;
     return i;
+}
+
+/* What to undo before index, if not index: who shares it has nothing without it. */
+static uint32_t find_victim(uint32_t index)
+{
+    uint32_t sharer = find_child(index, AEGIS_BIND_SHARE, AEGIS_BIND_SHARE);
+
+    return sharer < info->binding_count ? sharer : index;
 }
 
 void net_end_unbind(uint32_t index)
@@ -134,7 +143,7 @@ void net_end_unbind(uint32_t index)
     i->owner = 0;
     i->slots = 0;
     i->generation++;
-    if (i->flags & AEGIS_BIND_TAP)
+    if (i->flags & BIND_COPIES)
         netifs[i->netif].tap_count--;
     netif_set_zombie(index, true);
     netifs[i->netif].unsettled = net_end_unsettled = true;
@@ -148,7 +157,7 @@ static long check_unbind(uint32_t index, uint32_t self)
         return -AEGIS_E_RANGE;
     if (i->owner != self && i->binder != self)
         return -AEGIS_E_OWNER;
-    if (i->parent == index || find_child(index) < info->binding_count)
+    if (i->parent == index || find_child(index, AEGIS_BIND_SHARE, 0) < info->binding_count)
         return -AEGIS_E_IN_USE;
     return 0;
 }
@@ -164,8 +173,13 @@ long call_net_unbind(uint32_t index)
         long error = check_unbind(index, self->number);
         if (error)
             return error;
-        settle_for(self, index);
-        net_end_unbind(index);
+        uint32_t victim = find_victim(index);
+        settle_for(self, victim);
+        net_end_unbind(victim);
+        if (victim != index) {
+            call_restart(AEGIS_CALL_net_unbind, index, 0, 0);
+            return 0;
+        }
     } else {
         net_end_settle();
     }
@@ -176,10 +190,11 @@ long call_net_unbind(uint32_t index)
 
 bool net_end_sever(uint32_t index)
 {
-    uint32_t child = find_child(index);
+    uint32_t child = find_child(index, 0, 0);
 
     if (child == info->binding_count)
         return step_for(this_hart->env);
+    child = find_victim(child);
     settle_for(this_hart->env, child);
     net_end_unbind(child);
     return false;
@@ -192,8 +207,8 @@ bool net_end_sever_env(uint32_t env)
         if (b->owner != env || b->binder == env || b->parent == i)
             continue;
         /* Whoever else has something inside it got it from env's capabilities. */
-        uint32_t child = find_child(i);
-        uint32_t victim = child < info->binding_count ? child : i;
+        uint32_t child = find_child(i, 0, 0);
+        uint32_t victim = find_victim(child < info->binding_count ? child : i);
         settle_for(this_hart->env, victim);
         net_end_unbind(victim);
         return false;
@@ -218,6 +233,7 @@ bool net_end_env(uint32_t env)
     }
     if (victim == info->binding_count)
         return step_for(ending);
+    victim = find_victim(victim);
     settle_for(ending, victim);
     net_end_unbind(victim);
     return false;

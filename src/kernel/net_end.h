@@ -18,13 +18,14 @@ extern bool net_end_unsettled;
  */
 bool net_end_settle(void);
 
-/* Undoes binding number index, not a root; what is bound inside it goes to its parent. */
+/* Undoes binding number index, not a root; what is bound inside it goes to its parent: who shares
+ * it has to be undone first. */
 void net_end_unbind(uint32_t index);
 
 /*
- * A step each of undoing all that is bound inside a binding, taps included, which itself stays; the
- * bindings that others made for env, and what is inside them; all that env owns. Whether nothing is
- * left to be done, in the classifiers neither.
+ * A step each of undoing all that is bound inside a binding, taps and sharers included, which
+ * itself stays; the bindings that others made for env, and what is inside them; all that env owns.
+ * Whether nothing is left to be done, in the classifiers neither.
  */
 bool net_end_sever(uint32_t index);
 bool net_end_sever_env(uint32_t env);

@@ -56,13 +56,16 @@ struct binding {
 } __attribute__((aligned(512)));
 _Static_assert(sizeof(struct binding) == 512, "found by a shift");
 
+/* Of a binding that gets copies, and is in the classifier as a tap. */
+#define BIND_COPIES (AEGIS_BIND_TAP | AEGIS_BIND_SHARE)
+
 /* What every frame needs stands first, where one instruction reaches it. */
 struct netif {
     struct aegis_netif_info *info;
     struct codegen_result classifier; /* compiled from the trie in use */
     int64_t frame_most;               /* instructions that the next frame may take: handler_bind */
-    uint32_t tap_count;
-    bool unfinished; /* frames wait whose turn is at the next slice boundary */
+    uint32_t tap_count;               /* sharers included */
+    bool unfinished;                  /* frames wait whose turn is at the next slice boundary */
     struct nic nic;
     void *tries[2];           /* memory of the classifier in use and of the next one */
     uint32_t active;          /* which of them is in use */

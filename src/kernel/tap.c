@@ -28,12 +28,14 @@ void tap_sent(struct netif *netif, struct ring_frame *frame)
     struct dpf_found result =
         classify_frame(netif, frame->pieces[0].bytes, frame->pieces[0].length, length);
     clear_call_temporaries();
-    /* A tap shows no more than its parent may send: what others send is theirs. */
+    /* A tap shows no more than its parent may send: what others send is theirs. Who
+     * shares sees none of it. */
     for (unsigned int i = 0; i < AEGIS_TAPS_MAX && result.taps >> i; i++) {
         uint32_t index = result.taps >> i & 1 ? dpf_trie_tap(netif_trie(netif), i) : DPF_NONE;
         const struct aegis_binding_info *tap = netif_binding(index);
-        if (!tap || !classify_egress(netif_binding_state(tap->parent), frame->pieces[0].bytes,
-                                     frame->pieces[0].length, length))
+        if (!tap || !(tap->flags & AEGIS_BIND_TAP) ||
+            !classify_egress(netif_binding_state(tap->parent), frame->pieces[0].bytes,
+                             frame->pieces[0].length, length))
             result.taps &= ~(1UL << i);
     }
     tap_put(netif, result.taps, frame);

@@ -60,6 +60,31 @@ int64_t tap_without_the_right(void)
     return aegis_net_bind(&r);
 }
 
+static int64_t share_all(const struct aegis_cap *cap)
+{
+    struct filter_image in;
+    filter_make(&in, NULL, 0);
+    const struct aegis_net_binding r = {
+        .parent = *cap, .ingress = in.words, .ingress_size = in.size, .flags = AEGIS_BIND_SHARE};
+    return aegis_net_bind(&r);
+}
+
+int64_t share_without_the_right(void)
+{
+    CHECK_ERROR(share_all(&exos.start->caps[ATTACK_CAP_ROOT]), RIGHTS);
+    return share_all(&exos.start->caps[ATTACK_CAP_TAP]);
+}
+
+int64_t share_of_more(void)
+{
+    struct aegis_cap cap;
+    uint32_t binding = bind(0, ATTACK_CAP_ROOT);
+    CHECK_OK(aegis_cap_mint(AEGIS_KIND_BINDING, binding, AEGIS_RIGHT_SHARE, &cap));
+    int64_t result = share_all(&cap);
+    CHECK_OK(aegis_net_unbind(binding));
+    return result;
+}
+
 /* Frames that nobody asked for, as fast as they go. */
 int64_t flood_of_frames(void)
 {

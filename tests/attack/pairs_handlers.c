@@ -256,7 +256,16 @@ int64_t handler_bind_IN_USE(void)
 
 int64_t handler_bind_INVALID(void)
 {
-    uint32_t handler = load_plain(), tap = bind_own(true);
+    uint32_t handler = load_plain(), tap = bind_own(true), binding = bind_own(false);
+    struct filter_image in;
+    filter_udp_to(&in, OWN_PORT);
+    struct aegis_net_binding r = {
+        .ingress = in.words, .ingress_size = in.size, .flags = AEGIS_BIND_SHARE};
+    CHECK_OK(aegis_cap_mint(AEGIS_KIND_BINDING, binding, AEGIS_RIGHT_SHARE, &r.parent));
+    int64_t sharer = aegis_net_bind(&r);
+    CHECK(sharer > 0);
+    CHECK_ERROR(aegis_handler_bind(handler, (uint32_t)sharer), INVALID);
+    CHECK_OK(aegis_net_unbind(binding)); /* and with it the sharer */
     int64_t result = aegis_handler_bind(handler, tap);
     CHECK_OK(aegis_handler_unload(handler));
     CHECK_OK(aegis_net_unbind(tap));

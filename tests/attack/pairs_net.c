@@ -55,10 +55,12 @@ int64_t net_bind_ADDRESS(void)
 int64_t net_bind_INVALID(void)
 {
     struct aegis_net_binding r = request(OWN_PORT);
-    r.flags = 2;
+    r.flags = AEGIS_BIND_SHARE << 1;
+    CHECK_ERROR(aegis_net_bind(&r), INVALID);
+    r.parent = exos.start->caps[ATTACK_CAP_TAP];
+    r.flags = AEGIS_BIND_TAP | AEGIS_BIND_SHARE;
     CHECK_ERROR(aegis_net_bind(&r), INVALID);
     r.flags = AEGIS_BIND_TAP; /* with an egress filter */
-    r.parent = exos.start->caps[ATTACK_CAP_TAP];
     return aegis_net_bind(&r);
 }
 

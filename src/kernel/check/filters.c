@@ -37,9 +37,10 @@ void check_filters_init(void)
     known = boot_alloc((info->binding_count * sizeof(*known) + PAGE_SIZE - 1) / PAGE_SIZE, 1);
 }
 
-static bool is_tap(uint32_t index)
+/* A tap, or one that shares another's frames. */
+static bool has_copies(uint32_t index)
 {
-    return netif_binding(index)->flags & AEGIS_BIND_TAP;
+    return netif_binding(index)->flags & BIND_COPIES;
 }
 
 static bool env_lives(uint32_t env)
@@ -57,7 +58,7 @@ static void check_authority(uint32_t index)
     while (netif_binding(at)->parent != at) {
         uint32_t parent = netif_binding(at)->parent;
         const struct aegis_binding_info *p = netif_binding(parent);
-        HOLDS(binding_parent, p && p->netif == b->netif && !is_tap(parent),
+        HOLDS(binding_parent, p && p->netif == b->netif && !has_copies(parent),
               "%u lies in %u, which can't be", index, parent);
         HOLDS(binding_parent, ++steps <= info->binding_count, "%u lies in itself", index);
         at = parent;
@@ -89,14 +90,14 @@ static void check_contained(uint32_t index)
         return;
     HOLDS(binding_contained, contains(parent, index) != DPF_NO, "%u takes more than its parent %u",
           index, parent);
-    if (!is_tap(index))
+    if (!has_copies(index))
         HOLDS(binding_contained,
               dpf_contains(&netif_binding_state(parent)->egress,
                            &netif_binding_state(index)->egress, BUDGET, scratch) != DPF_NO,
               "%u sends more than its parent %u", index, parent);
 }
 
-/* Two bindings that aren't taps, of one interface. */
+/* Two bindings whose frames aren't copies, of one interface. */
 static void check_pair(uint32_t a, uint32_t b)
 {
     const struct binding *one = netif_binding_state(a), *other = netif_binding_state(b);
@@ -117,10 +118,10 @@ static void check_pair(uint32_t a, uint32_t b)
 static void check_moved(uint32_t index)
 {
     check_contained(index);
-    if (is_tap(index))
+    if (has_copies(index))
         return;
     for (uint32_t i = 0; i < info->binding_count; i++)
-        if (i != index && netif_binding(i) && !is_tap(i) &&
+        if (i != index && netif_binding(i) && !has_copies(i) &&
             netif_binding(i)->netif == netif_binding(index)->netif)
             check_pair(index, i);
 }
@@ -153,7 +154,7 @@ static uint32_t find_naively(uint32_t netif, const uint8_t *frame)
 
     for (uint32_t i = 0; i < info->binding_count; i++) {
         const struct aegis_binding_info *b = netif_binding(i);
-        if (!b || b->netif != netif || is_tap(i))
+        if (!b || b->netif != netif || has_copies(i))
             continue;
         if ((best == DPF_NONE || netif_binding_state(i)->rank > netif_binding_state(best)->rank) &&
             dpf_match(&netif_binding_state(i)->ingress, frame, LENGTH, LENGTH))
@@ -209,7 +210,7 @@ static void check_taps(void)
     uint32_t taps[AEGIS_NETIF_MAX] = {0};
 
     for (uint32_t i = 0; i < info->binding_count; i++)
-        if (netif_binding(i) && is_tap(i))
+        if (netif_binding(i) && has_copies(i))
             taps[netif_binding(i)->netif]++;
     for (uint32_t i = 0; i < info->netif_count; i++)
         HOLDS(binding_taps, taps[i] == netifs[i].tap_count, "%u says %u, and %u are there", i,

@@ -38,7 +38,7 @@ static uint32_t child_binding(uint32_t first, bool ring)
 {
     for (uint32_t i = first; i < info->binding_count; i++) {
         const struct aegis_binding_info *b = netif_binding(i);
-        if (b && b->parent != i && !(b->flags & AEGIS_BIND_TAP) &&
+        if (b && b->parent != i && !(b->flags & BIND_COPIES) &&
             (netif_binding_state(i)->ring != NULL) == ring)
             return i;
     }

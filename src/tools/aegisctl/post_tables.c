@@ -159,7 +159,10 @@ void post_bindings(const struct memory *memory)
         printf("%7" PRIu32 " %5" PRIu32 " %6" PRIu32 " %6" PRIu32 " %5u %5u %10" PRIu64 " %8" PRIu64
                " %10" PRIu64 " %7" PRIu64 "%s\n",
                i, b->owner, b->binder, b->parent, b->netif, b->slots, c.received, c.dropped, c.sent,
-               c.refused, b->flags & AEGIS_BIND_TAP ? " tap" : "");
+               c.refused,
+               b->flags & AEGIS_BIND_TAP     ? " tap"
+               : b->flags & AEGIS_BIND_SHARE ? " share"
+                                             : "");
     }
     for (uint32_t i = 0; i < info->netif_count && i < AEGIS_NETIF_MAX; i++) {
         print_trie(memory, i);
