@@ -136,24 +136,6 @@ static void another_takes_over(uint64_t page)
     CHECK_OK(vm_free(image));
 }
 
-/* One that has lost its slots makes nobody wait: it would go on when others let it. */
-static void another_passes_who_has_no_slot(void)
-{
-    const volatile struct aegis_slot *slots =
-        (const volatile struct aegis_slot *)aegis_info()->slots;
-    struct raw raw;
-    uint32_t slot = 0;
-    struct image *image = start_downloader(&raw);
-    while (slots[slot].env != raw.env)
-        slot++;
-    wait_for_load(-AEGIS_E_BUSY, &raw);
-    CHECK_OK(aegis_slice_free(0, slot));
-    wait_for_load(0, &raw);
-    CHECK_OK(aegis_env_end(raw.env, 0));
-    raw_finish(&raw);
-    CHECK_OK(vm_free(image));
-}
-
 /* One that ends half-way leaves at once. */
 static void an_end_frees_the_way(void)
 {
@@ -172,7 +154,6 @@ int main(void)
         another_takes_over(make_standstill());
         another_takes_over(make_bedroom());
         an_end_frees_the_way();
-        another_passes_who_has_no_slot();
     }
     return 0;
 }
