@@ -220,11 +220,11 @@ blob_foreign_end:
 /* load: downloads the handler of the request at a0, again as long as another's download is under way; stores the result
  * to the data page, and stays. */
         blob    load
-        mv      s0, a0
-        li      s1, -ERROR_BUSY
-2:      mv      a0, s0
+        mv      sp, a0                  /* a call that restarts keeps sp, and neither s0 nor a0 */
+2:      mv      a0, sp
         li      a7, CALL_LOAD
         ecall
+        li      s1, -ERROR_BUSY
         beq     a0, s1, 2b
         li      a1, RAW_DATA
         sd      a0, 0(a1)
