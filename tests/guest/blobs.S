@@ -10,6 +10,7 @@
 #define CALL_NULL    0x1000
 #define CALL_LOG     0x1003
 #define CALL_LOAD    0x1038
+#define CALL_UNLOAD  0x103a
 #define CALL_BIND    0x1060
 #define CALL_ACCEPT  0x1062
 #define CALL_CALL    0x1063
@@ -217,16 +218,22 @@ blob_sleep_end:
         end_self
 blob_foreign_end:
 
-/* load: downloads the handler of the request at a0, again as long as another's download is under way; stores the result
- * to the data page, and stays. */
+/*
+ * load: downloads the handler of the request at a0 and unloads it, over and over, and tries again while another's
+ * download is under way. Any other error goes to the data page, and it stays.
+ */
         blob    load
         mv      sp, a0                  /* a call that restarts keeps sp, and neither s0 nor a0 */
 2:      mv      a0, sp
         li      a7, CALL_LOAD
         ecall
-        li      s1, -ERROR_BUSY
-        beq     a0, s1, 2b
-        li      a1, RAW_DATA
+        li      a1, -ERROR_BUSY
+        beq     a0, a1, 2b
+        bltz    a0, 3f
+        li      a7, CALL_UNLOAD
+        ecall
+        beqz    a0, 2b
+3:      li      a1, RAW_DATA
         sd      a0, 0(a1)
 1:      j       1b
 blob_load_end:

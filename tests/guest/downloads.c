@@ -36,7 +36,8 @@ static uint64_t make_image(struct image *image, uint32_t count)
     return sizeof image->header + count * sizeof *image->insns;
 }
 
-/* An environment that downloads a handler of the greatest size: many slices' work. */
+/* An environment that downloads a handler of the greatest size, some slices' work, again and again.
+ */
 static struct image *start_downloader(struct raw *raw)
 {
     struct image *image = vm_alloc(IMAGE_PAGES, VM_READ_WRITE);
@@ -117,7 +118,7 @@ static void wait_for_load(int64_t wanted, const struct raw *raw)
         CHECK(got == 0 || got == -AEGIS_E_BUSY);
         aegis_yield(0);
     }
-    CHECK_EQ(raw->data[0], NOTHING); /* the other download has not come to its end */
+    CHECK_EQ(raw->data[0], NOTHING); /* the other was told nothing but BUSY */
     test_error(__FILE__, __LINE__, "handler_load", got, wanted);
 }
 
@@ -131,6 +132,24 @@ static void another_takes_over(uint64_t page)
     wait_for_load(0, &raw);
     CHECK_OK(load_small());
     CHECK_EQ(aegis_env(raw.env)->state, AEGIS_ENV_LIVE);
+    CHECK_OK(aegis_env_end(raw.env, 0));
+    raw_finish(&raw);
+    CHECK_OK(vm_free(image));
+}
+
+/* One that has lost its slots makes nobody wait: it would go on when others let it. */
+static void another_passes_who_has_no_slot(void)
+{
+    const volatile struct aegis_slot *slots =
+        (const volatile struct aegis_slot *)aegis_info()->slots;
+    struct raw raw;
+    uint32_t slot = 0;
+    struct image *image = start_downloader(&raw);
+    while (slots[slot].env != raw.env)
+        slot++;
+    wait_for_load(-AEGIS_E_BUSY, &raw);
+    CHECK_OK(aegis_slice_free(0, slot));
+    wait_for_load(0, &raw);
     CHECK_OK(aegis_env_end(raw.env, 0));
     raw_finish(&raw);
     CHECK_OK(vm_free(image));
@@ -154,6 +173,7 @@ int main(void)
         another_takes_over(make_standstill());
         another_takes_over(make_bedroom());
         an_end_frees_the_way();
+        another_passes_who_has_no_slot();
     }
     return 0;
 }
