@@ -21,6 +21,7 @@ PROGRAMS = {
     "udp-echo": ["peers/linux/udp-echo.c"],
     "xdp-load": ["peers/linux/xdp-load.c"],
     "rows": ["peers/linux/port.c", "guest/rows.c", "guest/measure.c"],
+    "suite": ["guest/suite.c", "guest/measure.c"],
 }
 BPF_PROGRAMS = [bpf.ECHO, ROOT / "bench/handlers/filter-4tuple.c"]
 
@@ -117,5 +118,5 @@ def prepare(say):
 
 
 def arguments(prepared, task):
-    """QEMU's arguments for the peer doing task: udp, xdp, filter, rows or boot."""
+    """QEMU's arguments for the peer doing task: udp, xdp, filter, rows, suite-GROUP or boot."""
     return [*prepared, "-append", f"{COMMAND_LINE} bench={task}"]

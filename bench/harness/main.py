@@ -8,12 +8,12 @@ import sys
 import time
 from pathlib import Path
 
-from . import ash, boot, client, disk, dpf, gate, kernel, linux, machine, net, profile, recorded, report, systems
+from . import ash, boot, client, disk, dpf, exos, gate, kernel, linux, machine, net, profile, recorded, report, systems
 from .results import AEGIS, Results, group_lines, group_names, layout
 
 ROOT = Path(__file__).resolve().parents[2]
 MEASURED = {"boot": boot.measure, "net": net.measure, "kernel": kernel.measure, "dpf": dpf.measure,
-            "ash": ash.measure, "disk": disk.measure}
+            "ash": ash.measure, "disk": disk.measure, **exos.MEASURED}
 ERRORS = (machine.MachineError, client.ClientError, subprocess.SubprocessError, OSError)
 
 

@@ -1,0 +1,128 @@
+/*
+ * The program bench: rows of the groups that a library operating system answers for, printed as
+ * lines of JSON (measure.h). `bench [GROUP...]`; without groups, all. As the first program of a
+ * machine it takes the groups from the boot arguments, bench=GROUP,..., and ends the machine.
+ */
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "bench/guest/measure.h"
+#include "bench/guest/port.h"
+#if !defined(__linux__)
+#include "libos/start/start.h"
+#endif
+
+#define GROUPS_MAX 16
+
+struct suite {
+    const char *group;
+    const struct row *rows;
+};
+
+#if defined(__linux__)
+#define SUITE_EXOS(group, table)
+#else
+#define SUITE_EXOS SUITE
+#endif
+
+#define SUITE(group, table) extern const struct row table[];
+#include "bench/guest/suite.def"
+#undef SUITE
+
+static const struct suite suites[] = {
+#define SUITE(group, table) {#group, table},
+#include "bench/guest/suite.def"
+#undef SUITE
+    {NULL, NULL}};
+
+void port_print(const char *line)
+{
+    fputs(line, stdout);
+    fflush(stdout);
+}
+
+static bool exists(const char *group)
+{
+    for (const struct suite *s = suites; s->group; s++)
+        if (!strcmp(s->group, group))
+            return true;
+    return false;
+}
+
+static bool wanted(const char *group, int count, char *const *groups)
+{
+    for (int i = 0; i < count; i++)
+        if (!strcmp(groups[i], group))
+            return true;
+    return count == 0;
+}
+
+static void run(int count, char *const *groups)
+{
+    for (const struct suite *s = suites; s->group; s++) {
+        uint64_t rows = 0;
+        while (s->rows[rows].name)
+            rows++;
+        if (wanted(s->group, count, groups))
+            measure_rows(s->rows, rows);
+    }
+}
+
+/* A usage error unless each group exists. */
+static int check(int count, char *const *groups)
+{
+    for (int i = 0; i < count; i++)
+        if (!exists(groups[i])) {
+            fprintf(stderr, "bench: there is no group %s; groups:", groups[i]);
+            for (const struct suite *s = suites; s->group; s++)
+                if (s == suites || strcmp(s->group, s[-1].group) != 0)
+                    fprintf(stderr, " %s", s->group);
+            fprintf(stderr, "\n");
+            return 2;
+        }
+    return 0;
+}
+
+#if !defined(__linux__)
+/* The groups of bench=GROUP,... of the boot arguments, split in place; how many there are. */
+static int boot_groups(char *text, char **groups)
+{
+    int count = 0;
+    char *at = strstr(text, "bench=");
+    if (!at)
+        return 0;
+    at += strlen("bench=");
+    at[strcspn(at, " ")] = 0;
+    for (char *rest = at; count < GROUPS_MAX && (groups[count] = strtok_r(NULL, ",", &rest));)
+        count++;
+    return count;
+}
+
+static int run_as_init(void)
+{
+    static char text[AEGIS_BOOTARGS_SIZE];
+    char *groups[GROUPS_MAX + 1];
+
+    for (size_t i = 0; i < sizeof text - 1; i++)
+        text[i] = aegis_info()->bootargs[i];
+    int count = boot_groups(text, groups), status = check(count, groups);
+    if (status == 0)
+        run(count, groups);
+    port_print(status == 0 ? "bench: rows done\n" : "bench: nothing measured\n");
+    aegis_shutdown((uint64_t)status);
+    return status;
+}
+#endif
+
+int main(int argc, char **argv)
+{
+#if !defined(__linux__)
+    if (exos.boot)
+        return run_as_init();
+#endif
+    int status = check(argc - 1, argv + 1);
+    if (status == 0)
+        run(argc - 1, argv + 1);
+    return status;
+}

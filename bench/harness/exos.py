@@ -1,0 +1,34 @@
+"""Groups vm, ipc, proc and sched: what the library operating system costs, counted by the guest itself."""
+
+from . import aegis, linux
+from .kernel import add, run_rows
+from .results import AEGIS
+from .systems import LINUX
+
+LIMIT_AEGIS, LIMIT_LINUX = 120, 300  # seconds
+RATIOS = {("vm", "matmul150_double"): "matmul150"}  # of the counts of the row named on the right
+
+
+def add_ratios(context, group):
+    """Aegis-V over Linux, of rows that both have counted."""
+    for (of, row), counted in RATIOS.items():
+        ours, theirs = (context.results.values.get((of, counted, system)) for system in (AEGIS, LINUX))
+        if of == group and ours and theirs:
+            context.results.add(of, row, AEGIS, ours["value"] / theirs["value"])
+
+
+def measure(group):
+    def run(context):
+        if aegis.available(context):
+            context.say(f"{group}: the rows on ExOS, under icount")
+            arguments = aegis.image(context, "bench-exos.cpio")
+            arguments[arguments.index("-append") + 1] += f" bench={group}"
+            add(context, AEGIS, run_rows(AEGIS, arguments, aegis.ROWS_DONE, LIMIT_AEGIS))
+        if context.linux:
+            context.say(f"{group}: the rows on Linux, under icount")
+            add(context, LINUX, run_rows(LINUX, linux.arguments(context.linux, f"suite-{group}"), "^init: rows done", LIMIT_LINUX))
+        add_ratios(context, group)
+    return run
+
+
+MEASURED = {group: measure(group) for group in ("vm", "ipc", "proc", "sched")}

@@ -1,0 +1,39 @@
+/*
+ * The one place where a program of ExOS waits: parts of the library don't call aegis_wait
+ * themselves, so that signals can interrupt a wait and threads can run meanwhile.
+ */
+#ifndef EXOS_WAIT_WAIT_H
+#define EXOS_WAIT_WAIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "abi/abi.h"
+
+#define EXOS_WAIT_MAX    3      /* predicates that a caller may give; one is the doorbell's */
+#define EXOS_INTERRUPTED 0x5000 /* negated: a signal's handler ran, which POSIX calls EINTR */
+
+/*
+ * Block the calling thread until one of count predicates holds (aegis_wait's rules), or time
+ * reaches deadline (rdtime ticks; AEGIS_FOREVER: none). Returns the index of the predicate, count
+ * at the deadline, -EXOS_INTERRUPTED after a handler of a signal ran, or a negated error of
+ * aegis_wait's (RANGE also for more than EXOS_WAIT_MAX). Who is told an index looks whether there
+ * is work: another may have been quicker.
+ */
+int64_t exos_wait(const struct aegis_predicate *when, size_t count, uint64_t deadline);
+
+/*
+ * What other parts put in. doorbell: a word that others increment to draw this process's attention,
+ * NULL while there is none; rung: called when it may have rung, and before each wait, takes care of
+ * what is pending, and returns whether the wait is to end with -EXOS_INTERRUPTED; give_away: how
+ * the processor is given away, aegis_wait or what runs another thread.
+ */
+struct exos_wait_hooks {
+    const volatile uint64_t *doorbell;
+    bool (*rung)(void);
+    int64_t (*give_away)(const struct aegis_predicate *when, uint64_t count, uint64_t deadline);
+};
+extern struct exos_wait_hooks exos_wait_hooks;
+
+#endif
