@@ -10,7 +10,7 @@
         .endr
         .endm
 
-        .section .text.hot.gate, "ax", @progbits
+        .section .text.whole.gate, "ax", @progbits
 
 /* int64_t gate_enter(uint32_t index, uint64_t *words): the frame is ra, s0 to s11, tp, words. */
         .globl  gate_enter

@@ -20,7 +20,10 @@ void slice_prologue(void);
 void slice_is_over(struct aegis_context *context);
 void slice_is_here(struct aegis_context *context);
 
+extern const char __whole_start[], __whole_end[]; /* app.ld */
+
 static slice_hook on_end, on_begin;
+static struct slice_listener *listeners;
 static uint64_t count;
 
 /* entry.S: between the registers' saving and the yield. */
@@ -31,25 +34,55 @@ void slice_is_over(struct aegis_context *context)
         on_end(context);
 }
 
+/* Whether what was interrupted is to go on by itself: the frame of an exception is in use, or just
+ * read for the last time, or the code says so. */
+static bool is_whole(const struct aegis_context *context)
+{
+    uint64_t pc = context->pc;
+    return upcall_is_handling(pc) ||
+           pc - (uint64_t)__whole_start < (uint64_t)__whole_end - (uint64_t)__whole_start;
+}
+
 /* entry.S: first thing in the prologue. */
 void slice_is_here(struct aegis_context *context)
 {
     if (on_begin)
         on_begin(context);
+    if (!listeners || is_whole(context))
+        return;
+    for (struct slice_listener *l = listeners; l; l = l->next)
+        l->begins(context);
+}
+
+static int64_t bind(bool any)
+{
+    upcall_ready();
+    return any ? aegis_slice_bind((uint64_t)slice_epilogue, (uint64_t)slice_prologue)
+               : aegis_slice_bind(0, 0);
 }
 
 int64_t slice_set(slice_hook ends, slice_hook begins)
 {
-    bool any = ends || begins;
-
-    upcall_ready();
-    int64_t error = any ? aegis_slice_bind((uint64_t)slice_epilogue, (uint64_t)slice_prologue)
-                        : aegis_slice_bind(0, 0);
+    int64_t error = bind(ends || begins || listeners);
 
     if (error)
         return error;
     on_end = ends;
     on_begin = begins;
+    return 0;
+}
+
+int64_t slice_listen(struct slice_listener *listener)
+{
+    struct slice_listener **at = &listeners;
+    int64_t error = bind(true);
+
+    if (error)
+        return error;
+    while (*at)
+        at = &(*at)->next;
+    listener->next = NULL;
+    *at = listener;
     return 0;
 }
 

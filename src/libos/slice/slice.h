@@ -9,6 +9,7 @@
 #ifndef EXOS_SLICE_SLICE_H
 #define EXOS_SLICE_SLICE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "abi/abi.h"
@@ -33,6 +34,24 @@ typedef void (*slice_hook)(struct aegis_context *context);
  * not be bound.
  */
 int64_t slice_set(slice_hook ends, slice_hook begins);
+
+/*
+ * What a part of the library wants to know of beginnings of slices: threads change over there, and
+ * signals are looked for. Parts are asked in the order in which they came, behind the program's own
+ * hook, and with the same duties as that; who finds the program holding something
+ * (libos/upcall/hold.h) comes back later.
+ *
+ * They are left out where what was interrupted has to go on by itself: inside handlers of
+ * exceptions, whose stack is the program's only one, and in code of section .text.whole, which goes
+ * from one stack to another. The next slice has to do then.
+ */
+struct slice_listener {
+    slice_hook begins;
+    struct slice_listener *next; /* the library's */
+};
+
+/* Adds one, which stays. Returns 0 or slice_set's errors. */
+int64_t slice_listen(struct slice_listener *listener);
 
 /* How many slices ended in the program's epilogue. */
 uint64_t slice_ends(void);

@@ -7,7 +7,11 @@
  * is needed to find it. Its stub returns who answered, or the error.
  */
         .macro  stub number, name
+        .ifc    \name, gate_call
+        .section .text.whole.aegis_\name, "ax", @progbits
+        .else
         .section .text.hot.aegis_\name, "ax", @progbits
+        .endif
         .globl  aegis_\name
         .type   aegis_\name, @function
 aegis_\name:

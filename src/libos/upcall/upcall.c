@@ -37,6 +37,7 @@ _Static_assert((int)UPCALL_FOREIGN == AEGIS_CAUSE_FOREIGN, "the kernel's number"
 void upcall_entry(void);
 void upcall_dispatch(struct upcall_context *context);
 extern const char upcall_probe_load[], upcall_probe_failed[];
+extern const char upcall_tail[], upcall_tail_end[];
 
 /* A page of its own, since the kernel pins it. */
 static _Alignas(AEGIS_PAGE_SIZE) union {
@@ -144,6 +145,13 @@ uint64_t upcall_repossessed(struct aegis_repossessed *taken, uint64_t most)
 uint64_t upcall_count(void)
 {
     return upcall_counted;
+}
+
+/* depth was raised by two for the upcall under way: its frame, and the one that it left free. */
+bool upcall_is_handling(uint64_t pc)
+{
+    return frames.page.depth > 2 ||
+           pc - (uint64_t)upcall_tail < (uint64_t)(upcall_tail_end - upcall_tail);
 }
 
 /* Before main: upcall_probe has to work without any handler set. */

@@ -115,4 +115,10 @@ void upcall_ready(void);
 /* Exceptions that reached this program so far. */
 uint64_t upcall_count(void);
 
+/*
+ * For hooks of the slice's beginning, which is an upcall itself: whether it has interrupted a
+ * handler of an exception, or, at pc, the tail of one, which still reads its frame.
+ */
+bool upcall_is_handling(uint64_t pc);
+
 #endif

@@ -6,11 +6,11 @@
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/lock.h>
 #include <unistd.h>
 
 #include "libos/start/error.h"
 #include "libos/start/start.h"
+#include "libos/upcall/hold.h"
 #include "libos/vm/heap.h"
 #include "libos/vm/internal.h"
 #include "libos/vm/vm.h"
@@ -85,13 +85,13 @@ static void *allocate(size_t size, size_t alignment)
         errno = ENOMEM;
         return NULL;
     }
-    __LIBC_LOCK();
+    exos_hold();
     void *memory = heap_alloc(&heap, size, alignment);
     /* The search rounds up to a class, by a sixteenth at most: ask for as much more. */
     size_t worst = size + size / 8 + 2 * alignment + 64;
     if (!memory && grow(worst))
         memory = heap_alloc(&heap, size, alignment);
-    __LIBC_UNLOCK();
+    exos_release();
     if (!memory)
         errno = ENOMEM;
     return memory;
@@ -106,9 +106,9 @@ void free(void *memory)
 {
     if (!memory)
         return;
-    __LIBC_LOCK();
+    exos_hold();
     heap_free(&heap, memory);
-    __LIBC_UNLOCK();
+    exos_release();
 }
 
 void *calloc(size_t count, size_t size)
@@ -130,9 +130,9 @@ void *realloc(void *old, size_t size)
         free(old);
         return NULL;
     }
-    __LIBC_LOCK();
+    exos_hold();
     int done = heap_resize(&heap, old, size);
-    __LIBC_UNLOCK();
+    exos_release();
     if (done)
         return old;
     void *memory = malloc(size);
