@@ -8,9 +8,6 @@
 /* start.S calls this, on the stack that the creator gave, with tp set; it doesn't return. */
 _Noreturn void exos_begin(uintptr_t argument);
 
-/* Writes out what stdout and stderr hold. */
-void exos_stdio_flush(void);
-
 int main(int argc, char **argv);
 
 #endif

@@ -72,7 +72,6 @@ void exos_begin(uintptr_t argument)
     _init_tls(__first_tls);
     int argc = read_start(argument);
     vm_heap_init(exos.upper);
-    atexit(exos_stdio_flush); /* the first registered, so that it runs last */
     __libc_init_array();
     exit(main(argc, arguments));
 }

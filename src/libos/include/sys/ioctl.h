@@ -1,0 +1,16 @@
+/* sys/ioctl.h: what a descriptor's kind makes of a request; ENOTTY where it knows none. */
+#ifndef EXOS_SYS_IOCTL_H
+#define EXOS_SYS_IOCTL_H
+
+#define FIONREAD   0x541b /* int: bytes that can be read at once */
+#define TIOCGWINSZ 0x5413 /* struct winsize */
+#define TIOCSWINSZ 0x5414
+
+struct winsize {
+    unsigned short ws_row, ws_col;
+    unsigned short ws_xpixel, ws_ypixel;
+};
+
+int ioctl(int fd, unsigned long request, ...);
+
+#endif
