@@ -47,14 +47,17 @@ static uint64_t must(const char *what, int64_t result)
 
 static uint64_t run_read4k(uint64_t n)
 {
-    uint64_t blocks = aegis_extent(0)->count, failed = 0;
+    const uint64_t size = aegis_extent(0)->count * BLOCK;
+    struct aegis_disk_ring *answers = ring;
+    struct asked *ask = asked;
+    uint64_t failed = 0, tail = answers->tail;
     uint64_t total = COUNT_LOOP(n, {
-        failed |= aegis_disk_submit(&asked->request, 1) != 1;
-        asked->answered.value = ring->tail;
-        aegis_wait_bare(&asked->answered, 1, AEGIS_FOREVER);
-        failed |= ring->entries[ring->tail % AEGIS_DISK_RING].status != 0;
-        ring->tail++;
-        asked->request.offset = (asked->request.offset + 17 * BLOCK) % (blocks * BLOCK);
+        failed |= aegis_disk_submit(&ask->request, 1) != 1;
+        ask->answered.value = tail;
+        aegis_wait_bare(&ask->answered, 1, AEGIS_FOREVER);
+        failed |= answers->entries[tail % AEGIS_DISK_RING].status != 0;
+        answers->tail = ++tail;
+        ask->request.offset = (ask->request.offset + 17 * BLOCK) % size;
     });
     if (failed)
         fail("a read", -AEGIS_E_DEVICE);

@@ -4,10 +4,10 @@
 #include "kernel/expose.h"
 
 /*
- * A frame's time is no more than a part of a slice: no entry's budget takes longer. What does is a
- * host that took the processor away meanwhile, which is nobody's fault.
+ * A frame's or an answer's time is no more than a part of a slice: no entry's budget takes longer.
+ * What does is a host that took the processor away meanwhile, which is nobody's fault.
  */
-#define FRAMES_A_SLICE 16
+#define WORKS_A_SLICE 16
 
 void charge_owe(struct aegis_env_info *env, uint64_t ticks)
 {
@@ -17,9 +17,9 @@ void charge_owe(struct aegis_env_info *env, uint64_t ticks)
     env->debt = ticks > most - env->debt ? most : env->debt + ticks;
 }
 
-uint64_t charge_frame(uint32_t env, uint64_t since)
+uint64_t charge_work(uint32_t env, uint64_t since)
 {
-    uint64_t now = time_now(), ticks = now - since, most = info->slice / FRAMES_A_SLICE;
+    uint64_t now = time_now(), ticks = now - since, most = info->slice / WORKS_A_SLICE;
 
     charge_owe(&env_infos[env], ticks < most ? ticks : most);
     return now;

@@ -1,8 +1,8 @@
 /*
  * What the kernel does for a binding is paid by the binding's owner (design section 2.7; SOSP '95
- * leaves it open): the time of classifying, copying and handling a frame becomes a debt, which the
- * owner's next slices pay, and the slice that the interrupt came into lasts longer by the same
- * time.
+ * leaves it open): the time of classifying, copying and handling a frame, or of taking a disk's
+ * answer, becomes a debt, which the owner's next slices pay, and the slice that the interrupt came
+ * into lasts longer by the same time.
  *
  * While nobody can run (wfi) nothing is charged: what is done then costs nobody anything.
  */
@@ -16,7 +16,7 @@
 #include "kernel/hart.h"
 #include "kernel/rv64/csr.h"
 
-/* From here on somebody could run instead of what is done for frames, until charge_end. */
+/* From here on somebody could run instead of what is done for devices, until charge_end. */
 static inline void charge_begin(void)
 {
     this_hart->charging = true;
@@ -32,9 +32,9 @@ static inline bool charge_runs(void)
     return this_hart->charging;
 }
 
-/* The time since the clock stood at since was for a frame of env's, who owes it, up to a sixteenth
- * of a slice. Returns what it shows now. */
-uint64_t charge_frame(uint32_t env, uint64_t since);
+/* The time since the clock stood at since was for a frame or a request of env's, who owes it, up to
+ * a sixteenth of a slice. Returns what it shows now. */
+uint64_t charge_work(uint32_t env, uint64_t since);
 
 /* env owes ticks more, up to a limit: who was flooded comes back some day. */
 void charge_owe(struct aegis_env_info *env, uint64_t ticks);

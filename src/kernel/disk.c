@@ -2,6 +2,7 @@
 
 #include "kernel/boot_memory.h"
 #include "kernel/call.h"
+#include "kernel/charge.h"
 #include "kernel/env.h"
 #include "kernel/expose.h"
 #include "kernel/extent.h"
@@ -18,19 +19,20 @@ _Static_assert(AEGIS_DISK_DEPTH < AEGIS_DISK_RING, "completions find room");
 
 struct disk *disks;
 uint64_t disk_deadline = AEGIS_FOREVER;
-static uint64_t patience; /* ticks until a request is late */
+uint64_t disk_patience;
 
 void disk_complete(struct env *env, uint64_t cookie, int64_t status)
 {
     struct aegis_disk_ring *ring = env->disk_ring;
+    uint64_t head = env->disk_head; /* the kernel's own count: the page is the application's */
 
     if (!ring)
         return;
-    ring->entries[env->disk_head % AEGIS_DISK_RING] =
+    ring->entries[head % AEGIS_DISK_RING] =
         (struct aegis_disk_completion){.cookie = cookie, .status = status};
     /* The entry before the head that shows it. */
     fence(w, w);
-    ring->head = ++env->disk_head; /* the kernel's own count: the page is the application's */
+    ring->head = env->disk_head = head + 1;
 }
 
 /* The environment that made a request, or NULL if it has ended. */
@@ -44,25 +46,50 @@ static int64_t error_of(enum blk_status status)
     return status == BLK_OK ? 0 : status == BLK_UNSUPP ? -AEGIS_E_INVALID : -AEGIS_E_DEVICE;
 }
 
-/* The device has ended a request of an application's. */
-static void finish(struct disk *disk, uint32_t slot, enum blk_status status)
-{
-    struct disk_request *q = &disk->requests[slot];
-    struct env *env = asker(q);
+#define OWN_ANSWER (1UL << 63) /* of take_answer: to the kernel's own request; below, the status   \
+                                */
 
+/*
+ * Takes an answer, which waits. Returns who pays for that: 0 if it has ended. What the kernel has
+ * asked for itself is left to finish_own. A function that calls none: it saves no registers.
+ */
+static __attribute__((noinline)) uint64_t take_answer(struct disk *disk)
+{
+    enum blk_status status = BLK_NONE;
+    uint32_t slot = 0;
+
+    blk_next(&disk->blk, &slot, &status);
+    if (__builtin_expect(slot == blk_own_slot(&disk->blk), 0))
+        return OWN_ANSWER | status;
+    struct disk_request *q = &disk->requests[slot];
+    __asm__("" : "+r"(q)); /* or it is worked out anew wherever it is needed */
+    struct env *env = asker(q);
     disk->info->done++;
     if (__builtin_expect(status != BLK_OK, 0))
         disk->info->errors++;
-    for (uint32_t i = 0; i < q->page_count; i++)
-        page_unpin(q->pages[i]);
+    for (struct aegis_page **page = q->pages, **end = page + q->page_count; page < end; page++)
+        page_unpin(*page);
     q->page_count = 0;
     extents[q->extent].busy--;
     blk_release(&disk->blk, slot);
     if (!env)
-        return;
+        return 0;
     env->disk_requests--;
     if (!q->is_late)
         disk_complete(env, q->cookie, error_of(status));
+    return q->env;
+}
+
+/* The kernel's own request, and the answers of this entry are taken. */
+static __attribute__((noinline)) void finish_own(struct disk *disk, bool is_right, uint64_t clock)
+{
+    bool is_late = disk->requests[blk_own_slot(&disk->blk)].is_late;
+    uint32_t payer = table_payer(disk);
+
+    blk_release(&disk->blk, blk_own_slot(&disk->blk));
+    table_answer(disk, is_late, is_right);
+    if (payer && charge_runs())
+        charge_work(payer, clock);
 }
 
 /*
@@ -72,29 +99,24 @@ static void finish(struct disk *disk, uint32_t slot, enum blk_status status)
  */
 static void take_answers(struct disk *disk)
 {
-    bool is_table = false, is_late = false, is_right = false;
-    uint32_t slot, left = ANSWERS;
-    enum blk_status status;
+    uint64_t clock = charge_runs() ? time_now() : 0, own = 0;
+    uint32_t left = ANSWERS;
 
     do
-        while (left && blk_next(&disk->blk, &slot, &status)) {
-            left--;
-            if (slot != blk_own_slot(&disk->blk)) {
-                finish(disk, slot, status);
-                continue;
-            }
-            is_table = true;
-            is_late = disk->requests[slot].is_late;
-            is_right = status == BLK_OK;
-            blk_release(&disk->blk, slot);
+        for (; left && virtq_waits(&disk->blk.queue); left--) {
+            uint64_t payer = take_answer(disk);
+            if (__builtin_expect(payer & OWN_ANSWER, 0))
+                own = payer;
+            else if (charge_runs())
+                clock = payer ? charge_work((uint32_t)payer, clock) : time_now();
         }
     while (left && virtq_want_interrupt(&disk->blk.queue));
-    if (left == 0) {
+    if (__builtin_expect(left == 0, 0)) {
         disk->unfinished = true;
         disk_deadline = 0;
     }
-    if (is_table)
-        table_answer(disk, is_late, is_right);
+    if (__builtin_expect(own != 0, 0))
+        finish_own(disk, own == (OWN_ANSWER | BLK_OK), clock);
 }
 
 static bool disk_interrupt(void *argument)
@@ -104,13 +126,6 @@ static bool disk_interrupt(void *argument)
     virtio_acknowledge(&disk->blk.device);
     take_answers(disk);
     return true;
-}
-
-void disk_set_deadline(struct disk_request *q)
-{
-    q->deadline = time_now() + patience;
-    if (q->deadline < disk_deadline)
-        disk_deadline = q->deadline;
 }
 
 static void expire(struct disk *disk, uint32_t slot)
@@ -222,7 +237,7 @@ void disk_init(struct virtio *devices, size_t count, uint64_t seconds)
 {
     struct virtio *used[AEGIS_DISKS_MAX];
 
-    patience = seconds * info->timebase;
+    disk_patience = seconds * info->timebase;
     disks = boot_alloc(((count + 1) * sizeof(*disks) + PAGE_SIZE - 1) / PAGE_SIZE, 1);
     for (size_t i = 0; i < count; i++) {
         const char *wrong = blk_init(&disks[info->disk_count].blk, &devices[i]);

@@ -15,6 +15,7 @@
 #include "abi/abi.h"
 #include "kernel/drivers/virtio_blk.h"
 #include "kernel/extent_table.h"
+#include "kernel/rv64/csr.h"
 
 struct env;
 
@@ -72,8 +73,15 @@ bool disk_may_ask(const struct disk *disk);
 /* Puts a completion into env's ring, if it has one still. */
 void disk_complete(struct env *env, uint64_t cookie, int64_t status);
 
+extern uint64_t disk_patience; /* ticks until a request is late */
+
 /* Notes when a request that is given to the device now is late. */
-void disk_set_deadline(struct disk_request *q);
+static inline void disk_set_deadline(struct disk_request *q)
+{
+    q->deadline = time_now() + disk_patience;
+    if (q->deadline < disk_deadline)
+        disk_deadline = q->deadline;
+}
 
 /* Forgets env's ring; it ends. Its requests go on. */
 void disk_forget(struct env *env);

@@ -2,6 +2,7 @@
 
 #include "kernel/boot_memory.h"
 #include "kernel/disk.h"
+#include "kernel/env.h"
 #include "kernel/expose.h"
 #include "kernel/extent.h"
 #include "kernel/page.h"
@@ -138,8 +139,17 @@ static void advance(struct disk *disk)
 void table_begin(struct disk *disk, const struct table_change *change)
 {
     disk->table.change = *change;
+    disk->table.change.env = this_hart->env->number;
+    disk->table.change.serial = this_hart->env->info->serial;
     disk->info->flags |= AEGIS_DISK_CHANGING;
     advance(disk);
+}
+
+uint32_t table_payer(const struct disk *disk)
+{
+    const struct table_change *c = &disk->table.change;
+
+    return c->kind != EXTENT_NONE && env_infos[c->env].serial == c->serial ? c->env : 0;
 }
 
 void table_answer(struct disk *disk, bool is_late, bool is_right)

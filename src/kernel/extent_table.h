@@ -25,6 +25,7 @@ struct table_change {
     uint64_t zero, zero_end; /* blocks that have to become zero first */
     uint64_t zeroing;        /* of those, blocks that the device is at */
     uint64_t charged;        /* RESIZE: what the owner's account has for it if it is done */
+    uint32_t env, serial;    /* who has asked for it, and owes the time that it takes */
 };
 
 struct disk_table {
@@ -39,9 +40,12 @@ void table_read(struct disk *disk, uint32_t number);
 /* Whether a change can begin now; else others' is on its way, or an answer to an old one. */
 bool table_is_idle(const struct disk *disk);
 
-/* The library has made a change in memory: brings it to the disk. extent_settled or extent_undone
- * (extent.h) hears of its end. */
+/* The library has made a change in memory, as this environment has asked: brings it to the disk.
+ * extent_settled or extent_undone (extent.h) hears of its end. */
 void table_begin(struct disk *disk, const struct table_change *change);
+
+/* Who has asked for the change that is on its way; 0 if there is none, or that one has ended. */
+uint32_t table_payer(const struct disk *disk);
 
 /* The device has ended what the kernel asked for; is_late: table_late was called for it. */
 void table_answer(struct disk *disk, bool is_late, bool is_right);

@@ -45,7 +45,7 @@ bool interrupt_poll(void)
     bool changed = false;
     uint32_t irq;
 
-    while (irqoff_end(), irqoff_begin(), (csr_read(sip) & SIE_SEIE) && (irq = plic_claim()))
+    while (irqoff_end(), irqoff_begin(), interrupt_is_pending() && (irq = plic_claim()))
         changed |= serve(irq);
     return changed;
 }

@@ -139,7 +139,7 @@ static inline __attribute__((always_inline)) void receive(struct netif *netif, b
             uint64_t index = receive_frame(netif, buffer, length, head, charged, &left);
             nic_rx_return(nic, head);
             if (charged)
-                clock = charge_frame(payer(netif, index), clock);
+                clock = charge_work(payer(netif, index), clock);
             if (!virtq_waits(&nic->rx))
                 break;
             left -= (int64_t)(RX_FRAME_WORK + length);

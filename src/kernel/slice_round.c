@@ -8,6 +8,7 @@
 #include "kernel/expose.h"
 #include "kernel/gate.h"
 #include "kernel/interrupt.h"
+#include "kernel/irqoff.h"
 #include "kernel/net_end.h"
 #include "kernel/revoke.h"
 #include "kernel/rv64/timer.h"
@@ -92,8 +93,8 @@ static void end_step(struct env *env)
  * something else is new. Those ends may empty slots, which does no harm. Most of what is done
  * between two slices is done here, once a slot.
  */
-static inline void run_one_of(uint32_t from, uint32_t to, uint64_t now, uint64_t *deadline,
-                              bool *changed)
+static inline __attribute__((always_inline)) void
+run_one_of(uint32_t from, uint32_t to, uint64_t now, uint64_t *deadline, bool *changed)
 {
     for (const struct aegis_slot *slot = slice_slots + from, *end = slice_slots + to; slot < end;
          slot++) {
@@ -184,7 +185,7 @@ static bool do_chores(void)
         check_walk("net_end_settle");
         interrupt_poll();
     }
-    if (__builtin_expect(disk_deadline != AEGIS_FOREVER, 0) && time_now() >= disk_deadline)
+    if (__builtin_expect(time_now() >= disk_deadline, 0))
         disk_expire();
     if (__builtin_expect(slice_ending_without, 0)) {
         end_slotless();
@@ -199,7 +200,10 @@ static _Noreturn void schedule(void)
 
     for (;;) {
         charge_begin();
-        interrupt_poll();
+        irqoff_end();
+        irqoff_begin();
+        if (__builtin_expect(interrupt_is_pending(), 0))
+            interrupt_poll();
         bool more = do_chores();
         charge_end();
         if (run_somebody(&deadline) || more)

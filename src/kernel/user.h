@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct env;
-struct aegis_page;
+#include "kernel/hart.h"
+#include "kernel/map.h"
 
 /* An address in the caller's space; never dereferenced as it is. */
 typedef uint64_t uaddr_t;
@@ -22,9 +22,38 @@ typedef uint64_t uaddr_t;
  */
 void *user_at(const struct env *env, uaddr_t va, uint64_t bits);
 
+/* The same, in line, for calls that are made often: mostly the table is at hand and no bit is to be
+ * set. bits is a constant. */
+static inline __attribute__((always_inline)) void *user_look(const struct env *env, uaddr_t va,
+                                                             uint64_t bits)
+{
+    uint64_t need = PTE_V | PTE_U | PTE_A | bits | (bits & PTE_W ? PTE_D : 0);
+
+    if (__builtin_expect(map_is_at_hand(env, va) && va < AEGIS_WINDOW_BASE, 1)) {
+        pte_t entry = env->leaf.table[pte_index(va, 0)];
+        if (__builtin_expect((entry & need) == need, 1))
+            return (uint8_t *)ppn_to_virt(pte_ppn(entry)) + va % PAGE_SIZE;
+    }
+    return user_at(env, va, bits);
+}
+
 /* Copy between the caller and the kernel; false, and for user_write nothing written, if not
  * allowed. */
 bool user_read(void *to, uaddr_t from, size_t length);
+
+/*
+ * Where a structure of the caller's, of 64-bit words, can be read: in place if it lies in one page,
+ * else as it is copied to copy; NULL if the caller may not read it. Each word is to be read once:
+ * in place a device may write to it at any time.
+ */
+static inline __attribute__((always_inline)) const volatile void *
+user_words(uaddr_t from, size_t length, void *copy)
+{
+    if (__builtin_expect(from % sizeof(uint64_t) || from % PAGE_SIZE > PAGE_SIZE - length, 0))
+        return user_read(copy, from, length) ? copy : NULL;
+    return user_look(this_hart->env, from, PTE_R);
+}
+
 bool user_write(uaddr_t to, const void *from, size_t length);
 
 /* Whether the caller may write to the range. */

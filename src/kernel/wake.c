@@ -21,7 +21,7 @@ static void set_range(struct wake_predicate *p, uint64_t op, uint64_t value)
     p->span = op == AEGIS_WAKE_EQ ? 0 : op == AEGIS_WAKE_NE ? UINT64_MAX - 1 : UINT64_MAX - value;
 }
 
-void wake_cancel(struct env *env)
+static inline __attribute__((always_inline)) void cancel(struct env *env)
 {
     struct wake *wake = &env->wake;
 
@@ -36,12 +36,17 @@ void wake_cancel(struct env *env)
     env->state = ENV_RUNS;
 }
 
+void wake_cancel(struct env *env)
+{
+    cancel(env);
+}
+
 /* Apart from the look, which is taken at every sleeper for every interrupt and needs no frame. */
 static bool __attribute__((noinline)) wake_up(struct env *env, const struct wake_predicate *which)
 {
     if (env->state != ENV_WAITS)
         return gate_take_mail(env);
-    wake_cancel(env);
+    cancel(env);
     env->x[REG_A0] = (uint64_t)(which - env->wake.predicates);
     return true;
 }
@@ -58,31 +63,6 @@ bool wake_ready(struct env *env, uint64_t now)
     return now >= env->wake.deadline && wake_up(env, p);
 }
 
-/* Where one predicate's word is, if the caller may wait on it: 0 and the place, or a negated error.
- */
-static long find_word(const struct aegis_predicate *predicate, const volatile uint64_t **word,
-                      struct aegis_page **pinned)
-{
-    uaddr_t va = (uaddr_t)predicate->word;
-
-    if (predicate->op > AEGIS_WAKE_GE)
-        return -AEGIS_E_INVALID;
-    if (va % sizeof(uint64_t))
-        return -AEGIS_E_ALIGNMENT;
-    *word = user_at(this_hart->env, va, PTE_R);
-    if (!*word)
-        return -AEGIS_E_ADDRESS;
-    *pinned = NULL;
-    if (va < AEGIS_EXPOSED_BASE) {
-        /* Somebody else's page could be freed under the pin's protection but against its owner's
-         * will. */
-        *pinned = page_of(virt_to_phys((const void *)*word) >> PAGE_SHIFT);
-        if ((*pinned)->owner != this_hart->env->number || !page_can_pin(*pinned))
-            return -AEGIS_E_ADDRESS;
-    }
-    return 0;
-}
-
 /* Of the counters of interfaces, which frames change without anybody's ring being touched. */
 static bool is_counter(uaddr_t va)
 {
@@ -91,32 +71,62 @@ static bool is_counter(uaddr_t va)
     return va - first < sizeof(((struct aegis_info *)NULL)->netifs);
 }
 
+/*
+ * Takes over the caller's predicate at an address; without effect until it counts. Returns whether
+ * its word is a counter, or a negated error.
+ */
+static inline __attribute__((always_inline)) long arm(struct wake_predicate *p, uaddr_t predicate)
+{
+    struct aegis_predicate copy;
+    const volatile struct aegis_predicate *asked = user_words(predicate, sizeof(copy), &copy);
+
+    if (!asked)
+        return -AEGIS_E_ADDRESS;
+    uaddr_t va = (uaddr_t)asked->word;
+    uint64_t op = asked->op;
+    if (op > AEGIS_WAKE_GE)
+        return -AEGIS_E_INVALID;
+    if (va % sizeof(uint64_t))
+        return -AEGIS_E_ALIGNMENT;
+    p->mask = asked->mask;
+    set_range(p, op, asked->value);
+    p->word = user_look(this_hart->env, va, PTE_R);
+    if (!p->word)
+        return -AEGIS_E_ADDRESS;
+    p->pinned = NULL;
+    if (va < AEGIS_EXPOSED_BASE) {
+        /* Somebody else's page could be freed under the pin's protection but against its owner's
+         * will. */
+        p->pinned = page_of(virt_to_phys((const void *)p->word) >> PAGE_SHIFT);
+        if (p->pinned->owner != this_hart->env->number || !page_can_pin(p->pinned))
+            return -AEGIS_E_ADDRESS;
+    }
+    return is_counter(va);
+}
+
 long call_wait(uaddr_t predicates, uint64_t count, uint64_t deadline)
 {
-    struct aegis_predicate asked[AEGIS_PREDICATES_MAX];
     struct env *self = this_hart->env;
     struct wake *wake = &self->wake;
+    struct wake_predicate *p = wake->predicates, *end = p + count;
+    uint32_t counters = 0;
 
     if (count > AEGIS_PREDICATES_MAX)
         return -AEGIS_E_RANGE;
-    if (!user_read(asked, predicates, count * sizeof(*asked)))
-        return -AEGIS_E_ADDRESS;
-    for (uint64_t i = 0; i < count; i++) { /* without effect until count and armed are set */
-        long error = find_word(&asked[i], &wake->predicates[i].word, &wake->predicates[i].pinned);
-        if (error)
-            return error;
-        wake->predicates[i].mask = asked[i].mask;
-        set_range(&wake->predicates[i], asked[i].op, asked[i].value);
+    for (uaddr_t at = predicates; p < end; p++, at += sizeof(struct aegis_predicate)) {
+        long armed = arm(p, at);
+        if (armed < 0)
+            return armed;
+        counters += (uint32_t)armed;
     }
 
-    for (uint64_t i = 0; i < count; i++) {
-        if (wake->predicates[i].pinned)
-            page_pin(wake->predicates[i].pinned);
-        wake->counters += is_counter((uaddr_t)asked[i].word);
-    }
+    while (p-- > wake->predicates)
+        if (p->pinned)
+            page_pin(p->pinned);
+    wake->counters = counters;
     wake_counters += wake->counters;
     wake->count = (uint32_t)count;
-    wake->end = wake->predicates + count;
+    wake->end = end;
     wake->deadline = deadline;
     wake->arguments[0] = predicates;
     wake->arguments[1] = count;

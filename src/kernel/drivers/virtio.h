@@ -26,8 +26,9 @@
 #define VIRTIO_F_EVENT_IDX 29
 #define VIRTIO_F_VERSION_1 32
 
-#define VIRTQ_DESC_NEXT  1
-#define VIRTQ_DESC_WRITE 2
+#define VIRTQ_DESC_NEXT     1
+#define VIRTQ_DESC_WRITE    2
+#define VIRTQ_DESC_INDIRECT 4
 
 /* Section 2.7.5. */
 struct virtq_desc {
@@ -90,14 +91,14 @@ void virtio_start(struct virtio *device);
  */
 void virtio_reset(struct virtio *device);
 
-/* Reads and acknowledges the interrupt status (section 4.2.2); bit 0: used buffers, bit 1:
- * configuration. */
-static inline uint32_t virtio_acknowledge(struct virtio *device)
+/*
+ * Acknowledges what the device has raised its interrupt for (section 4.2.2): bit 0, used buffers,
+ * and bit 1, its configuration. Which of them is of no use to who looks at the queue in any case,
+ * so the status isn't read.
+ */
+static inline void virtio_acknowledge(struct virtio *device)
 {
-    uint32_t status = mmio_read(&device->registers[VIRTIO_INTERRUPT_STATUS]);
-
-    mmio_write(&device->registers[VIRTIO_INTERRUPT_ACK], status);
-    return status;
+    mmio_write(&device->registers[VIRTIO_INTERRUPT_ACK], 3);
 }
 
 /* Bytes of the device's configuration space. */

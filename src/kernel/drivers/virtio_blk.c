@@ -23,8 +23,6 @@
 #define CONFIG_DISCARD_MOST 36
 #define CONFIG_ZERO_MOST    48
 
-#define INDIRECT 4 /* flag of a descriptor (section 2.7.5) */
-
 _Static_assert(BLK_STRIDE >= BLK_DESCS && BLK_QUEUE_SIZE / BLK_STRIDE >= 2,
                "without indirect descriptors each slot has some of its own");
 _Static_assert(BLK_SLOTS + 1 <= BLK_QUEUE_SIZE, "with them one");
@@ -114,33 +112,21 @@ const char *blk_init(struct blk *blk, const struct virtio *device)
 void blk_go(struct blk *blk, uint32_t slot, enum blk_type type, uint64_t block, uint64_t count,
             uint32_t pieces)
 {
-    struct blk_slot *s = &blk->slots[slot];
     struct blk_memory *m = &blk->memory[slot];
-    uint64_t ratio = blk->block_size / BLK_SECTOR;
+    uint64_t ratio = blk->block_size / BLK_SECTOR, sector = block * ratio;
 
     if (slot != blk_own_slot(blk)) {
         assert_kernel(slot == blk->free);
-        blk->free = s->next_free;
-        blk->free_count--;
+        blk_take(blk);
     }
-    s->is_busy = true;
-    m->header.type = type;
-    m->header.sector = block * ratio;
     if (type == BLK_DISCARD || type == BLK_WRITE_ZEROES) {
         /* The range comes as data, and the header's sector means nothing (section 5.2.6). */
-        m->header.sector = 0;
-        m->segment.sector = block * ratio;
+        m->segment.sector = sector;
         m->segment.count = (uint32_t)(count * ratio);
         blk_piece(blk, slot, pieces++, virt_to_phys(&m->segment), sizeof(m->segment), false);
+        sector = 0;
     } else if (type == BLK_FLUSH) {
-        m->header.sector = 0; /* section 5.2.6.1 */
+        sector = 0; /* section 5.2.6.1 */
     }
-    m->status = BLK_NONE;
-    s->table[pieces + 1] = (struct virtq_desc){.address = virt_to_phys((const void *)&m->status),
-                                               .length = sizeof(m->status),
-                                               .flags = VIRTQ_DESC_WRITE};
-    if (blk->is_indirect)
-        blk->queue.desc[slot].rest = (pieces + 2) * sizeof(struct virtq_desc) | (uint64_t)INDIRECT
-                                                                                    << 32;
-    virtq_add(&blk->queue, s->head);
+    blk_give(blk, slot, type, sector, pieces);
 }

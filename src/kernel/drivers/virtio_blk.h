@@ -14,6 +14,7 @@
 
 #include "kernel/check/hard.h"
 #include "kernel/drivers/virtio.h"
+#include "kernel/phys.h"
 
 #define BLK_SECTOR                                                                                 \
     512 /* bytes of what the device counts in, whatever its blocks (section 5.2.6)                 \
@@ -128,6 +129,39 @@ static inline bool blk_next(struct blk *blk, uint32_t *slot, enum blk_status *st
         virtq_bad_head(&blk->queue, (uint32_t)used.head);
     *status = blk->memory[*slot].status;
     return true;
+}
+
+/* Takes blk->free, which is a slot, off the list; returns it. */
+static inline uint32_t blk_take(struct blk *blk)
+{
+    uint32_t slot = blk->free;
+
+    blk->free = blk->slots[slot].next_free;
+    blk->free_count--;
+    return slot;
+}
+
+/*
+ * blk_go for a slot that was taken, and a request with no segment (IN, OUT, FLUSH) that begins at a
+ * sector of BLK_SECTOR bytes.
+ */
+static inline void blk_give(struct blk *blk, uint32_t slot, enum blk_type type, uint64_t sector,
+                            uint64_t pieces)
+{
+    struct blk_slot *s = &blk->slots[slot];
+    struct blk_memory *m = &blk->memory[slot];
+    struct virtq_desc *last = &s->table[pieces + 1];
+
+    s->is_busy = true;
+    m->header.type = type;
+    m->header.sector = sector;
+    m->status = BLK_NONE;
+    last->address = virt_to_phys((const void *)&m->status);
+    last->rest = sizeof(m->status) | (uint64_t)VIRTQ_DESC_WRITE << 32;
+    if (blk->is_indirect)
+        blk->queue.desc[slot].rest = (pieces + 2) * sizeof(*last) | (uint64_t)VIRTQ_DESC_INDIRECT
+                                                                        << 32;
+    virtq_add(&blk->queue, s->head);
 }
 
 /* Its slot may be used again. */

@@ -256,12 +256,12 @@ static void a_frame_costs_a_sixteenth_of_a_slice_at_most(void **state)
     (void)state;
     env_infos[a].debt = 0;
     host_csr_time = 1000;
-    assert_true(charge_frame(a, 990) == 1000);
+    assert_true(charge_work(a, 990) == 1000);
     assert_true(env_infos[a].debt == 10);
-    charge_frame(a, 1000);
+    charge_work(a, 1000);
     assert_true(env_infos[a].debt == 10);
     host_csr_time = 1000 + 2UL * info->slice;
-    charge_frame(a, 1000);
+    charge_work(a, 1000);
     assert_true(env_infos[a].debt == 10 + info->slice / 16);
     env_infos[a].debt = 0;
 }
