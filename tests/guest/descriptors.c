@@ -165,7 +165,7 @@ static void flags_are_the_objects(void)
 static void there_are_4096_descriptors(void)
 {
     uint64_t before = 0;
-    for (int round = 0; round < 2; round++) {
+    for (int round = 0; round < 3; round++) {
         for (int i = 3; i < MOST; i++)
             CHECK_EQ(i % 2 ? open("/dev/null", O_RDWR) : dup(i - 1), i);
         CHECK_FAILS(dup(5), EMFILE);
@@ -176,7 +176,7 @@ static void there_are_4096_descriptors(void)
         CHECK_EQ(dup(5), 1000);
         for (int i = 3; i < MOST; i++)
             CHECK_EQ(close(i), 0);
-        if (round == 0)
+        if (round == 1) /* the heap has all the pages that it touches */
             before = aegis_env(exos.env)->pages;
     }
     CHECK_EQ(aegis_env(exos.env)->pages, before);

@@ -7,6 +7,7 @@
 #include "ash/ash.h"
 #include "filter.h"
 #include "libos/net/headers.h"
+#include "libos/upcall/upcall.h"
 #include "libos/vm/vm.h"
 #include "test.h"
 
@@ -335,6 +336,7 @@ static void upcall_pages(void)
     CHECK_EQ(aegis_page((uint64_t)vm_page_at(good))->pins, 1);
     CHECK_OK(aegis_upcall_bind(NULL, 0));
     CHECK_EQ(aegis_page((uint64_t)vm_page_at(good))->pins, 0);
+    CHECK_OK(upcall_bind()); /* the library's, which has what pointers point to looked at */
     CHECK_OK(vm_free(frozen));
     CHECK_OK(vm_free(good));
 }

@@ -71,7 +71,7 @@ void exos_begin(uintptr_t argument)
     check_version();
     _init_tls(__first_tls);
     int argc = read_start(argument);
-    vm_heap_init(exos.upper);
+    vm_init(exos.upper);
     __libc_init_array();
     exit(main(argc, arguments));
 }

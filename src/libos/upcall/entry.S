@@ -187,10 +187,26 @@ upcall_probe_failed:
         ret
         .size   upcall_probe, . - upcall_probe
 
+/* bool upcall_touch(void *address, bool write): likewise. The word that holds the byte is written with what it holds. */
+        .globl  upcall_touch, upcall_touch_load, upcall_touch_store
+        .type   upcall_touch, @function
+upcall_touch:
+        bnez    a1, 1f
+upcall_touch_load:
+        lbu     a0, 0(a0)
+        li      a0, 1
+        ret
+1:      andi    a0, a0, -4
+upcall_touch_store:
+        amoadd.w zero, zero, (a0)
+        li      a0, 1
+        ret
+        .size   upcall_touch, . - upcall_touch
+
         .if     1 << UPCALL_STACKS_SHIFT != 2 * UPCALL_STACK_SIZE
         .error  "UPCALL_STACKS_SHIFT"
         .endif
-        .section .bss.upcall_stack, "aw", @nobits
+        .section .bss.resident.upcall_stack, "aw", @nobits
         .balign 16
 upcall_stack:
         .zero   UPCALL_STACK_SIZE

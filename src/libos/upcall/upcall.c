@@ -38,9 +38,11 @@ void upcall_entry(void);
 void upcall_dispatch(struct upcall_context *context);
 extern const char upcall_probe_load[], upcall_probe_failed[];
 extern const char upcall_tail[], upcall_tail_end[];
+extern const char upcall_touch_load[], upcall_touch_store[];
 
-/* A page of its own, since the kernel pins it. */
-static _Alignas(AEGIS_PAGE_SIZE) union {
+/* A page of its own, since the kernel pins it; after a fork it is neither shared nor a copy. */
+#define RESIDENT __attribute__((section(".bss.resident.upcall"), aligned(AEGIS_PAGE_SIZE)))
+static RESIDENT union {
     struct aegis_upcall_page page;
     uint8_t whole[AEGIS_PAGE_SIZE];
 } frames;
@@ -68,10 +70,16 @@ void upcall_ready(void)
         upcall_bind();
 }
 
-/* upcall_probe's load faulted: make it return false. */
+bool upcall_is_probe(uint64_t pc)
+{
+    return pc == (uint64_t)upcall_probe_load || pc == (uint64_t)upcall_touch_load ||
+           pc == (uint64_t)upcall_touch_store;
+}
+
+/* The access of upcall_probe or upcall_touch faulted: make it return false. */
 static bool probe_failed(struct upcall_context *context)
 {
-    if (context->pc != (uint64_t)upcall_probe_load)
+    if (!upcall_is_probe(context->pc))
         return false;
     context->pc = (uint64_t)upcall_probe_failed;
     return true;
@@ -125,8 +133,7 @@ upcall_revoke_handler upcall_set_revoke(upcall_revoke_handler handler)
     return before;
 }
 
-/* A page of its own, since the kernel pins it. */
-static _Alignas(AEGIS_PAGE_SIZE) struct aegis_repossession repossession;
+static RESIDENT struct aegis_repossession repossession;
 
 uint64_t upcall_repossessed(struct aegis_repossessed *taken, uint64_t most)
 {

@@ -90,6 +90,16 @@ int64_t upcall_bind(void);
 bool upcall_probe(const volatile uint64_t *word, uint64_t *value);
 
 /*
+ * Read the byte at address, or write the word that holds it with what it holds (atomically), for
+ * what the access brings about: memory that comes when it is touched. Returns whether it could be
+ * done; what no light handler resolves goes to no other.
+ */
+bool upcall_touch(void *address, bool write);
+
+/* Whether an exception at pc is one of upcall_probe's or upcall_touch's. */
+bool upcall_is_probe(uint64_t pc);
+
+/*
  * Called when the program's owner asks for resources back (visible revocation, SOSP 1995, section
  * 3.4): count of a kind, before AEGIS_REVOKE_SLICES slices and AEGIS_REVOKE_SECONDS have passed;
  * what is missing then is taken by force. It runs between any two instructions of the program, on a

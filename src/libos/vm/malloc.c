@@ -17,30 +17,42 @@
 
 #define GROW_PAGES 16 /* at a time, at least: amortises the system calls */
 
-static uint64_t brk_start, brk_now, brk_mapped; /* mapped: end of the pages that are there */
+static uint64_t brk_start, brk_now;
 static struct heap heap;
 
 void vm_heap_init(uint64_t upper)
 {
-    brk_start = brk_now = brk_mapped = upper;
+    brk_start = brk_now = upper;
+    vm_heap.start = vm_heap.end = upper;
 }
 
-/* Maps pages up to limit. What was mapped when one fails stays for the next attempt. */
-static int64_t map_to(uint64_t limit)
+/*
+ * Pages come when they are touched, and then there has to be one: what was promised and isn't there
+ * yet counts against what is free, so that malloc can say no while a program may still ask.
+ */
+static bool may_promise(uint64_t limit)
 {
-    for (; brk_mapped < limit; brk_mapped += AEGIS_PAGE_SIZE) {
-        int64_t ppn = aegis_page_alloc(AEGIS_ANY);
-        if (ppn < 0)
-            return ppn;
-        int64_t status = vm_map(0, brk_mapped, (uint64_t)ppn, VM_READ_WRITE, NULL);
-        if (status < 0) {
-            aegis_page_free((uint64_t)ppn);
-            return status;
-        }
-        memset((void *)brk_mapped, 0,
-               AEGIS_PAGE_SIZE); /* it may hold this program's own old bytes */
+    uint64_t pages = (limit - vm_heap.start) / AEGIS_PAGE_SIZE;
+    const volatile struct aegis_account *account = aegis_account(exos.env);
+    uint64_t left = account->limit[AEGIS_QUOTA_PAGES] - account->used[AEGIS_QUOTA_PAGES];
+    uint64_t free = aegis_info()->free_pages < left ? aegis_info()->free_pages : left;
+    return pages <= vm_heap_filled + free;
+}
+
+/* Moves the heap's end to limit, at least. */
+static bool extend_to(uint64_t limit)
+{
+    bool done = limit <= vm_heap.end;
+    if (done)
+        return true;
+    exos_hold();
+    const struct vm_region *next = vm_find_next(vm_heap.end);
+    if (may_promise(limit) && (!next || next->start >= limit)) {
+        *(volatile uint64_t *)&vm_heap.end = limit;
+        done = true;
     }
-    return 0;
+    exos_release();
+    return done;
 }
 
 /* Moves the end of the heap; it never shrinks below its start, and pages stay mapped when it does
@@ -49,13 +61,9 @@ void *sbrk(ptrdiff_t change)
 {
     uint64_t before = brk_now, now = before + (uint64_t)change;
     if ((change > 0 && (now < before || now > VM_BASE)) ||
-        (change < 0 && (now > before || now < brk_start))) {
+        (change < 0 && (now > before || now < brk_start)) ||
+        !extend_to((now + AEGIS_PAGE_SIZE - 1) & ~(uint64_t)(AEGIS_PAGE_SIZE - 1))) {
         errno = ENOMEM;
-        return (void *)-1;
-    }
-    int64_t status = map_to((now + AEGIS_PAGE_SIZE - 1) & ~(uint64_t)(AEGIS_PAGE_SIZE - 1));
-    if (status < 0) {
-        errno = aegis_errno(status);
         return (void *)-1;
     }
     brk_now = now;

@@ -1,124 +1,104 @@
 /*
- * Regions: a list ordered by address. Each knows its pages by number, so that freeing needs no look
- * into page tables. Invariant: regions lie in [VM_BASE, VM_END), and between two of them is at
- * least one unmapped page.
+ * Memory that the library chooses an address for. What vm_free takes back together has one number,
+ * however protection has cut it since; an unmapped page is behind each, so that running over an end
+ * faults.
  */
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "libos/start/error.h"
 #include "libos/start/start.h"
+#include "libos/upcall/hold.h"
 #include "libos/vm/internal.h"
-#include "libos/vm/vm.h"
 
-#define UNMAP_MOST 512 /* pages that one unmap takes */
-
-enum region_kind { OWN, RESERVED, FOREIGN };
-
-struct region {
-    struct region *next;
-    uint64_t start;
-    size_t pages;
-    enum region_kind kind;
-    uint64_t ppn[]; /* of OWN: its pages */
-};
-
-static struct region *regions;
-
-static uint64_t region_end(const struct region *r)
+static uint32_t next_allocation(void)
 {
-    return r->start + r->pages * AEGIS_PAGE_SIZE;
+    static uint32_t last;
+    return ++last ? last : ++last;
 }
 
-/* Puts a new region of that many pages into the lowest gap that holds it. NULL: no addresses or no
- * memory. */
-static struct region *insert(size_t pages, enum region_kind kind)
+/* A new region like *model, at the lowest addresses that hold it; its beginning, or a negated
+ * error. */
+static int64_t place(size_t pages, struct vm_region model)
 {
-    if (pages == 0 || pages > (VM_END - VM_BASE) / AEGIS_PAGE_SIZE - 1) {
-        errno = EINVAL;
-        return NULL;
+    if (pages == 0 || pages > (VM_SHARED_BASE - VM_BASE) / AEGIS_PAGE_SIZE - 1)
+        return -AEGIS_E_RANGE;
+    int64_t status = vm_window_open(); /* while there is memory: vm_free looks there */
+    if (status < 0)
+        return status;
+    exos_hold();
+    status = vm_index_need(1);
+    if (status == 0) {
+        model.start = vm_find_gap(pages * AEGIS_PAGE_SIZE);
+        model.end = model.start + pages * AEGIS_PAGE_SIZE;
+        model.allocation = next_allocation();
+        status = model.start ? (int64_t)vm_insert(&model)->start : -AEGIS_E_NO_PAGE;
     }
-    uint64_t need = (pages + 1) * AEGIS_PAGE_SIZE, start = VM_BASE;
-    struct region **at = &regions;
-    while (*at && (*at)->start - start < need) {
-        start = region_end(*at) + AEGIS_PAGE_SIZE;
-        at = &(*at)->next;
-    }
-    struct region *r = VM_END - start < need
-                           ? NULL
-                           : malloc(sizeof *r + (kind == OWN ? pages * sizeof *r->ppn : 0));
-    if (!r) {
-        errno = ENOMEM;
-        return NULL;
-    }
-    *r = (struct region){.next = *at, .start = start, .pages = pages, .kind = kind};
-    *at = r;
-    return r;
+    exos_release();
+    return status;
 }
 
-static void forget(struct region *r)
+static void *pointer(int64_t start)
 {
-    struct region **at = &regions;
-    while (*at != r)
-        at = &(*at)->next;
-    *at = r->next;
-    free(r);
+    if (start >= 0)
+        return (void *)start;
+    errno = start == -AEGIS_E_RANGE ? EINVAL : aegis_errno(start);
+    return NULL;
 }
 
-/* Unmaps and frees the first count pages, unless one is pinned, which the kernel won't take. */
-static int64_t release(struct region *r, size_t count)
+static void forget(uint64_t start)
 {
-    for (size_t i = 0; i < count; i++)
-        if (aegis_page(r->ppn[i])->pins)
-            return -AEGIS_E_PINNED;
-    for (size_t done = 0; done < count; done += UNMAP_MOST) {
-        size_t n = count - done < UNMAP_MOST ? count - done : UNMAP_MOST;
-        int64_t status = aegis_unmap(0, r->start + done * AEGIS_PAGE_SIZE, n);
-        if (status < 0)
-            return status;
-    }
-    for (size_t i = 0; i < count; i++)
-        aegis_page_free(r->ppn[i]);
-    return 0;
+    exos_hold();
+    vm_remove(vm_find(start));
+    exos_release();
 }
 
 /*
- * The kernel clears a page unless its last owner was this program, whose own bytes it may hold
- * then: those are cleared here, through a mapping that can be written for as long as that takes.
- * The pages are those from number first on, or any if that is AEGIS_ANY.
+ * Pages from number first on, or any if that is AEGIS_ANY, cleared through a mapping that can be
+ * written for as long as that takes: the kernel clears a page unless its last owner was this
+ * program, whose own bytes it may hold then.
  */
-static int64_t fill(struct region *r, uint64_t first, uint32_t prot, size_t *mapped)
+static int64_t fill(uint64_t start, size_t pages, uint64_t first, uint32_t prot, size_t *mapped)
 {
-    for (*mapped = 0; *mapped < r->pages; ++*mapped) {
-        int64_t ppn = aegis_page_alloc(first == AEGIS_ANY ? AEGIS_ANY : first + *mapped);
-        if (ppn < 0)
-            return ppn;
-        uint64_t va = r->start + *mapped * AEGIS_PAGE_SIZE;
-        int64_t status = vm_map(0, va, (uint64_t)ppn, VM_READ_WRITE, NULL);
-        if (status < 0) {
-            aegis_page_free((uint64_t)ppn);
+    static const struct vm_region writable = {.prot = VM_READ_WRITE};
+    for (*mapped = 0; *mapped < pages; ++*mapped) {
+        uint64_t va = start + *mapped * AEGIS_PAGE_SIZE;
+        int64_t status =
+            first == AEGIS_ANY ? vm_fill_zero(&writable, va) : vm_fill_with(va, first + *mapped);
+        if (status < 0)
             return status;
-        }
-        r->ppn[*mapped] = (uint64_t)ppn;
-        memset((void *)va, 0, AEGIS_PAGE_SIZE);
     }
-    return prot == VM_READ_WRITE ? 0 : aegis_protect(0, r->start, r->pages, prot);
+    for (size_t done = 0; prot != VM_READ_WRITE && done < pages; done += AEGIS_MAP_MAX) {
+        size_t n = pages - done < AEGIS_MAP_MAX ? pages - done : AEGIS_MAP_MAX;
+        int64_t status = aegis_protect(0, start + done * AEGIS_PAGE_SIZE, n, prot);
+        if (status < 0)
+            return status;
+    }
+    return 0;
+}
+
+/* Whether so many pages could be had at all: or getting them one by one ends in nothing, slowly. */
+static bool there_are(size_t pages)
+{
+    return pages <= aegis_info()->free_pages;
 }
 
 void *vm_alloc(size_t pages, uint32_t prot)
 {
-    struct region *r = insert(pages, OWN);
-    if (!r)
-        return NULL;
     size_t mapped;
-    int64_t status = fill(r, AEGIS_ANY, prot, &mapped);
+    if (pages && pages < VM_SHARED_BASE / AEGIS_PAGE_SIZE && !there_are(pages))
+        return pointer(-AEGIS_E_NO_PAGE);
+    int64_t start = place(pages, (struct vm_region){.kind = VM_RESIDENT,
+                                                    .prot = (uint8_t)prot,
+                                                    .inherit = VM_COPY,
+                                                    .flags = VM_LOCKED});
+    if (start < 0)
+        return pointer(start);
+    int64_t status = fill((uint64_t)start, pages, AEGIS_ANY, prot, &mapped);
     if (status == 0)
-        return (void *)r->start;
-    release(r, mapped);
-    forget(r);
-    errno = aegis_errno(status);
-    return NULL;
+        return (void *)start;
+    vm_release((uint64_t)start, (uint64_t)start + mapped * AEGIS_PAGE_SIZE);
+    forget((uint64_t)start);
+    return pointer(status);
 }
 
 /* A page of a run may go to somebody else, or to a page table of our own, before we have it: then
@@ -126,75 +106,142 @@ void *vm_alloc(size_t pages, uint32_t prot)
 void *vm_alloc_run(size_t pages)
 {
     uint64_t below = AEGIS_ANY;
-    struct region *r = insert(pages, OWN);
-    if (!r)
-        return NULL;
+    int64_t start = place(pages, (struct vm_region){.kind = VM_RESIDENT,
+                                                    .prot = VM_READ_WRITE,
+                                                    .inherit = VM_NOTHING,
+                                                    .flags = VM_LOCKED});
+    if (start < 0)
+        return pointer(start);
     int64_t status = -AEGIS_E_IN_USE;
     while (status == -AEGIS_E_IN_USE) {
         uint64_t first = vm_find_run(below, pages);
         size_t mapped;
         if (first == AEGIS_ANY)
             break;
-        status = fill(r, first, VM_READ_WRITE, &mapped);
+        status = fill((uint64_t)start, pages, first, VM_READ_WRITE, &mapped);
         if (status == 0)
-            return (void *)r->start;
-        release(r, mapped);
+            return (void *)start;
+        vm_release((uint64_t)start, (uint64_t)start + mapped * AEGIS_PAGE_SIZE);
         below = first + mapped;
     }
-    forget(r);
-    errno = ENOMEM;
-    return NULL;
+    forget((uint64_t)start);
+    return pointer(-AEGIS_E_NO_PAGE);
+}
+
+void *vm_alloc_stack(size_t pages)
+{
+    return pointer(place(
+        pages, (struct vm_region){.kind = VM_STACK, .prot = VM_READ_WRITE, .inherit = VM_COPY}));
 }
 
 void *vm_reserve(size_t pages)
 {
-    struct region *r = insert(pages, RESERVED);
-    return r ? (void *)r->start : NULL;
+    return pointer(place(
+        pages,
+        (struct vm_region){.kind = VM_RESERVED, .prot = VM_READ_WRITE, .inherit = VM_NOTHING}));
 }
 
 void *vm_attach(const struct aegis_cap *capability, uint32_t prot)
 {
-    struct region *r = insert(1, FOREIGN);
-    if (!r)
-        return NULL;
-    int64_t status = vm_map(0, r->start, AEGIS_CAP_INDEX(capability->name), prot, capability);
+    int64_t start = place(
+        1, (struct vm_region){.kind = VM_FOREIGN, .prot = (uint8_t)prot, .inherit = VM_NOTHING});
+    if (start < 0)
+        return pointer(start);
+    int64_t status =
+        vm_map(0, (uint64_t)start, AEGIS_CAP_INDEX(capability->name), prot, capability);
     if (status == 0)
-        return (void *)r->start;
-    forget(r);
-    errno = aegis_errno(status);
-    return NULL;
-}
-
-static struct region *find(uint64_t address)
-{
-    struct region *r = regions;
-    while (r && address >= region_end(r))
-        r = r->next;
-    return r && address >= r->start ? r : NULL;
+        return (void *)start;
+    forget((uint64_t)start);
+    return pointer(status);
 }
 
 int64_t vm_free(void *address)
 {
     if (!address)
         return 0;
-    struct region *r = find((uint64_t)address);
-    if (!r || r->start != (uint64_t)address)
+    const struct vm_region *r = vm_find((uint64_t)address), *before;
+    uint64_t start = r->start, end = r->end;
+    uint32_t allocation = r->allocation;
+    before = vm_find(start - 1);
+    if (start != (uint64_t)address || !allocation || before->allocation == allocation)
         return -AEGIS_E_INVALID;
-    if (r->kind == OWN) {
-        int64_t status = release(r, r->pages);
-        if (status < 0)
-            return status;
-    } else if (r->kind == FOREIGN) {
-        aegis_unmap(0, r->start,
-                    1); /* fails if its owner freed it and so took it from us already */
-    }
-    forget(r);
+    while ((r = vm_behind(r)) && r->allocation == allocation)
+        end = r->end;
+    int64_t status = vm_release(start, end);
+    if (status < 0)
+        return status;
+    exos_hold();
+    for (r = vm_find(start); r && r->start < end; r = vm_find_next(start))
+        vm_remove((struct vm_region *)r);
+    exos_release();
     return 0;
 }
 
 int64_t vm_page_at(const void *address)
 {
-    struct region *r = find((uint64_t)address);
-    return r && r->kind == OWN ? (int64_t)r->ppn[((uint64_t)address - r->start) / AEGIS_PAGE_SIZE]
-                               : -AEGIS_E_INVALID;
+    int64_t status = vm_window_open();
+    if (status < 0)
+        return status;
+    uint64_t pte = vm_find((uint64_t)address)->kind == VM_NOWHERE ? 0 : vm_pte(address);
+    return pte & AEGIS_PTE_VALID && aegis_page(AEGIS_PTE_PPN(pte))->owner == exos.env
+               ? (int64_t)AEGIS_PTE_PPN(pte)
+               : -AEGIS_E_INVALID;
+}
+
+int64_t vm_declare(uint64_t start, size_t pages, enum vm_kind kind, uint32_t prot,
+                   enum vm_inherit inherit)
+{
+    uint64_t end = start + pages * AEGIS_PAGE_SIZE;
+    struct vm_region model = {.start = start,
+                              .end = end,
+                              .kind = (uint8_t)kind,
+                              .prot = (uint8_t)prot,
+                              .inherit = (uint8_t)inherit,
+                              .allocation = next_allocation()};
+    if (start % AEGIS_PAGE_SIZE)
+        return -AEGIS_E_ALIGNMENT;
+    if (pages == 0 || pages > AEGIS_EXPOSED_BASE / AEGIS_PAGE_SIZE || start < AEGIS_PAGE_SIZE ||
+        end > AEGIS_EXPOSED_BASE)
+        return -AEGIS_E_RANGE;
+    exos_hold();
+    const struct vm_region *next = vm_find_next(start);
+    int64_t status = next && next->start < end ? -AEGIS_E_IN_USE : vm_index_need(1);
+    if (status == 0)
+        vm_insert(&model);
+    exos_release();
+    return status < 0 ? status : vm_window_show(start);
+}
+
+void *vm_shared_alloc(size_t pages)
+{
+    static uint64_t next;
+    size_t mapped;
+
+    if (pages == 0 || pages > VM_SHARED_MOST)
+        return pointer(-AEGIS_E_RANGE);
+    if (!next) /* a place of its own for each program, so that who inherits from two rarely has to
+                  move */
+        next = VM_SHARED_BASE + exos.env % VM_SHARED_PLACES * VM_SHARED_PLACE;
+    for (unsigned tries = 0; tries < VM_SHARED_PLACES; tries++) {
+        uint64_t start = next;
+        next += pages * AEGIS_PAGE_SIZE;
+        if (next > VM_END) {
+            next = VM_SHARED_BASE;
+            continue;
+        }
+        int64_t status = vm_declare(start, pages, VM_RESIDENT, VM_READ_WRITE, VM_SHARE);
+        if (status == -AEGIS_E_IN_USE)
+            continue;
+        if (status == 0)
+            status = fill(start, pages, AEGIS_ANY, VM_READ_WRITE, &mapped);
+        if (status < 0)
+            vm_free((void *)start);
+        return pointer(status < 0 ? status : (int64_t)start);
+    }
+    return pointer(-AEGIS_E_NO_PAGE);
+}
+
+int64_t vm_shared_adopt(void *address, size_t pages)
+{
+    return vm_declare((uint64_t)address, pages, VM_RESIDENT, VM_READ_WRITE, VM_SHARE);
 }

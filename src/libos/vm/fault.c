@@ -1,0 +1,167 @@
+/*
+ * Page faults: what the address means decides (index.c), and what its PTE says.
+ *
+ * A light handler (upcall/upcall.h): it runs on the exception stack, on which there are neither
+ * threads nor signals, and may fault itself: the window of PTEs comes when it is first looked at,
+ * and notes may be copies that are due since a fork.
+ */
+#include "libos/vm/fault.h"
+
+#include "libos/start/start.h"
+#include "libos/vm/internal.h"
+
+#define KIND(kind) (1U << (kind))
+#define FILLED     (KIND(VM_ZERO) | KIND(VM_STACK)) /* absent pages are zeros */
+
+int64_t (*vm_cow_handler)(uint64_t va, uint64_t pte, uint32_t prot);
+uint64_t vm_heap_filled;
+
+static struct {
+    enum vm_reason why;
+    uint64_t address;
+    int64_t error; /* the kernel's, of NO_MEMORY */
+} declined;
+
+enum vm_reason vm_why(void)
+{
+    return declined.why;
+}
+
+uint64_t vm_why_address(void)
+{
+    return declined.address;
+}
+
+int64_t vm_why_error(void)
+{
+    return declined.error;
+}
+
+static bool decline(enum vm_reason why, uint64_t va, int64_t error)
+{
+    declined.why = why;
+    declined.address = va;
+    declined.error = error;
+    return false;
+}
+
+/* volatile: or the compiler makes it a call of memset, which takes twice as long. */
+static void clear_page(uint64_t va)
+{
+    for (volatile uint64_t *at = (volatile uint64_t *)va, *end = at + AEGIS_PAGE_SIZE / sizeof *at;
+         at < end; at += 32)
+#define FOUR(n) at[n] = 0, at[(n) + 1] = 0, at[(n) + 2] = 0, at[(n) + 3] = 0
+        FOUR(0), FOUR(4), FOUR(8), FOUR(12), FOUR(16), FOUR(20), FOUR(24), FOUR(28);
+#undef FOUR
+}
+
+/* Maps ppn, writable for now, and clears it: unless its last owner was another, whose bytes the
+ * kernel has cleared, it may hold this program's own. IN_USE: an upcall has been quicker. */
+static int64_t map_cleared(uint64_t va, int64_t ppn, uint32_t prot)
+{
+    int64_t status = vm_map(0, va, (uint64_t)ppn, prot, NULL);
+    if (status == 0)
+        clear_page(va);
+    else
+        aegis_page_free((uint64_t)ppn);
+    return status;
+}
+
+int64_t vm_fill_with(uint64_t va, uint64_t ppn)
+{
+    int64_t taken = aegis_page_alloc(ppn);
+    return taken < 0 ? taken : map_cleared(va, taken, VM_READ_WRITE);
+}
+
+int64_t vm_fill_zero(const struct vm_region *r, uint64_t va)
+{
+    bool writable = r->prot & AEGIS_PROT_WRITE;
+    int64_t ppn = aegis_page_alloc(AEGIS_ANY);
+    if (ppn < 0)
+        return ppn;
+    int64_t status = map_cleared(va, ppn, writable ? r->prot : VM_READ_WRITE);
+    if (status == -AEGIS_E_IN_USE) /* or its gibibyte wasn't seen in the window */
+        return vm_window_show(va);
+    if (status < 0)
+        return status;
+    vm_heap_filled += r == &vm_heap;
+    return writable ? 0 : aegis_protect(0, va, 1, r->prot);
+}
+
+/* Nothing is mapped, and something could be. */
+static bool come(const struct vm_region *r, uint64_t va)
+{
+    int64_t status;
+    va &= ~(uint64_t)(AEGIS_PAGE_SIZE - 1);
+    status = vm_fill_zero(r, va);
+    return status < 0 ? decline(VM_NO_MEMORY, va, status) : true;
+}
+
+/* A stack that isn't there to its end overflows below its region: of what stands above a hole. */
+static bool nowhere(uint64_t va, uint32_t access)
+{
+    if (access == AEGIS_PROT_READ && va >= AEGIS_WINDOW_BASE && va < AEGIS_USER_END &&
+        !vm_window_is_open()) {
+        int64_t status = vm_window_open();
+        return status < 0 ? decline(VM_NO_MEMORY, va, status) : true;
+    }
+    const struct vm_region *above = vm_find_next(va);
+    if (above && above->kind == VM_STACK && above->start - va <= VM_GUARD)
+        return decline(VM_OVERFLOW, va, 0);
+    return decline(VM_UNMAPPED, va, 0);
+}
+
+static bool copy(const struct vm_region *r, uint64_t va, uint64_t pte)
+{
+    int64_t status = vm_cow_handler
+                         ? vm_cow_handler(va & ~(uint64_t)(AEGIS_PAGE_SIZE - 1), pte, r->prot)
+                         : -AEGIS_E_RIGHTS;
+    return status < 0 ? decline(VM_NO_MEMORY, va, status) : true;
+}
+
+static bool undecided(const struct vm_region *r, uint64_t va, uint64_t pte)
+{
+    if (pte & AEGIS_PTE_VALID || r->prot == 0)
+        return decline(VM_FORBIDDEN, va, 0);
+    /* What was there from the beginning, or at once, and isn't: somebody has taken it. */
+    if (r->kind == VM_IMAGE || r->kind == VM_RESIDENT)
+        return decline(VM_LOST, va, 0);
+    return decline(KIND(r->kind) & FILLED ? VM_FORBIDDEN : VM_UNMAPPED, va, 0);
+}
+
+bool vm_fault(struct upcall_light *at)
+{
+    static const uint8_t accesses[] = {[UPCALL_FETCH_PAGE - UPCALL_FETCH_PAGE] = AEGIS_PROT_EXEC,
+                                       [UPCALL_LOAD_PAGE - UPCALL_FETCH_PAGE] = AEGIS_PROT_READ,
+                                       [UPCALL_STORE_PAGE - UPCALL_FETCH_PAGE] = AEGIS_PROT_WRITE};
+    uint64_t va = at->frame->value;
+    uint32_t access = accesses[at->frame->cause - UPCALL_FETCH_PAGE];
+    struct vm_region *r = vm_find(va);
+
+    if (r->kind == VM_NOWHERE)
+        return nowhere(va, access);
+    uint64_t pte = vm_pte((const void *)va);
+    if (pte & AEGIS_PTE_VALID) {
+        if (AEGIS_PTE_PROT(pte) & access)
+            return true; /* an upcall that came between has mended it */
+        if (r->flags & VM_MAY_COW && r->prot & access && access == AEGIS_PROT_WRITE)
+            return copy(r, va, pte);
+    } else if (r->prot & access && KIND(r->kind) & FILLED) {
+        return come(r, va);
+    }
+    if (r->handler && r->handler(r->context, va, access, at))
+        return true;
+    return undecided(r, va, pte);
+}
+
+void vm_init(uint64_t upper)
+{
+    uint64_t top = (uint64_t)__builtin_frame_address(0);
+
+    vm_heap_init(upper);
+    vm_first_stack.end = (top + AEGIS_PAGE_SIZE - 1) & ~(uint64_t)(AEGIS_PAGE_SIZE - 1);
+    vm_first_stack.start = vm_first_stack.end - VM_STACK_LIMIT;
+    upcall_set_light(UPCALL_FETCH_PAGE, vm_fault);
+    upcall_set_light(UPCALL_LOAD_PAGE, vm_fault);
+    upcall_set_light(UPCALL_STORE_PAGE, vm_fault);
+}

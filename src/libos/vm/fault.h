@@ -1,0 +1,35 @@
+/* What a page fault asks of the other files of vm/. They run on the exception stack; see fault.c.
+ */
+#ifndef EXOS_VM_FAULT_H
+#define EXOS_VM_FAULT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "libos/vm/vm.h"
+
+#define VM_GUARD (1UL << 20) /* bytes below a stack in which a fault is its overflow */
+
+/* A page of this program's, as page_alloc gives it; if none is free, after the pager has given up
+ * what it can. A negated error: NO_PAGE, QUOTA. */
+int64_t vm_page_for_fault(void);
+
+/* Whether a page was taken by force from va and nobody has been told yet; note that one came. */
+bool vm_is_lost(uint64_t va);
+void vm_note_filled(uint64_t va);
+
+/* A page at va, which the region's own table, or its pager, knows. ADDRESS: they don't. */
+int64_t vm_table_refill(const struct vm_region *r, uint64_t va);
+int64_t vm_pager_refill(const struct vm_region *r, uint64_t va);
+
+/* Where the last fault was that vm declined, and the kernel's error if there was one. */
+uint64_t vm_why_address(void);
+int64_t vm_why_error(void);
+
+/*
+ * fork: resolve a store to a page that lacks W, at va, because a copy of it is due: 0, or a negated
+ * error. prot is what the page is to have. NULL until there was a fork.
+ */
+extern int64_t (*vm_cow_handler)(uint64_t va, uint64_t pte, uint32_t prot);
+
+#endif

@@ -1,0 +1,92 @@
+/*
+ * Memory that the kernel is to read or write: a call says ADDRESS of a page that isn't there yet,
+ * or is a copy that is due, and changes nothing. So the calls' stubs look then at what the
+ * arguments point to, by the table of calls, and call once more (start/calls.S).
+ */
+#include <string.h>
+
+#include "libos/start/start.h"
+#include "libos/start/stubs.h"
+#include "libos/vm/internal.h"
+
+#define ARGUMENTS 5
+#define TOUCHED   (1UL << 20) /* bytes of an argument at most: no call takes as much */
+
+struct argument {
+    const char *type; /* NULL: a value */
+    const char *name;
+    size_t size; /* of what a pointer points to: one of them */
+};
+struct call {
+    uint16_t number;
+    struct argument arguments[ARGUMENTS];
+};
+
+static const struct call calls[] = {
+#define V(type, name, ...) {NULL, #name, 0},
+#define P(type, name, ...) {#type, #name, sizeof(*(type)0)},
+#define E(...)
+#define AEGIS_CALL0(number, name, e, s)
+#define AEGIS_CALL1(number, name, a, e, s)             {number, {a}},
+#define AEGIS_CALL2(number, name, a, b, e, s)          {number, {a b}},
+#define AEGIS_CALL3(number, name, a, b, c, e, s)       {number, {a b c}},
+#define AEGIS_CALL4(number, name, a, b, c, d, e, s)    {number, {a b c d}},
+#define AEGIS_CALL5(number, name, a, b, c, d, f, e, s) {number, {a b c d f}},
+#include "abi/calls.def"
+#undef AEGIS_CALL0
+#undef AEGIS_CALL1
+#undef AEGIS_CALL2
+#undef AEGIS_CALL3
+#undef AEGIS_CALL4
+#undef AEGIS_CALL5
+#undef V
+#undef P
+#undef E
+};
+
+int64_t vm_touch(const void *address, size_t length, bool write)
+{
+    uint64_t at = (uint64_t)address, end = at + length;
+
+    if (length == 0)
+        return 0;
+    if (end < at || end > AEGIS_USER_END)
+        return -AEGIS_E_ADDRESS;
+    for (; at < end; at = (at / AEGIS_PAGE_SIZE + 1) * AEGIS_PAGE_SIZE)
+        if (!upcall_touch((void *)at, write))
+            return -AEGIS_E_ADDRESS;
+    return 0;
+}
+
+/* Bytes that an argument points to: a number of things, if the next argument counts them. Texts and
+ * secrets of one size have no count. */
+static size_t extent(const struct argument *a, uint64_t next)
+{
+    bool counted =
+        a[1].name && !a[1].type && (!strcmp(a[1].name, "count") || !strcmp(a[1].name, "length"));
+    size_t bytes;
+    if (!counted)
+        return a->size > 1 ? a->size : AEGIS_NAME_SIZE;
+    if (__builtin_mul_overflow(a->size, next, &bytes) || bytes > TOUCHED)
+        return 0;
+    return bytes;
+}
+
+bool vm_touch_arguments(uint64_t number, const uint64_t *values)
+{
+    const struct call *call = calls;
+    while (call < calls + sizeof calls / sizeof *calls && call->number != number)
+        call++;
+    if (call == calls + sizeof calls / sizeof *calls)
+        return false;
+    for (int i = 0; i < ARGUMENTS; i++) {
+        const struct argument *a = &call->arguments[i];
+        bool write = a->type && strncmp(a->type, "const", 5) != 0;
+        if (a->type && values[i] &&
+            vm_touch((void *)values[i], extent(a, values[i + 1]), write) < 0)
+            return false;
+    }
+    return true;
+}
+_Static_assert(AEGIS_E_ADDRESS == STUBS_ADDRESS, "calls.S");
+_Static_assert(AEGIS_NAME_SIZE == AEGIS_SECRET_SIZE, "what is pointed to without a count");
