@@ -76,6 +76,23 @@ enum aegis_call {
 #define AEGIS_MEGAPAGE 512 /* pages of a megapage; its number and its address are aligned to it */
 
 /*
+ * Likewise, for a page of the caller's own: whoever has the mapping may hand it on to environments
+ * that it owns (map_share), and the page outlives its owner: when that ends, frees the page or
+ * loses it by force, an environment that has such a mapping owns it from then on.
+ */
+#define AEGIS_MAP_INHERIT 16 /* with a protection: the page is inherited */
+
+/* How map_share puts what the caller has mapped into an environment. */
+enum aegis_share {
+    AEGIS_SHARE_PRIVATE, /* the same page, from now on for neither to write: copy on write */
+    AEGIS_SHARE_SHARED,  /* the same page, with the same protection */
+    AEGIS_SHARE_COPY,    /* a page of its own with the same bytes and protection */
+    AEGIS_SHARES,        /* how many ways there are */
+};
+#define AEGIS_SHARE_MAX 256 /* pages that map_share takes */
+#define AEGIS_COPY_MAX  16  /* pages that map_share takes with AEGIS_SHARE_COPY */
+
+/*
  * The window on one's own PTEs: the level-0 PTE of va is the word at AEGIS_WINDOW_PTE(va), with the
  * A and D bits that the hardware sets (Privileged Architecture 1.12, section 4.3.1). Where a table
  * is missing the window reads as zero. Applied to an address inside the window the same formula
@@ -86,6 +103,7 @@ enum aegis_call {
 #define AEGIS_WINDOW_PTE(va) (AEGIS_WINDOW_BASE + ((uint64_t)(va) >> 12) * 8)
 #define AEGIS_PTE_VALID      0x01                         /* the page is mapped */
 #define AEGIS_PTE_PROT(pte)  ((uint32_t)((pte) >> 1) & 7) /* AEGIS_PROT_* */
+#define AEGIS_PTE_INHERIT    0x200                        /* made with AEGIS_MAP_INHERIT */
 #define AEGIS_PTE_ACCESSED   0x40                         /* since the bit was cleared */
 #define AEGIS_PTE_DIRTY      0x80                         /* likewise, written to */
 #define AEGIS_PTE_PPN(pte)   ((uint64_t)(pte) >> 10 & 0xfffffffffffUL)

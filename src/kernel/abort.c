@@ -4,6 +4,7 @@
 #include "kernel/extent.h"
 #include "kernel/gate.h"
 #include "kernel/handler.h"
+#include "kernel/inherit.h"
 #include "kernel/map.h"
 #include "kernel/net_end.h"
 #include "kernel/netif.h"
@@ -14,6 +15,8 @@
 #define LOOK_STEP 256 /* pages of the owner's list looked at in a step */
 #define TAKE_STEP 32  /* resources taken in a step: some 10,000 instructions of pages */
 #define FREE_STEP 256 /* mappings removed in a step */
+#define PASS_COST 64  /* what a page that is inherited takes of a step: its mappings are looked at \
+                       */
 
 _Static_assert(sizeof(struct aegis_repossession) == PAGE_SIZE, "a page");
 
@@ -57,15 +60,20 @@ static bool abort_take_page(struct env *env, size_t *budget)
         if (!is_takable(page))
             continue;
         size_t mappings = FREE_STEP;
+        uint64_t ppn = page_ppn(page);
+        env->takable = page_next(page);
+        if (page->refs && inherit_take(page)) {
+            record(env, AEGIS_KIND_PAGE, ppn);
+            *budget -= *budget < PASS_COST ? *budget : PASS_COST;
+            return true;
+        }
         /* First, so that nobody maps it anew between the steps; its owner doesn't run meanwhile. */
         page->generation++;
-        env->takable = page_next(page);
         if (!map_remove_foreign(page, 0, &mappings)) {
             env->takable = page;
             *budget = 0;
             return true;
         }
-        uint64_t ppn = page_ppn(page);
         page_release(page);
         record(env, AEGIS_KIND_PAGE, ppn);
         return true;

@@ -14,6 +14,7 @@
 #include "kernel/fpu.h"
 #include "kernel/gate.h"
 #include "kernel/handler.h"
+#include "kernel/inherit.h"
 #include "kernel/irqoff.h"
 #include "kernel/map.h"
 #include "kernel/map_window.h"
@@ -320,6 +321,8 @@ bool env_end_step(struct env *env)
     for (size_t n = 0; page && n < END_STEP_PAGES; n++, page = next) {
         next = page->next == NO_PAGE ? NULL : &pages[page->next];
         if (page == env_page || page == root)
+            continue;
+        if (page->refs && inherit_pass(page, &most))
             continue;
         /* Mappings first: who shares the page could pin it again and again. */
         if (!map_remove_foreign(page, 0, &most))

@@ -40,7 +40,8 @@ struct wake_predicate {
     uint64_t mask;
     uint64_t low;
     uint64_t span;
-    struct aegis_page *pinned; /* page that holds the word, or NULL if it is exposed */
+    struct aegis_page *pinned; /* own page that holds the word, or NULL */
+    struct aegis_page *lent;   /* another's, or NULL; exposed without either */
 };
 
 struct wake {

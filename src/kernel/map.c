@@ -3,45 +3,30 @@
 #include <string.h>
 
 #include "kernel/env.h"
-
-#define SLOT_BITS 9
-
-static struct aegis_page *table_at(uint32_t location)
-{
-    return &pages[location >> SLOT_BITS];
-}
-
-/* The reverse links of a table's entries. */
-static struct link *links_of(const struct aegis_page *table)
-{
-    return page_memory_at(table->links);
-}
-
-static struct link *link_of(uint32_t location)
-{
-    return &links_of(table_at(location))[location & (PTES - 1)];
-}
-
-static pte_t *pte_of(uint32_t location)
-{
-    pte_t *table = page_memory_at(location >> SLOT_BITS);
-
-    return &table[location & (PTES - 1)];
-}
-
-static uint32_t location_of(const struct aegis_page *table, const pte_t *entry)
-{
-    return (uint32_t)(table - pages) << SLOT_BITS | ((uintptr_t)entry / sizeof(pte_t) & (PTES - 1));
-}
+#include "kernel/map_list.h"
+#include "kernel/wake.h"
 
 bool map_is_linked(const struct aegis_page *page, const struct aegis_page *table, size_t slot)
 {
     uint32_t location = (uint32_t)(table - pages) << SLOT_BITS | (uint32_t)slot;
     const struct link *link = link_of(location);
+    uint32_t after = link->next == NO_PAGE ? page->links : link->next; /* in a ring */
 
-    return (link->previous == NO_PAGE ? page->links == location
-                                      : link_of(link->previous)->next == location) &&
-           (link->next == NO_PAGE || link_of(link->next)->previous == location);
+    return page->links != NO_PAGE && link_of(after)->previous == location &&
+           (page->links == location || link_of(link->previous)->next == location);
+}
+
+bool map_is_in_order(const struct aegis_page *page)
+{
+    bool others = false;
+
+    for (uint32_t at = page->links; at != NO_PAGE; at = link_of(at)->next) {
+        bool is_heir = *pte_of(at) & PTE_INHERIT;
+        if (is_heir && (others || table_at(at)->level))
+            return false;
+        others |= !is_heir;
+    }
+    return true;
 }
 
 bool map_is_linking(const struct aegis_page *table, const struct leaf_cache *leaf)
@@ -134,16 +119,45 @@ pte_t *map_walk(const struct env *env, uint64_t va)
 
 struct walk map_walk_on;
 
+/* Those with PTE_INHERIT go to the front, so that whoever looks for one need not look far. */
+static inline void link(struct aegis_page *page, uint32_t location, bool front)
+{
+    uint32_t first = page->links;
+
+    if (first == NO_PAGE) {
+        *link_of(location) = (struct link){.next = NO_PAGE, .previous = location};
+        page->links = location;
+        return;
+    }
+    uint32_t last = link_of(first)->previous;
+    *link_of(location) = (struct link){.next = front ? first : NO_PAGE, .previous = last};
+    link_of(first)->previous = location;
+    if (front)
+        page->links = location;
+    else
+        link_of(last)->next = location;
+}
+
+static inline void unlink(struct aegis_page *page, uint32_t location)
+{
+    struct link link = *link_of(location);
+
+    if (page->links == location)
+        page->links = link.next;
+    else
+        link_of(link.previous)->next = link.next;
+    uint32_t after = link.next == NO_PAGE ? page->links : link.next;
+    if (after != NO_PAGE)
+        link_of(after)->previous = link.previous;
+}
+
 void map_insert(struct aegis_page *table, pte_t *entry, struct aegis_page *page, uint64_t bits)
 {
     uint32_t location = location_of(table, entry);
 
     if (__builtin_expect(page == map_walk_on.page || page == map_walk_on.list, 0))
         map_walk_on.page = NULL;
-    *link_of(location) = (struct link){.next = page->links, .previous = NO_PAGE};
-    if (page->links != NO_PAGE)
-        link_of(page->links)->previous = location;
-    page->links = location;
+    link(page, location, bits & PTE_INHERIT);
     page->refs++;
     if (page->owner == table->owner)
         bits |= PTE_OWN;
@@ -158,16 +172,12 @@ void map_remove(struct aegis_page *table, pte_t *entry)
 {
     struct aegis_page *page = page_of(pte_ppn(*entry));
     uint32_t location = location_of(table, entry);
-    struct link link = *link_of(location);
 
     if (__builtin_expect(location == map_walk_on.at, 0))
-        map_walk_on.at = link.next;
-    if (link.previous == NO_PAGE)
-        page->links = link.next;
-    else
-        link_of(link.previous)->next = link.next;
-    if (link.next != NO_PAGE)
-        link_of(link.next)->previous = link.previous;
+        map_walk_on.at = link_of(location)->next;
+    if (__builtin_expect(env_table[table->owner]->wake.count, 0))
+        wake_lose(env_table[table->owner], page, table->level);
+    unlink(page, location);
     page->refs--;
     *entry = 0;
     if (table->level == 0)
@@ -176,8 +186,7 @@ void map_remove(struct aegis_page *table, pte_t *entry)
         page[i].refs--;
 }
 
-/* Removes the mapping at a location, and flushes it. */
-static void remove_at(uint32_t location)
+void map_remove_at(uint32_t location)
 {
     struct aegis_page *table = table_at(location);
 
@@ -205,7 +214,7 @@ static bool remove_listed(const struct aegis_page *list, bool megapages, uint32_
         *most -= cost < *most ? cost : *most;
         next = link_of(at)->next;
         if (!stays)
-            remove_at(at);
+            map_remove_at(at);
     }
     return true;
 }

@@ -5,8 +5,9 @@
  *
  * Invariant: a PTE of an environment is valid and a leaf <=> its location is on the list page.links
  * of the page that it maps, the first page of a megapage; page.refs counts the leaves that map the
- * page, megapages among them; a page that a leaf maps is DATA, RING or WINDOW; PTE_OWN is set <=>
- * the page belongs to the environment. env.leaf.region is no region, or env.leaf.table serves it;
+ * page, megapages among them; a page that a leaf maps is DATA, RING or WINDOW; PTE_OWN is set =>
+ * the page belongs to the environment; on each list those with PTE_INHERIT, none of them a
+ * megapage's, come first. env.leaf.region is no region, or env.leaf.table serves it;
  * so for each of env.former. The window's PTEs are apart (map_window.h).
  */
 #ifndef AEGIS_KERNEL_MAP_H
@@ -23,12 +24,17 @@
 _Static_assert(MEGAPAGE_SIZE == 1UL << REGION_SHIFT, "env_offsets.h");
 
 /*
- * One of the PTE's bits for software (section 4.3.1): the page belonged to the environment when it
- * was mapped. A page changes hands only unmapped, so it still does.
+ * The PTE's bits for software (section 4.3.1). The page belonged to the environment when it was
+ * mapped, or came to it by this mapping; its owner has none left when a page changes hands, so it
+ * still does.
  */
-#define PTE_OWN 0x100
+#define PTE_OWN     0x100
+#define PTE_INHERIT AEGIS_PTE_INHERIT /* inherit.h */
 
-/* A list node in the page of reverse links: the neighbours of one PTE on its page's list. */
+/*
+ * A list node in the page of reverse links: the neighbours of one PTE on its page's list. Behind
+ * the last is nothing; before the first is the last, so that either end is at hand.
+ */
 struct link {
     uint32_t next;
     uint32_t previous;
@@ -36,7 +42,7 @@ struct link {
 
 /*
  * Where a walk for mappings of a page goes on: all those before at belong to env, which keeps them.
- * Whatever is inserted comes before them, so then the walk begins anew; at is no mapping that was
+ * What is inserted may come before them, so then the walk begins anew; at is no mapping that was
  * removed.
  */
 extern struct walk {
@@ -119,6 +125,9 @@ void map_insert(struct aegis_page *table, pte_t *entry, struct aegis_page *page,
 /* Empties a valid leaf entry in table. The caller flushes. */
 void map_remove(struct aegis_page *table, pte_t *entry);
 
+/* The same of the mapping at a location (map_list.h), and flushes it. */
+void map_remove_at(uint32_t location);
+
 /* Removes every mapping of a page, in whatever environment, and flushes each. */
 void map_remove_all(struct aegis_page *page);
 
@@ -131,6 +140,9 @@ bool map_remove_foreign(struct aegis_page *page, uint32_t keep, size_t *most);
 
 /* Whether the list of page holds slot of table, with neighbours that hold it as theirs. */
 bool map_is_linked(const struct aegis_page *page, const struct aegis_page *table, size_t slot);
+
+/* Whether on the list of page those with PTE_INHERIT, which are no megapages, come first. */
+bool map_is_in_order(const struct aegis_page *page);
 
 /* Whether the cache holds what belongs to table, beside its memory. */
 bool map_is_linking(const struct aegis_page *table, const struct leaf_cache *leaf);

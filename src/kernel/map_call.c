@@ -138,8 +138,9 @@ long call_map(uint32_t number, uint64_t va, uint64_t ppn, uint32_t prot, uaddr_t
         !map_is_at_hand(env, va) || env->leaf.table[slot] || map_is_walked())
         return map(number, va, ppn, prot, cap);
     /* map_insert, of the first mapping of a page. */
-    env->leaf.links[slot] = (struct link){.next = NO_PAGE, .previous = NO_PAGE};
-    page->links = env->leaf.location | (uint32_t)slot;
+    uint32_t location = env->leaf.location | (uint32_t)slot;
+    env->leaf.links[slot] = (struct link){.next = NO_PAGE, .previous = location};
+    page->links = location;
     page->refs++;
     env->leaf.table[slot] = pte_make(ppn, bits | PTE_OWN);
     return 0;
@@ -284,7 +285,7 @@ long call_unmap(uint32_t number, uint64_t va, uint64_t count)
     if (!map_is_at_hand(env, va) || !env->leaf.table[slot] || map_is_walked())
         return unmap(number, va, count);
     struct link link = env->leaf.links[slot];
-    if ((link.next & link.previous) != NO_PAGE)
+    if (link.next != NO_PAGE || link.previous != (env->leaf.location | (uint32_t)slot))
         return unmap(number, va, count);
     /* map_remove, of the last mapping of a page. */
     struct aegis_page *page = page_of(pte_ppn(env->leaf.table[slot]));

@@ -3,6 +3,8 @@
 #include "kernel/cap.h"
 #include "kernel/user.h"
 
+#define MAP_FLAGS (AEGIS_MAP_MEGA | AEGIS_MAP_INHERIT) /* beside the protection */
+
 /* Whether the caller may map the page into env with the PTE bits: by ownership, or by a capability.
  */
 static inline long check_page(const struct env *env, const struct aegis_page *page, uint64_t bits,
@@ -43,13 +45,13 @@ static long check_megapage(const struct env *env, uint64_t ppn)
 
 long place_check_insert(const struct env *env, const struct aegis_map_op *op, struct place *place)
 {
-    bool mega = op->prot & AEGIS_MAP_MEGA;
-    uint64_t bits = map_bits(op->prot & ~(uint32_t)AEGIS_MAP_MEGA);
+    bool mega = op->prot & AEGIS_MAP_MEGA, inherit = op->prot & AEGIS_MAP_INHERIT;
+    uint64_t bits = map_bits(op->prot & ~(uint32_t)MAP_FLAGS);
     long error = place_check_range(op->va, mega ? AEGIS_MEGAPAGE : 1);
 
     if (error)
         return error;
-    if (!bits)
+    if (!bits || (mega && inherit))
         return -AEGIS_E_INVALID;
     if (!page_valid(op->ppn))
         return -AEGIS_E_RANGE;
@@ -57,6 +59,8 @@ long place_check_insert(const struct env *env, const struct aegis_map_op *op, st
         return -AEGIS_E_ALIGNMENT;
     error = mega ? check_megapage(env, op->ppn)
                  : check_page(env, page_of(op->ppn), bits, (uaddr_t)op->capability);
+    if (!error && inherit && page_of(op->ppn)->owner != this_hart->env->number)
+        error = -AEGIS_E_OWNER;
     if (error)
         return error;
     place->level = mega;
@@ -72,7 +76,8 @@ long place_check_insert(const struct env *env, const struct aegis_map_op *op, st
 void place_insert(const struct aegis_map_op *op, const struct place *place)
 {
     map_insert(map_table_of(place->entry), place->entry, page_of(op->ppn),
-               map_bits(op->prot & ~(uint32_t)AEGIS_MAP_MEGA));
+               map_bits(op->prot & ~(uint32_t)MAP_FLAGS) |
+                   (op->prot & AEGIS_MAP_INHERIT ? PTE_INHERIT : 0));
 }
 
 long place_check_rights(const pte_t *entries, uint64_t count, uint64_t bits)

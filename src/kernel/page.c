@@ -8,6 +8,7 @@
 #include "kernel/check/hard.h"
 #include "kernel/env.h"
 #include "kernel/expose.h"
+#include "kernel/inherit.h"
 #include "kernel/print.h"
 #include "kernel/quota.h"
 
@@ -140,11 +141,16 @@ static void take_run(struct aegis_page *first, uint64_t count, uint32_t env)
     count_taken(&env_infos[env], count);
 }
 
+void page_take_unclear(struct aegis_page *page, uint32_t env)
+{
+    take_run(page, 1, env);
+}
+
 void page_take(struct aegis_page *page, uint32_t env)
 {
     if (is_dirty(page, env))
         memset(page_memory(page), 0, PAGE_SIZE);
-    take_run(page, 1, env);
+    page_take_unclear(page, env);
 }
 
 static inline void leave_owner(struct aegis_page *page, struct aegis_env_info *i)
@@ -280,6 +286,8 @@ long call_page_free(uint64_t ppn)
     if (index >= page_count)
         return -AEGIS_E_RANGE;
     struct aegis_page *page = &pages[index];
+    if (page->refs && page->owner == self->number && page->state == AEGIS_PAGE_DATA)
+        return inherit_free(page);
     long error = check_donation(page, self->number);
     if (error)
         return error;

@@ -75,6 +75,9 @@ static inline void *page_memory_at(uint32_t index)
  */
 void page_take(struct aegis_page *page, uint32_t env);
 
+/* The same without clearing it: the caller fills all of it, or makes it a page of the kernel's. */
+void page_take_unclear(struct aegis_page *page, uint32_t env);
+
 /* A free page, or NULL. */
 struct aegis_page *page_find_free(void);
 

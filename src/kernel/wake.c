@@ -63,6 +63,15 @@ bool wake_ready(struct env *env, uint64_t now)
     return now >= env->wake.deadline && wake_up(env, p);
 }
 
+void wake_lose(struct env *env, const struct aegis_page *page, unsigned int level)
+{
+    for (const struct wake_predicate *p = env->wake.predicates; p < env->wake.end; p++)
+        if (p->lent && (p->lent == page || level)) {
+            wake_up(env, p);
+            return;
+        }
+}
+
 /* Of the counters of interfaces, which frames change without anybody's ring being touched. */
 static bool is_counter(uaddr_t va)
 {
@@ -93,12 +102,14 @@ static inline __attribute__((always_inline)) long arm(struct wake_predicate *p, 
     p->word = user_look(this_hart->env, va, PTE_R);
     if (!p->word)
         return -AEGIS_E_ADDRESS;
-    p->pinned = NULL;
+    p->pinned = p->lent = NULL;
     if (va < AEGIS_EXPOSED_BASE) {
-        /* Somebody else's page could be freed under the pin's protection but against its owner's
-         * will. */
-        p->pinned = page_of(virt_to_phys((const void *)p->word) >> PAGE_SHIFT);
-        if (p->pinned->owner != this_hart->env->number || !page_can_pin(p->pinned))
+        struct aegis_page *page = page_of(virt_to_phys((const void *)p->word) >> PAGE_SHIFT);
+        if (page->owner != this_hart->env->number)
+            p->lent = page;
+        else if (page_can_pin(page))
+            p->pinned = page;
+        else
             return -AEGIS_E_ADDRESS;
     }
     return is_counter(va);

@@ -2,7 +2,10 @@
  * Wake-up predicates (SOSP '95's and Xok's way to wait without a kernel that knows for what): an
  * environment names words and what they must be; the kernel looks when its slot comes up.
  *
- * Invariant: each predicate's word lies in an exposed page or in a page that is pinned for it.
+ * Invariant: each predicate's word lies in an exposed page, in a page of the environment's own that
+ * is pinned for it, or in another's that the environment has mapped. Another's is not pinned: who
+ * waits must not keep its owner from giving it up, or losing it. A page that is mapped is memory,
+ * so when a mapping of the page leaves the environment, it waits no more.
  */
 #ifndef AEGIS_KERNEL_WAKE_H
 #define AEGIS_KERNEL_WAKE_H
@@ -10,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct aegis_page;
 struct env;
 
 /*
@@ -27,5 +31,11 @@ extern uint32_t wake_counters;
 
 /* Forgets what env waits for, and unpins it. */
 void wake_cancel(struct env *env);
+
+/*
+ * A mapping of page, of a level (1: of the megapage that begins there), is leaving env, which waits
+ * for something: if a word of it may lie there, env is woken, by that predicate.
+ */
+void wake_lose(struct env *env, const struct aegis_page *page, unsigned int level);
 
 #endif

@@ -30,8 +30,8 @@ int64_t wait_ADDRESS(void)
 {
     for (size_t i = 0; i < bad_address_count; i++)
         CHECK_ERROR(wait_on(bad_addresses[i], AEGIS_WAKE_EQ), ADDRESS);
-    /* The start block is mapped here, and its parent's page. */
-    CHECK_ERROR(wait_on((uint64_t)exos.start, AEGIS_WAKE_EQ), ADDRESS);
+    /* Mapped for the kernel's own use alone. */
+    CHECK_ERROR(wait_on(AEGIS_WINDOW_PTE(AEGIS_PROGRAM_BASE), AEGIS_WAKE_EQ), ADDRESS);
     for (size_t i = 0; i < bad_address_count; i++)
         CHECK_ERROR(aegis_wait((const struct aegis_predicate *)bad_addresses[i], 4, 0), ADDRESS);
     return aegis_wait((const struct aegis_predicate *)(AEGIS_USER_END - 16), 1, 0);

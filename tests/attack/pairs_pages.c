@@ -83,11 +83,13 @@ int64_t page_alloc_IN_USE(void)
 }
 
 /* All that is free, in runs; gives it back. */
-int64_t page_alloc_NO_PAGE(void)
+/* What a call says when no page is free. */
+static int64_t without_pages(int64_t (*call)(uint32_t), uint32_t argument)
 {
     uint64_t first = aegis_info()->first_ppn, count = aegis_info()->page_count;
     static uint8_t mine[1 << 13];
     CHECK(count <= sizeof mine);
+    memset(mine, 0, sizeof mine);
     for (uint64_t i = 0; i < count; i++) {
         uint64_t run = 0;
         while (run < AEGIS_MEGAPAGE && i + run < count &&
@@ -99,10 +101,39 @@ int64_t page_alloc_NO_PAGE(void)
             i += run - 1;
         }
     }
-    int64_t result = aegis_page_alloc(AEGIS_ANY);
+    int64_t result = call(argument);
     for (uint64_t i = 0; i < count; i++)
         if (mine[i])
             CHECK_OK(aegis_page_free(first + i));
+    return result;
+}
+
+static int64_t alloc_any(uint32_t unused)
+{
+    (void)unused;
+    return aegis_page_alloc(AEGIS_ANY);
+}
+
+int64_t page_alloc_NO_PAGE(void)
+{
+    return without_pages(alloc_any, 0);
+}
+
+static int64_t copy_into(uint32_t env)
+{
+    return aegis_map_share(env, FREE_VA, 1, AEGIS_SHARE_COPY);
+}
+
+int64_t map_share_NO_PAGE(void)
+{
+    uint64_t page = page_at(FREE_VA, VM_READ_WRITE);
+    uint32_t child = child_make();
+    CHECK_OK(vm_map(child, FREE_VA, page, VM_READ_WRITE, NULL));
+    CHECK_OK(aegis_unmap(child, FREE_VA, 1));
+    int64_t result = without_pages(copy_into, child);
+    CHECK_EQ(aegis_page(page)->refs, 1);
+    page_gone(FREE_VA, page);
+    child_end(child);
     return result;
 }
 

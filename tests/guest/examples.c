@@ -150,6 +150,31 @@ static int64_t change_two_pages_at_once(void)
     return status < 0 ? status : vm_free(region);
 }
 
+/* map_share */
+static int64_t share_memory_with_a_child(void)
+{
+    struct raw child; /* a test's: env_create, and its address space */
+    raw_create(&child, "child", blob_end, blob_end_end);
+    uint64_t *memory = vm_alloc(1, VM_READ_WRITE);
+    uint64_t va = (uint64_t)memory, ppn = (uint64_t)vm_page_at(memory);
+    *memory = 42;
+    int64_t status = vm_map(child.env, va, ppn, VM_READ_WRITE, NULL); /* so that there are tables */
+    if (status == 0)
+        status = aegis_unmap(child.env, va, 1);
+    if (status < 0)
+        return status;
+    int64_t shared = aegis_map_share(child.env, va, 1, AEGIS_SHARE_PRIVATE);
+    if (shared != 1)
+        return shared;
+    /* Now neither may write to it; when this program frees it, the child owns it. */
+    status = vm_free(memory);
+    uint32_t owner = aegis_page(ppn)->owner;
+    aegis_env_end(child.env, 0);
+    uint32_t heir = child.env;
+    raw_finish(&child);
+    return status < 0 ? status : owner == heir ? 0 : -1;
+}
+
 /* cap_derive, cap_revoke */
 static int64_t pass_on_less_and_take_it_all_back(void)
 {
@@ -499,6 +524,7 @@ int main(void)
         {"map", map_a_page, 0},
         {"page_alloc_run", take_two_neighbours, 0},
         {"map_batch", change_two_pages_at_once, 0},
+        {"map_share", share_memory_with_a_child, 0},
         {"cap_derive", pass_on_less_and_take_it_all_back, 0},
         {"cap_mint", let_others_read_a_page, 0},
         {"env_create", make_and_end_an_environment, 0},

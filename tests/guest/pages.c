@@ -206,7 +206,7 @@ static void protections(void)
 {
     uint64_t page = test_page();
     static const uint32_t bad[] = {
-        0, AEGIS_PROT_WRITE, AEGIS_PROT_WRITE | AEGIS_PROT_EXEC, 16, 17, 0x80, UINT32_MAX};
+        0, AEGIS_PROT_WRITE, AEGIS_PROT_WRITE | AEGIS_PROT_EXEC, 16, 33, 0x80, UINT32_MAX};
     CHECK_OK(vm_map(0, VA, page, VM_READ_WRITE, NULL));
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         CHECK_ERROR(aegis_map(0, VA + 0x1000, page, bad[i], NULL), INVALID);

@@ -106,10 +106,15 @@ static void refusals(void)
     CHECK_ERROR(aegis_wait(p, 5, 0), RANGE);
     CHECK_ERROR(aegis_wait(p, UINT64_MAX, 0), RANGE);
     CHECK_ERROR(aegis_wait(NULL, 1, 0), ADDRESS);
-    /* The parent's page, though it is mapped here: waiting would pin what isn't ours. */
-    bad = when(AEGIS_WAKE_EQ, 0, 0);
-    bad.word = &exos.start->magic;
-    CHECK_ERROR(aegis_wait(&bad, 1, 0), ADDRESS);
+}
+
+/* The parent's page, which is mapped here: waiting doesn't pin what isn't ours. */
+static void others_pages(void)
+{
+    struct aegis_predicate p = AEGIS_WHEN(exos.start->magic, NE, EXOS_START_MAGIC);
+    CHECK_EQ(aegis_wait(&p, 1, time_after(30000000)), 1);
+    p.op = AEGIS_WAKE_EQ;
+    CHECK_EQ(aegis_wait(&p, 1, AEGIS_FOREVER), 0);
 }
 
 /* A page is pinned only while somebody waits on it. */
@@ -149,6 +154,7 @@ int main(void)
     which_one();
     deadlines();
     refusals();
+    others_pages();
     pins_come_and_go();
     woken_by_others();
     return 0;

@@ -52,21 +52,22 @@ int main(int argc, char **argv)
         CHECK_OK(aegis_map(0, VA + i * AEGIS_PAGE_SIZE, page, VM_READ_WRITE, &proc.start->caps[0]));
     CHECK_EQ(aegis_page(page)->refs, COUNT);
 
-    /* The walk begins with the youngest mapping; the oldest alone is made to be what is left. */
+    /* The walk begins with the oldest mapping; where it stands, others are made behind it. */
     CHECK_OK(proc_kill(&proc, 0));
     while (aegis_page(page)->refs == COUNT)
         aegis_yield(0);
     uint64_t left = aegis_page(page)->refs;
     CHECK(left > 1 && left < COUNT);
-    for (uint64_t i = left; i-- > 0;)
-        CHECK_OK(aegis_unmap(0, VA + i * AEGIS_PAGE_SIZE, 1));
+    uint64_t va = VA + (COUNT - left) * AEGIS_PAGE_SIZE;
     for (uint64_t i = 0; i < left; i++)
-        CHECK_OK(aegis_map(0, VA + i * AEGIS_PAGE_SIZE, own, VM_READ_WRITE, NULL));
+        CHECK_OK(aegis_unmap(0, va + i * AEGIS_PAGE_SIZE, 1));
+    for (uint64_t i = 0; i < left; i++)
+        CHECK_OK(aegis_map(0, va + i * AEGIS_PAGE_SIZE, own, VM_READ_WRITE, NULL));
     CHECK_EQ(aegis_page(own)->refs, left);
     struct proc_status status;
     CHECK_EQ(proc_wait(&proc, &status, AEGIS_FOREVER), 1);
     CHECK_EQ(aegis_page(own)->refs, left);
-    CHECK_OK(aegis_unmap(0, VA, left));
+    CHECK_OK(aegis_unmap(0, va, left));
     CHECK_OK(aegis_table_remove(0, VA, 0));
     CHECK_OK(aegis_table_remove(0, VA, 1));
     for (size_t i = 0; i < 4; i++)

@@ -11,6 +11,7 @@
 #include "kernel/gate.h"
 #include "kernel/handler.h"
 #include "kernel/map.h"
+#include "kernel/map_list.h"
 #include "kernel/netif.h"
 #include "kernel/post.h"
 #include "kernel/quota.h"
@@ -55,6 +56,22 @@ static void check_list(uint32_t n)
           env_infos[n].pages);
 }
 
+/* Whether env maps a page, or the megapage that it may lie in. */
+static bool is_mapped_by(const struct aegis_page *page, const struct env *env)
+{
+    uint64_t head = page_ppn(page) & ~(uint64_t)(AEGIS_MEGAPAGE - 1);
+
+    for (uint32_t at = page->links; at != NO_PAGE; at = link_of(at)->next)
+        if (table_at(at)->owner == env->number)
+            return true;
+    if (!page_valid(head) || !page_is_memory(page_of(head)))
+        return false;
+    for (uint32_t at = page_of(head)->links; at != NO_PAGE; at = link_of(at)->next)
+        if (table_at(at)->level && table_at(at)->owner == env->number)
+            return true;
+    return false;
+}
+
 static void check_predicates(const struct env *env)
 {
     const struct wake *wake = &env->wake;
@@ -64,7 +81,9 @@ static void check_predicates(const struct env *env)
         uint64_t ppn = virt_to_phys((const void *)p->word) >> PAGE_SHIFT;
         HOLDS(wake_word, page_valid(ppn), "a word of %u at %p", env->number, (const void *)p->word);
         const struct aegis_page *page = page_of(ppn);
-        bool right = p->pinned ? p->pinned == page : page->state == AEGIS_PAGE_KERNEL;
+        bool right = p->pinned ? p->pinned == page
+                     : p->lent ? p->lent == page && is_mapped_by(page, env)
+                               : page->state == AEGIS_PAGE_KERNEL;
         HOLDS(wake_word, right, "a word of %u lies in page %lu, state %u", env->number,
               page_index(page), page->state);
         if (p->pinned)

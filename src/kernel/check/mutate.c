@@ -10,6 +10,7 @@
 #include "kernel/gate.h"
 #include "kernel/handler.h"
 #include "kernel/map.h"
+#include "kernel/map_list.h"
 #include "kernel/map_window.h"
 #include "kernel/netif.h"
 #include "kernel/rv64/paging.h"
@@ -21,6 +22,20 @@ static struct aegis_page *mapped_page(void)
     for (uint64_t i = 0; i < page_count; i++)
         if (pages[i].state == AEGIS_PAGE_DATA && pages[i].refs && !pages[i].pins)
             return &pages[i];
+    return NULL;
+}
+
+/* Where a page is mapped that its owner maps, too, and mapped first. */
+static pte_t *others_mapping(void)
+{
+    for (uint64_t i = 0; i < page_count; i++) {
+        const struct aegis_page *page = &pages[i];
+        if (page->state != AEGIS_PAGE_DATA || page->refs < 2 || page->links == NO_PAGE)
+            continue;
+        uint32_t last = link_of(page->links)->previous;
+        if (table_at(page->links)->owner == page->owner && table_at(last)->owner != page->owner)
+            return pte_of(last);
+    }
     return NULL;
 }
 
@@ -132,10 +147,20 @@ static bool break_table_entry(void)
 
 static bool break_table_own(void)
 {
-    pte_t *entry = map_entry(env_table[FIRST_ENV], AEGIS_PROGRAM_BASE, 0, NULL);
+    pte_t *entry = others_mapping();
 
     if (entry)
-        *entry ^= PTE_OWN;
+        *entry |= PTE_OWN;
+    return entry;
+}
+
+/* Marks the last on a list whose first has no mark. */
+static bool break_table_inherit(void)
+{
+    pte_t *entry = others_mapping();
+
+    if (entry)
+        *entry |= PTE_INHERIT;
     return entry;
 }
 

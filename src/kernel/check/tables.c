@@ -30,7 +30,7 @@ static void check_leaf(const struct env *env, const struct aegis_page *table, si
         const struct aegis_page *page = page_of(ppn + i);
         HOLDS(table_entry, page_is_memory(page), "0x%lx in page %lu of %u maps a page in state %u",
               entry, page_index(table), env->number, page->state);
-        HOLDS(table_own, !!(entry & PTE_OWN) == (page->owner == env->number),
+        HOLDS(table_own, !(entry & PTE_OWN) || page->owner == env->number,
               "0x%lx of %u maps a page of %u", entry, env->number, page->owner);
         shadow_of(page)->refs++;
     }
@@ -175,6 +175,7 @@ static void check_links(const struct aegis_page *page)
 
     HOLDS(page_links, count == wanted, "page %lu has %u links, and %u PTEs name it",
           page_index(page), count, wanted);
+    HOLDS(table_inherit, map_is_in_order(page), "page %lu", page_index(page));
 }
 
 static void check_counts(const struct aegis_page *page, const struct shadow *shadow)

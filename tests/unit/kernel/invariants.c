@@ -234,6 +234,8 @@ static int by_location(const void *a, const void *b)
 static void walk_links(uint64_t index)
 {
     uint32_t previous = NO_PAGE, count = 0;
+    uint32_t first_previous = NO_PAGE; /* the last, so that they go round backwards */
+    bool others = false;
 
     for (uint32_t at = pages[index].links; at != NO_PAGE; count++) {
         const struct leaf key = {.location = at};
@@ -243,10 +245,18 @@ static void walk_links(uint64_t index)
         REQUIRE(count < seen[index].links, "page %lu: its links go round", index);
         const uint32_t *link =
             (const uint32_t *)ppn_to_virt(first_ppn + pages[at >> 9].links) + 2 * (at & 511);
-        REQUIRE(link[1] == previous, "page %lu: location 0x%x", index, at);
+        if (previous == NO_PAGE)
+            first_previous = link[1];
+        else
+            REQUIRE(link[1] == previous, "page %lu: location 0x%x", index, at);
+        REQUIRE(!others || !(leaf->pte & AEGIS_PTE_INHERIT), "page %lu: an heir at 0x%x", index,
+                at);
+        others |= !(leaf->pte & AEGIS_PTE_INHERIT);
         previous = at;
         at = link[0];
     }
+    REQUIRE(first_previous == previous, "page %lu: before the first is 0x%x", index,
+            first_previous);
     REQUIRE(count == seen[index].links, "page %lu: %u links, %u mappings", index, count,
             seen[index].links);
 }

@@ -129,7 +129,9 @@ static void map_refuses_by_name(void **state)
         {0, AT + PAGE_SIZE, ppn, 0, 0, -AEGIS_E_INVALID},
         {0, AT + PAGE_SIZE, ppn, W, 0, -AEGIS_E_INVALID},
         {0, AT + PAGE_SIZE, ppn, W | X, 0, -AEGIS_E_INVALID},
-        {0, AT + PAGE_SIZE, ppn, R | 16, 0, -AEGIS_E_INVALID},
+        {0, AT + PAGE_SIZE, ppn, R | 32, 0, -AEGIS_E_INVALID},
+        {0, AT + PAGE_SIZE, ppn, AEGIS_MAP_INHERIT, 0, -AEGIS_E_INVALID},
+        {0, AT + PAGE_SIZE, ppn, R | AEGIS_MAP_INHERIT | AEGIS_MAP_MEGA, 0, -AEGIS_E_INVALID},
         {0, AT + PAGE_SIZE, as_page, R, 0, -AEGIS_E_OWNER},
         {a, AT, bs_page, R, 0, -AEGIS_E_OWNER},
         {0, AT + PAGE_SIZE, first_ppn, R, 0, -AEGIS_E_OWNER},
@@ -143,6 +145,7 @@ static void map_refuses_by_name(void **state)
         {0, 1UL << 32, ppn, R, 0, -AEGIS_E_NO_TABLE}, /* level 1 is there, level 0 not */
         {0, AT, ppn, R, 0, -AEGIS_E_IN_USE},
         {a, AT, as_page, R, 0, -AEGIS_E_NO_TABLE}, /* env owns it: no capability needed */
+        {a, AT, as_page, R | AEGIS_MAP_INHERIT, 0, -AEGIS_E_OWNER}, /* its affair */
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
