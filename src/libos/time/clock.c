@@ -1,10 +1,10 @@
+#include "libos/time/deadline.h"
 #include "libos/time/time.h"
 
 #include <errno.h>
 #include <sys/time.h>
 #include <sys/times.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "libos/start/start.h"
 
@@ -86,35 +86,19 @@ clock_t times(struct tms *buffer)
     return (clock_t)scale(time_now(), CLOCKS_PER_SEC, timebase);
 }
 
-static void sleep_ns(uint64_t ns)
+/* Ticks until a clock shows `at`, from boot on, rounded up. */
+int time_deadline(clockid_t clock, const struct timespec *at, uint64_t *deadline)
 {
-    aegis_wait(NULL, 0, time_after(ns));
-}
-
-int nanosleep(const struct timespec *asked, struct timespec *left)
-{
-    if (asked->tv_sec < 0 || asked->tv_nsec < 0 || asked->tv_nsec >= (long)NS) {
-        errno = EINVAL;
-        return -1;
-    }
-    uint64_t ns;
-    if (__builtin_mul_overflow((uint64_t)asked->tv_sec, NS, &ns) ||
-        __builtin_add_overflow(ns, (uint64_t)asked->tv_nsec, &ns))
+    if ((clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC) || at->tv_nsec < 0 ||
+        at->tv_nsec >= (long)NS)
+        return EINVAL;
+    uint64_t ns, offset = clock == CLOCK_REALTIME ? aegis_info()->wall : 0;
+    if (at->tv_sec < 0)
+        ns = 0;
+    else if (__builtin_mul_overflow((uint64_t)at->tv_sec, NS, &ns) ||
+             __builtin_add_overflow(ns, (uint64_t)at->tv_nsec, &ns))
         ns = UINT64_MAX;
-    sleep_ns(ns);
-    if (left)
-        *left = (struct timespec){0};
-    return 0;
-}
-
-int usleep(useconds_t us)
-{
-    sleep_ns((uint64_t)us * 1000);
-    return 0;
-}
-
-unsigned sleep(unsigned seconds)
-{
-    sleep_ns(seconds * NS);
+    uint64_t ticks = time_from_ns(ns > offset ? ns - offset : 0);
+    *deadline = ticks < AEGIS_FOREVER ? ticks : AEGIS_FOREVER;
     return 0;
 }

@@ -1,7 +1,7 @@
 /*
  * Time without a system call: rdtime, and what info tells about it. clock_gettime (CLOCK_REALTIME,
- * CLOCK_MONOTONIC), gettimeofday, times, nanosleep, usleep and sleep of POSIX are made from these;
- * the sleeping ones give the processor away.
+ * CLOCK_MONOTONIC), gettimeofday and times of POSIX are made from these; who sleeps waits
+ * (libos/wait).
  */
 #ifndef EXOS_TIME_TIME_H
 #define EXOS_TIME_TIME_H

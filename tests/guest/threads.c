@@ -1,0 +1,317 @@
+/* Threads: made, switched, preempted with all their registers, joined, and what is an error. */
+#include <errno.h>
+#include <fenv.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "libos/slice/slice.h"
+#include "libos/start/start.h"
+#include "libos/thread/thread.h"
+#include "libos/time/time.h"
+#include "libos/upcall/upcall.h"
+#include "test.h"
+
+#define MANY 200
+
+static void *count_up(void *argument)
+{
+    uint64_t *count = argument;
+    for (int i = 0; i < 100; i++) {
+        ++*count;
+        CHECK_OK(sched_yield());
+    }
+    return count;
+}
+
+static void they_take_turns_and_are_joined(void)
+{
+    pthread_t threads[MANY];
+    uint64_t counts[MANY] = {0};
+    for (size_t i = 0; i < MANY; i++)
+        CHECK_EQ(pthread_create(&threads[i], NULL, count_up, &counts[i]), 0);
+    CHECK_EQ(thread_count(), MANY + 1);
+    sched_yield();
+    for (size_t i = 0; i < MANY; i++)
+        CHECK(counts[i] >= 1);
+    for (size_t i = 0; i < MANY; i++) {
+        void *value;
+        CHECK_EQ(pthread_join(threads[i], &value), 0);
+        CHECK(value == &counts[i] && counts[i] == 100);
+    }
+    CHECK_EQ(thread_count(), 1);
+}
+
+/* What a function keeps, and all that one changes: computed alone, and with others between. */
+static uint64_t __attribute__((noinline)) chain(uint64_t seed, uint64_t rounds)
+{
+    uint64_t a = seed, b = 2, c = 3, d = 4, e = 5, f = 6, g = 7, h = 8;
+    double x = (double)seed, y = 2, z = 3, u = 4, v = 5;
+    for (uint64_t i = 0; i < rounds; i++) {
+        a = a * 6364136223846793005UL + b, b = (b ^ c) + i, c = c << 1 | d >> 63, d += e * 3;
+        e = e * 2862933555777941757UL + f, f ^= g + a, g = g >> 7 | g << 57, h += g ^ c;
+        x = x * 0.5 + y, y = y * 0.25 + z + (double)(i & 7), z = z * 0.125 + u;
+        u = u * 0.75 - v, v = v * 0.5 + x;
+    }
+    return a ^ b ^ c ^ d ^ e ^ f ^ g ^ h ^ (uint64_t)(x * 1e6) ^ (uint64_t)(y * 1e6) ^
+           (uint64_t)(z * 1e6) ^ (uint64_t)(u * 1e3) ^ (uint64_t)(v * 1e3);
+}
+
+static volatile bool stop;
+
+struct work {
+    uint64_t seed, wanted, rounds;
+    int mode;
+};
+
+static void *work(void *argument)
+{
+    struct work *w = argument;
+    fesetround(w->mode);
+    while (!stop) {
+        CHECK_EQ(chain(w->seed, 20000), w->wanted);
+        CHECK_EQ(fegetround(), w->mode);
+        w->rounds++;
+    }
+    return NULL;
+}
+
+/* Slices end while others are there. */
+static void nothing_is_lost_in_preemption(void)
+{
+    static const int modes[] = {FE_TONEAREST, FE_TOWARDZERO, FE_UPWARD, FE_DOWNWARD};
+    struct work works[4];
+    pthread_t threads[4];
+    struct raw other;
+    raw_create(&other, "spin", blob_spin, blob_spin_end);
+    raw_start(&other, 0);
+    uint64_t from = slice_ends();
+    for (size_t i = 0; i < 4; i++) {
+        fesetround(modes[i]);
+        works[i] = (struct work){.seed = i + 1, .wanted = chain(i + 1, 20000), .mode = modes[i]};
+        CHECK_EQ(pthread_create(&threads[i], NULL, work, &works[i]), 0);
+    }
+    fesetround(FE_TONEAREST);
+    while (slice_ends() < from + 100)
+        for (int i = 0; i < 1000; i++)
+            CHECK(strlen("preempted") == 9);
+    stop = true;
+    for (size_t i = 0; i < 4; i++) {
+        CHECK_EQ(pthread_join(threads[i], NULL), 0);
+        CHECK(works[i].rounds > 1);
+    }
+    CHECK_EQ(fegetround(), FE_TONEAREST);
+    CHECK_OK(aegis_env_end(other.env, 0));
+    raw_finish(&other);
+}
+
+static _Thread_local int mine = 7;
+
+static void *own_values(void *argument)
+{
+    (void)argument;
+    CHECK_EQ(mine, 7);
+    mine = 8;
+    errno = ERANGE;
+    sched_yield();
+    CHECK_EQ(errno, ERANGE);
+    CHECK_EQ(mine, 8);
+    return NULL;
+}
+
+static void each_has_its_own(void)
+{
+    pthread_t thread;
+    errno = EDOM;
+    CHECK_EQ(pthread_create(&thread, NULL, own_values, NULL), 0);
+    sched_yield();
+    CHECK_EQ(errno, EDOM);
+    CHECK_EQ(mine, 7);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+}
+
+static void *wait_a_while(void *argument)
+{
+    usleep(*(unsigned *)argument);
+    return argument;
+}
+
+static void *join_other(void *argument)
+{
+    CHECK_EQ(pthread_join(*(pthread_t *)argument, NULL), 0);
+    return NULL;
+}
+
+static void errors_are_defined(void)
+{
+    pthread_t thread, joiner;
+    unsigned while_ = 30000;
+    void *value;
+    CHECK_EQ(pthread_join(pthread_self(), NULL), EDEADLK);
+    CHECK_EQ(pthread_create(&thread, NULL, wait_a_while, &while_), 0);
+    CHECK_EQ(pthread_tryjoin_np(thread, NULL), EBUSY);
+    CHECK_EQ(pthread_create(&joiner, NULL, join_other, &thread), 0);
+    sched_yield();
+    CHECK_EQ(pthread_join(thread, &value), EINVAL);
+    CHECK_EQ(pthread_detach(thread), EINVAL);
+    CHECK_EQ(pthread_join(joiner, NULL), 0);
+    CHECK_EQ(pthread_join(thread, NULL), ESRCH);
+    CHECK_EQ(pthread_create(&thread, NULL, wait_a_while, &while_), 0);
+    CHECK_EQ(pthread_detach(thread), 0);
+    CHECK_EQ(pthread_detach(thread), EINVAL);
+    CHECK_EQ(pthread_join(thread, NULL), EINVAL);
+    struct timespec at;
+    clock_gettime(CLOCK_REALTIME, &at);
+    CHECK_EQ(pthread_create(&joiner, NULL, wait_a_while, &while_), 0);
+    CHECK_EQ(pthread_timedjoin_np(joiner, NULL, &at), ETIMEDOUT);
+    CHECK_EQ(pthread_join(joiner, &value), 0);
+    CHECK(value == &while_);
+    while (thread_count() > 1)
+        usleep(1000);
+}
+
+/* While it sleeps, the others run; and when all sleep, nobody burns the processor. */
+static void a_sleep_is_one_threads(void)
+{
+    pthread_t threads[3];
+    unsigned times[] = {20000, 40000, 60000};
+    uint64_t before = time_now(), slices = aegis_env(exos.env)->slices;
+    for (size_t i = 0; i < 3; i++)
+        CHECK_EQ(pthread_create(&threads[i], NULL, wait_a_while, &times[i]), 0);
+    for (size_t i = 0; i < 3; i++)
+        CHECK_EQ(pthread_join(threads[i], NULL), 0);
+    uint64_t took = time_to_ns(time_now() - before);
+    CHECK(took >= 60000000);
+    CHECK(aegis_env(exos.env)->slices - slices < 30);
+}
+
+static void *overflow(void *argument)
+{
+    volatile char here[512];
+    here[0] = *(char *)argument;
+    void *deeper = here[0] ? overflow(argument) : NULL;
+    return here[0] ? deeper : argument; /* no tail call */
+}
+
+static pthread_t *overflowing;
+static bool seen;
+
+static bool end_it(struct upcall_context *context)
+{
+    CHECK(pthread_equal(pthread_self(), *overflowing));
+    seen = true;
+    context->pc = (uint64_t)pthread_exit;
+    context->x[2] = context->x[4] & ~15UL; /* its stack's upper end lies below */
+    context->x[2] -= 2048;
+    return true;
+}
+
+/* Below a stack nothing is mapped. */
+static void an_overflow_is_a_fault(void)
+{
+    pthread_t thread;
+    upcall_handler before = upcall_set(UPCALL_STORE_PAGE, end_it);
+    char one = 1;
+    overflowing = &thread;
+    CHECK_EQ(pthread_create(&thread, NULL, overflow, &one), 0);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    CHECK(seen);
+    upcall_set(UPCALL_STORE_PAGE, before);
+}
+
+static unsigned destroyed;
+
+static void destroy(void *value)
+{
+    destroyed += (unsigned)(uintptr_t)value;
+}
+
+static void *with_keys(void *argument)
+{
+    pthread_key_t *keys = argument;
+    CHECK(pthread_getspecific(keys[0]) == NULL);
+    CHECK_EQ(pthread_setspecific(keys[0], (void *)1), 0);
+    CHECK_EQ(pthread_setspecific(keys[1], (void *)10), 0);
+    pthread_cleanup_push(destroy, (void *)100);
+    pthread_exit(NULL);
+    pthread_cleanup_pop(0);
+}
+
+static void keys_have_destructors(void)
+{
+    pthread_key_t keys[2], more;
+    pthread_t thread;
+    CHECK_EQ(pthread_key_create(&keys[0], destroy), 0);
+    CHECK_EQ(pthread_key_create(&keys[1], NULL), 0);
+    CHECK_EQ(pthread_setspecific(keys[0], (void *)1000), 0);
+    CHECK_EQ(pthread_create(&thread, NULL, with_keys, keys), 0);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    CHECK_EQ(destroyed, 101);
+    CHECK_EQ(pthread_key_delete(keys[0]), 0);
+    CHECK_EQ(pthread_key_create(&more, NULL), 0);
+    CHECK(pthread_getspecific(more) == NULL);
+    CHECK_EQ(pthread_setspecific(PTHREAD_KEYS_MAX, NULL), EINVAL);
+}
+
+static void attributes_are_kept(void)
+{
+    pthread_attr_t attributes;
+    pthread_t thread;
+    size_t size;
+    uint64_t count = 0;
+    CHECK_EQ(pthread_attr_init(&attributes), 0);
+    CHECK_EQ(pthread_attr_setstacksize(&attributes, 100), EINVAL);
+    CHECK_EQ(pthread_attr_setstacksize(&attributes, 16384), 0);
+    CHECK_EQ(pthread_attr_setguardsize(&attributes, 16384), 0);
+    CHECK_EQ(pthread_attr_getstacksize(&attributes, &size), 0);
+    CHECK_EQ(size, 16384);
+    CHECK_EQ(pthread_create(&thread, &attributes, count_up, &count), 0);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    void *stack = aligned_alloc(16, 16384);
+    CHECK_EQ(pthread_attr_setstack(&attributes, stack, 16384), 0);
+    CHECK_EQ(pthread_create(&thread, &attributes, count_up, &count), 0);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    CHECK_EQ(count, 200);
+    free(stack);
+}
+
+static void *read_environment(void *argument)
+{
+    void **blocks = argument;
+    for (int i = 0; i < 2000; i++) {
+        size_t size = (size_t)(i * 7 % 300 + 1);
+        free(blocks[i % 16]);
+        blocks[i % 16] = memset(malloc(size), i, size);
+        if (i % 10 == 0)
+            sched_yield();
+    }
+    for (int i = 0; i < 16; i++)
+        free(blocks[i]);
+    return NULL;
+}
+
+static void the_heap_serves_all(void)
+{
+    static void *blocks[8][16];
+    pthread_t threads[8];
+    for (size_t i = 0; i < 8; i++)
+        CHECK_EQ(pthread_create(&threads[i], NULL, read_environment, blocks[i]), 0);
+    for (size_t i = 0; i < 8; i++)
+        CHECK_EQ(pthread_join(threads[i], NULL), 0);
+}
+
+int main(void)
+{
+    they_take_turns_and_are_joined();
+    nothing_is_lost_in_preemption();
+    each_has_its_own();
+    errors_are_defined();
+    a_sleep_is_one_threads();
+    an_overflow_is_a_fault();
+    keys_have_destructors();
+    attributes_are_kept();
+    the_heap_serves_all();
+    return 0;
+}
