@@ -20,7 +20,7 @@
 
 #define FIRST   40 /* regions until vm's notes get pages of their own */
 #define TABLES  4  /* pages that a mapping may take for tables: two levels, with their links */
-#define NODES   ((VM_NODES_END - VM_NODES) / sizeof(struct vm_region))
+#define NODES   ((VM_NODES_END - VM_NODES) / AEGIS_PAGE_SIZE * IN_PAGE)
 #define IN_PAGE (AEGIS_PAGE_SIZE / sizeof(struct vm_region))
 
 struct table {
@@ -166,8 +166,9 @@ static int64_t grow_nodes(void)
 {
     if (nodes_made + IN_PAGE > NODES)
         return -AEGIS_E_NO_PAGE;
-    struct vm_region *more = (struct vm_region *)VM_NODES + nodes_made;
-    int64_t status = note_page((uint64_t)more);
+    uint64_t page = VM_NODES + nodes_made / IN_PAGE * AEGIS_PAGE_SIZE;
+    struct vm_region *more = (struct vm_region *)page;
+    int64_t status = note_page(page);
     if (status < 0)
         return status;
     nodes_made += IN_PAGE;
