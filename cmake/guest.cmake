@@ -4,6 +4,8 @@ ExternalProject_Add(guest
   SOURCE_DIR ${CMAKE_SOURCE_DIR}
   BINARY_DIR ${CMAKE_BINARY_DIR}/guest
   CMAKE_ARGS -DCMAKE_TOOLCHAIN_FILE=${CMAKE_SOURCE_DIR}/cmake/riscv64.cmake
+             -DAEGIS_ASHC=${CMAKE_BINARY_DIR}/bin/ashc # compiles programs' own handlers
+  DEPENDS ashc
   BUILD_ALWAYS ON
   INSTALL_COMMAND ""
   USES_TERMINAL_BUILD ON)

@@ -170,7 +170,7 @@ def test_an_initrd_without_the_first_program_is_refused(machine, folder):
 
 def test_an_initrd_cut_inside_another_program_serves_the_rest(machine, folder):
     p = programs()
-    data = images.cpio([("init", p["init"]), ("agent", p["agent"]), ("arpd", p["arpd"]), ("udp-echo", p["udp-echo"])])
+    data = images.cpio([("init", p["init"]), ("agent", p["agent"]), ("netd", p["netd"]), ("udp-echo", p["udp-echo"])])
     cut = data[:len(data) - len(p["udp-echo"]) // 2 - 1024]
     m = machine(initrd=initrd(folder, cut)).up()
     with pytest.raises(Refused, match="udp-echo"):

@@ -30,7 +30,7 @@ def test_post_tells_of_a_machine_that_runs(aegisctl):
     assert "\nmachine: running, " in text
     envs = {columns(line)[1]: columns(line) for line in section(text, "environments:")[2:]
             if re.match(r" +\d", line)}
-    assert set(envs) == {"init", "agent", "arpd", "udp-echo"}
+    assert set(envs) == {"init", "agent", "netd", "udp-echo"}
     assert all(row[3] == "live" and re.fullmatch(r"0x[0-9a-f]+", row[6]) for row in envs.values())
     # What it counts is what the programs count.
     listed = aegisctl.ok("list").splitlines()
@@ -153,7 +153,7 @@ def test_symbols_name_handlers_and_classifiers_and_hold_their_code(aegisctl, fol
     aegisctl.ok("symbols", "-o", out)
     listing = subprocess.run(["riscv64-unknown-elf-objdump", "-d", out], capture_output=True, text=True, check=True).stdout
     functions = dict(re.findall(r"^[0-9a-f]+ <(\w+)>:\n((?:.+\n)+)", listing, re.M))
-    handler = next(name for name in functions if re.fullmatch(r"handler_0_\w+", name) and not name.endswith("_prelude"))
+    handler = next(name for name in functions if re.fullmatch(r"handler_1_\w+", name) and not name.endswith("_prelude"))
     for name in (handler, "classifier_net0", "egress_0"):
         assert len(functions[name].splitlines()) > 5 and "unimp" not in functions[name].splitlines()[0]
     # The addresses are those of the machine: post and the file agree.
@@ -163,7 +163,7 @@ def test_symbols_name_handlers_and_classifiers_and_hold_their_code(aegisctl, fol
     assert " egress_2\n" in aegisctl.ok("post")
     aegisctl.ok("unload", "udp-echo")
     text = aegisctl.ok("post")
-    assert " handler_" not in text and " classifier_net0" in text
+    assert " handler_1" not in text and " handler_0_arp" in text and " classifier_net0" in text
     assert " egress_1\n" in text and " egress_2\n" not in text
 
 
@@ -171,7 +171,7 @@ def test_the_build_leaves_an_archive_for_later(folder):
     subprocess.run(["tar", "xf", BUILD / "guest/archive.tar", "-C", folder], check=True, timeout=30)
     archive = folder / "archive"
     assert (archive / "kernel.elf").read_bytes() == (BUILD / "guest/src/kernel/kernel.elf").read_bytes()
-    for program in ("init", "agent", "arpd", "udp-echo", "show"):
+    for program in ("init", "agent", "arpd", "netd", "udp-echo", "show"):
         assert (archive / program).read_bytes() == (BUILD / "guest/src/apps" / program).read_bytes()
     for table in (ROOT / "src/abi").glob("*.def"):
         assert (archive / table.name).read_text() == table.read_text()

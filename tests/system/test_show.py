@@ -33,21 +33,21 @@ def check_calls(log, show_env, echo_env):
 
 def check_contents(shown, envs, binding):
     env = envs["udp-echo"][0]
-    assert {"init", "agent", "arpd", "udp-echo", "show"} == set(envs)
+    assert {"init", "agent", "netd", "udp-echo", "show"} == set(envs)
     assert envs["udp-echo"][3] == "live"
     assert all(len(row) == 9 and int(row[7]) <= int(row[8]) for row in envs.values())  # nobody owes more than was charged
     pages = rows(shown, "pages of 4 KiB")
     free, total = map(int, re.search(r"totals: (\d+) of (\d+) pages free", shown).groups())
     assert sum(int(n) for row in pages for n in row[2:]) == total and abs(int(pages[0][2]) - free) < 64
     by_owner = {row[0]: sum(map(int, row[2:])) for row in pages}
-    assert all(by_owner[row[0]] == int(row[4]) for name, row in envs.items() if name in ("init", "arpd", "udp-echo"))
+    assert all(by_owner[row[0]] == int(row[4]) for name, row in envs.items() if name in ("init", "netd", "udp-echo"))
     assert {row[1] for row in rows(shown, "slices of")} == {row[0] for row in envs.values()}
     echo = next(row for row in rows(shown, "bindings:") if row[0] == binding)
     assert echo[1:3] == [env, "udp-echo"] and echo[4] == "0" and echo[6] == "128"
     account = rows(shown, "accounts, ")  # nobody has carved one: all count to init's
     assert len(account) == 1 and account[0][:2] == ["1", "init"]
     used, limit = (list(map(int, account[0][n::2])) for n in (2, 3))
-    assert used == [sum(by_owner[n] for n in by_owner if n != "0"), len(envs), len(envs), 2, 0, 0, *used[6:]]  # the root counts for nobody
+    assert used == [sum(by_owner[n] for n in by_owner if n != "0"), len(envs), len(envs), 2, 1, 0, *used[6:]]  # the root counts for nobody
     assert all(u <= l for u, l in zip(used, limit)) and 100 < used[6] < 4096 and 0 < used[7] < 4096
     assert f"{len(envs)} of 1023 environments, {len(envs)} of 64 slices, 3 of" in shown
 

@@ -2,6 +2,7 @@
 set(libos_dir ${CMAKE_SOURCE_DIR}/src/libos)
 aegis_unit_test(libos_heap_test SOURCES unit/libos/heap_test.c ${libos_dir}/vm/heap.c)
 aegis_unit_test(libos_net_test SOURCES unit/libos/net_test.c ${libos_dir}/net/parse.c ${libos_dir}/net/checksum.c)
+aegis_unit_test(libos_filter_test SOURCES unit/libos/filter_test.c ${libos_dir}/net/filter.c LIBRARIES dpf)
 
 # The string functions, under other names beside the host's; they must not be taken for what they implement.
 add_library(libos_string OBJECT ${libos_dir}/string/copy.c ${libos_dir}/string/compare.c)

@@ -30,15 +30,19 @@ struct app {
     bool started; /* false between app_find and app_start */
 };
 
+#define NETD "netd" /* the program that gives ports of an interface, and gets its root binding */
+
 /*
  * The running program of that name, or one made anew (in any case if `anew`) that app_start has to
- * set going. argument is its argv[1], or NULL. Returns NULL, with *status a negated error for
- * proc_strerror.
+ * set going. netif is the interface that a netd is for; argument is its argv[1], or NULL. Returns
+ * NULL, with *status a negated error for proc_strerror.
  */
-struct app *app_find(const char *name, const char *argument, bool anew, int64_t *status);
+struct app *app_find(const char *name, uint32_t netif, const char *argument, bool anew,
+                     int64_t *status);
 
 /* A program made anew, with these arguments; otherwise as app_find. */
-struct app *app_make(const char *name, int argc, char *const argv[], int64_t *status);
+struct app *app_make(const char *name, uint32_t netif, int argc, char *const argv[],
+                     int64_t *status);
 
 /* Set it going, if it isn't. Returns 0 or a negated error. */
 int64_t app_start(struct app *app);

@@ -16,9 +16,33 @@ static struct app *running(const char *name)
     return NULL;
 }
 
-struct app *app_make(const char *name, int argc, char *const argv[], int64_t *status)
+/*
+ * What a program gets from the agent: netd, a root binding to give ports of; any other, the right
+ * to call each interface's netd.
+ */
+static size_t capabilities(const char *name, uint32_t netif, struct aegis_cap caps[EXOS_CAPS_MAX])
 {
-    struct proc_options options = {.name = name, .argc = argc, .argv = argv};
+    struct aegis_cap root = agent_root(netif);
+    size_t count = 0;
+
+    if (!strcmp(name, NETD))
+        return aegis_cap_derive(&root, AEGIS_RIGHT_DELEGATE, caps) == 0;
+    for (size_t i = 0; i < APPS_MAX && count < EXOS_CAPS_MAX; i++) {
+        const struct app *app = &apps[i];
+        if (!strcmp(app->name, NETD) && aegis_env(app->proc.env)->state == AEGIS_ENV_LIVE &&
+            aegis_cap_mint(AEGIS_KIND_ENV, app->proc.env, AEGIS_RIGHT_CALL, &caps[count]) == 0)
+            count++;
+    }
+    return count;
+}
+
+struct app *app_make(const char *name, uint32_t netif, int argc, char *const argv[],
+                     int64_t *status)
+{
+    struct aegis_cap caps[EXOS_CAPS_MAX];
+    struct proc_options options = {.name = name, .argc = argc, .argv = argv, .caps = caps};
+
+    options.cap_count = capabilities(name, netif, caps);
 
     for (size_t i = 0; i < APPS_MAX; i++) {
         struct app *app = &apps[i];
@@ -35,11 +59,12 @@ struct app *app_make(const char *name, int argc, char *const argv[], int64_t *st
     return NULL;
 }
 
-struct app *app_find(const char *name, const char *argument, bool anew, int64_t *status)
+struct app *app_find(const char *name, uint32_t netif, const char *argument, bool anew,
+                     int64_t *status)
 {
     char *const argv[] = {(char *)(uintptr_t)name, (char *)(uintptr_t)argument, NULL};
     struct app *app = anew ? NULL : running(name);
-    return app ? app : app_make(name, argument ? 2 : 1, argv, status);
+    return app ? app : app_make(name, netif, argument ? 2 : 1, argv, status);
 }
 
 int64_t app_start(struct app *app)

@@ -125,7 +125,7 @@ static struct app *find_app(const struct control_load *load, const char *argumen
                             struct refusal *refusal)
 {
     int64_t status;
-    struct app *app = app_find(load->app, argument, anew, &status);
+    struct app *app = app_find(load->app, load->netif, argument, anew, &status);
     if (!app && status == -(PROC_CPIO_ERROR + CPIO_E_NOT_FOUND))
         refuse(refusal, CONTROL_E_NO_APP, "the initial RAM disk has no program %s", load->app);
     else if (!app)

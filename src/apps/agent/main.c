@@ -29,19 +29,18 @@ static const struct arp_filter {
     .range = {.low = ETH_TYPE_ARP, .high = ETH_TYPE_ARP},
 };
 
-/* Each interface gets an arpd of its own: one that fails takes nothing else with it. */
-static void start_arpd(uint32_t netif, const char *address)
+/* Each interface gets a netd of its own: one that fails takes nothing else with it. */
+static void start_netd(uint32_t netif, const char *address)
 {
     const struct control_bytes image = {(const uint8_t *)&arp_filter, sizeof arp_filter};
-    struct control_load load = {.app = "arpd", .netif = netif, .ingress = image, .egress = image};
+    struct control_load load = {.app = NETD, .netif = netif, .ingress = image, .egress = image};
     struct refusal refusal;
     char argument[72];
 
     snprintf(load.name, sizeof load.name, "arp%u", (unsigned)netif);
     snprintf(argument, sizeof argument, "ip=%s", address);
     if (!binding_make(&load, argument, true, &refusal))
-        fprintf(stderr, "agent: no answers to ARP on interface %u: %s\n", (unsigned)netif,
-                refusal.text);
+        fprintf(stderr, "agent: no netd on interface %u: %s\n", (unsigned)netif, refusal.text);
 }
 
 static void start_network(void)
@@ -55,7 +54,7 @@ static void start_network(void)
                 "agent: the boot arguments' ip= is not ADDRESS/PREFIX,GATEWAY; taking ip=%s\n",
                 text);
     for (uint32_t i = 0; i < count; i++)
-        start_arpd(i, text);
+        start_netd(i, text);
     printf("agent: ready, %s on %u network interface%s\n", text, (unsigned)count,
            count == 1 ? "" : "s");
 }

@@ -35,7 +35,7 @@ bool request_start(const struct control_message *message, struct refusal *refusa
         return refuse(refusal, CONTROL_E_MALFORMED, "the arguments are no more than %d strings",
                       START_ARGUMENTS_MAX);
     argv[0] = asked.app;
-    struct app *app = app_make(asked.app, argc, argv, &status);
+    struct app *app = app_make(asked.app, 0, argc, argv, &status);
     if (app)
         status = app_start(app);
     if (app && status < 0)

@@ -64,6 +64,7 @@ static inline void net_put32(void *at, uint32_t value)
 #define IPV4_DESTINATION    (ETH_SIZE + 16)
 #define IPV4_LEAST          20
 #define IPV4_MORE_OR_OFFSET 0x3fff /* of IPV4_FRAGMENT: zero unless the datagram is a fragment */
+#define IPV4_TCP            6
 #define IPV4_UDP            17
 
 /* Behind the IPv4 header. */

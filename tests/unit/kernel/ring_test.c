@@ -164,11 +164,13 @@ static void a_full_ring_drops_and_counts_and_keeps_what_it_has(void **state)
     uint8_t bytes[LONG];
 
     assert_int_equal(call_net_ring(ROOT, AT, 4), 0);
+    uint64_t frames = env_infos[netif_row(ROOT)->owner].frames;
     for (uint64_t k = 0; k < 4; k++)
         assert_true(put(bytes, make(k, bytes), k));
     for (uint64_t k = 4; k < 9; k++)
         assert_false(put(bytes, make(k, bytes), k));
     assert_true(ring->dropped == 5 && ring->head == 4);
+    assert_true(env_infos[netif_row(ROOT)->owner].frames == frames + 4); /* of all its rings */
     for (uint64_t k = 0; k < 4; k++)
         check_slot(k, 4, k);
     ring->tail = 1;

@@ -1,0 +1,153 @@
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ash/ash.h"
+#include "libos/net/headers.h"
+#include "libos/time/time.h"
+#include "libos/vm/vm.h"
+#include "netd.h"
+
+#define BUSY_LIMIT  5000000000UL /* ns to wait for somebody else's download */
+#define BUSY_PAUSE  10000000UL   /* between two attempts: a slice */
+#define PATIENCE    2000000UL    /* ns for room in the device's queue */
+#define ASKED_MOST  5            /* questions without an answer, then the neighbour isn't there */
+#define FRAME_LEAST 60           /* without frame check sequence, IEEE 802.3 */
+
+/* handlers/arp.c, as ashc compiled it. */
+extern const char netd_arp_image[], netd_arp_image_end[];
+
+/* What netd remembers of a place beside what everybody sees. */
+static struct {
+    uint32_t asked; /* seconds since boot */
+    uint32_t times; /* asked without an answer */
+} questions[NEIGHBOURS];
+
+static volatile struct net_neighbour *neighbours;
+
+static uint32_t seconds_now(void)
+{
+    return (uint32_t)(time_now() / aegis_info()->timebase);
+}
+
+/* Memory for the handler's maps, with their first contents; *pages of it. */
+static uint8_t *make_maps(const struct ash_image *image, uint64_t *pages)
+{
+    uint64_t at = 0;
+
+    *pages = 0;
+    for (uint32_t i = 0; i < image->header->maps; i++)
+        *pages += vm_pages(ash_map_size(&image->maps[i]));
+    uint8_t *memory = vm_alloc_run(*pages);
+    for (uint32_t i = 0; memory && i < image->header->maps; i++) {
+        const struct ash_map_info *map = &image->maps[i];
+        memcpy(memory + at, image->data + map->data, map->data_size);
+        if (!strcmp(map->name, "neighbours"))
+            neighbours = (volatile struct net_neighbour *)(memory + at);
+        if (!strcmp(map->name, ".data")) { /* its struct own */
+            memcpy(memory + at, netd.mac, sizeof netd.mac);
+            net_put32(memory + at + sizeof netd.mac, netd.address.address);
+        }
+        at += vm_pages(ash_map_size(map)) * AEGIS_PAGE_SIZE;
+    }
+    return memory;
+}
+
+static int64_t download(const void *image, uint64_t size, void *maps, uint64_t pages)
+{
+    char message[AEGIS_MESSAGE_SIZE] = "";
+    const struct aegis_handler_request request = {.image = image,
+                                                  .image_size = size,
+                                                  .maps = maps,
+                                                  .maps_size = pages * AEGIS_PAGE_SIZE,
+                                                  .fuel = AEGIS_FUEL_DEFAULT,
+                                                  .message = message};
+    uint64_t deadline = time_after(BUSY_LIMIT);
+    int64_t status;
+
+    while ((status = aegis_handler_load(&request)) == -AEGIS_E_BUSY && time_now() < deadline)
+        aegis_wait(NULL, 0, time_after(BUSY_PAUSE));
+    if (status < 0)
+        fprintf(stderr, "netd: %s\n", message);
+    return status;
+}
+
+int64_t arp_begin(uint32_t binding)
+{
+    uint64_t size = (uint64_t)(netd_arp_image_end - netd_arp_image), pages;
+    struct ash_image image;
+
+    if (ash_image_open(netd_arp_image, size, &image))
+        return -AEGIS_E_INVALID;
+    uint8_t *maps = make_maps(&image, &pages);
+    if (!maps || !neighbours)
+        return -AEGIS_E_NO_PAGE;
+    int64_t handler = download(netd_arp_image, size, maps, pages);
+    return handler < 0 ? handler : aegis_handler_bind((uint32_t)handler, binding);
+}
+
+int64_t arp_page(struct aegis_cap *capability)
+{
+    int64_t ppn = vm_page_at((const void *)(uintptr_t)neighbours);
+    return ppn < 0 ? ppn
+                   : aegis_cap_mint(AEGIS_KIND_PAGE, (uint64_t)ppn, AEGIS_RIGHT_READ, capability);
+}
+
+static void ask(uint32_t address)
+{
+    static const uint8_t kind[] = {0, 1, 8, 0, 6, 4, 0, ARP_REQUEST}; /* Ethernet and IPv4 */
+    uint8_t frame[FRAME_LEAST] = {0};
+
+    memset(frame + ETH_DESTINATION, 0xff, 6);
+    memcpy(frame + ETH_SOURCE, netd.mac, 6);
+    net_put16(frame + ETH_TYPE, ETH_TYPE_ARP);
+    memcpy(frame + ARP_HARDWARE, kind, sizeof kind);
+    memcpy(frame + ARP_SENDER, netd.mac, 6);
+    net_put32(frame + ARP_SENDER + 6, netd.address.address);
+    net_put32(frame + ARP_TARGET + 6, address);
+    net_send_copy(&netd.arp, frame, sizeof frame, time_after(PATIENCE));
+}
+
+/*
+ * The place is another's, or free, or its answer is overdue: it begins anew. The word is emptied
+ * before the address changes, so that nobody takes the old answer for the new address.
+ */
+static void begin_anew(volatile struct net_neighbour *n, uint32_t wire)
+{
+    __atomic_store_n(&n->word, 0, __ATOMIC_SEQ_CST);
+    n->address = wire;
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+int64_t arp_resolve(uint32_t address)
+{
+    uint32_t mask = netd.address.prefix ? UINT32_MAX << (32 - netd.address.prefix) : 0;
+    uint32_t place = net_neighbour_place(address), now = seconds_now();
+    volatile struct net_neighbour *n = &neighbours[place];
+    uint32_t wire = __builtin_bswap32(address);
+
+    if (((address ^ netd.address.address) & mask) || address == netd.address.address || !address)
+        return -ENETUNREACH;
+    bool is_other = n->address != wire;
+    uint32_t age = now - n->seconds;
+    if (is_other || ((n->word & NEIGHBOUR_KNOWN) && age >= NEIGHBOUR_DOUBTFUL))
+        begin_anew(n, wire);
+    uint64_t word = n->word;
+    if (is_other || (word & NEIGHBOUR_KNOWN))
+        questions[place].times = 0;
+    if ((word & NEIGHBOUR_KNOWN) && age < NEIGHBOUR_FRESH)
+        return 0;
+    if ((word & NEIGHBOUR_WANTED) && now - questions[place].asked < NEIGHBOUR_ASK_AGAIN)
+        return 0;
+    if (questions[place].times >= ASKED_MOST) {
+        questions[place].times = 0; /* who asks after this begins anew */
+        return -EHOSTUNREACH;
+    }
+    questions[place].times++;
+    questions[place].asked = now;
+    /* The handler may fill the place between the load and the store, with what was just asked for:
+     * then the mark stays until the next answer, and what it knew is known. */
+    __atomic_fetch_or(&n->word, NEIGHBOUR_WANTED, __ATOMIC_SEQ_CST);
+    ask(address);
+    return 0;
+}

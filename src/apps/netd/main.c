@@ -1,0 +1,119 @@
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "libos/net/service.h"
+#include "libos/start/error.h"
+#include "libos/time/time.h"
+#include "netd.h"
+
+#define RING_SLOTS 32 /* for what comes while the handler may not run */
+
+struct netd netd;
+
+static void about(uint64_t words[GATE_WORDS])
+{
+    struct aegis_cap page;
+
+    if (arp_page(&page)) {
+        words[0] = (uint64_t)-ENETDOWN;
+        return;
+    }
+    words[1] = (uint64_t)netd.address.address << 32 | netd.address.gateway;
+    words[2] = (uint64_t)netd.netif << 8 | netd.address.prefix;
+    words[3] = page.name;
+    words[4] = page.generation;
+    words[5] = page.mac;
+}
+
+static void take(uint32_t caller, uint64_t words[GATE_WORDS])
+{
+    uint16_t port = (uint16_t)words[1];
+    struct aegis_cap binding = {0};
+
+    if (words[1] >> 24) {
+        words[0] = (uint64_t)-EPROTONOSUPPORT;
+        return;
+    }
+    words[0] = (uint64_t)port_take(caller, (uint8_t)(words[1] >> 16), &port, &binding);
+    words[1] = port;
+    words[2] = binding.name;
+    words[3] = binding.generation;
+    words[4] = binding.mac;
+}
+
+/* The handler has seen what is here, or was not allowed to run: others will ask again. */
+static void forget_frames(void)
+{
+    net_release_to(&netd.arp, net_head(&netd.arp));
+}
+
+static void serve(uint32_t caller, uint64_t words[GATE_WORDS])
+{
+    enum netd_order order = words[0] < NETD_ORDERS ? (enum netd_order)words[0] : NETD_ORDERS;
+
+    forget_frames();
+    words[0] = 0;
+    switch (order) {
+    case NETD_ABOUT:
+        about(words);
+        return;
+    case NETD_TAKE:
+        take(caller, words);
+        return;
+    case NETD_LEAVE:
+        words[0] =
+            (uint64_t)(words[1] > UINT32_MAX ? -EINVAL : port_leave(caller, (uint32_t)words[1]));
+        return;
+    case NETD_RESOLVE:
+        words[0] = (uint64_t)(words[1] > UINT32_MAX ? -EINVAL : arp_resolve((uint32_t)words[1]));
+        return;
+    case NETD_ORDERS:
+        words[0] = (uint64_t)-ENOSYS;
+    }
+}
+
+/* The binding of ARP frames: there is one, or will be; whoever started netd sees to that. */
+static uint32_t find_arp(void)
+{
+    uint64_t seen = 0;
+
+    for (;; net_wait_binding(&seen, AEGIS_FOREVER))
+        for (uint32_t b = 0; b < aegis_info()->binding_count; b++)
+            if (aegis_binding(b)->owner == exos.env)
+                return b;
+}
+
+/* The ring comes last: with it whoever made the binding knows that requests are answered. */
+static int64_t begin(void)
+{
+    uint32_t arp = find_arp();
+
+    netd.netif = aegis_binding(arp)->netif;
+    for (size_t i = 0; i < sizeof netd.mac; i++)
+        netd.mac[i] = aegis_info()->netifs[netd.netif].mac[i];
+    int64_t status = arp_begin(arp);
+    if (status == 0)
+        status = net_open(&netd.arp, arp, RING_SLOTS);
+    if (status < 0)
+        fprintf(stderr, "netd: no answers to ARP: %s: %s\n", aegis_error_name(status),
+                aegis_strerror(status));
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 2 || strncmp(argv[1], "ip=", 3) || !net_parse_address(argv[1] + 3, &netd.address)) {
+        fprintf(stderr, "usage: netd ip=ADDRESS/PREFIX[,GATEWAY]\n");
+        return 2;
+    }
+    if (!exos.start || exos.start->cap_count < 1) {
+        fprintf(stderr, "netd: only the agent can start it: no capability for an interface\n");
+        return 1;
+    }
+    netd.root = exos.start->caps[0];
+    if (begin() < 0)
+        return 1;
+    gate_serve(serve, NULL);
+    return 1; /* it didn't begin */
+}

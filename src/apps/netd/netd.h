@@ -1,0 +1,50 @@
+/*
+ * netd: one network interface's addresses, neighbours and ports. It serves through a gate
+ * (libos/net/service.h) on its callers' time, and what the network asks is answered in the kernel
+ * by handlers of its own: so it never runs by itself.
+ *
+ * The agent starts it with ip=ADDRESS/PREFIX[,GATEWAY], a capability, DELEGATE, for the interface's
+ * root binding, and a binding of all ARP frames.
+ */
+#ifndef NETD_NETD_H
+#define NETD_NETD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "libos/gate/gate.h"
+#include "libos/net/neighbour.h"
+#include "libos/net/net.h"
+
+struct netd {
+    struct net_address address;
+    uint8_t mac[6];
+    uint16_t netif;
+    struct aegis_cap root; /* DELEGATE */
+    struct net arp;        /* the ring of ARP frames */
+};
+extern struct netd netd;
+
+/* ---- arp.c ---- */
+
+/*
+ * Have the handler answer for our address on this binding, and keep the neighbours. Returns 0, or a
+ * negated enum aegis_error; the verifier's words are on the log then.
+ */
+int64_t arp_begin(uint32_t binding);
+
+/* A capability, READ, for the page of neighbours. */
+int64_t arp_page(struct aegis_cap *capability);
+
+/* Ask the network for an address, unless its entry is good. 0 or a negated errno value. */
+int64_t arp_resolve(uint32_t address);
+
+/* ---- ports.c ---- */
+
+/* NETD_TAKE: returns 0 with *port and a capability, DELEGATE, or a negated errno value. */
+int64_t port_take(uint32_t env, uint8_t protocol, uint16_t *port, struct aegis_cap *capability);
+
+/* NETD_LEAVE. */
+int64_t port_leave(uint32_t env, uint32_t binding);
+
+#endif

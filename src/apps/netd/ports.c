@@ -1,0 +1,141 @@
+/*
+ * Ports. For each that somebody has, netd holds a binding of its frames, without a ring, and has
+ * given its taker a capability to bind inside of that. That two can't have one is the kernel's
+ * doing: bindings of different owners are disjoint. So netd needs this table only to find what to
+ * give back, and a user's filter that is bound beside netd takes a port as well.
+ */
+#include <errno.h>
+
+#include "libos/net/filter.h"
+#include "libos/net/headers.h"
+#include "libos/net/service.h"
+#include "libos/start/calls.h"
+#include "netd.h"
+
+#define PORTS_MAX      1024 /* bindings, of all applications */
+#define EPHEMERAL      (NETD_EPHEMERAL_HIGH - NETD_EPHEMERAL_LOW + 1)
+#define EPHEMERAL_LOOK 64 /* free ports tried; more are taken beside netd's back only by accident  \
+                           */
+
+static struct port {
+    uint32_t env, serial; /* who has it; 0: the place is free */
+    uint32_t binding;
+    uint16_t port;
+    uint8_t protocol;
+} ports[PORTS_MAX];
+
+/* Undoes netd's binding, and what its taker, or whoever that gave its capability, has inside. */
+static void give_back(struct port *p)
+{
+    aegis_cap_revoke(AEGIS_KIND_BINDING, p->binding, AEGIS_REVOKE_SEVER);
+    aegis_net_unbind(p->binding);
+    p->env = 0;
+}
+
+/* An environment that ends tells nobody. Looked at whenever a place or a port is wanted. */
+static void reap(void)
+{
+    for (struct port *p = ports; p < ports + PORTS_MAX; p++) {
+        if (!p->env)
+            continue;
+        const volatile struct aegis_env_info *env = aegis_env(p->env);
+        if (env->serial != p->serial || env->state != AEGIS_ENV_LIVE)
+            give_back(p);
+    }
+}
+
+static bool is_taken(uint8_t protocol, uint16_t port)
+{
+    for (const struct port *p = ports; p < ports + PORTS_MAX; p++)
+        if (p->env && p->protocol == protocol && p->port == port)
+            return true;
+    return false;
+}
+
+static struct port *free_place(void)
+{
+    for (struct port *p = ports; p < ports + PORTS_MAX; p++)
+        if (!p->env)
+            return p;
+    return NULL;
+}
+
+static int64_t bind(uint8_t protocol, uint16_t port)
+{
+    struct net_filter received, sent;
+    struct net_port_range range = {
+        .protocol = protocol, .address = netd.address.address, .low = port, .high = port};
+    struct aegis_net_binding request = {.parent = netd.root};
+
+    for (size_t i = 0; i < sizeof range.mac; i++)
+        range.mac[i] = netd.mac[i];
+    net_filter_received(&received, &range);
+    net_filter_sent(&sent, &range);
+    request.ingress = received.words;
+    request.ingress_size = received.size;
+    request.egress = sent.words;
+    request.egress_size = sent.size;
+    return net_bind(&request);
+}
+
+static int64_t errno_of(int64_t status)
+{
+    return status == -AEGIS_E_OVERLAP ? -EADDRINUSE : -ENOBUFS;
+}
+
+/* One that netd hasn't given and that no other binding has, from a random one on (RFC 6056, 3.3.1).
+ * The kernel's answer, or -AEGIS_E_OVERLAP. */
+static int64_t bind_any(uint8_t protocol, uint16_t *port)
+{
+    uint32_t start = 0;
+    int tries = 0;
+
+    aegis_entropy(&start, sizeof start);
+    for (uint32_t i = 0; i < EPHEMERAL && tries < EPHEMERAL_LOOK; i++) {
+        uint16_t wanted = (uint16_t)(NETD_EPHEMERAL_LOW + (start + i) % EPHEMERAL);
+        if (is_taken(protocol, wanted))
+            continue;
+        int64_t binding = bind(protocol, wanted);
+        tries++;
+        if (binding == -AEGIS_E_OVERLAP)
+            continue;
+        *port = wanted;
+        return binding;
+    }
+    return -AEGIS_E_OVERLAP;
+}
+
+int64_t port_take(uint32_t env, uint8_t protocol, uint16_t *port, struct aegis_cap *capability)
+{
+    if (protocol != IPV4_UDP && protocol != IPV4_TCP)
+        return -EPROTONOSUPPORT;
+    reap();
+    struct port *p = free_place();
+    if (!p)
+        return -ENOBUFS;
+    if (*port && is_taken(protocol, *port))
+        return -EADDRINUSE;
+    int64_t binding = *port ? bind(protocol, *port) : bind_any(protocol, port);
+    if (binding < 0)
+        return errno_of(binding);
+    *p = (struct port){.env = env,
+                       .serial = aegis_env(env)->serial,
+                       .binding = (uint32_t)binding,
+                       .port = *port,
+                       .protocol = protocol};
+    if (aegis_cap_mint(AEGIS_KIND_BINDING, p->binding, AEGIS_RIGHT_DELEGATE, capability) == 0)
+        return 0;
+    give_back(p);
+    return -ENOBUFS;
+}
+
+int64_t port_leave(uint32_t env, uint32_t binding)
+{
+    for (struct port *p = ports; p < ports + PORTS_MAX; p++) {
+        if (p->env != env || p->binding != binding || p->serial != aegis_env(env)->serial)
+            continue;
+        give_back(p);
+        return 0;
+    }
+    return -EINVAL;
+}

@@ -1,0 +1,96 @@
+#include "libos/net/filter.h"
+
+#include <string.h>
+
+#include "libos/net/headers.h"
+
+/* One node and its range; a shift has no range. */
+struct atom {
+    uint8_t kind, width, relative;
+    int8_t shift;
+    uint16_t offset;
+    uint64_t mask, low, high;
+};
+
+static struct atom field(uint8_t width, uint16_t offset, uint64_t low, uint64_t high)
+{
+    uint64_t mask = width == 8 ? UINT64_MAX : (1UL << width * 8) - 1;
+    return (struct atom){DPF_FIELD, width, 0, 0, offset, mask, low, high};
+}
+
+/* A conjunction. */
+static void make(struct net_filter *filter, const struct atom *atoms, uint16_t count)
+{
+    struct dpf_header header = {.magic = DPF_MAGIC, .version = DPF_VERSION, .nodes = count};
+    uint8_t *nodes = (uint8_t *)filter->words + sizeof header;
+    uint8_t *ranges = nodes + count * sizeof(struct dpf_node);
+
+    for (uint16_t i = 0; i < count; i++) {
+        const struct atom *a = &atoms[i];
+        struct dpf_node node = {.kind = a->kind,
+                                .width = a->width,
+                                .relative = a->relative,
+                                .shift = a->shift,
+                                .offset = a->offset,
+                                .yes = i + 1 < count ? (uint16_t)(i + 1) : DPF_ACCEPT,
+                                .no = DPF_REJECT,
+                                .set = header.ranges,
+                                .count = a->kind == DPF_FIELD,
+                                .mask = a->mask};
+        memcpy(nodes + i * sizeof node, &node, sizeof node);
+        if (a->kind != DPF_FIELD)
+            continue;
+        struct dpf_range range = {.low = a->low, .high = a->high};
+        memcpy(ranges + header.ranges++ * sizeof range, &range, sizeof range);
+    }
+    memcpy(filter->words, &header, sizeof header);
+    filter->size =
+        sizeof header + count * sizeof(struct dpf_node) + header.ranges * sizeof(struct dpf_range);
+}
+
+/* The base moves past the IPv4 header, whose length stands in words in its first byte. */
+static const struct atom past_ipv4 = {DPF_SHIFT, 1, 0, 2, IPV4_FIRST, 0xf, 0, 0};
+
+static struct atom no_fragment(void)
+{
+    struct atom atom = field(2, IPV4_FRAGMENT, 0, 0);
+    atom.mask = IPV4_MORE_OR_OFFSET;
+    return atom;
+}
+
+static struct atom port(uint16_t offset, const struct net_port_range *ports)
+{
+    struct atom atom = field(2, ETH_SIZE + offset, ports->low, ports->high);
+    atom.relative = 1;
+    return atom;
+}
+
+/* The order of the tests is libpcap's, so that the kernel's classifier shares their beginning. */
+void net_filter_received(struct net_filter *filter, const struct net_port_range *ports)
+{
+    const struct atom atoms[] = {
+        field(2, ETH_TYPE, ETH_TYPE_IPV4, ETH_TYPE_IPV4),
+        field(1, IPV4_PROTOCOL, ports->protocol, ports->protocol),
+        no_fragment(),
+        field(4, IPV4_DESTINATION, ports->address, ports->address),
+        past_ipv4,
+        port(UDP_DESTINATION, ports),
+    };
+    make(filter, atoms, sizeof atoms / sizeof *atoms);
+}
+
+void net_filter_sent(struct net_filter *filter, const struct net_port_range *ports)
+{
+    uint64_t first = net_get16(ports->mac), rest = net_get32(ports->mac + 2);
+    const struct atom atoms[] = {
+        field(4, ETH_SOURCE + 2, rest, rest),
+        field(2, ETH_SOURCE, first, first),
+        field(2, ETH_TYPE, ETH_TYPE_IPV4, ETH_TYPE_IPV4),
+        field(1, IPV4_PROTOCOL, ports->protocol, ports->protocol),
+        no_fragment(),
+        field(4, IPV4_SOURCE, ports->address, ports->address),
+        past_ipv4,
+        port(UDP_SOURCE, ports),
+    };
+    make(filter, atoms, sizeof atoms / sizeof *atoms);
+}

@@ -1,0 +1,202 @@
+#include "libos/net/service.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "libos/gate/gate.h"
+#include "libos/net/filter.h"
+#include "libos/net/headers.h"
+#include "libos/time/time.h"
+#include "libos/vm/vm.h"
+#include "libos/wait/wait.h"
+
+#define PATIENCE   5000000000UL /* ns for netd to begin to serve, or to end with another's call */
+#define ASK_AGAIN  200000000UL  /* ns until netd is asked for a neighbour once more */
+#define LOOK_AGAIN 2000000UL    /* between two looks at the page, which is no memory to wait on */
+
+static struct net_host host;
+static struct aegis_cap netd; /* CALL */
+static uint32_t gate;         /* its place among this program's gates, while host.neighbours */
+
+/* The first capability of the start block that lets this program call an environment. */
+static bool find_netd(void)
+{
+    for (uint32_t i = 0; exos.start && i < exos.start->cap_count && i < EXOS_CAPS_MAX; i++) {
+        netd = exos.start->caps[i];
+        if (AEGIS_CAP_KIND(netd.name) == AEGIS_KIND_ENV &&
+            AEGIS_CAP_RIGHTS(netd.name) == AEGIS_RIGHT_CALL)
+            return true;
+    }
+    return false;
+}
+
+/* Takes the highest gate that is free: programs number theirs from 0. */
+static bool open_gate(void)
+{
+    int64_t status = -AEGIS_E_IN_USE;
+
+    for (gate = AEGIS_GATES; status == -AEGIS_E_IN_USE && gate > 0;)
+        status = aegis_gate_bind(--gate, &netd);
+    return status == 0;
+}
+
+/* Asks netd: 0, or -1 with errno. While it serves somebody else, that gets this program's time. */
+static int ask(uint64_t words[GATE_WORDS])
+{
+    uint64_t deadline = time_after(PATIENCE);
+    int64_t status;
+
+    while ((status = gate_invoke(gate, words)) == -AEGIS_E_BUSY && time_now() < deadline)
+        aegis_yield(0);
+    if (status < 0)
+        errno = ENETDOWN;
+    else if (words[0])
+        errno = (int)-words[0];
+    return status < 0 || words[0] ? -1 : 0;
+}
+
+static bool introduce(void)
+{
+    uint64_t words[GATE_WORDS] = {NETD_ABOUT};
+    struct aegis_cap page;
+
+    if (ask(words))
+        return false;
+    uint32_t prefix = words[2] & 0xff, netif = (uint32_t)(words[2] >> 8);
+    if (prefix > 32 || netif >= aegis_info()->netif_count)
+        return false;
+    page = (struct aegis_cap){words[3], words[4], words[5]};
+    const void *neighbours = vm_attach(&page, AEGIS_PROT_READ);
+    if (!neighbours)
+        return false;
+    host.address = (uint32_t)(words[1] >> 32);
+    host.gateway = (uint32_t)words[1];
+    host.mask = prefix ? UINT32_MAX << (32 - prefix) : 0;
+    host.netif = (uint16_t)netif;
+    for (size_t i = 0; i < sizeof host.mac; i++)
+        host.mac[i] = aegis_info()->netifs[netif].mac[i];
+    host.neighbours = neighbours;
+    return true;
+}
+
+const struct net_host *net_service(void)
+{
+    if (host.neighbours)
+        return &host;
+    if (find_netd() && open_gate()) {
+        if (introduce())
+            return &host;
+        aegis_gate_unbind(gate);
+    }
+    errno = ENETDOWN;
+    return NULL;
+}
+
+/* Binds this program's own frames inside the binding that netd has made. */
+static int bind_inside(struct net_lease *lease, uint8_t protocol, const struct aegis_cap *parent,
+                       uint64_t slots)
+{
+    struct net_filter received, sent;
+    struct net_port_range ports = {
+        .protocol = protocol, .address = host.address, .low = lease->port, .high = lease->port};
+    struct aegis_net_binding request = {.parent = *parent};
+
+    memcpy(ports.mac, host.mac, sizeof ports.mac);
+    net_filter_received(&received, &ports);
+    net_filter_sent(&sent, &ports);
+    request.ingress = received.words;
+    request.ingress_size = received.size;
+    request.egress = sent.words;
+    request.egress_size = sent.size;
+    int64_t binding = net_bind(&request);
+    int64_t status = binding < 0 ? binding : net_open(&lease->net, (uint32_t)binding, slots);
+    if (status == 0)
+        return 0;
+    if (binding >= 0)
+        aegis_net_unbind((uint32_t)binding);
+    errno = status == -AEGIS_E_NO_PAGE ? ENOMEM : ENOBUFS;
+    return -1;
+}
+
+static void leave(const struct net_lease *lease)
+{
+    uint64_t words[GATE_WORDS] = {NETD_LEAVE, lease->binding};
+    ask(words);
+}
+
+int net_lease(struct net_lease *lease, uint8_t protocol, uint16_t port, uint64_t slots)
+{
+    uint64_t words[GATE_WORDS] = {NETD_TAKE, (uint64_t)protocol << 16 | port};
+
+    if (!net_service() || ask(words))
+        return -1;
+    struct aegis_cap parent = {words[2], words[3], words[4]};
+    lease->port = (uint16_t)words[1];
+    lease->binding = (uint32_t)AEGIS_CAP_INDEX(parent.name);
+    if (bind_inside(lease, protocol, &parent, slots) == 0)
+        return 0;
+    int error = errno;
+    leave(lease);
+    errno = error;
+    return -1;
+}
+
+void net_lease_end(struct net_lease *lease)
+{
+    net_close(&lease->net);
+    leave(lease);
+}
+
+/* What the page says of an address now. */
+static uint64_t look_up(uint32_t address)
+{
+    const volatile struct net_neighbour *n = &host.neighbours[net_neighbour_place(address)];
+    uint64_t word = n->word;
+    uint64_t seconds = time_now() / aegis_info()->timebase;
+
+    /* The address is read behind the word: netd changes it only while the word says nothing. */
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    if (n->address != __builtin_bswap32(address) || !(word & NEIGHBOUR_KNOWN))
+        return 0;
+    return seconds - n->seconds < NEIGHBOUR_FRESH ? word : word & ~NEIGHBOUR_KNOWN;
+}
+
+static int resolve(uint32_t address, uint64_t *word, uint64_t deadline)
+{
+    for (;;) {
+        uint64_t words[GATE_WORDS] = {NETD_RESOLVE, address};
+        if (ask(words))
+            return -1;
+        uint64_t again = time_after(ASK_AGAIN);
+        do {
+            *word = look_up(address);
+            if (*word & NEIGHBOUR_MAC_MASK)
+                return 0; /* an old one serves while it is asked for anew */
+            if (time_now() >= deadline) {
+                errno = EAGAIN;
+                return -1;
+            }
+            exos_wait(NULL, 0, time_after(LOOK_AGAIN));
+        } while (time_now() < again);
+    }
+}
+
+int net_next_hop(uint32_t address, uint8_t mac[6], uint64_t deadline)
+{
+    if (address == UINT32_MAX ||
+        (host.mask != UINT32_MAX && address == (host.address | ~host.mask))) {
+        memset(mac, 0xff, 6);
+        return 0;
+    }
+    bool is_here = ((address ^ host.address) & host.mask) == 0;
+    uint32_t hop = is_here ? address : host.gateway;
+    if (!hop || address == host.address || address >> 24 == 127 || address >> 28 == 14) {
+        errno = ENETUNREACH;
+        return -1;
+    }
+    uint64_t word = look_up(hop);
+    if (!(word & NEIGHBOUR_KNOWN) && resolve(hop, &word, deadline))
+        return -1;
+    memcpy(mac, &word, 6); /* its first bytes in memory */
+    return 0;
+}

@@ -1,0 +1,70 @@
+/*
+ * What applications ask of netd through a gate (libos/gate): words in, words out; and how the
+ * library does it. Nothing here is trusted by either side beyond what it says: netd knows its
+ * caller's number from the kernel, an application binds what it gets inside a capability that the
+ * kernel checks.
+ */
+#ifndef EXOS_NET_SERVICE_H
+#define EXOS_NET_SERVICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "libos/net/neighbour.h"
+#include "libos/net/net.h"
+
+/*
+ * words[0] is the order, and afterwards 0 or a negated errno value. Addresses are in host byte
+ * order.
+ *
+ * NETD_ABOUT    -> 1 address << 32 | gateway, 2 netif << 8 | prefix, 3 to 5 a capability: READ for
+ *               the page of neighbours
+ * NETD_TAKE     1 protocol << 16 | port (0: any that is free) -> 1 port, 2 to 4 a capability:
+ *               DELEGATE for a binding of its frames. EADDRINUSE, EACCES, ENOBUFS, EPROTONOSUPPORT
+ * NETD_LEAVE    1 number of that binding. EINVAL if it isn't the caller's
+ * NETD_RESOLVE  1 address of a neighbour: asks the network for it, if it has to. EHOSTUNREACH if
+ *               the network has been asked a few times
+ */
+enum netd_order { NETD_ABOUT, NETD_TAKE, NETD_LEAVE, NETD_RESOLVE, NETD_ORDERS };
+
+#define NETD_EPHEMERAL_LOW  49152 /* RFC 6335, section 6 */
+#define NETD_EPHEMERAL_HIGH 65535
+
+/* How this machine is on the network; filled by net_service. */
+struct net_host {
+    uint32_t address, gateway, mask; /* host byte order; gateway 0: there is none */
+    uint16_t netif;
+    uint8_t mac[6];
+    const volatile struct net_neighbour *neighbours; /* NEIGHBOURS of them */
+};
+
+/*
+ * The host, after the first call has opened the gate to netd with the capability that the start
+ * block has. Returns NULL with errno ENETDOWN if there is none, or netd doesn't answer.
+ */
+const struct net_host *net_service(void);
+
+/* A port that netd has given. */
+struct net_lease {
+    uint16_t port;
+    uint32_t binding; /* netd's */
+    struct net net;   /* the program's own inside of it, with a ring */
+};
+
+/*
+ * Take a port of a protocol (0: any free one) and receive its frames in a ring of `slots` slots.
+ * Returns 0, or -1 with errno: NETD_TAKE's, ENETDOWN, ENOMEM.
+ */
+int net_lease(struct net_lease *lease, uint8_t protocol, uint16_t port, uint64_t slots);
+
+/* Give it back. */
+void net_lease_end(struct net_lease *lease);
+
+/*
+ * The hardware address of the next hop towards an IPv4 address: its own if it is on the link, else
+ * the gateway's. Asks netd where needed, and waits until deadline for the answer. Returns 0, or -1
+ * with errno ENETUNREACH, EHOSTUNREACH, or EAGAIN at the deadline.
+ */
+int net_next_hop(uint32_t address, uint8_t mac[6], uint64_t deadline);
+
+#endif

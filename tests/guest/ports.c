@@ -1,0 +1,241 @@
+/*
+ * netd and the ports that it gives: one taker a port, whoever ends gives back, nobody gets more
+ * than the capability says; neighbours that the network really has.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "filter.h"
+#include "libos/gate/gate.h"
+#include "libos/net/filter.h"
+#include "libos/net/headers.h"
+#include "libos/net/service.h"
+#include "libos/proc/proc.h"
+#include "libos/time/time.h"
+#include "test.h"
+
+#define SECOND    1000000000UL
+#define SLIRP     0x0a000202 /* 10.0.2.2: QEMU's user network */
+#define NOBODY    0x0a0002c8
+#define NETD_CAPS 1
+
+/* As a child: takes the port that it is told, and says with its status how that went. */
+static int take_and_end(const char *port)
+{
+    struct net_lease lease;
+    return net_lease(&lease, IPV4_UDP, (uint16_t)atoi(port), 8) ? errno : 100;
+}
+
+static struct proc netd;
+
+static struct aegis_cap call_netd(void)
+{
+    struct aegis_cap cap;
+    CHECK_OK(aegis_cap_mint(AEGIS_KIND_ENV, netd.env, AEGIS_RIGHT_CALL, &cap));
+    return cap;
+}
+
+/* As the agent does it. */
+static void start_netd(void)
+{
+    static char name[] = "netd", argument[] = "ip=10.0.2.15/24,10.0.2.2";
+    char *const argv[] = {name, argument, NULL};
+    struct filter_image received, sent;
+    struct aegis_net_binding request = {.parent = exos.start->caps[TEST_CAP_ROOT]};
+    struct proc_options options = {.name = name,
+                                   .argc = 2,
+                                   .argv = argv,
+                                   .caps = &exos.start->caps[TEST_CAP_ROOT],
+                                   .cap_count = NETD_CAPS};
+
+    filter_make(&received, &(struct filter_field){2, ETH_TYPE, 0xffff, ETH_TYPE_ARP, ETH_TYPE_ARP},
+                1);
+    filter_sent_type(&sent, 0, ETH_TYPE_ARP);
+    CHECK_OK(proc_create(&netd, &options));
+    CHECK_OK(aegis_cap_mint(AEGIS_KIND_ENV, netd.env, AEGIS_RIGHT_CONTROL, &request.owner));
+    request.ingress = received.words;
+    request.ingress_size = received.size;
+    request.egress = sent.words;
+    request.egress_size = sent.size;
+    CHECK(aegis_net_bind(&request) >= 0);
+    CHECK_OK(proc_start(&netd));
+}
+
+/* This program again, with netd's capability; returns its status. */
+static uint64_t child(char *port)
+{
+    static char name[] = "ports";
+    char *const argv[] = {name, port, NULL};
+    struct aegis_cap cap = call_netd();
+    struct proc_options options = {
+        .name = name, .argc = 2, .argv = argv, .caps = &cap, .cap_count = 1};
+    struct proc proc;
+    struct proc_status status;
+
+    CHECK_OK(proc_spawn(&proc, &options));
+    while (!proc_wait(&proc, &status, AEGIS_FOREVER))
+        ;
+    CHECK_EQ(status.reason, AEGIS_EXIT_STATUS);
+    return status.value;
+}
+
+static void one_taker_a_port(void)
+{
+    struct net_lease a, b, c;
+
+    CHECK_OK(net_lease(&a, IPV4_UDP, 4000, 8));
+    CHECK_EQ(a.port, 4000);
+    CHECK(net_lease(&b, IPV4_UDP, 4000, 8) == -1 && errno == EADDRINUSE);
+    CHECK_EQ(child("4000"), EADDRINUSE);
+    CHECK_OK(net_lease(&b, IPV4_TCP, 4000, 8)); /* ports of other protocols are others */
+    CHECK_OK(net_lease(&c, IPV4_UDP, 0, 8));
+    CHECK(c.port >= NETD_EPHEMERAL_LOW);
+    net_lease_end(&c);
+    net_lease_end(&b);
+    net_lease_end(&a);
+    CHECK_EQ(child("4000"), 100);
+    CHECK_OK(net_lease(&a, IPV4_UDP, 4000, 8)); /* it has ended without a word */
+    net_lease_end(&a);
+    CHECK(net_lease(&a, 1, 4000, 8) == -1 && errno == EPROTONOSUPPORT);
+}
+
+/* Who bound a filter for himself has its ports; netd finds out from the kernel. */
+static void a_filter_beside_netd(void)
+{
+    struct filter_image received, sent;
+    struct net_lease lease;
+
+    filter_udp_to(&received, 4001);
+    filter_sent_type(&sent, 0, ETH_TYPE_IPV4);
+    int64_t mine = filter_bind(&received, &sent);
+    CHECK(mine >= 0);
+    CHECK(net_lease(&lease, IPV4_UDP, 4001, 8) == -1 && errno == EADDRINUSE);
+    CHECK_OK(aegis_net_unbind((uint32_t)mine));
+    CHECK_OK(net_lease(&lease, IPV4_UDP, 4001, 8));
+    CHECK_ERROR(filter_bind(&received, &sent), OVERLAP);
+    net_lease_end(&lease);
+}
+
+static int64_t order(uint64_t words[GATE_WORDS])
+{
+    int64_t status;
+    struct aegis_cap cap = call_netd();
+    CHECK_OK(aegis_gate_bind(0, &cap));
+    while ((status = gate_invoke(0, words)) == -AEGIS_E_BUSY)
+        aegis_yield(0);
+    CHECK_OK(aegis_gate_unbind(0));
+    CHECK_EQ(status, netd.env);
+    return (int64_t)words[0];
+}
+
+static int64_t bind_inside(const struct aegis_cap *parent, uint8_t protocol, uint16_t port,
+                           uint32_t address)
+{
+    struct net_port_range range = {
+        .protocol = protocol, .address = address, .low = port, .high = port};
+    struct net_filter received, sent;
+
+    for (size_t i = 0; i < 6; i++)
+        range.mac[i] = aegis_info()->netifs[0].mac[i];
+    net_filter_received(&received, &range);
+    net_filter_sent(&sent, &range);
+    return aegis_net_bind(&(struct aegis_net_binding){.parent = *parent,
+                                                      .ingress = received.words,
+                                                      .ingress_size = received.size,
+                                                      .egress = sent.words,
+                                                      .egress_size = sent.size});
+}
+
+/* The capability is for this port, protocol and address, and only until the port is given back. */
+static void no_more_than_asked_for(void)
+{
+    uint32_t address = net_service()->address;
+    uint64_t words[GATE_WORDS] = {NETD_TAKE, (uint64_t)IPV4_UDP << 16 | 4002};
+    CHECK_EQ(order(words), 0);
+    struct aegis_cap cap = {words[2], words[3], words[4]};
+    CHECK_ERROR(bind_inside(&cap, IPV4_UDP, 4003, address), NOT_CONTAINED);
+    CHECK_ERROR(bind_inside(&cap, IPV4_TCP, 4002, address), NOT_CONTAINED);
+    CHECK_ERROR(bind_inside(&cap, IPV4_UDP, 4002, address + 1), NOT_CONTAINED);
+    CHECK(bind_inside(&cap, IPV4_UDP, 4002, address) >= 0);
+    uint64_t others[GATE_WORDS] = {NETD_LEAVE, AEGIS_CAP_INDEX(cap.name) + 1};
+    CHECK_EQ(order(others), -EINVAL);
+    uint64_t leave[GATE_WORDS] = {NETD_LEAVE, AEGIS_CAP_INDEX(cap.name)};
+    uint64_t seen = aegis_env(exos.env)->bindings;
+    CHECK_EQ(order(leave), 0); /* with what this program has inside, though it didn't undo it */
+    CHECK(aegis_env(exos.env)->bindings != seen);
+    CHECK_ERROR(bind_inside(&cap, IPV4_UDP, 4002, address), CAPABILITY);
+    struct net_lease lease;
+    CHECK_OK(net_lease(&lease, IPV4_UDP, 4002, 8));
+    net_lease_end(&lease);
+    /* Nonsense. */
+    for (uint64_t i = 0; i < 3; i++) {
+        uint64_t bad[GATE_WORDS] = {i ? UINT64_MAX - i : NETD_ORDERS, 1};
+        CHECK_EQ(order(bad), -ENOSYS);
+    }
+    uint64_t wide[GATE_WORDS] = {NETD_TAKE, 1UL << 24 | (uint64_t)IPV4_UDP << 16 | 1};
+    CHECK_EQ(order(wide), -EPROTONOSUPPORT);
+    uint64_t far[GATE_WORDS] = {NETD_RESOLVE, 1UL << 32};
+    CHECK_EQ(order(far), -EINVAL);
+}
+
+static void neighbours(void)
+{
+    const struct net_host *host = net_service();
+    uint8_t mac[6] = {0};
+
+    CHECK_EQ(host->address, 0x0a00020f);
+    CHECK_EQ(host->mask, 0xffffff00);
+    CHECK_OK(net_next_hop(SLIRP, mac, time_after(5 * SECOND)));
+    CHECK(!memcmp(mac, "\x52\x55\x0a\x00\x02\x02", 6)); /* as QEMU makes it of the address */
+    memset(mac, 0, 6);
+    CHECK_OK(net_next_hop(0x08080808, mac, 0)); /* through the gateway, which is known by now */
+    CHECK_EQ(mac[0], 0x52);
+    CHECK_OK(net_next_hop(0x0a0002ff, mac, 0));
+    CHECK_EQ(mac[5], 0xff);
+    CHECK(net_next_hop(NOBODY, mac, time_after(SECOND / 4)) == -1 && errno == EAGAIN);
+    CHECK(net_next_hop(NOBODY, mac, time_after(30 * SECOND)) == -1 && errno == EHOSTUNREACH);
+    CHECK(net_next_hop(host->address, mac, 0) == -1 && errno == ENETUNREACH);
+    CHECK(net_next_hop(0xe0000001, mac, 0) == -1 && errno == ENETUNREACH);
+    /* The page is netd's: it can be read here, no more. */
+    int64_t status =
+        aegis_protect(0, (uint64_t)host->neighbours, 1, AEGIS_PROT_READ | AEGIS_PROT_WRITE);
+    CHECK(status < 0);
+}
+
+/* netd's end is an error, not a hang; what was bound goes on. */
+static void without_netd(const struct net_lease *lease)
+{
+    struct net_lease other;
+    struct proc_status ignored;
+
+    CHECK_OK(proc_kill(&netd, 0));
+    while (!proc_wait(&netd, &ignored, AEGIS_FOREVER))
+        ;
+    CHECK(net_lease(&other, IPV4_UDP, 0, 8) == -1 && errno == ENETDOWN);
+    CHECK(net_alive(&lease->net));
+}
+
+int main(int argc, char **argv)
+{
+    struct net_lease lease;
+    uint8_t mac[6];
+
+    if (argc == 2 && *argv[1])
+        return take_and_end(argv[1]);
+    if (aegis_info()->netif_count == 0)
+        return 0;
+    CHECK(!net_service() && errno == ENETDOWN);
+    start_netd();
+    exos.start->caps[TEST_CAP_MONITOR] = call_netd();
+    CHECK(net_service() != NULL);
+    one_taker_a_port();
+    a_filter_beside_netd();
+    no_more_than_asked_for();
+    neighbours();
+    CHECK_OK(net_lease(&lease, IPV4_UDP, 4010, 8));
+    without_netd(&lease);
+    (void)mac;
+    net_close(&lease.net);
+    return 0;
+}

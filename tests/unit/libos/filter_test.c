@@ -1,0 +1,168 @@
+/* The filters of ports: which frames they take, and that a program's lie inside netd's. */
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include "libos/net/filter.h"
+#include "libos/net/headers.h"
+
+#define ADDRESS 0x0a00020f
+#define OTHER   0x0a000202
+
+static const struct net_port_range udp_4000 = {.protocol = IPV4_UDP,
+                                               .mac = {2, 0, 0, 0xaa, 0xbb, 0xcc},
+                                               .address = ADDRESS,
+                                               .low = 4000,
+                                               .high = 4000};
+static const struct net_port_range udp_many = {.protocol = IPV4_UDP,
+                                               .mac = {2, 0, 0, 0xaa, 0xbb, 0xcc},
+                                               .address = ADDRESS,
+                                               .low = 3990,
+                                               .high = 4010};
+
+struct filters {
+    struct net_filter received_image, sent_image;
+    struct dpf_filter received, sent;
+};
+
+static void make(struct filters *f, const struct net_port_range *ports)
+{
+    net_filter_received(&f->received_image, ports);
+    net_filter_sent(&f->sent_image, ports);
+    assert_int_equal(dpf_verify(f->received_image.words, f->received_image.size, &f->received), 0);
+    assert_int_equal(dpf_verify(f->sent_image.words, f->sent_image.size, &f->sent), 0);
+}
+
+/* A datagram, with `options` words between the IPv4 header and UDP's. */
+static size_t datagram(uint8_t frame[128], bool is_sent, unsigned options)
+{
+    size_t udp = ETH_SIZE + IPV4_LEAST + options * 4;
+    memset(frame, 0, 128);
+    memcpy(frame + (is_sent ? ETH_SOURCE : ETH_DESTINATION), udp_4000.mac, 6);
+    net_put16(frame + ETH_TYPE, ETH_TYPE_IPV4);
+    frame[IPV4_FIRST] = (uint8_t)(0x45 + options);
+    frame[IPV4_PROTOCOL] = IPV4_UDP;
+    net_put32(frame + IPV4_SOURCE, is_sent ? ADDRESS : OTHER);
+    net_put32(frame + IPV4_DESTINATION, is_sent ? OTHER : ADDRESS);
+    net_put16(frame + udp + (is_sent ? UDP_SOURCE : UDP_DESTINATION), 4000);
+    net_put16(frame + udp + (is_sent ? UDP_DESTINATION : UDP_SOURCE), 9);
+    return udp + UDP_SIZE;
+}
+
+static bool takes(const struct dpf_filter *filter, const uint8_t *frame, size_t size)
+{
+    return dpf_match(filter, frame, size, size);
+}
+
+static void a_ports_datagrams_are_taken_whatever_the_options(void **state)
+{
+    (void)state;
+    struct filters f;
+    uint8_t frame[128];
+    make(&f, &udp_4000);
+    for (unsigned options = 0; options <= 10; options++) {
+        size_t size = datagram(frame, false, options);
+        assert_true(takes(&f.received, frame, size));
+        assert_false(takes(&f.sent, frame, size));
+        size = datagram(frame, true, options);
+        assert_true(takes(&f.sent, frame, size));
+        assert_false(takes(&f.received, frame, size));
+    }
+}
+
+/* One byte changed at each of these places makes it another's. */
+static void what_is_anybody_elses_is_not_taken(void **state)
+{
+    (void)state;
+    static const struct {
+        bool is_sent;
+        size_t at;
+    } rows[] = {
+        {false, ETH_TYPE},
+        {false, ETH_TYPE + 1},
+        {false, IPV4_PROTOCOL},
+        {false, IPV4_DESTINATION},
+        {false, IPV4_DESTINATION + 3},
+        {false, IPV4_FRAGMENT + 1},
+        {false, 34 + UDP_DESTINATION},
+        {false, 34 + UDP_DESTINATION + 1},
+        {true, ETH_SOURCE},
+        {true, ETH_SOURCE + 5},
+        {true, IPV4_SOURCE},
+        {true, IPV4_SOURCE + 3},
+        {true, IPV4_PROTOCOL},
+        {true, IPV4_FRAGMENT},
+        {true, 34 + UDP_SOURCE},
+        {true, 34 + UDP_SOURCE + 1},
+    };
+    struct filters f;
+    uint8_t frame[128];
+    make(&f, &udp_4000);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        size_t size = datagram(frame, rows[i].is_sent, 0);
+        const struct dpf_filter *filter = rows[i].is_sent ? &f.sent : &f.received;
+        assert_true(takes(filter, frame, size));
+        frame[rows[i].at] ^= 0x11;
+        assert_false(takes(filter, frame, size));
+        frame[rows[i].at] ^= 0x11;
+        assert_false(takes(filter, frame, size - UDP_SIZE)); /* no ports there to be read */
+    }
+}
+
+/* Don't-fragment is no fragment; "more fragments" and any offset are. */
+static void fragments_are_nobodys(void **state)
+{
+    (void)state;
+    static const uint16_t whole[] = {0, 0x4000, 0x8000}, parts[] = {0x2000, 1, 0x1fff, 0x6001};
+    struct filters f;
+    uint8_t frame[128];
+    make(&f, &udp_4000);
+    size_t size = datagram(frame, false, 0);
+    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
+        net_put16(frame + IPV4_FRAGMENT, whole[i]);
+        assert_true(takes(&f.received, frame, size));
+    }
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        net_put16(frame + IPV4_FRAGMENT, parts[i]);
+        assert_false(takes(&f.received, frame, size));
+    }
+}
+
+/* What the kernel asks when an application binds inside netd's binding, and netd beside another. */
+static void the_kernel_can_compare_them(void **state)
+{
+    (void)state;
+    static uint64_t scratch[DPF_SCRATCH_SIZE / 8], root_image[64];
+    struct net_port_range next = udp_4000, tcp = udp_4000;
+    struct filters one, again, many, other, stream;
+    struct dpf_filter root;
+    next.low = next.high = 4001;
+    tcp.protocol = IPV4_TCP;
+    make(&one, &udp_4000);
+    make(&again, &udp_4000);
+    make(&many, &udp_many);
+    make(&other, &next);
+    make(&stream, &tcp);
+    int size = dpf_make_source_mac(root_image, sizeof root_image, udp_4000.mac);
+    assert_int_equal(dpf_verify(root_image, (size_t)size, &root), 0);
+    assert_int_equal(dpf_contains(&root, &one.sent, 1000, scratch), DPF_YES);
+    assert_int_equal(dpf_contains(&one.received, &again.received, 1000, scratch), DPF_YES);
+    assert_int_equal(dpf_contains(&many.sent, &one.sent, 1000, scratch), DPF_YES);
+    assert_int_equal(dpf_contains(&one.received, &many.received, 1000, scratch), DPF_NO);
+    assert_int_equal(dpf_overlaps(&one.received, &other.received, 1000, scratch), DPF_NO);
+    assert_int_equal(dpf_overlaps(&one.received, &stream.received, 1000, scratch), DPF_NO);
+    assert_int_equal(dpf_overlaps(&one.sent, &other.sent, 1000, scratch), DPF_NO);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_ports_datagrams_are_taken_whatever_the_options),
+        cmocka_unit_test(what_is_anybody_elses_is_not_taken),
+        cmocka_unit_test(fragments_are_nobodys),
+        cmocka_unit_test(the_kernel_can_compare_them),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
