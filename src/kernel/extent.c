@@ -20,6 +20,11 @@ static uint32_t number_of(const struct disk *disk, uint32_t slot)
     return disk->info->extents + slot;
 }
 
+static bool is_root(uint32_t index)
+{
+    return extents[index].parent == index;
+}
+
 /* Fills in what the table has of a slot. */
 static void mirror(const struct disk *disk, uint32_t slot)
 {
@@ -95,6 +100,13 @@ uint64_t extent_blocks(void)
     return blocks;
 }
 
+/* Whether the blocks from .. to of an extent have some in common with [first, end) of the disk. */
+static bool meets(const struct aegis_extent_info *extent, uint64_t from, uint64_t to,
+                  uint64_t first, uint64_t end)
+{
+    return extent->first + from < end && extent->first + to >= first;
+}
+
 bool extent_is_own(const struct aegis_extent_info *extent, uint64_t from, uint64_t to)
 {
     const struct disk_table *t = &disks[extent->disk].table;
@@ -105,10 +117,13 @@ bool extent_is_own(const struct aegis_extent_info *extent, uint64_t from, uint64
     for (uint64_t block = extent->first + from; block <= extent->first + to; block++)
         if (extent_at(&t->table, block) != slot)
             return false;
-    /* Who is about to go is still there until the disk says otherwise. */
+    /* What is about to come back is a child's until the disk says otherwise: the change may fail.
+     * And where a device is that was too late, it may write yet. */
     const struct aegis_extent_info *going = &extents[t->change.extent];
-    return t->change.kind != EXTENT_REMOVE || going->parent != (uint32_t)(extent - extents) ||
-           extent->first + to < going->first || extent->first + from >= going->first + going->count;
+    bool goes = (t->change.kind == EXTENT_REMOVE || t->change.kind == EXTENT_RESIZE) &&
+                going->parent == (uint32_t)(extent - extents);
+    return !(goes && meets(extent, from, to, going->first, going->first + going->count)) &&
+           !(t->late.end && meets(extent, from, to, t->late.first, t->late.end));
 }
 
 bool extent_valid(uint64_t index)
@@ -193,16 +208,11 @@ void extent_settled(struct disk *disk, const struct table_change *change)
     case EXTENT_REMOVE:
         clear(change->extent);
         break;
-    case EXTENT_SPLIT: {
-        uint64_t keep = disk->table.table.entries[change->extent - disk->info->extents].count;
-        uint64_t charge = extent_charges[change->extent];
-        extent_charge(change->extent, charge ? keep : 0);
-        extent_charge(change->other, charge ? i->count - keep : 0);
-        i->count = keep;
+    case EXTENT_SPLIT:
+        i->count = disk->table.table.entries[change->extent - disk->info->extents].count;
         extents[change->other].state = AEGIS_EXTENT_READY;
         count_split(disk, change->extent, change->other);
         break;
-    }
     case EXTENT_RESIZE:
         extent_charge(change->extent, change->charged);
         i->count = disk->table.table.entries[change->extent - disk->info->extents].count;
@@ -210,6 +220,19 @@ void extent_settled(struct disk *disk, const struct table_change *change)
     default:
         break;
     }
+}
+
+/* It has not been split after all. If the rest was taken from its owner meanwhile, the account may
+ * have no room for it any more: then all of it is nobody's. */
+static void charge_whole(uint32_t index)
+{
+    const struct aegis_extent_info *i = &extents[index];
+    uint64_t most = is_root(i->parent) ? i->count : 0, has = extent_charges[index];
+
+    if (i->owner && most > has && !quota_allows(i->owner, AEGIS_QUOTA_BLOCKS, most - has))
+        extent_disown(index);
+    else
+        extent_charge(index, most);
 }
 
 void extent_undone(struct disk *disk, const struct table_change *change)
@@ -224,6 +247,7 @@ void extent_undone(struct disk *disk, const struct table_change *change)
         break;
     case EXTENT_SPLIT:
         clear(change->other);
+        charge_whole(change->extent);
         break;
     case EXTENT_RESIZE: /* what it was to have more was counted at once */
         if (extent_charges[change->extent] > i->count)
@@ -242,11 +266,6 @@ void extent_appear(struct disk *disk, uint32_t slot)
     extents[index].owner = this_hart->env->number;
     extents[index].state = AEGIS_EXTENT_MAKING;
     extents[extents[index].parent].children++;
-}
-
-static bool is_root(uint32_t index)
-{
-    return extents[index].parent == index;
 }
 
 uint64_t extent_held(const struct env *env)

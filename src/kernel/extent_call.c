@@ -176,6 +176,10 @@ long call_extent_split(uint32_t index, uint64_t keep, uaddr_t secret)
 
     uint32_t rest = disk->info->extents + (uint32_t)slot;
     extent_appear(disk, (uint32_t)slot);
+    if (extent_charges[index]) { /* each half its own, whoever is taken one of them meanwhile */
+        extent_charge(index, keep);
+        extent_charge(rest, extents[rest].count);
+    }
     extents[index].state = AEGIS_EXTENT_CHANGING;
     table_begin(disk, &(struct table_change){.kind = EXTENT_SPLIT, .extent = index, .other = rest});
     return (long)rest;

@@ -114,7 +114,8 @@ static void advance(struct disk *disk)
 
     if (c->zero < c->zero_end) {
         uint64_t most = disk->blk.can_zero ? disk->info->zero_most / AEGIS_DISK_BLOCK : 0;
-        uint64_t left = c->zero_end - c->zero, repeat = most ? most : ZERO_REPEAT;
+        uint64_t pieces = disk->blk.pieces_most < ZERO_REPEAT ? disk->blk.pieces_most : ZERO_REPEAT;
+        uint64_t left = c->zero_end - c->zero, repeat = most ? most : pieces;
         c->zeroing = left < repeat ? left : repeat;
         if (most)
             disk_ask(disk, BLK_WRITE_ZEROES, c->zero, NULL, 0, c->zeroing);
@@ -156,6 +157,10 @@ void table_answer(struct disk *disk, bool is_late, bool is_right)
 {
     struct table_change *c = &disk->table.change;
 
+    if (disk->table.late.end) {
+        extents[disk->table.late.parent].children--;
+        disk->table.late.end = 0;
+    }
     if (is_late || c->kind == EXTENT_NONE)
         return;
     c->zero += c->zeroing;
@@ -168,5 +173,13 @@ void table_answer(struct disk *disk, bool is_late, bool is_right)
 
 void table_late(struct disk *disk)
 {
+    const struct table_change c = disk->table.change;
+
+    if (c.zeroing) {
+        disk->table.late.first = c.zero;
+        disk->table.late.end = c.zero + c.zeroing;
+        disk->table.late.parent = extents[c.extent].parent;
+        extents[disk->table.late.parent].children++;
+    }
     end(disk, false);
 }

@@ -4,7 +4,8 @@
  * (extent/extent.h has the format and why no loss of power leaves a mix).
  *
  * Invariant: a change is on its way <=> info's flags say CHANGING; then the extents that it touches
- * are in no state that takes requests.
+ * are in no state that takes requests. Blocks that the device may write to for the kernel are in
+ * none that takes them: also after the change has failed for being late, until the device answers.
  */
 #ifndef AEGIS_KERNEL_EXTENT_TABLE_H
 #define AEGIS_KERNEL_EXTENT_TABLE_H
@@ -32,6 +33,10 @@ struct disk_table {
     struct extent_table table;
     bool present; /* there is one: extents can be made */
     struct table_change change;
+    struct {
+        uint64_t first, end; /* blocks that the device may still make zero; end 0: none */
+        uint32_t parent;     /* whose they are, which counts them as a child */
+    } late;                  /* of a change that it was too late for */
 };
 
 /* Reads a disk's table, at boot. Without one the root is all of the disk; a damaged one is told. */

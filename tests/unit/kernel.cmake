@@ -7,7 +7,7 @@ foreach(name abort arena boot_memory cap charge classify codegen disk disk_submi
   list(APPEND kernel_sources ${kernel_dir}/${name}.c)
 endforeach()
 add_library(kernel_host STATIC ${kernel_sources} unit/shim/host.c unit/kernel/random.c unit/kernel/world.c
-            unit/kernel/invariants.c unit/kernel/device.c unit/kernel/net.c)
+            unit/kernel/invariants.c unit/kernel/device.c unit/kernel/disks.c unit/kernel/net.c)
 target_include_directories(kernel_host BEFORE PUBLIC unit/shim)
 target_compile_options(kernel_host PRIVATE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
 target_link_libraries(kernel_host PUBLIC abi PRIVATE siphash extent dpf ash)
@@ -18,7 +18,7 @@ function(kernel_unit_test name)
   target_include_directories(kernel_${name}_test BEFORE PRIVATE unit/shim)
 endfunction()
 
-foreach(name blk console siphash arena boot_memory page user cap gate map virtio virtq ring netif netif_model frames_in frames_out)
+foreach(name blk console disk extent siphash arena boot_memory page user cap gate map virtio virtq ring netif netif_model frames_in frames_out)
   kernel_unit_test(${name})
 endforeach()
 kernel_unit_test(map_model unit/kernel/map_model.c)

@@ -103,6 +103,9 @@ const char *blk_init(struct blk *blk, const struct virtio *device)
         virtio_reset(&blk->device);
         return "its queue is too short";
     }
+    /* No chain is longer than the queue, indirect or not (section 2.7.5.3.1). */
+    if (blk->pieces_most + 2 > blk->queue.size)
+        blk->pieces_most = blk->queue.size > 3 ? blk->queue.size - 2U : 1;
     make_slots(blk);
     virtio_start(&blk->device);
     virtq_want_interrupt(&blk->queue);
