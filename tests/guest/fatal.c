@@ -157,7 +157,7 @@ static const struct {
     {"kernels-stack", kernels_stack, AEGIS_EXIT_EXCEPTION, UPCALL_STORE_PAGE},
     {"foreign", foreign, AEGIS_EXIT_EXCEPTION, UPCALL_FOREIGN},
     {"status", end_with_status, AEGIS_EXIT_STATUS, 77},
-    {"abort", aborts, AEGIS_EXIT_STATUS, 134},
+    {"abort", aborts, AEGIS_EXIT_STATUS, 6 << 8} /* SIGABRT */,
 };
 #define DEATHS (sizeof deaths / sizeof *deaths)
 

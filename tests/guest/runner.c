@@ -1,7 +1,8 @@
 /*
  * The first program of the test archive, in the agent's place: runs each test in an environment of
  * its own, one after the other, and prints on the log "PASS name" or "FAIL name: why", then "DONE",
- * and ends the machine with status 0 if all passed, else 1.
+ * and ends the machine with status 0 if all passed, else 1. Boot argument tests=NAME,NAME...: only
+ * these.
  */
 #include <stdio.h>
 #include <string.h>
@@ -124,6 +125,22 @@ static bool report(const char *name, const char *why)
     return *why != 0;
 }
 
+/* Whether the boot arguments ask for a test. */
+static bool is_wanted(const char *name)
+{
+    char arguments[AEGIS_BOOTARGS_SIZE + 1] = "", *rest;
+
+    for (size_t i = 0; i < AEGIS_BOOTARGS_SIZE; i++)
+        arguments[i] = aegis_info()->bootargs[i];
+    char *list = strstr(arguments, "tests=");
+    if (!list)
+        return true;
+    for (char *asked = strtok_r(list + 6, ", ", &rest); asked; asked = strtok_r(NULL, ", ", &rest))
+        if (!strcmp(asked, name))
+            return true;
+    return false;
+}
+
 int main(void)
 {
     struct aegis_cap caps[TEST_CAPS] = {0};
@@ -143,6 +160,8 @@ int main(void)
                        &caps[TEST_CAP_DISK]);
     run("nothing", caps, why); /* this program's own heap gets its size before pages are counted */
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
+        if (!is_wanted(tests[i]))
+            continue;
         run(tests[i], caps, why);
         failed += report(tests[i], why);
     }

@@ -75,7 +75,7 @@ static int append(const void *bytes, size_t length)
 
 static int append_words(int count, char **words)
 {
-    static char text[EXOS_ARGUMENTS_SIZE];
+    static char text[EXOS_STRINGS_MAX];
     size_t used = 0;
 
     for (int i = 0; i < count; i++)

@@ -1,46 +1,15 @@
 #include "libos/proc/proc.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 
 #include "libos/proc/internal.h"
+#include "libos/proc/session.h"
+#include "libos/proc/signals.h"
+#include "libos/proc/table.h"
 #include "libos/start/error.h"
 #include "libos/vm/vm.h"
-
-/* Copies argv's strings into the block, one behind the other. Returns whether they fit. */
-static bool put_arguments(struct exos_start *start, int argc, char *const *argv)
-{
-    size_t used = 0;
-    for (int i = 0; i < argc; i++) {
-        size_t size = strlen(argv[i]) + 1;
-        if (size > EXOS_ARGUMENTS_SIZE - used)
-            return false;
-        memcpy(start->arguments + used, argv[i], size);
-        used += size;
-    }
-    start->argc = (uint32_t)argc;
-    return true;
-}
-
-/* A page of this program's own that holds the start block; the child gets it mapped, not given. */
-static int64_t make_start(struct proc *proc, const struct proc_options *options, uint64_t upper)
-{
-    if (options->cap_count > EXOS_CAPS_MAX)
-        return -PROC_ARGUMENTS;
-    struct exos_start *start = vm_alloc(1, VM_READ_WRITE);
-    if (!start)
-        return -AEGIS_E_NO_PAGE;
-    proc->start = start;
-    *start = (struct exos_start){.magic = EXOS_START_MAGIC,
-                                 .env = proc->env,
-                                 .parent = exos.env,
-                                 .upper = upper,
-                                 .cap_count = (uint32_t)options->cap_count};
-    memcpy(start->caps, options->caps, options->cap_count * sizeof *options->caps);
-    if (!put_arguments(start, options->argc, options->argv))
-        return -PROC_ARGUMENTS;
-    return vm_map(proc->env, EXOS_START_ADDRESS, (uint64_t)vm_page_at(start), VM_READ_WRITE, NULL);
-}
 
 static int64_t make_env(const char *name)
 {
@@ -63,41 +32,129 @@ static uint32_t protection(uint32_t flags)
            (flags & ELF_EXEC ? AEGIS_PROT_EXEC : 0);
 }
 
-static int64_t load(struct proc *proc, const struct elf_program *program,
-                    const struct proc_options *options)
+static int64_t load(uint32_t env, const struct elf_program *program, size_t stack_pages)
 {
     int64_t status = 0;
     for (uint32_t i = 0; i < program->count && status == 0; i++) {
         const struct elf_segment *s = &program->segments[i];
-        status = proc_fill(proc->env, s->address, s->memory_size, s->data, s->file_size,
-                           protection(s->flags));
+        status =
+            proc_fill(env, s->address, s->memory_size, s->data, s->file_size, protection(s->flags));
     }
-    uint64_t stack =
-        (options->stack_pages ? options->stack_pages : PROC_STACK_PAGES) * AEGIS_PAGE_SIZE;
+    uint64_t stack = (stack_pages ? stack_pages : PROC_STACK_PAGES) * AEGIS_PAGE_SIZE;
+    return status ? status
+                  : proc_fill(env, EXOS_START_ADDRESS - stack, stack, NULL, 0, VM_READ_WRITE);
+}
+
+/* The block's first page stays this program's own, mapped for both; the rest is given. */
+static int64_t share_block(struct proc *proc, const struct proc_block *block)
+{
+    size_t first = block->size < AEGIS_PAGE_SIZE ? block->size : AEGIS_PAGE_SIZE;
+
+    proc->start = vm_alloc(1, VM_READ_WRITE);
+    if (!proc->start)
+        return -AEGIS_E_NO_PAGE;
+    memcpy(proc->start, block->start, first);
+    int64_t status = vm_map(proc->env, EXOS_START_ADDRESS, (uint64_t)vm_page_at(proc->start),
+                            VM_READ_WRITE | AEGIS_MAP_INHERIT, NULL);
+    if (status == 0 && block->size > first)
+        status = proc_fill(proc->env, EXOS_START_ADDRESS + first, block->size - first,
+                           (const char *)block->start + first, block->size - first, VM_READ_WRITE);
+    return status;
+}
+
+static struct exos_start head_of(const struct proc *proc, const struct proc_options *options,
+                                 const struct elf_program *program)
+{
+    return (struct exos_start){.magic = EXOS_START_MAGIC,
+                               .env = proc->env,
+                               .parent = exos.env,
+                               .upper = program->upper,
+                               .pid = (uint64_t)proc->pid,
+                               .ignored = options->ignored,
+                               .blocked = options->blocked,
+                               .replaces = options->replaces != 0,
+                               .alarm = signals.alarm == AEGIS_FOREVER ? 0 : signals.alarm};
+}
+
+static int64_t begin(struct proc *proc, const struct proc_options *options,
+                     const struct elf_program *program)
+{
+    const struct exos_start head = head_of(proc, options, program);
+    const struct exos_child child = {.env = proc->env,
+                                     .pid = (uint64_t)proc->pid,
+                                     .actions = options->actions,
+                                     .replaces = options->replaces != 0};
+    struct proc_block block;
+
+    int64_t status = block_make(&block, &head, options, options->member ? &child : NULL);
+    bool told = status == 0 && options->member;
+    if (status == 0 && options->member)
+        status = proc_fill(proc->env, EXOS_START_ADDRESS, block.size, block.start, block.size,
+                           VM_READ_WRITE);
+    else if (status == 0)
+        status = share_block(proc, &block);
+    if (status == 0 && options->member)
+        status = proc_session_share(proc->env);
+    if (status < 0 && told)
+        block_undo(&child);
+    block_free(&block);
+    return status;
+}
+
+static void undo(struct proc *proc)
+{
+    struct aegis_predicate ended = aegis_when_ended(proc->env);
+
+    aegis_env_end(proc->env, SIGKILL << 8);
+    while (aegis_env(proc->env)->state != AEGIS_ENV_ENDED)
+        aegis_wait(&ended, 1, AEGIS_FOREVER);
+    table_hold(proc->env, false);
+    table_free_env(proc->env);
+    vm_free(proc->start);
+}
+
+/* An environment with the program in it, that waits to be started, for the number pid. */
+static int64_t create(struct proc *proc, const struct proc_options *options, pid_t pid)
+{
+    struct elf_program program;
+    int64_t status = proc_find_program(options->name, &program);
+
+    if (status < 0)
+        return status;
+    table_making++; /* a sweep in between would take it for an unfinished one of somebody else's */
+    int64_t env = make_env(options->name);
+    if (env >= 0)
+        table_hold((uint32_t)env, true);
+    table_making--;
+    if (env < 0)
+        return env;
+    *proc = (struct proc){.env = (uint32_t)env, .entry = program.entry, .pid = pid};
+    status = load(proc->env, &program, options->stack_pages);
     if (status == 0)
-        status = proc_fill(proc->env, EXOS_START_ADDRESS - stack, stack, NULL, 0, VM_READ_WRITE);
-    if (status == 0)
-        status = make_start(proc, options, program->upper);
+        status = begin(proc, options, &program);
+    if (status < 0)
+        undo(proc);
     return status;
 }
 
 int64_t proc_create(struct proc *proc, const struct proc_options *options)
 {
-    struct elf_program program;
-    int64_t status = proc_find_program(options->name, &program);
-    if (status < 0)
-        return status;
-    int64_t env = make_env(options->name);
-    if (env < 0)
-        return env;
-    *proc = (struct proc){.env = (uint32_t)env, .entry = program.entry};
-    status = load(proc, &program, options);
+    if (options->stack_pages > PROC_STACK_MOST)
+        return -AEGIS_E_RANGE;
+    if (!options->member || options->replaces)
+        return create(proc, options, options->replaces);
+    pid_t pid = proc_claim();
+    if (pid < 0)
+        return pid == -ENOMEM ? -AEGIS_E_NO_PAGE : -PROC_NO_ENTRY;
+    int64_t status = create(proc, options, pid);
     if (status < 0) {
-        struct proc_status ignored;
-        aegis_env_end(proc->env, 0);
-        proc_wait(proc, &ignored, AEGIS_FOREVER);
+        proc_drop(pid);
+        return status;
     }
-    return status;
+    proc->claimed = true;
+    if (options->group)
+        proc_join(pid, options->group < 0 ? pid : options->group);
+    return 0;
 }
 
 /*
@@ -107,11 +164,24 @@ int64_t proc_create(struct proc *proc, const struct proc_options *options)
 int64_t proc_start(struct proc *proc)
 {
     __asm__ volatile("fence.i" ::: "memory");
-    return aegis_env_start(proc->env, proc->entry, EXOS_START_ADDRESS, EXOS_START_ADDRESS);
+    int64_t status =
+        aegis_env_start(proc->env, proc->entry, EXOS_START_ADDRESS, EXOS_START_ADDRESS);
+    if (status == 0 && proc->claimed)
+        proc_carry(proc->pid, proc->env);
+    proc->claimed &= status < 0;
+    return status;
 }
 
 int64_t proc_spawn(struct proc *proc, const struct proc_options *options)
 {
     int64_t status = proc_create(proc, options);
-    return status < 0 ? status : proc_start(proc);
+    if (status < 0)
+        return status;
+    status = proc_start(proc);
+    if (status < 0) {
+        undo(proc);
+        if (proc->claimed)
+            proc_drop(proc->pid);
+    }
+    return status;
 }

@@ -1,22 +1,62 @@
 #include "libos/proc/proc.h"
 
 #include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
 
 #include "image/cpio.h"
 #include "image/elf.h"
+#include "libos/proc/internal.h"
+#include "libos/proc/session.h"
+#include "libos/proc/table.h"
 #include "libos/start/error.h"
 #include "libos/vm/vm.h"
+#include "libos/wait/wait.h"
+
+/* The environment that carries a member now, or did last: it may have replaced itself since the
+ * last look. Returns the member's life word, 0 if it has none. */
+static uint64_t follow(struct proc *proc)
+{
+    uint64_t life = 0;
+
+    if (!proc->pid || !table_find(proc->pid, &life))
+        return 0;
+    uint32_t env = life_state(life) == LIFE_LIVE ? carrier_env(life) : proc->env, left = proc->env;
+    if (env == left || env == 0 || env >= aegis_info()->env_count)
+        return life;
+    table_hold(left, false);
+    table_hold(env, true);
+    proc->env = env;
+    table_free_env(left);
+    return life;
+}
+
+/* A zombie's environment is the last one that was followed, or one that came behind that. */
+static struct proc_status status_of(const struct proc *proc, uint64_t life)
+{
+    const volatile struct aegis_env_info *info = aegis_env(proc->env);
+    int status = (int)(life_rest(life) & 0xffff);
+
+    if (life_state(life) == LIFE_ZOMBIE && status != table_status(info))
+        return (struct proc_status){.reason = AEGIS_EXIT_STATUS,
+                                    .value = WIFEXITED(status) ? (uint64_t)WEXITSTATUS(status)
+                                                               : (uint64_t)WTERMSIG(status) << 8};
+    return (struct proc_status){.reason = info->exit_reason,
+                                .value = info->exit_value,
+                                .pc = info->exit_pc,
+                                .address = info->exit_address};
+}
 
 int proc_reap(struct proc *proc, struct proc_status *status)
 {
-    const volatile struct aegis_env_info *info = aegis_env(proc->env);
-    if (info->state != AEGIS_ENV_ENDED)
+    uint64_t life = follow(proc);
+    if (aegis_env(proc->env)->state != AEGIS_ENV_ENDED)
         return 0;
-    *status = (struct proc_status){.reason = info->exit_reason,
-                                   .value = info->exit_value,
-                                   .pc = info->exit_pc,
-                                   .address = info->exit_address};
-    aegis_env_free(proc->env);
+    *status = status_of(proc, life);
+    table_hold(proc->env, false);
+    if (proc->pid)
+        proc_release(proc->pid);
+    table_free_env(proc->env);
     vm_free(proc->start);
     *proc = (struct proc){0};
     return 1;
@@ -24,9 +64,16 @@ int proc_reap(struct proc *proc, struct proc_status *status)
 
 int proc_wait(struct proc *proc, struct proc_status *status, uint64_t deadline)
 {
-    struct aegis_predicate ended = aegis_when_ended(proc->env);
-    aegis_wait(&ended, 1, deadline);
-    return proc_reap(proc, status);
+    for (;;) {
+        follow(proc);
+        uint32_t env = proc->env;
+        struct aegis_predicate ended = aegis_when_ended(env);
+        int64_t which = exos_wait(&ended, 1, deadline);
+        if (proc_reap(proc, status))
+            return 1;
+        if (which != 0) /* the deadline, or a signal */
+            return 0;
+    }
 }
 
 int64_t proc_kill(struct proc *proc, uint64_t status)
@@ -37,6 +84,10 @@ int64_t proc_kill(struct proc *proc, uint64_t status)
 const char *proc_strerror(int64_t error)
 {
     int64_t number = -error;
+    if (number >= PROC_NO_ENTRY)
+        return "no more processes: the session's table is full, or this process's share of it";
+    if (number >= PROC_PART_ERROR)
+        return strerror((int)(number - PROC_PART_ERROR));
     if (number >= PROC_ARGUMENTS)
         return "its arguments and capabilities don't fit the start block";
     if (number >= PROC_ELF_ERROR)

@@ -8,6 +8,17 @@
 /* start.S calls this, on the stack that the creator gave, with tp set; it doesn't return. */
 _Noreturn void exos_begin(uintptr_t argument);
 
-int main(int argc, char **argv);
+/*
+ * proc's, which is behind start: what a program that a session's member has made begins with, and
+ * the last words of one. proc_begin is called when constructors have run.
+ */
+struct exos_start;
+void proc_begin(const struct exos_start *start);
+void proc_say(uint64_t value);
+
+/* What parts do behind the functions of atexit (proc/part.h). */
+void proc_end_parts(void);
+
+int main(int argc, char **argv, char **environment);
 
 #endif

@@ -8,31 +8,15 @@
 #include "libos/start/internal.h"
 #include "libos/vm/internal.h"
 
-#define ARGV_MAX 64
-
 struct exos exos;
 
 extern char __first_tls[], __image_end[];
 void __libc_init_array(void);
 
-static char *arguments[ARGV_MAX + 1];
+static char *no_arguments[2];
 
-/* Splits the block's strings into argv; stops at the page's end, whatever argc says. */
-static int read_arguments(struct exos_start *start)
-{
-    char *at = start->arguments, *end = (char *)start + AEGIS_PAGE_SIZE;
-    int argc = 0;
-    while (argc < ARGV_MAX && (uint32_t)argc < start->argc) {
-        size_t length = strnlen(at, (size_t)(end - at));
-        if (length == (size_t)(end - at))
-            break;
-        arguments[argc++] = at;
-        at += length + 1;
-    }
-    return argc;
-}
-
-static int read_start(uintptr_t argument)
+/* Returns argv; argc and environ are set, too. */
+static char **read_start(uintptr_t argument, int *argc)
 {
     static char boot_name[] = "init";
     const uint64_t *first_word = (const uint64_t *)argument;
@@ -42,7 +26,9 @@ static int read_start(uintptr_t argument)
         exos.start = (struct exos_start *)argument;
         exos.env = (uint32_t)exos.start->env;
         exos.parent = (uint32_t)exos.start->parent;
-        return read_arguments(exos.start);
+        *argc = (int)exos.start->argc;
+        environ = exos.start->pointers + *argc + 1;
+        return exos.start->pointers;
     }
     if (first_word) {
         exos.boot = (const struct aegis_start *)argument;
@@ -50,8 +36,9 @@ static int read_start(uintptr_t argument)
         if (exos.boot->upper > exos.upper)
             exos.upper = exos.boot->upper;
     }
-    arguments[0] = boot_name;
-    return 1;
+    no_arguments[0] = boot_name;
+    *argc = 1;
+    return no_arguments;
 }
 
 /* What is exposed lies elsewhere in another version: nothing that this program reads could be
@@ -70,17 +57,26 @@ void exos_begin(uintptr_t argument)
 {
     check_version();
     _init_tls(__first_tls);
-    int argc = read_start(argument);
+    int argc;
+    char **argv = read_start(argument, &argc);
     vm_init(exos.upper);
+    atexit(proc_end_parts); /* the first registered, so that it runs last */
     __libc_init_array();
-    exit(main(argc, arguments));
+    proc_begin(exos.start);
+    exit(main(argc, argv, environ));
+}
+
+void exos_end(uint64_t value)
+{
+    proc_say(value);
+    aegis_env_end(0, value);
+    for (;;) /* the call doesn't return; if it did, this is nobody's loss but ours */
+        aegis_yield(0);
 }
 
 void _exit(int status)
 {
-    aegis_env_end(0, (uint64_t)(status & 0xff));
-    for (;;) /* the call doesn't return; if it did, this is nobody's loss but ours */
-        aegis_yield(0);
+    exos_end((uint64_t)(status & 0xff));
 }
 
 struct aegis_predicate aegis_when_ended(uint32_t env)

@@ -4,7 +4,7 @@
 
 #include "libos/start/start.h"
 
-struct exos_wait_hooks exos_wait_hooks = {.give_away = aegis_wait};
+struct exos_wait_hooks exos_wait_hooks = {.give_away = aegis_wait, .alarm = AEGIS_FOREVER};
 
 /*
  * The doorbell is read before what it announces is looked at: a ring that comes behind that look
@@ -24,10 +24,11 @@ int64_t exos_wait(const struct aegis_predicate *when, size_t count, uint64_t dea
             all[total++] = AEGIS_WHEN(*doorbell, NE, *doorbell);
         if (exos_wait_hooks.rung && exos_wait_hooks.rung())
             return -EXOS_INTERRUPTED;
-        int64_t which = exos_wait_hooks.give_away(all, total, deadline);
+        uint64_t alarm = exos_wait_hooks.alarm;
+        int64_t which = exos_wait_hooks.give_away(all, total, alarm < deadline ? alarm : deadline);
         if (which < 0 || (uint64_t)which < count)
             return which;
-        if ((uint64_t)which == total) /* the deadline */
+        if ((uint64_t)which == total && deadline <= alarm)
             return (int64_t)count;
     }
 }

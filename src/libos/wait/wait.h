@@ -27,12 +27,14 @@ int64_t exos_wait(const struct aegis_predicate *when, size_t count, uint64_t dea
  * What other parts put in. doorbell: a word that others increment to draw this process's attention,
  * NULL while there is none; rung: called when it may have rung, and before each wait, takes care of
  * what is pending, and returns whether the wait is to end with -EXOS_INTERRUPTED; give_away: how
- * the processor is given away, aegis_wait or what runs another thread.
+ * the processor is given away, aegis_wait or what runs another thread; alarm: when rung is to be
+ * called even though nobody rings (rdtime ticks, AEGIS_FOREVER: never).
  */
 struct exos_wait_hooks {
     const volatile uint64_t *doorbell;
     bool (*rung)(void);
     int64_t (*give_away)(const struct aegis_predicate *when, uint64_t count, uint64_t deadline);
+    uint64_t alarm;
 };
 extern struct exos_wait_hooks exos_wait_hooks;
 

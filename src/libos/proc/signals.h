@@ -1,0 +1,60 @@
+/* Signals inside a process: what signal.c (state, POSIX's calls), deliver.c (the ways to handlers)
+ * and crash.c (default actions of exceptions) share. Not for programs. */
+#ifndef EXOS_PROC_SIGNALS_H
+#define EXOS_PROC_SIGNALS_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "libos/upcall/upcall.h"
+
+#define SIGNAL_BIT(signal) (1UL << (signal))
+#define SIGNAL_ALL         0xfffffffeUL
+#define SIGNAL_STOPS                                                                               \
+    (SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU))
+#define SIGNAL_SURE (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP)) /* not to be caught or blocked */
+
+/* What is done about a signal that is due. */
+enum signal_action { SIGNAL_IGNORE, SIGNAL_END, SIGNAL_STOP, SIGNAL_HANDLE };
+
+struct signal_state {
+    struct sigaction actions[NSIG];
+    uint64_t mask;      /* blocked */
+    uint64_t pending;   /* raised here, or taken from the session's table */
+    uint64_t alarm;     /* rdtime; AEGIS_FOREVER: none */
+    uint64_t handled;   /* handlers that ran */
+    bool interrupted;   /* one of them had no SA_RESTART, since the last wait asked */
+    bool waits_for_any; /* sigsuspend, pause: SA_RESTART counts as well */
+    stack_t stack;      /* sigaltstack's */
+    siginfo_t fault;    /* of the exception whose signal is pending; si_signo 0: none */
+};
+extern struct signal_state signals;
+
+/* Take what others have sent, and the alarm if it is due; returns the set that is due now: pending
+ * and not blocked. Fit for upcalls. */
+uint64_t signal_due(void);
+
+enum signal_action signal_action_of(int signal);
+
+/* Run handlers and default actions of all that is due, on this stack. */
+void signal_check(void);
+
+/* Have handlers run by themselves from now on: where slices begin, in waits, at exceptions. */
+void signal_listen(void);
+
+/* deliver.S */
+void signal_here(void);
+void signal_trampoline(void);
+void signal_dispatch(ucontext_t *context);
+
+/* Say on stderr that an exception ends the program, and where it was. */
+void signal_report(int signal, const struct upcall_context *context);
+
+/* End this process as the signal's default action does. */
+_Noreturn void signal_end(int signal);
+
+/* The name of a signal, "SIGSEGV"; "?" for what is none. */
+const char *signal_name(int signal);
+
+#endif
