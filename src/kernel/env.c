@@ -339,16 +339,39 @@ bool env_end_step(struct env *env)
     return true;
 }
 
+/* The two pages of a new environment: 0, or a negated error of page_check_donation's, NO_PAGE,
+ * QUOTA. */
+static long check_pages(uint32_t self, uint64_t page, uint64_t root)
+{
+    if (page == AEGIS_ANY && root == AEGIS_ANY) {
+        if (info->free_pages < 2)
+            return -AEGIS_E_NO_PAGE;
+        return quota_allows(self, AEGIS_QUOTA_PAGES, 2) ? 0 : -AEGIS_E_QUOTA;
+    }
+    long error = page_check_donation(page, self);
+    if (!error)
+        error = page_check_donation(root, self);
+    return !error && page == root ? -AEGIS_E_STATE : error;
+}
+
+/* One of them: all of it is written to. */
+static struct aegis_page *take_page(uint64_t ppn, uint32_t number)
+{
+    struct aegis_page *page = ppn == AEGIS_ANY ? page_find_free() : page_of(ppn);
+
+    if (ppn == AEGIS_ANY)
+        page_take_unclear(page, number);
+    else
+        page_move(page, number);
+    return page;
+}
+
 long call_env_create(uint64_t page, uint64_t root, uaddr_t name)
 {
     uint32_t self = this_hart->env->number, number = FIRST_ENV;
     char text[AEGIS_NAME_SIZE];
-    long error = page_check_donation(page, self);
+    long error = check_pages(self, page, root);
 
-    if (!error)
-        error = page_check_donation(root, self);
-    if (!error && page == root)
-        error = -AEGIS_E_STATE;
     if (!error && !user_read(text, name, sizeof(text)))
         error = -AEGIS_E_ADDRESS;
     if (error)
@@ -367,9 +390,8 @@ long call_env_create(uint64_t page, uint64_t root, uaddr_t name)
         if (text[i] && (text[i] < ' ' || text[i] > '~'))
             text[i] = '?';
     text[sizeof(text) - 1] = 0;
-    page_move(page_of(page), number);
-    page_move(page_of(root), number);
-    env_make(number, self, page_of(page), page_of(root), text);
+    struct aegis_page *state = take_page(page, number);
+    env_make(number, self, state, take_page(root, number), text);
     return number;
 }
 

@@ -20,6 +20,18 @@ static bool is_heir(const struct aegis_page *page, uint32_t location)
            env_infos[holder].state != AEGIS_ENV_ENDING;
 }
 
+bool inherit_is_awaited(const struct aegis_page *page)
+{
+    uint32_t count = 0;
+
+    for (uint32_t at = page->links; at != NO_PAGE; at = link_of(at)->next)
+        if (is_heir(page, at) || ++count > LOOK_MOST)
+            return true;
+        else if (!(*pte_of(at) & PTE_INHERIT))
+            return false;
+    return false;
+}
+
 static void pass(struct aegis_page *page, uint32_t location)
 {
     page_move(page, holder_of(location));

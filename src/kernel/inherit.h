@@ -15,6 +15,9 @@
 
 #include "kernel/page.h"
 
+/* Whether somebody would own the page next. */
+bool inherit_is_awaited(const struct aegis_page *page);
+
 /*
  * Gives a page of an environment that ends, whose own mappings are gone, to an heir. Mappings of
  * others that are ending are removed on the way, at most *most, which is lowered. Returns whether

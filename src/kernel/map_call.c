@@ -1,8 +1,12 @@
 /* The calls on page tables, and those on one mapping or a run of them. */
+#include <string.h>
+
 #include "kernel/call.h"
 #include "kernel/env.h"
+#include "kernel/expose.h"
 #include "kernel/map_place.h"
 #include "kernel/map_window.h"
+#include "kernel/quota.h"
 #include "kernel/user.h"
 
 static bool in_window(uint64_t va)
@@ -24,6 +28,26 @@ static long check_tables(uint64_t va, uint64_t table, uint64_t links)
     return error ? error : table == links ? -AEGIS_E_STATE : 0;
 }
 
+/* Whether the kernel can take count free pages for env: then they need not be cleared twice. */
+static long check_any(const struct env *env, uint64_t count)
+{
+    if (info->free_pages < count)
+        return -AEGIS_E_NO_PAGE;
+    return quota_allows(env->number, AEGIS_QUOTA_PAGES, count) ? 0 : -AEGIS_E_QUOTA;
+}
+
+/* A donated page, as page_check_donation has checked it, or any: from now on env's. */
+static struct aegis_page *take_donation(const struct env *env, uint64_t ppn)
+{
+    struct aegis_page *page = ppn == AEGIS_ANY ? page_find_free() : page_of(ppn);
+
+    if (ppn == AEGIS_ANY)
+        page_take_unclear(page, env->number);
+    else if (env != this_hart->env)
+        page_move(page, env->number);
+    return page;
+}
+
 long call_table_insert(uint32_t number, uint64_t va, uint32_t level, uint64_t table, uint64_t links)
 {
     struct env *env;
@@ -31,7 +55,8 @@ long call_table_insert(uint32_t number, uint64_t va, uint32_t level, uint64_t ta
 
     if (!error && (level > 1 || (va >= AEGIS_EXPOSED_BASE && !in_window(va))))
         error = -AEGIS_E_RANGE;
-    if (!error)
+    bool any = table == AEGIS_ANY && links == AEGIS_ANY;
+    if (!error && !any)
         error = check_tables(va, table, links);
     if (error)
         return error;
@@ -41,17 +66,19 @@ long call_table_insert(uint32_t number, uint64_t va, uint32_t level, uint64_t ta
     if ((*entry & PTE_V) && !(in_window(va) && *entry == window_without(level)))
         return -AEGIS_E_IN_USE;
 
-    if (env != this_hart->env)
-        page_move(page_of(table), env->number);
+    if (any)
+        error = check_any(env, in_window(va) ? 1 : 2);
+    if (error)
+        return error;
+
+    struct aegis_page *taken = take_donation(env, table);
     if (in_window(va)) {
         map_forget_leaf(env); /* it may be the table that all windows share, which stood here */
-        window_insert_table(env, entry, page_of(table), level, va);
+        window_insert_table(env, entry, taken, level, va);
         return 0;
     }
-    if (env != this_hart->env)
-        page_move(page_of(links), env->number);
-    map_insert_table(entry, page_of(table), page_of(links), level, va);
-    window_show(env, va, level, page_of(table));
+    map_insert_table(entry, taken, take_donation(env, links), level, va);
+    window_show(env, va, level, taken);
     return 0;
 }
 
@@ -90,6 +117,7 @@ long call_table_remove(uint32_t number, uint64_t va, uint32_t level)
         *entry = 0;
         window_show(env, va, level, NULL);
         pages[table->links].state = AEGIS_PAGE_DATA;
+        memset(page_memory_at(table->links), 0, PAGE_SIZE); /* it may have come uncleared */
         table->links = NO_PAGE;
     }
     map_forget_leaf(env);

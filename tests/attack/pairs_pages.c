@@ -137,6 +137,50 @@ int64_t map_share_NO_PAGE(void)
     return result;
 }
 
+static int64_t insert_any(uint32_t env)
+{
+    CHECK_ERROR(aegis_table_insert(env, AEGIS_WINDOW_BASE, 1, AEGIS_ANY, AEGIS_ANY), NO_PAGE);
+    return aegis_table_insert(env, FREE_VA, 1, AEGIS_ANY, AEGIS_ANY);
+}
+
+int64_t table_insert_NO_PAGE(void)
+{
+    uint32_t child = child_make();
+    int64_t result = without_pages(insert_any, child);
+    child_end(child);
+    return result;
+}
+
+static int64_t create_any(uint32_t unused)
+{
+    (void)unused;
+    return aegis_env_create(AEGIS_ANY, AEGIS_ANY, "nobody");
+}
+
+int64_t env_create_NO_PAGE(void)
+{
+    return without_pages(create_any, 0);
+}
+
+static int64_t own_copy(uint32_t unused)
+{
+    (void)unused;
+    return aegis_map_own(FREE_VA, VM_READ_WRITE);
+}
+
+int64_t map_own_NO_PAGE(void)
+{
+    uint64_t page = page_at(FREE_VA, VM_READ_WRITE);
+    uint32_t child = child_make();
+    CHECK_OK(vm_map(child, FREE_VA, page, AEGIS_PROT_READ | AEGIS_MAP_INHERIT, NULL));
+    int64_t result = without_pages(own_copy, 0);
+    CHECK_EQ(aegis_page(page)->owner, exos.env);
+    child_end(child);
+    CHECK_EQ(aegis_map_own(FREE_VA, VM_READ_WRITE), page); /* nobody awaits it any more */
+    page_gone(FREE_VA, page);
+    return result;
+}
+
 int64_t page_free_RANGE(void)
 {
     CHECK_ERROR(aegis_page_free(UINT64_MAX), RANGE);

@@ -176,3 +176,99 @@ int64_t sleeper_on_anothers_page(void)
     raw_finish(&raw);
     return result;
 }
+
+int64_t map_own_RANGE(void)
+{
+    CHECK_ERROR(aegis_map_own(AEGIS_WINDOW_BASE, VM_READ_WRITE), RANGE);
+    CHECK_ERROR(aegis_map_own(0xffffffff80200000, VM_READ_WRITE), RANGE);
+    return aegis_map_own(AEGIS_EXPOSED_BASE, VM_READ_WRITE);
+}
+
+int64_t map_own_ALIGNMENT(void)
+{
+    return aegis_map_own(AEGIS_PROGRAM_BASE + 8, VM_READ_WRITE);
+}
+
+int64_t map_own_INVALID(void)
+{
+    CHECK_ERROR(aegis_map_own(AEGIS_PROGRAM_BASE, 0), INVALID);
+    CHECK_ERROR(aegis_map_own(AEGIS_PROGRAM_BASE, VM_READ_WRITE | AEGIS_MAP_INHERIT), INVALID);
+    return aegis_map_own(AEGIS_PROGRAM_BASE, AEGIS_PROT_WRITE);
+}
+
+int64_t map_own_ADDRESS(void)
+{
+    CHECK_ERROR(aegis_map_own(FREE_VA + (1UL << 30), VM_READ_WRITE), ADDRESS);
+    return aegis_map_own(FREE_VA, VM_READ_WRITE);
+}
+
+/* A page that may be executed and not read: its bytes are not to be had this way. */
+int64_t map_own_RIGHTS(void)
+{
+    struct raw raw;
+    uint64_t page = page_at(FREE_VA, VM_READ_WRITE);
+    raw_create(&raw, "call", blob_call, blob_call_end);
+    CHECK_OK(vm_map(raw.env, FREE_VA, page, AEGIS_PROT_EXEC | AEGIS_MAP_INHERIT, NULL));
+    raw.data[8] = FREE_VA;
+    raw.data[9] = VM_READ_WRITE;
+    raw.data[14] = AEGIS_CALL_map_own;
+    raw_start(&raw, 0);
+    while (!*(volatile uint64_t *)raw.data)
+        aegis_yield(raw.env);
+    int64_t result = (int64_t)raw.data[1];
+    CHECK_OK(aegis_env_end(raw.env, 0));
+    raw_finish(&raw);
+    page_gone(FREE_VA, page);
+    return result;
+}
+
+int64_t map_own_PINNED(void)
+{
+    uint64_t page = page_at(FREE_VA, VM_READ_WRITE);
+    uint32_t child = child_with_tables();
+    CHECK_OK(aegis_repossession_bind((struct aegis_repossession *)FREE_VA));
+    CHECK_EQ(aegis_map_share(child, FREE_VA, 1, AEGIS_SHARE_SHARED), 1);
+    int64_t result = aegis_map_own(FREE_VA, VM_READ_WRITE);
+    CHECK_OK(aegis_repossession_bind(NULL));
+    CHECK_EQ(aegis_page(page)->refs, 2);
+    child_end(child);
+    page_gone(FREE_VA, page);
+    return result;
+}
+
+/* What a child that may have no more would need for itself. */
+static int64_t call_full(uint64_t number, const uint64_t a[5])
+{
+    struct raw raw;
+    uint64_t page = page_at(FREE_VA, VM_READ_WRITE);
+    raw_create(&raw, "call", blob_call, blob_call_end);
+    CHECK_OK(vm_map(raw.env, FREE_VA, page, AEGIS_PROT_READ | AEGIS_MAP_INHERIT, NULL));
+    struct aegis_limits limits = {{[AEGIS_QUOTA_PAGES] = aegis_env(raw.env)->pages,
+                                   [AEGIS_QUOTA_SLOTS] = 1,
+                                   [AEGIS_QUOTA_ENVS] = 2}};
+    CHECK_OK(aegis_quota_set(raw.env, &limits));
+    for (int i = 0; i < 5; i++)
+        raw.data[8 + i] = a[i];
+    raw.data[14] = number;
+    raw_start(&raw, 0);
+    while (!*(volatile uint64_t *)raw.data)
+        aegis_yield(raw.env);
+    int64_t result = (int64_t)raw.data[1];
+    CHECK_OK(aegis_env_end(raw.env, 0));
+    raw_finish(&raw);
+    page_gone(FREE_VA, page);
+    return result;
+}
+
+int64_t map_own_QUOTA(void)
+{
+    return call_full(AEGIS_CALL_map_own, (uint64_t[5]){FREE_VA, VM_READ_WRITE});
+}
+
+int64_t table_insert_QUOTA(void)
+{
+    CHECK_ERROR(call_full(AEGIS_CALL_env_create, (uint64_t[5]){AEGIS_ANY, AEGIS_ANY, RAW_CODE}),
+                QUOTA);
+    return call_full(AEGIS_CALL_table_insert,
+                     (uint64_t[5]){0, FREE_VA + (1UL << 30), 1, AEGIS_ANY, AEGIS_ANY});
+}

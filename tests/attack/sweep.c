@@ -32,7 +32,7 @@ static const struct recipe {
     {AEGIS_CALL_page_alloc_run, {ANY_FREE, 2}, 2},
     {AEGIS_CALL_page_free, {PAGE_ONE}, 0},
     {AEGIS_CALL_cap_mint, {AEGIS_KIND_PAGE, PAGE_ONE, AEGIS_RIGHT_READ, FIRST_AT}, 0},
-    {AEGIS_CALL_table_insert, {0, FREE_VA, 1, PAGE_ONE, PAGE_TWO}, 0},
+    {AEGIS_CALL_table_insert, {0, FREE_VA, 1, AEGIS_ANY, AEGIS_ANY}, 2},
     {AEGIS_CALL_map, {0, MAP_VA, PAGE_ONE, VM_READ_WRITE}, 0},
     {AEGIS_CALL_env_create, {PAGE_ONE, PAGE_TWO, NAME_AT}, 1},
     {AEGIS_CALL_net_bind, {REQUEST_AT}, 1},

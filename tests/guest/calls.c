@@ -93,6 +93,7 @@ static uint64_t random_call(uint64_t *seed)
         AEGIS_CALL_map_batch,
         AEGIS_CALL_table_remove,
         AEGIS_CALL_map_share,
+        AEGIS_CALL_map_own,
         AEGIS_CALL_env_create,
         AEGIS_CALL_env_start,
         AEGIS_CALL_env_end,

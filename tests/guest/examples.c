@@ -175,6 +175,23 @@ static int64_t share_memory_with_a_child(void)
     return status < 0 ? status : owner == heir ? 0 : -1;
 }
 
+/* map_own */
+static int64_t copy_on_write(void)
+{
+    uint64_t *memory = vm_alloc(1, VM_READ_WRITE);
+    uint64_t page = (uint64_t)vm_page_at(memory);
+    int64_t status = aegis_protect(0, (uint64_t)memory, 1, AEGIS_PROT_READ);
+    if (status < 0)
+        return status;
+    /* The fault's handler: nobody else has the page, so there is nothing to copy. */
+    int64_t own = aegis_map_own((uint64_t)memory, AEGIS_PROT_READ | AEGIS_PROT_WRITE);
+    if (own < 0)
+        return own;
+    *memory = 42;
+    status = vm_free(memory);
+    return status < 0 ? status : (uint64_t)own == page ? 0 : -1;
+}
+
 /* cap_derive, cap_revoke */
 static int64_t pass_on_less_and_take_it_all_back(void)
 {
@@ -525,6 +542,7 @@ int main(void)
         {"page_alloc_run", take_two_neighbours, 0},
         {"map_batch", change_two_pages_at_once, 0},
         {"map_share", share_memory_with_a_child, 0},
+        {"map_own", copy_on_write, 0},
         {"cap_derive", pass_on_less_and_take_it_all_back, 0},
         {"cap_mint", let_others_read_a_page, 0},
         {"env_create", make_and_end_an_environment, 0},

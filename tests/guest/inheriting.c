@@ -193,6 +193,17 @@ static _Noreturn int stay(void)
         aegis_wait(NULL, 0, AEGIS_FOREVER);
 }
 
+static int own_and_write(void)
+{
+    uint64_t page = MEMORY[1];
+    int64_t own = aegis_map_own(VA, VM_READ_WRITE);
+    if (own < 0 || (uint64_t)own == page || aegis_page((uint64_t)own)->owner != exos.env)
+        return 1;
+    CHECK_EQ(aegis_page(page)->refs, 1);
+    MEMORY[0] = 0;
+    return 9;
+}
+
 /* Tests. */
 
 static void neither_side_writes_what_is_private(void)
@@ -402,6 +413,35 @@ static void copies_are_the_childs(void)
     drop(page);
 }
 
+/* A copy on write, by either side: whoever copies leaves the page to the other. */
+static void copies_on_write(void)
+{
+    uint64_t page = page_with_value(VA);
+    struct proc child = make_child("write");
+    CHECK_EQ(aegis_map_share(child.env, VA, 1, AEGIS_SHARE_PRIVATE), 1);
+    int64_t copy = aegis_map_own(VA, VM_READ_WRITE);
+    CHECK(copy >= 0 && (uint64_t)copy != page);
+    CHECK_EQ(aegis_page((uint64_t)copy)->owner, exos.env);
+    CHECK_EQ(aegis_page(page)->owner, child.env);
+    CHECK_EQ(aegis_page(page)->refs, 1);
+    CHECK_EQ(MEMORY[0], VALUE);
+    MEMORY[0] = 0;
+    CHECK_EQ(aegis_map_own(VA, AEGIS_PROT_READ), copy); /* alone with it: nothing to copy */
+    CHECK(!is_writable(VA));
+    CHECK_OK(proc_kill(&child, 0));
+    finish(&child);
+    drop((uint64_t)copy);
+
+    page = page_with_value(VA);
+    child = make_child("own");
+    CHECK_EQ(aegis_map_share(child.env, VA, 1, AEGIS_SHARE_PRIVATE), 1);
+    CHECK_OK(proc_start(&child));
+    finish_with(&child, 9);
+    CHECK_EQ(aegis_page(page)->refs, 1);
+    CHECK_EQ(MEMORY[0], VALUE);
+    drop(page);
+}
+
 static int run_role(const char *role)
 {
     static const struct {
@@ -414,6 +454,8 @@ static int run_role(const char *role)
                  {"hand", hand_on},
                  {"lend", lend},
                  {"wait", wait_for_word},
+                 {"own", own_and_write},
+
                  {"stay", stay}};
     for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
         if (!strcmp(role, roles[i].name))
@@ -439,5 +481,6 @@ int main(int argc, char **argv)
     the_ending_inherit_nothing();
     ranges();
     copies_are_the_childs();
+    copies_on_write();
     return 0;
 }
