@@ -21,7 +21,7 @@ PROGRAMS = {
     "udp-echo": ["peers/linux/udp-echo.c"],
     "xdp-load": ["peers/linux/xdp-load.c"],
     "rows": ["peers/linux/port.c", "guest/rows.c", "guest/measure.c"],
-    "suite": ["guest/suite.c", "guest/measure.c"],
+    "suite": ["guest/suite.c", "guest/measure.c", "guest/thread.c", "guest/matmul.c"],
 }
 BPF_PROGRAMS = [bpf.ECHO, ROOT / "bench/handlers/filter-4tuple.c"]
 
@@ -72,7 +72,7 @@ def module_order(folder, wanted):
 
 def compile_programs(folder):
     for name, sources in PROGRAMS.items():
-        run([CROSS, "-O2", "-static", "-Wall", "-Wextra", "-Werror", f"-I{ROOT}",
+        run([CROSS, "-O2", "-ffp-contract=off", "-static", "-Wall", "-Wextra", "-Werror", f"-I{ROOT}",
              *(str(ROOT / "bench" / s) for s in sources), "-o", str(folder / name)], f"compiling {name} for the peer")
     for source in BPF_PROGRAMS:
         bpf.compile_object(source, folder / f"{source.stem}.o")
