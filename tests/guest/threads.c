@@ -11,6 +11,7 @@
 #include "libos/start/start.h"
 #include "libos/thread/thread.h"
 #include "libos/time/time.h"
+#include "libos/upcall/hold.h"
 #include "libos/upcall/upcall.h"
 #include "test.h"
 
@@ -78,15 +79,12 @@ static void *work(void *argument)
     return NULL;
 }
 
-/* Slices end while others are there. */
+/* Nobody yields: only the beginnings of slices change threads. */
 static void nothing_is_lost_in_preemption(void)
 {
     static const int modes[] = {FE_TONEAREST, FE_TOWARDZERO, FE_UPWARD, FE_DOWNWARD};
     struct work works[4];
     pthread_t threads[4];
-    struct raw other;
-    raw_create(&other, "spin", blob_spin, blob_spin_end);
-    raw_start(&other, 0);
     uint64_t from = slice_ends();
     for (size_t i = 0; i < 4; i++) {
         fesetround(modes[i]);
@@ -94,7 +92,7 @@ static void nothing_is_lost_in_preemption(void)
         CHECK_EQ(pthread_create(&threads[i], NULL, work, &works[i]), 0);
     }
     fesetround(FE_TONEAREST);
-    while (slice_ends() < from + 100)
+    while (slice_ends() < from + 300)
         for (int i = 0; i < 1000; i++)
             CHECK(strlen("preempted") == 9);
     stop = true;
@@ -103,8 +101,34 @@ static void nothing_is_lost_in_preemption(void)
         CHECK(works[i].rounds > 1);
     }
     CHECK_EQ(fegetround(), FE_TONEAREST);
-    CHECK_OK(aegis_env_end(other.env, 0));
-    raw_finish(&other);
+}
+
+static volatile uint64_t turns;
+
+static void *count_turns(void *argument)
+{
+    while (!stop)
+        turns++;
+    return argument;
+}
+
+/* A slice that ends meanwhile changes nothing; when the stretch is over, the other has its turn. */
+static void a_hold_keeps_others_away(void)
+{
+    pthread_t thread;
+    stop = false;
+    CHECK_EQ(pthread_create(&thread, NULL, count_turns, NULL), 0);
+    while (turns == 0)
+        ;
+    exos_hold();
+    uint64_t before = turns, from = slice_ends();
+    while (slice_ends() < from + 3)
+        ;
+    CHECK_EQ(turns, before);
+    exos_release();
+    CHECK(turns > before);
+    stop = true;
+    CHECK_EQ(pthread_join(thread, NULL), 0);
 }
 
 static _Thread_local int mine = 7;
@@ -306,6 +330,7 @@ int main(void)
 {
     they_take_turns_and_are_joined();
     nothing_is_lost_in_preemption();
+    a_hold_keeps_others_away();
     each_has_its_own();
     errors_are_defined();
     a_sleep_is_one_threads();

@@ -22,6 +22,11 @@ __attribute__((constructor(101))) static void begin_first(void)
     thread_all = first;
 }
 
+struct strand *strand_of(pthread_t thread)
+{
+    return &thread->strand;
+}
+
 uint64_t thread_count(void)
 {
     return thread_live;

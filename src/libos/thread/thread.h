@@ -27,10 +27,7 @@ struct strand {
     uint64_t number; /* 1: the first thread */
 };
 
-static inline struct strand *strand_of(pthread_t thread)
-{
-    return (struct strand *)thread;
-}
+struct strand *strand_of(pthread_t thread);
 
 /*
  * The events that a scheduler gets, each about one strand:
