@@ -21,7 +21,8 @@ PROGRAMS = {
     "udp-echo": ["peers/linux/udp-echo.c"],
     "xdp-load": ["peers/linux/xdp-load.c"],
     "rows": ["peers/linux/port.c", "guest/rows.c", "guest/measure.c"],
-    "suite": ["guest/suite.c", "guest/measure.c", "guest/thread.c", "guest/matmul.c"],
+    "suite": ["guest/suite.c", "guest/measure.c", "guest/vm.c",
+              "guest/thread.c", "guest/matmul.c"],
 }
 BPF_PROGRAMS = [bpf.ECHO, ROOT / "bench/handlers/filter-4tuple.c"]
 

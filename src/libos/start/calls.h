@@ -65,4 +65,22 @@ static inline int64_t aegis_yield_bare(uint32_t env)
     return (int64_t)a0;
 }
 
+/*
+ * aegis_protect where the compiler may keep what lives across it in registers: a call that neither
+ * gives the processor away nor restarts itself leaves t2 to t6 alone as well (kernel/rv64/entry.S).
+ */
+static inline int64_t aegis_protect_bare(uint32_t env, uint64_t va, uint64_t count, uint32_t prot)
+{
+    register uint64_t a0 __asm__("a0") = env;
+    register uint64_t a1 __asm__("a1") = va;
+    register uint64_t a2 __asm__("a2") = count;
+    register uint64_t a3 __asm__("a3") = prot;
+    register uint64_t a7 __asm__("a7") = AEGIS_CALL_protect;
+    __asm__ volatile("ecall"
+                     : "+r"(a0), "+r"(a1), "+r"(a2), "+r"(a3), "+r"(a7)
+                     :
+                     : "memory", "t0", "t1", "a4", "a5", "a6");
+    return (int64_t)a0;
+}
+
 #endif

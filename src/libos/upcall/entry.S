@@ -25,7 +25,7 @@ upcall_entry:
         la      t1, upcall_stack
         sub     t1, sp, t1
         srli    t1, t1, UPCALL_STACKS_SHIFT
-        beqz    t1, 1f
+        beqz    t1, light_nested
         la      t1, upcall_stack_top - LIGHT_SIZE
 2:      sd      sp, LIGHT_SP(t1)
         sd      ra, LIGHT_RA(t1)
@@ -38,11 +38,13 @@ upcall_entry:
         sd      t0, LIGHT_FRAME(t1)
         mv      sp, t1
         mv      a0, t1
+        jalr    t2
+        mv      t2, a0
+        beqz    a0, 1f
         la      a1, upcall_counted
         li      a2, 1
         amoadd.d zero, a2, (a1)         /* an upcall that comes here counts, too */
-        jalr    t2
-        mv      t2, a0
+1:
         ld      t0, LIGHT_FRAME(sp)
         ld      ra, LIGHT_RA(sp)
         .irp    n, 0, 1, 2, 3, 4, 5, 6, 7
@@ -53,16 +55,12 @@ upcall_entry:
         .endr
         ld      sp, LIGHT_SP(sp)
         bnez    t2, upcall_tail
-        j       upcall_declined
-1:      andi    t1, sp, -16
+        j       upcall_full
+light_nested:
+        andi    t1, sp, -16
         addi    t1, t1, -LIGHT_SIZE
         j       2b
 
-/* What a light handler declines has been counted. */
-upcall_declined:
-        la      t1, upcall_counted
-        li      t2, -1
-        amoadd.d zero, t2, (t1)
 upcall_full:
         ld      t1, FRAME_CAUSE(t0)
         bltz    t1, 3f

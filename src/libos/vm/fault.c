@@ -16,33 +16,41 @@
 int64_t (*vm_cow_handler)(uint64_t va, uint64_t pte, uint32_t prot);
 uint64_t vm_heap_filled;
 
+/* What was found out about an address that a look at it now wouldn't show. */
 static struct {
-    enum vm_reason why;
-    uint64_t address;
+    enum vm_reason why; /* LOST or NO_MEMORY */
+    uint64_t page;
     int64_t error; /* the kernel's, of NO_MEMORY */
-} declined;
-
-enum vm_reason vm_why(void)
-{
-    return declined.why;
-}
-
-uint64_t vm_why_address(void)
-{
-    return declined.address;
-}
-
-int64_t vm_why_error(void)
-{
-    return declined.error;
-}
+} failed;
 
 static bool decline(enum vm_reason why, uint64_t va, int64_t error)
 {
-    declined.why = why;
-    declined.address = va;
-    declined.error = error;
+    failed.why = why;
+    failed.page = va & ~(uint64_t)(AEGIS_PAGE_SIZE - 1);
+    failed.error = error;
     return false;
+}
+
+enum vm_reason vm_why(uint64_t address, int64_t *error)
+{
+    uint64_t page = address & ~(uint64_t)(AEGIS_PAGE_SIZE - 1);
+    const struct vm_region *r = vm_find(address), *above = vm_find_next(address);
+    bool present = r->kind != VM_NOWHERE && vm_pte((void *)address) & AEGIS_PTE_VALID;
+
+    *error = 0;
+    if (failed.page == page && failed.page && !(failed.why == VM_LOST && present)) {
+        *error = failed.error;
+        return failed.why;
+    }
+    if (r->kind == VM_NOWHERE) /* a stack overflows below its region */
+        return above && above->kind == VM_STACK && above->start - address <= VM_GUARD ? VM_OVERFLOW
+                                                                                      : VM_UNMAPPED;
+    if (present || r->prot == 0)
+        return VM_FORBIDDEN;
+    /* What was there from the beginning, or at once, and isn't: somebody has taken it. */
+    if (r->kind == VM_IMAGE || r->kind == VM_RESIDENT)
+        return VM_LOST;
+    return KIND(r->kind) & FILLED ? VM_FORBIDDEN : VM_UNMAPPED;
 }
 
 /* volatile: or the compiler makes it a call of memset, which takes twice as long. */
@@ -97,18 +105,13 @@ static bool come(const struct vm_region *r, uint64_t va)
     return status < 0 ? decline(VM_NO_MEMORY, va, status) : true;
 }
 
-/* A stack that isn't there to its end overflows below its region: of what stands above a hole. */
 static bool nowhere(uint64_t va, uint32_t access)
 {
-    if (access == AEGIS_PROT_READ && va >= AEGIS_WINDOW_BASE && va < AEGIS_USER_END &&
-        !vm_window_is_open()) {
-        int64_t status = vm_window_open();
-        return status < 0 ? decline(VM_NO_MEMORY, va, status) : true;
-    }
-    const struct vm_region *above = vm_find_next(va);
-    if (above && above->kind == VM_STACK && above->start - va <= VM_GUARD)
-        return decline(VM_OVERFLOW, va, 0);
-    return decline(VM_UNMAPPED, va, 0);
+    if (access != AEGIS_PROT_READ || va < AEGIS_WINDOW_BASE || va >= AEGIS_USER_END ||
+        vm_window_is_open())
+        return false;
+    int64_t status = vm_window_open();
+    return status < 0 ? decline(VM_NO_MEMORY, va, status) : true;
 }
 
 static bool copy(const struct vm_region *r, uint64_t va, uint64_t pte)
@@ -119,24 +122,26 @@ static bool copy(const struct vm_region *r, uint64_t va, uint64_t pte)
     return status < 0 ? decline(VM_NO_MEMORY, va, status) : true;
 }
 
-static bool undecided(const struct vm_region *r, uint64_t va, uint64_t pte)
+/* Asks the region's own handler, and has the next store to a page like this one go there at once.
+ */
+static bool ask(const struct vm_region *r, uint64_t va, uint32_t access, struct upcall_light *at)
 {
-    if (pte & AEGIS_PTE_VALID || r->prot == 0)
-        return decline(VM_FORBIDDEN, va, 0);
-    /* What was there from the beginning, or at once, and isn't: somebody has taken it. */
-    if (r->kind == VM_IMAGE || r->kind == VM_RESIDENT)
-        return decline(VM_LOST, va, 0);
-    return decline(KIND(r->kind) & FILLED ? VM_FORBIDDEN : VM_UNMAPPED, va, 0);
+    if (!(r->flags & VM_MAY_COW))
+        vm_quick = (struct vm_quick){.start = r->start,
+                                     .size = r->end - r->start,
+                                     .handler = r->handler,
+                                     .context = r->context};
+    return r->handler(r->context, va, access, at);
 }
 
-bool vm_fault(struct upcall_light *at)
+static __attribute__((noinline)) bool resolve(struct upcall_light *at)
 {
     static const uint8_t accesses[] = {[UPCALL_FETCH_PAGE - UPCALL_FETCH_PAGE] = AEGIS_PROT_EXEC,
                                        [UPCALL_LOAD_PAGE - UPCALL_FETCH_PAGE] = AEGIS_PROT_READ,
                                        [UPCALL_STORE_PAGE - UPCALL_FETCH_PAGE] = AEGIS_PROT_WRITE};
     uint64_t va = at->frame->value;
     uint32_t access = accesses[at->frame->cause - UPCALL_FETCH_PAGE];
-    struct vm_region *r = vm_find(va);
+    const struct vm_region *r = vm_find(va);
 
     if (r->kind == VM_NOWHERE)
         return nowhere(va, access);
@@ -149,9 +154,21 @@ bool vm_fault(struct upcall_light *at)
     } else if (r->prot & access && KIND(r->kind) & FILLED) {
         return come(r, va);
     }
-    if (r->handler && r->handler(r->context, va, access, at))
-        return true;
-    return undecided(r, va, pte);
+    return r->handler && ask(r, va, access, at);
+}
+
+#define PTE_WRITE ((uint64_t)AEGIS_PROT_WRITE << 1)
+
+/* First what has to be quick: a store to a page that is there and protected, in a region whose
+ * handler was asked before. */
+bool vm_fault(struct upcall_light *at)
+{
+    uint64_t va = at->frame->value;
+
+    if (va - vm_quick.start < vm_quick.size && at->frame->cause == UPCALL_STORE_PAGE &&
+        (vm_pte((const void *)va) & (AEGIS_PTE_VALID | PTE_WRITE)) == AEGIS_PTE_VALID)
+        return vm_quick.handler(vm_quick.context, va, AEGIS_PROT_WRITE, at);
+    return resolve(at);
 }
 
 void vm_init(uint64_t upper)

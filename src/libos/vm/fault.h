@@ -22,10 +22,6 @@ void vm_note_filled(uint64_t va);
 int64_t vm_table_refill(const struct vm_region *r, uint64_t va);
 int64_t vm_pager_refill(const struct vm_region *r, uint64_t va);
 
-/* Where the last fault was that vm declined, and the kernel's error if there was one. */
-uint64_t vm_why_address(void);
-int64_t vm_why_error(void);
-
 /*
  * fork: resolve a store to a page that lacks W, at va, because a copy of it is due: 0, or a negated
  * error. prot is what the page is to have. NULL until there was a fork.

@@ -228,6 +228,7 @@ void vm_remove(struct vm_region *region)
     *(volatile uint64_t *)&all->count = n - 1;
     if (vm_last == region)
         vm_last = &vm_nowhere;
+    vm_forget_short_ways();
     if (may_go(region))
         put_free(region);
 }
@@ -248,6 +249,7 @@ static void cut_at(uint64_t address)
     half.start = address;
     vm_insert(&half);
     *(volatile uint64_t *)&r->end = address;
+    vm_forget_short_ways();
 }
 
 struct vm_region *vm_cut(uint64_t start, uint64_t end)

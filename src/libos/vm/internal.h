@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "libos/start/calls.h"
 #include "libos/vm/vm.h"
 
 /*
@@ -89,8 +90,53 @@ bool vm_window_is_open(void);
 int64_t vm_window_show(uint64_t va);
 bool vm_is_shown(uint64_t va);
 
+/* Donate the page tables that env (0: this program) lacks for va. 0, also if none is missing, or
+ * NO_PAGE, QUOTA, and table_insert's errors. */
+int64_t vm_tables(uint32_t env, uint64_t va);
+
 /* A fork's child begins without a window. */
 void vm_window_forget(void);
+
+/*
+ * What the short ways know of the region that they were last of use for. plain: its PTEs alone say
+ * what pages allow (VM_MIXED); quick: it has a handler, and no copies are due. size 0: of none.
+ * Whoever changes a region forgets them when it is done.
+ */
+extern struct vm_plain {
+    uint64_t start, size;
+} vm_plain;
+extern struct vm_quick {
+    uint64_t start, size;
+    vm_handler handler;
+    void *context;
+} vm_quick;
+
+static inline void vm_forget_short_ways(void)
+{
+    __asm__ volatile("" ::: "memory");
+    vm_plain.size = 0;
+    vm_quick.size = 0;
+}
+
+/*
+ * vm_protect where all pages are there, as they are where protection is what a program lives by (a
+ * collector's barrier, a checkpoint): the PTEs alone change. Returns whether it was possible; if
+ * not, nothing has changed.
+ */
+static inline bool vm_protect_fast(uint64_t va, uint64_t pages, uint32_t prot)
+{
+    uint64_t offset = va - vm_plain.start, size = vm_plain.size;
+    return offset <= size && pages - 1 < AEGIS_MAP_MAX &&
+           pages <= (size - offset) / AEGIS_PAGE_SIZE &&
+           aegis_protect_bare(0, va, pages, prot) == 0;
+}
+
+/* The rest of vm_protect. */
+int64_t vm_protect_slowly(uint64_t va, uint64_t pages, uint32_t prot);
+
+/* Cut regions in [start, end) so that the prot of each is what its pages have: before pages go,
+ * which come back with what the region says. 0, or NO_PAGE, QUOTA. */
+int64_t vm_make_exact(uint64_t start, uint64_t end);
 
 /* protect.c: set and clear flags of the regions that cover [start, end). */
 int64_t vm_set_flags(uint64_t start, uint64_t end, uint8_t set, uint8_t clear);

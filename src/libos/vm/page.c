@@ -96,19 +96,23 @@ static int64_t donate_level_1(uint32_t env, uint64_t va)
     return status == 0 && (env == 0 || env == exos.env) ? vm_window_show(va) : status;
 }
 
+int64_t vm_tables(uint32_t env, uint64_t va)
+{
+    int64_t status = donate(env, va, 0);
+    if (status != -AEGIS_E_NO_TABLE)
+        return status;
+    status = donate_level_1(env, va);
+    return status == 0 ? donate(env, va, 0) : status;
+}
+
 int64_t vm_map(uint32_t env, uint64_t va, uint64_t ppn, uint32_t prot,
                const struct aegis_cap *capability)
 {
     int64_t status = aegis_map(env, va, ppn, prot, capability);
     if (status != -AEGIS_E_NO_TABLE)
         return status;
-    int64_t donated = donate(env, va, 0);
-    if (donated == -AEGIS_E_NO_TABLE) {
-        donated = donate_level_1(env, va);
-        if (donated == 0)
-            donated = donate(env, va, 0);
-    }
-    return donated < 0 ? donated : aegis_map(env, va, ppn, prot, capability);
+    status = vm_tables(env, va);
+    return status < 0 ? status : aegis_map(env, va, ppn, prot, capability);
 }
 
 #define MIB_2     (1UL << 21)

@@ -45,6 +45,7 @@ static int64_t change(uint64_t start, uint64_t end,
     for (; r && r->start < end && status == 0; r = vm_behind(r))
         status = one(r, what);
     vm_join(start, end);
+    vm_forget_short_ways();
     exos_release();
     return status;
 }
@@ -60,30 +61,43 @@ static int64_t protect_one(struct vm_region *r, const void *what)
     return 0;
 }
 
-/*
- * Where all pages are there, as they are where protection is what a program lives by (a collector's
- * barrier, a checkpoint), the PTEs alone change; r->prot, which is for pages that come, may differ
- * then (VM_MIXED) until somebody needs it exact.
- */
-int64_t vm_protect(void *start, size_t pages, uint32_t prot)
+struct vm_plain vm_plain;
+struct vm_quick vm_quick;
+
+/* Where all pages are there r->prot, which is for pages that come, is left as it is until somebody
+ * needs it exact. */
+static bool protect_plainly(uint64_t va, uint64_t pages, uint32_t prot)
 {
-    uint64_t va = (uint64_t)start;
     struct vm_region *r = vm_find(va);
 
-    if (pages - 1 < AEGIS_MAP_MAX && r->kind != VM_NOWHERE &&
-        pages <= (r->end - va) / AEGIS_PAGE_SIZE && !(r->flags & VM_MAY_COW) &&
-        aegis_protect(0, va, pages, prot) == 0) {
-        r->flags |= VM_MIXED;
-        return 0;
-    }
+    /* Of a region that allows nothing the PTEs say something else. */
+    if (r->kind == VM_NOWHERE || r->prot == 0 || r->flags & VM_MAY_COW)
+        return false;
+    r->flags |= VM_MIXED;
+    vm_plain = (struct vm_plain){.start = r->start, .size = r->end - r->start};
+    return vm_protect_fast(va, pages, prot);
+}
+
+int64_t vm_protect_slowly(uint64_t va, uint64_t pages, uint32_t prot)
+{
     if (va % AEGIS_PAGE_SIZE)
         return -AEGIS_E_ALIGNMENT;
     if (prot & ~(uint32_t)ANY_PROT || pages > AEGIS_USER_END / AEGIS_PAGE_SIZE ||
         va >= AEGIS_USER_END)
         return -AEGIS_E_INVALID;
+    if (pages == 0 || protect_plainly(va, pages, prot))
+        return 0;
     if (prot & AEGIS_PROT_WRITE)
         prot |= AEGIS_PROT_READ;
     return change(va, va + pages * AEGIS_PAGE_SIZE, protect_one, &prot);
+}
+
+int64_t vm_protect(void *start, size_t pages, uint32_t prot)
+{
+    uint64_t va = (uint64_t)start;
+    return __builtin_expect(vm_protect_fast(va, pages, prot), true)
+               ? 0
+               : vm_protect_slowly(va, pages, prot);
 }
 
 struct handling {
@@ -199,20 +213,29 @@ static uint64_t make_exact(struct vm_region *r, int64_t *status)
     return end;
 }
 
-/*
- * What fork needs: regions whose prot is exact, and of those that are copied, the mark. Returns 0
- * or NO_PAGE, QUOTA, and then some regions are cut finer than they were.
- */
-int64_t vm_before_fork(void)
+int64_t vm_make_exact(uint64_t start, uint64_t end)
 {
     int64_t status = vm_window_open();
     exos_hold();
-    for (struct vm_region *r = vm_find_next(0); r && status == 0; r = vm_find_next(r->end))
+    for (struct vm_region *r = vm_find_next(start); r && r->start < end && status == 0;
+         r = vm_find_next(r->end))
         if (r->flags & VM_MIXED)
             r = vm_find(make_exact(r, &status) - 1);
+    vm_forget_short_ways();
+    exos_release();
+    return status;
+}
+
+/* What fork needs: regions whose prot is exact, and the mark on those that are copied. When there
+ * is no page for cutting them some are cut finer than they were, which changes nothing. */
+int64_t vm_before_fork(void)
+{
+    int64_t status = vm_make_exact(0, AEGIS_USER_END);
+    exos_hold();
     for (struct vm_region *r = vm_find_next(0); r && status == 0; r = vm_find_next(r->end))
         if (r->inherit == VM_COPY)
             r->flags |= VM_MAY_COW;
+    vm_forget_short_ways();
     exos_release();
     return status;
 }

@@ -219,16 +219,16 @@ uint64_t vm_next_present(uint64_t from, uint64_t end);
 int64_t vm_before_fork(void);
 
 /*
- * Why the last fault that vm declined wasn't resolved, at the time of a handler set by upcall_set:
- * how a signal's number and code are chosen.
+ * Why an access at address wasn't resolved: how a handler set by upcall_set chooses a signal's
+ * number and code. *error becomes the kernel's error of NO_MEMORY, else 0.
  */
 enum vm_reason {
     VM_UNMAPPED,  /* SIGSEGV, SEGV_MAPERR */
     VM_FORBIDDEN, /* SIGSEGV, SEGV_ACCERR */
-    VM_OVERFLOW,  /* SIGSEGV: of a stack; said on stderr already */
-    VM_LOST,      /* SIGBUS, BUS_ADRERR: the page was taken by force; likewise */
-    VM_NO_MEMORY, /* SIGBUS, BUS_ADRERR: no page is left for it; likewise */
+    VM_OVERFLOW,  /* SIGSEGV, of a stack */
+    VM_LOST,      /* SIGBUS, BUS_ADRERR: the page was taken by force */
+    VM_NO_MEMORY, /* SIGBUS, BUS_ADRERR: no page is left for it */
 };
-enum vm_reason vm_why(void);
+enum vm_reason vm_why(uint64_t address, int64_t *error);
 
 #endif
