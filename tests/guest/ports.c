@@ -11,14 +11,13 @@
 #include "libos/net/filter.h"
 #include "libos/net/headers.h"
 #include "libos/net/service.h"
-#include "libos/proc/proc.h"
 #include "libos/time/time.h"
+#include "netd.h"
 #include "test.h"
 
-#define SECOND    1000000000UL
-#define SLIRP     0x0a000202 /* 10.0.2.2: QEMU's user network */
-#define NOBODY    0x0a0002c8
-#define NETD_CAPS 1
+#define SECOND 1000000000UL
+#define SLIRP  0x0a000202 /* 10.0.2.2: QEMU's user network */
+#define NOBODY 0x0a0002c8
 
 /* As a child: takes the port that it is told, and says with its status how that went. */
 static int take_and_end(const char *port)
@@ -27,47 +26,12 @@ static int take_and_end(const char *port)
     return net_lease(&lease, IPV4_UDP, (uint16_t)atoi(port), 8) ? errno : 100;
 }
 
-static struct proc netd;
-
-static struct aegis_cap call_netd(void)
-{
-    struct aegis_cap cap;
-    CHECK_OK(aegis_cap_mint(AEGIS_KIND_ENV, netd.env, AEGIS_RIGHT_CALL, &cap));
-    return cap;
-}
-
-/* As the agent does it. */
-static void start_netd(void)
-{
-    static char name[] = "netd", argument[] = "ip=10.0.2.15/24,10.0.2.2";
-    char *const argv[] = {name, argument, NULL};
-    struct filter_image received, sent;
-    struct aegis_net_binding request = {.parent = exos.start->caps[TEST_CAP_ROOT]};
-    struct proc_options options = {.name = name,
-                                   .argc = 2,
-                                   .argv = argv,
-                                   .caps = &exos.start->caps[TEST_CAP_ROOT],
-                                   .cap_count = NETD_CAPS};
-
-    filter_make(&received, &(struct filter_field){2, ETH_TYPE, 0xffff, ETH_TYPE_ARP, ETH_TYPE_ARP},
-                1);
-    filter_sent_type(&sent, 0, ETH_TYPE_ARP);
-    CHECK_OK(proc_create(&netd, &options));
-    CHECK_OK(aegis_cap_mint(AEGIS_KIND_ENV, netd.env, AEGIS_RIGHT_CONTROL, &request.owner));
-    request.ingress = received.words;
-    request.ingress_size = received.size;
-    request.egress = sent.words;
-    request.egress_size = sent.size;
-    CHECK(aegis_net_bind(&request) >= 0);
-    CHECK_OK(proc_start(&netd));
-}
-
 /* This program again, with netd's capability; returns its status. */
 static uint64_t child(char *port)
 {
     static char name[] = "ports";
     char *const argv[] = {name, port, NULL};
-    struct aegis_cap cap = call_netd();
+    struct aegis_cap cap = netd_call();
     struct proc_options options = {
         .name = name, .argc = 2, .argv = argv, .caps = &cap, .cap_count = 1};
     struct proc proc;
@@ -120,7 +84,7 @@ static void a_filter_beside_netd(void)
 static int64_t order(uint64_t words[GATE_WORDS])
 {
     int64_t status;
-    struct aegis_cap cap = call_netd();
+    struct aegis_cap cap = netd_call();
     CHECK_OK(aegis_gate_bind(0, &cap));
     while ((status = gate_invoke(0, words)) == -AEGIS_E_BUSY)
         aegis_yield(0);
@@ -207,11 +171,8 @@ static void neighbours(void)
 static void without_netd(const struct net_lease *lease)
 {
     struct net_lease other;
-    struct proc_status ignored;
 
-    CHECK_OK(proc_kill(&netd, 0));
-    while (!proc_wait(&netd, &ignored, AEGIS_FOREVER))
-        ;
+    netd_end();
     CHECK(net_lease(&other, IPV4_UDP, 0, 8) == -1 && errno == ENETDOWN);
     CHECK(net_alive(&lease->net));
 }
@@ -219,15 +180,14 @@ static void without_netd(const struct net_lease *lease)
 int main(int argc, char **argv)
 {
     struct net_lease lease;
-    uint8_t mac[6];
 
     if (argc == 2 && *argv[1])
         return take_and_end(argv[1]);
     if (aegis_info()->netif_count == 0)
         return 0;
     CHECK(!net_service() && errno == ENETDOWN);
-    start_netd();
-    exos.start->caps[TEST_CAP_MONITOR] = call_netd();
+    netd_start();
+    netd_introduce();
     CHECK(net_service() != NULL);
     one_taker_a_port();
     a_filter_beside_netd();
@@ -235,7 +195,6 @@ int main(int argc, char **argv)
     neighbours();
     CHECK_OK(net_lease(&lease, IPV4_UDP, 4010, 8));
     without_netd(&lease);
-    (void)mac;
     net_close(&lease.net);
     return 0;
 }

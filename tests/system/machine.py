@@ -125,6 +125,11 @@ class Control:
         return protocol.decode("loaded", self.ask(protocol.LOAD, protocol.encode(
             "load", name=name, app=app, netif=netif, ingress=images[0], egress=images[1], **more)))
 
+    def start(self, app, *arguments):
+        """A program that gets no frames; its environment."""
+        packed = b"".join(a.encode() + b"\0" for a in arguments)
+        return protocol.decode("started", self.ask(protocol.START, protocol.encode("start", app=app, arguments=packed)))["env"]
+
     def unload(self, name):
         return protocol.decode("unloaded", self.ask(protocol.UNLOAD, protocol.encode("unload", name=name)))
 

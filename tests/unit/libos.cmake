@@ -1,7 +1,8 @@
 # Parts of ExOS that know no system call, on the host; and what its programs must not do.
 set(libos_dir ${CMAKE_SOURCE_DIR}/src/libos)
 aegis_unit_test(libos_heap_test SOURCES unit/libos/heap_test.c ${libos_dir}/vm/heap.c)
-aegis_unit_test(libos_net_test SOURCES unit/libos/net_test.c ${libos_dir}/net/parse.c ${libos_dir}/net/checksum.c)
+aegis_unit_test(libos_net_test SOURCES unit/libos/net_test.c ${libos_dir}/net/parse.c ${libos_dir}/net/checksum.c
+  ${libos_dir}/net/datagram.c)
 aegis_unit_test(libos_filter_test SOURCES unit/libos/filter_test.c ${libos_dir}/net/filter.c LIBRARIES dpf)
 
 # The string functions, under other names beside the host's; they must not be taken for what they implement.
@@ -13,4 +14,4 @@ aegis_unit_test(libos_string_test SOURCES unit/libos/string_test.c LIBRARIES lib
 add_test(NAME libos_gp_is_free COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/guest/check_gp ${CMAKE_BINARY_DIR}/guest)
 set_tests_properties(libos_gp_is_free PROPERTIES TIMEOUT 60)
 
-aegis_fuzz_target(libos_net_fuzz SOURCES fuzz/libos_net.c ${libos_dir}/net/parse.c)
+aegis_fuzz_target(libos_net_fuzz SOURCES fuzz/libos_net.c ${libos_dir}/net/parse.c ${libos_dir}/net/checksum.c ${libos_dir}/net/datagram.c)

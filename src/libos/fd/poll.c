@@ -29,6 +29,9 @@ void fd_watch(struct fd_watch *watch, const struct aegis_predicate *when, bool r
 {
     if (watch->rings && rings)
         return;
+    for (size_t i = 0; i < watch->count; i++)
+        if (!memcmp(&watch->when[i], when, sizeof *when))
+            return; /* one word tells of several objects, as of all sockets */
     if (watch->count < EXOS_WAIT_MAX)
         watch->when[watch->count] = *when;
     else

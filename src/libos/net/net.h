@@ -127,6 +127,13 @@ static inline int64_t net_send(const struct net *net, const struct aegis_frame_o
 int64_t net_send_copy(struct net *net, const void *frame, size_t length, uint64_t deadline);
 
 /*
+ * A page to build a frame in, page-aligned; the program's until it sends it, and its again when
+ * that frame's pins are gone: the library's pool gives each out in turn. Waits for one that the
+ * device has read. NULL without memory.
+ */
+uint8_t *net_send_buffer(void);
+
+/*
  * The ip= of the exposed boot arguments, or the default 10.0.2.15/24,10.0.2.2 without one. Returns
  * false, with the default, if there is one but malformed. *text, of at least 64 bytes, gets what
  * was used.

@@ -10,9 +10,8 @@
 #include "libos/vm/vm.h"
 #include "libos/wait/wait.h"
 
-#define PATIENCE   5000000000UL /* ns for netd to begin to serve, or to end with another's call */
-#define ASK_AGAIN  200000000UL  /* ns until netd is asked for a neighbour once more */
-#define LOOK_AGAIN 2000000UL    /* between two looks at the page, which is no memory to wait on */
+#define PATIENCE  5000000000UL /* ns for netd to begin to serve, or to end with another's call */
+#define ASK_AGAIN 200000000UL  /* ns until netd is asked for a neighbour once more */
 
 static struct net_host host;
 static struct aegis_cap netd; /* CALL */
@@ -168,6 +167,7 @@ static int resolve(uint32_t address, uint64_t *word, uint64_t deadline)
         if (ask(words))
             return -1;
         uint64_t again = time_after(ASK_AGAIN);
+        uint64_t asked = host.neighbours[net_neighbour_place(address)].word;
         do {
             *word = look_up(address);
             if (*word & NEIGHBOUR_MAC_MASK)
@@ -176,7 +176,9 @@ static int resolve(uint32_t address, uint64_t *word, uint64_t deadline)
                 errno = EAGAIN;
                 return -1;
             }
-            exos_wait(NULL, 0, time_after(LOOK_AGAIN));
+            struct aegis_predicate filled =
+                AEGIS_WHEN(host.neighbours[net_neighbour_place(address)].word, NE, asked);
+            exos_wait(&filled, 1, again < deadline ? again : deadline);
         } while (time_now() < again);
     }
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include "libos/net/datagram.h"
 #include "libos/net/headers.h"
 #include "libos/net/parse.h"
 
@@ -162,6 +163,103 @@ static void checksum_of_the_rfc(void **state)
     assert_int_equal(net_fold(net_sum(0, "\x12", 1)), net_fold(net_sum(0, "\x12\0", 2)));
 }
 
+/* The sum as RFC 1071's section 1 defines it: 16-bit words, high byte first. */
+static uint16_t plain_sum(const uint8_t *bytes, size_t size)
+{
+    uint32_t sum = 0;
+    for (size_t i = 0; i < size; i++)
+        sum += (uint32_t)bytes[i] << (i % 2 ? 0 : 8);
+    while (sum >> 16)
+        sum = (sum & 0xffff) + (sum >> 16);
+    return (uint16_t)sum;
+}
+
+static void checksums_dont_depend_on_where_bytes_lie(void **state)
+{
+    (void)state;
+    static uint8_t memory[1600] __attribute__((aligned(8)));
+    unsigned seed = 3;
+    for (size_t i = 0; i < sizeof memory; i++)
+        memory[i] = (uint8_t)rand_r(&seed);
+    memset(memory + 300, 0xff, 600);
+    for (int round = 0; round < 4000; round++) {
+        size_t at = (size_t)rand_r(&seed) % 1000;
+        size_t size = (size_t)rand_r(&seed) % (round % 2 ? 600 : 40);
+        uint16_t sum = net_fold(net_sum(0, memory + at, size)),
+                 plain = plain_sum(memory + at, size);
+        uint16_t wanted = (uint16_t)~plain;
+        /* 0 and 0xffff are the same number of the ring; which one, its sum decides. */
+        assert_true(net_get16(&sum) == wanted || (plain == 0xffff && net_get16(&sum) == 0));
+    }
+}
+
+static size_t make_datagram(uint8_t *frame, size_t size)
+{
+    static const uint8_t to[6] = {2, 0, 0, 0, 0, 1}, from[6] = {2, 0, 0, 0, 0, 2};
+    const struct net_datagram d = {.source = 0x0a00020f,
+                                   .destination = 0x0a000202,
+                                   .source_port = 7,
+                                   .destination_port = 0x1234,
+                                   .size = size};
+    return net_datagram_write(frame, &d, to, from, 64);
+}
+
+static void datagrams_are_read_as_they_were_written(void **state)
+{
+    (void)state;
+    static uint8_t memory[2048] __attribute__((aligned(8)));
+    uint8_t *frame = memory + AEGIS_SLOT_FRAME;
+    struct net_datagram d;
+    unsigned seed = 5;
+    for (size_t size = 0; size <= NET_DATAGRAM_MAX; size += size < 100 ? 1 : 61) {
+        for (size_t i = 0; i < size; i++)
+            frame[NET_DATAGRAM_HEADERS + i] = (uint8_t)(size % 3 ? rand_r(&seed) : 0xff);
+        size_t length = make_datagram(frame, size);
+        assert_int_equal(length, NET_DATAGRAM_HEADERS + size);
+        assert_int_equal(plain_sum(frame + IPV4_FIRST, IPV4_LEAST), 0xffff);
+        assert_true(net_datagram_read(frame, length, &d));
+        assert_true(d.source == 0x0a00020f && d.destination == 0x0a000202);
+        assert_true(d.source_port == 7 && d.destination_port == 0x1234 && d.size == size);
+        assert_ptr_equal(d.payload, frame + NET_DATAGRAM_HEADERS);
+        memset(frame + length, 0x55, 18); /* what pads short frames isn't the datagram's */
+        assert_true(net_datagram_read(frame, length + 18, &d) && d.size == size);
+        assert_false(net_datagram_read(frame, length - 1, &d));
+    }
+}
+
+/* Any bit of what the sums cover, and none of Ethernet's addresses. */
+static void a_flipped_bit_is_found(void **state)
+{
+    (void)state;
+    static uint8_t memory[256] __attribute__((aligned(8)));
+    uint8_t *frame = memory + AEGIS_SLOT_FRAME;
+    struct net_datagram d;
+    for (size_t i = 0; i < 33; i++)
+        frame[NET_DATAGRAM_HEADERS + i] = (uint8_t)(i * 5);
+    size_t length = make_datagram(frame, 33);
+    for (size_t bit = 0; bit < length * 8; bit++) {
+        frame[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        assert_int_equal(net_datagram_read(frame, length, &d), bit / 8 < ETH_TYPE);
+        frame[bit / 8] ^= (uint8_t)(1 << bit % 8);
+    }
+    net_put16(frame + ETH_SIZE + IPV4_LEAST + UDP_CHECKSUM, 0);
+    assert_true(net_datagram_read(frame, length, &d)); /* it says that it has none */
+}
+
+static void a_sum_of_zero_is_sent_as_ones(void **state)
+{
+    (void)state;
+    static uint8_t memory[256] __attribute__((aligned(8)));
+    uint8_t *frame = memory + AEGIS_SLOT_FRAME;
+    struct net_datagram d;
+    uint8_t *sum = frame + ETH_SIZE + IPV4_LEAST + UDP_CHECKSUM;
+    size_t length = make_datagram(frame, 2);
+    memcpy(frame + NET_DATAGRAM_HEADERS, sum, 2); /* what is missing to all ones */
+    length = make_datagram(frame, 2);
+    assert_int_equal(net_get16(sum), 0xffff);
+    assert_true(net_datagram_read(frame, length, &d));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -170,6 +268,10 @@ int main(void)
         cmocka_unit_test(udp_is_found_behind_any_header),
         cmocka_unit_test(what_is_no_whole_udp_is_refused),
         cmocka_unit_test(checksum_of_the_rfc),
+        cmocka_unit_test(checksums_dont_depend_on_where_bytes_lie),
+        cmocka_unit_test(datagrams_are_read_as_they_were_written),
+        cmocka_unit_test(a_flipped_bit_is_found),
+        cmocka_unit_test(a_sum_of_zero_is_sent_as_ones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,41 @@
+/* POSIX arpa/inet.h: addresses as text, and the wire's byte order. */
+#ifndef EXOS_ARPA_INET_H
+#define EXOS_ARPA_INET_H
+
+#include <stdint.h>
+
+#undef htons
+#undef ntohs
+#undef htonl
+#undef ntohl
+static inline uint16_t htons(uint16_t number)
+{
+    return __builtin_bswap16(number);
+}
+
+static inline uint16_t ntohs(uint16_t number)
+{
+    return __builtin_bswap16(number);
+}
+
+static inline uint32_t htonl(uint32_t number)
+{
+    return __builtin_bswap32(number);
+}
+
+static inline uint32_t ntohl(uint32_t number)
+{
+    return __builtin_bswap32(number);
+}
+
+#include <netinet/in.h>
+
+/* Dotted decimal, four parts. inet_aton and inet_addr take nothing else either, no octal and no
+ * fewer parts. */
+int inet_pton(int family, const char *text, void *address);
+const char *inet_ntop(int family, const void *address, char *text, socklen_t size);
+int inet_aton(const char *text, struct in_addr *address);
+in_addr_t inet_addr(const char *text);
+char *inet_ntoa(struct in_addr address); /* in memory that the next call changes */
+
+#endif

@@ -1,0 +1,268 @@
+/* POSIX's calls on sockets: look at the arguments, then let the protocol do it. */
+#include "libos/net/socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libos/start/start.h"
+#include "libos/time/time.h"
+
+static const struct socket_protocol *const protocols[] = {&socket_udp, NULL};
+
+uint64_t socket_deadline(const struct socket *s, uint64_t limit_ns, int flags)
+{
+    if (s->object.flags & O_NONBLOCK || flags & MSG_DONTWAIT)
+        return 0;
+    return limit_ns ? time_after(limit_ns) : AEGIS_FOREVER;
+}
+
+/* For send: everything, to `to`; for receive: as much as fits. */
+static size_t copy(const struct socket_transfer *t, uint8_t *to, const uint8_t *from, size_t size)
+{
+    size_t done = 0;
+    for (int i = 0; i < t->count && done < size; i++) {
+        size_t part = t->vector[i].iov_len < size - done ? t->vector[i].iov_len : size - done;
+        if (to)
+            memcpy(to + done, t->vector[i].iov_base, part);
+        else
+            memcpy(t->vector[i].iov_base, from + done, part);
+        done += part;
+    }
+    return done;
+}
+
+size_t socket_gather(const struct socket_transfer *t, void *to, size_t most)
+{
+    return copy(t, to, NULL, most);
+}
+
+size_t socket_scatter(const struct socket_transfer *t, const void *from, size_t size)
+{
+    return copy(t, NULL, from, size);
+}
+
+/* The socket behind a descriptor, or NULL with *error. Caller must hold exos_hold. */
+static struct socket *find(int fd, int *error)
+{
+    struct fd_object *object = fd_object(fd);
+    struct socket *s = (struct socket *)object;
+
+    *error = !object ? -EBADF : object->kind != &socket_kind ? -ENOTSOCK : s->lost ? -ENETDOWN : 0;
+    return *error ? NULL : s;
+}
+
+static ssize_t transfer(int fd, struct socket_transfer *t, bool is_send)
+{
+    int error;
+    exos_hold();
+    struct socket *s = find(fd, &error);
+    ssize_t result = !s ? error : is_send ? s->protocol->send(s, t) : s->protocol->receive(s, t);
+    exos_release();
+    return __builtin_expect(result < 0, 0) ? fd_result(result) : result;
+}
+
+static int make(int type, int protocol, struct socket **made)
+{
+    for (const struct socket_protocol *const *at = protocols; *at; at++) {
+        const struct socket_protocol *p = *at;
+        if (p->type != type || (protocol && p->number != protocol))
+            continue;
+        struct socket *s = calloc(1, p->size);
+        if (!s)
+            return -ENOMEM;
+        s->object.kind = &socket_kind;
+        s->object.flags = O_RDWR;
+        s->protocol = p;
+        s->ttl = 64; /* RFC 1340's recommendation */
+        *made = s;
+        return 0;
+    }
+    return -EPROTONOSUPPORT;
+}
+
+int socket(int domain, int type, int protocol)
+{
+    int kind = type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC), fd = -1;
+    struct socket *s;
+
+    if (domain != AF_INET)
+        return (int)fd_result(-EAFNOSUPPORT);
+    exos_hold();
+    int error = make(kind, protocol, &s);
+    if (!error) {
+        s->object.flags |= type & SOCK_NONBLOCK ? O_NONBLOCK : 0;
+        fd = fd_install(&s->object, 0, type & SOCK_CLOEXEC ? FD_CLOEXEC : 0);
+        if (fd < 0)
+            free(s);
+    }
+    exos_release();
+    return (int)fd_result(error ? error : fd);
+}
+
+typedef int on_end(struct socket *s, const struct socket_end *end);
+
+static int do_bind(struct socket *s, const struct socket_end *end)
+{
+    return s->protocol->bind(s, end);
+}
+
+static int do_connect(struct socket *s, const struct socket_end *end)
+{
+    return s->protocol->connect(s, end);
+}
+
+static int with_end(int fd, const struct sockaddr *address, socklen_t size, on_end *act)
+{
+    struct socket_end end;
+    int error;
+    exos_hold();
+    struct socket *s = find(fd, &error);
+    if (s)
+        error = socket_read_end(address, size, &end);
+    if (!error)
+        error = act(s, &end);
+    exos_release();
+    return (int)fd_result(error);
+}
+
+int bind(int fd, const struct sockaddr *address, socklen_t size)
+{
+    return with_end(fd, address, size, do_bind);
+}
+
+int connect(int fd, const struct sockaddr *address, socklen_t size)
+{
+    return with_end(fd, address, size, do_connect);
+}
+
+ssize_t sendto(int fd, const void *bytes, size_t count, int flags, const struct sockaddr *address,
+               socklen_t size)
+{
+    struct iovec vector = {(void *)(uintptr_t)bytes, count};
+    struct socket_transfer t = {
+        .vector = &vector, .count = 1, .size = count, .flags = flags, .has_end = address};
+    int error = address ? socket_read_end(address, size, &t.end) : 0;
+    return error ? fd_result(error) : transfer(fd, &t, true);
+}
+
+ssize_t send(int fd, const void *bytes, size_t count, int flags)
+{
+    return sendto(fd, bytes, count, flags, NULL, 0);
+}
+
+ssize_t recvfrom(int fd, void *bytes, size_t count, int flags, struct sockaddr *address,
+                 socklen_t *size)
+{
+    struct iovec vector = {bytes, count};
+    struct socket_transfer t = {.vector = &vector, .count = 1, .size = count, .flags = flags};
+    ssize_t result = transfer(fd, &t, false);
+    if (result >= 0 && address && t.has_end)
+        socket_write_end(&t.end, address, size);
+    return result;
+}
+
+ssize_t recv(int fd, void *bytes, size_t count, int flags)
+{
+    return recvfrom(fd, bytes, count, flags, NULL, NULL);
+}
+
+/* What a message header says; or a negative errno value. */
+static int read_message(const struct msghdr *message, int flags, struct socket_transfer *t)
+{
+    *t = (struct socket_transfer){
+        .vector = message->msg_iov, .count = message->msg_iovlen, .flags = flags};
+    if (message->msg_iovlen < 0 || message->msg_iovlen > IOV_MAX)
+        return -EMSGSIZE;
+    for (int i = 0; i < t->count; i++) {
+        if (t->vector[i].iov_len > (size_t)LONG_MAX - t->size)
+            return -EINVAL;
+        t->size += t->vector[i].iov_len;
+    }
+    return 0;
+}
+
+ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+{
+    struct socket_transfer t;
+    int error = read_message(message, flags, &t);
+    if (!error && message->msg_name) {
+        t.has_end = true;
+        error = socket_read_end(message->msg_name, message->msg_namelen, &t.end);
+    }
+    return error ? fd_result(error) : transfer(fd, &t, true);
+}
+
+ssize_t recvmsg(int fd, struct msghdr *message, int flags)
+{
+    struct socket_transfer t;
+    int error = read_message(message, flags, &t);
+    if (error)
+        return fd_result(error);
+    ssize_t result = transfer(fd, &t, false);
+    if (result < 0)
+        return result;
+    if (message->msg_name && t.has_end)
+        socket_write_end(&t.end, message->msg_name, &message->msg_namelen);
+    message->msg_controllen = 0;
+    message->msg_flags = t.flags;
+    return result;
+}
+
+int shutdown(int fd, int how)
+{
+    int error;
+    exos_hold();
+    struct socket *s = find(fd, &error);
+    if (s)
+        error = how < SHUT_RD || how > SHUT_RDWR ? -EINVAL : s->protocol->shutdown(s, how);
+    exos_release();
+    return (int)fd_result(error);
+}
+
+static int tell_end(int fd, bool is_peer, struct sockaddr *address, socklen_t *size)
+{
+    int error;
+    exos_hold();
+    const struct socket *s = find(fd, &error);
+    if (s && is_peer && !s->peer.port)
+        error = -ENOTCONN;
+    if (!error)
+        socket_write_end(is_peer ? &s->peer : &s->own, address, size);
+    exos_release();
+    return (int)fd_result(error);
+}
+
+int getsockname(int fd, struct sockaddr *address, socklen_t *size)
+{
+    return tell_end(fd, false, address, size);
+}
+
+int getpeername(int fd, struct sockaddr *address, socklen_t *size)
+{
+    return tell_end(fd, true, address, size);
+}
+
+int setsockopt(int fd, int level, int option, const void *value, socklen_t size)
+{
+    int error;
+    exos_hold();
+    struct socket *s = find(fd, &error);
+    if (s)
+        error = socket_set(s, level, option, value, size);
+    exos_release();
+    return (int)fd_result(error);
+}
+
+int getsockopt(int fd, int level, int option, void *value, socklen_t *size)
+{
+    int error;
+    exos_hold();
+    struct socket *s = find(fd, &error);
+    if (s)
+        error = socket_get(s, level, option, value, size);
+    exos_release();
+    return (int)fd_result(error);
+}

@@ -1,0 +1,81 @@
+/*
+ * What the files of sockets share; programs use sys/socket.h.
+ *
+ * A socket is an object of descriptors. What it does with bytes is its protocol's: UDP (udp.c)
+ * reads and writes the frames of its own ring, with nothing in between.
+ */
+#ifndef EXOS_NET_SOCKET_H
+#define EXOS_NET_SOCKET_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "libos/fd/fd.h"
+
+struct socket;
+
+/* An end of a conversation, in host byte order. */
+struct socket_end {
+    uint32_t address; /* 0: any, or none */
+    uint16_t port;    /* 0: none */
+};
+
+/* One call's bytes and flags. */
+struct socket_transfer {
+    const struct iovec *vector;
+    int count;
+    size_t size; /* of the vector, bytes */
+    int flags;   /* MSG_*; MSG_TRUNC is set where a datagram was cut */
+    bool has_end;
+    struct socket_end end; /* to, or from */
+};
+
+/* A protocol's part. Called with exos_hold held; results as those of struct fd_kind. */
+struct socket_protocol {
+    int type, number; /* SOCK_*, IPPROTO_* */
+    size_t size;      /* of its own structure, which begins with struct socket */
+    int (*bind)(struct socket *s, const struct socket_end *end);
+    int (*connect)(struct socket *s, const struct socket_end *end); /* port 0: dissolve it */
+    ssize_t (*send)(struct socket *s, struct socket_transfer *t);
+    ssize_t (*receive)(struct socket *s, struct socket_transfer *t);
+    short (*ready)(struct socket *s, short events);
+    int (*shutdown)(struct socket *s, int how);
+    void (*close)(struct socket *s); /* frees what it has beyond its structure */
+    void (*in_child)(struct socket *s);
+};
+
+struct socket {
+    struct fd_object object;
+    const struct socket_protocol *protocol;
+    struct socket_end own, peer;
+    uint64_t receive_ns, send_ns; /* SO_RCVTIMEO, SO_SNDTIMEO; 0: for ever */
+    int error;                    /* SO_ERROR */
+    bool broadcast;
+    bool lost; /* a fork's copy: the frames come to the parent */
+    uint8_t ttl;
+    bool shut[2]; /* SHUT_RD, SHUT_WR */
+};
+
+extern const struct fd_kind socket_kind;
+extern const struct socket_protocol socket_udp;
+
+/* When a call that may wait gives up: 0 if it must not wait. */
+uint64_t socket_deadline(const struct socket *s, uint64_t limit_ns, int flags);
+
+/*
+ * Copy between a transfer's vector and memory, from the vector's beginning; returns how many bytes.
+ */
+size_t socket_gather(const struct socket_transfer *t, void *to, size_t most);
+size_t socket_scatter(const struct socket_transfer *t, const void *from, size_t size);
+
+/* Options, of any protocol; results as of the POSIX calls, with negative errno values. */
+int socket_set(struct socket *s, int level, int option, const void *value, socklen_t size);
+int socket_get(struct socket *s, int level, int option, void *value, socklen_t *size);
+
+/* Between struct sockaddr and ends; -EINVAL, -EAFNOSUPPORT. AF_UNSPEC gives port 0. */
+int socket_read_end(const struct sockaddr *address, socklen_t size, struct socket_end *end);
+void socket_write_end(const struct socket_end *end, struct sockaddr *address, socklen_t *size);
+
+#endif

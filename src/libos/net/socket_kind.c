@@ -1,0 +1,165 @@
+/* Sockets as objects of descriptors, and their options. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+
+#include "libos/net/socket.h"
+#include "libos/start/start.h"
+
+#define NS 1000000000UL
+
+static ssize_t kind_read(struct fd_object *object, void *bytes, size_t count)
+{
+    struct socket *s = (struct socket *)object;
+    struct iovec vector = {bytes, count};
+    struct socket_transfer t = {.vector = &vector, .count = 1, .size = count};
+    return s->lost ? -ENETDOWN : s->protocol->receive(s, &t);
+}
+
+static ssize_t kind_write(struct fd_object *object, const void *bytes, size_t count)
+{
+    struct socket *s = (struct socket *)object;
+    struct iovec vector = {(void *)(uintptr_t)bytes, count};
+    struct socket_transfer t = {.vector = &vector, .count = 1, .size = count};
+    return s->lost ? -ENETDOWN : s->protocol->send(s, &t);
+}
+
+static int kind_status(struct fd_object *object, struct stat *status)
+{
+    (void)object;
+    status->st_mode = S_IFSOCK | 0600;
+    return 0;
+}
+
+/* One word tells of frames for any socket; it is read before the look at the rings. */
+static short kind_ready(struct fd_object *object, short events, struct fd_watch *watch)
+{
+    struct socket *s = (struct socket *)object;
+    const volatile uint64_t *frames = &aegis_env(exos.env)->frames;
+    struct aegis_predicate when = AEGIS_WHEN(*frames, NE, *frames);
+
+    short ready = s->lost ? POLLERR : s->protocol->ready(s, events);
+    if (!ready)
+        fd_watch(watch, &when, false);
+    return ready;
+}
+
+static void kind_close(struct fd_object *object)
+{
+    struct socket *s = (struct socket *)object;
+    if (!s->lost)
+        s->protocol->close(s);
+    free(s);
+}
+
+static void kind_in_child(struct fd_object *object)
+{
+    struct socket *s = (struct socket *)object;
+    s->lost = true;
+    s->protocol->in_child(s);
+}
+
+const struct fd_kind socket_kind = {
+    .tag = FD_TAG('s', 'o', 'c', 'k'),
+    .read = kind_read,
+    .write = kind_write,
+    .status = kind_status,
+    .ready = kind_ready,
+    .close = kind_close,
+    .in_child = kind_in_child,
+};
+
+static int read_int(const void *value, socklen_t size, int least, int most, int *number)
+{
+    if (size != sizeof *number)
+        return -EINVAL;
+    memcpy(number, value, sizeof *number);
+    return *number < least || *number > most ? -EINVAL : 0;
+}
+
+static int read_time(const void *value, socklen_t size, uint64_t *ns)
+{
+    struct timeval time;
+
+    if (size != sizeof time)
+        return -EINVAL;
+    memcpy(&time, value, sizeof time);
+    if (time.tv_sec < 0 || time.tv_usec < 0 || time.tv_usec >= 1000000)
+        return -EDOM;
+    if ((uint64_t)time.tv_sec > UINT64_MAX / NS - 1)
+        *ns = 0; /* as good as for ever */
+    else
+        *ns = (uint64_t)time.tv_sec * NS + (uint64_t)time.tv_usec * 1000;
+    return 0;
+}
+
+int socket_set(struct socket *s, int level, int option, const void *value, socklen_t size)
+{
+    int number = 0, error;
+
+    if (level == IPPROTO_IP && option == IP_TTL) {
+        error = read_int(value, size, 1, 255, &number);
+        s->ttl = error ? s->ttl : (uint8_t)number;
+        return error;
+    }
+    if (level != SOL_SOCKET)
+        return -ENOPROTOOPT;
+    switch (option) {
+    case SO_BROADCAST:
+        error = read_int(value, size, INT32_MIN, INT32_MAX, &number);
+        s->broadcast = error ? s->broadcast : number != 0;
+        return error;
+    case SO_REUSEADDR: /* a port comes free with its socket: there is nothing to wait for */
+    case SO_SNDBUF:    /* frames go straight to the device */
+    case SO_RCVBUF:    /* the ring has its size */
+        return read_int(value, size, 0, INT32_MAX, &number);
+    case SO_RCVTIMEO:
+        return read_time(value, size, &s->receive_ns);
+    case SO_SNDTIMEO:
+        return read_time(value, size, &s->send_ns);
+    default:
+        return -ENOPROTOOPT;
+    }
+}
+
+static int write_value(void *value, socklen_t *size, const void *from, socklen_t has)
+{
+    if (*size > has)
+        *size = has;
+    memcpy(value, from, *size);
+    return 0;
+}
+
+static int write_time(void *value, socklen_t *size, uint64_t ns)
+{
+    struct timeval time = {(time_t)(ns / NS), (suseconds_t)(ns % NS / 1000)};
+    return write_value(value, size, &time, sizeof time);
+}
+
+int socket_get(struct socket *s, int level, int option, void *value, socklen_t *size)
+{
+    const struct {
+        int level, option, number;
+    } numbers[] = {
+        {SOL_SOCKET, SO_TYPE, s->protocol->type},
+        {SOL_SOCKET, SO_PROTOCOL, s->protocol->number},
+        {SOL_SOCKET, SO_DOMAIN, AF_INET},
+        {SOL_SOCKET, SO_ERROR, s->error},
+        {SOL_SOCKET, SO_BROADCAST, s->broadcast},
+        {SOL_SOCKET, SO_REUSEADDR, 0},
+        {IPPROTO_IP, IP_TTL, s->ttl},
+    };
+
+    if (level == SOL_SOCKET && option == SO_RCVTIMEO)
+        return write_time(value, size, s->receive_ns);
+    if (level == SOL_SOCKET && option == SO_SNDTIMEO)
+        return write_time(value, size, s->send_ns);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (numbers[i].level == level && numbers[i].option == option) {
+            if (option == SO_ERROR && level == SOL_SOCKET)
+                s->error = 0;
+            return write_value(value, size, &numbers[i].number, sizeof numbers[i].number);
+        }
+    return -ENOPROTOOPT;
+}

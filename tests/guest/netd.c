@@ -1,0 +1,52 @@
+#include "netd.h"
+
+#include "filter.h"
+#include "libos/net/headers.h"
+#include "test.h"
+
+struct proc netd;
+
+struct aegis_cap netd_call(void)
+{
+    struct aegis_cap cap;
+    CHECK_OK(aegis_cap_mint(AEGIS_KIND_ENV, netd.env, AEGIS_RIGHT_CALL, &cap));
+    return cap;
+}
+
+void netd_introduce(void)
+{
+    exos.start->caps[TEST_CAP_MONITOR] = netd_call();
+}
+
+void netd_start(void)
+{
+    static char name[] = "netd", argument[] = "ip=10.0.2.15/24,10.0.2.2";
+    char *const argv[] = {name, argument, NULL};
+    struct filter_image received, sent;
+    struct aegis_net_binding request = {.parent = exos.start->caps[TEST_CAP_ROOT]};
+    struct proc_options options = {.name = name,
+                                   .argc = 2,
+                                   .argv = argv,
+                                   .caps = &exos.start->caps[TEST_CAP_ROOT],
+                                   .cap_count = 1};
+
+    filter_make(&received, &(struct filter_field){2, ETH_TYPE, 0xffff, ETH_TYPE_ARP, ETH_TYPE_ARP},
+                1);
+    filter_sent_type(&sent, 0, ETH_TYPE_ARP);
+    CHECK_OK(proc_create(&netd, &options));
+    CHECK_OK(aegis_cap_mint(AEGIS_KIND_ENV, netd.env, AEGIS_RIGHT_CONTROL, &request.owner));
+    request.ingress = received.words;
+    request.ingress_size = received.size;
+    request.egress = sent.words;
+    request.egress_size = sent.size;
+    CHECK(aegis_net_bind(&request) >= 0);
+    CHECK_OK(proc_start(&netd));
+}
+
+void netd_end(void)
+{
+    struct proc_status ignored;
+    CHECK_OK(proc_kill(&netd, 0));
+    while (!proc_wait(&netd, &ignored, AEGIS_FOREVER))
+        ;
+}
