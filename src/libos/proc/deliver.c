@@ -120,7 +120,9 @@ void signal_dispatch(ucontext_t *context)
     context->uc_stack = signals.stack;
     while ((due = signal_due())) {
         int signal = due & SIGNAL_BIT(SIGKILL) ? SIGKILL : lowest(due);
-        __atomic_fetch_and(&signals.pending, ~SIGNAL_BIT(signal), __ATOMIC_RELAXED);
+        uint64_t bit = SIGNAL_BIT(signal);
+        if (!(__atomic_fetch_and(&signals.pending, ~bit, __ATOMIC_RELAXED) & bit))
+            continue; /* a slice began meanwhile, and it was handled there */
         enum signal_action action = signal_action_of(signal);
         if (action == SIGNAL_HANDLE)
             run_handler(signal, context);
