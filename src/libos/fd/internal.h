@@ -39,6 +39,8 @@ int fd_duplicate(int fd, int to); /* dup2 */
 int fd_put(struct fd_object *object,
            int fd); /* in place of what is there; on failure it closes a new object */
 
+extern const struct exos_part fd_part;
+
 /* Ends that a process closes without having said so. */
 void fd_close_all(void);
 

@@ -102,26 +102,29 @@ static int copy_table(struct fd_table *copy)
     return 0;
 }
 
+/* Returns >= 0 or a negated errno value. */
+static int act(const struct exos_file_action *action)
+{
+    struct fd_object *object;
+    int error;
+    switch (action->what) {
+    case EXOS_ACTION_CLOSE:
+        fd_close(action->fd); /* one that isn't open is no error */
+        return 0;
+    case EXOS_ACTION_DUP2:
+        return fd_duplicate(action->fd, action->to);
+    case EXOS_ACTION_OPEN:
+        error = fd_open(action->path, action->to & ~O_CLOEXEC, &object);
+        return error < 0 ? error : fd_put(object, action->fd);
+    }
+    return -EINVAL;
+}
+
 static int act_all(const struct exos_file_actions *actions)
 {
     int error = 0;
-    for (size_t i = 0; i < actions->count && !error; i++) {
-        const struct exos_file_action *action = &actions->actions[i];
-        struct fd_object *object;
-        switch (action->what) {
-        case EXOS_ACTION_CLOSE:
-            fd_close(action->fd); /* one that isn't open is no error */
-            break;
-        case EXOS_ACTION_DUP2:
-            error = fd_duplicate(action->fd, action->to);
-            break;
-        case EXOS_ACTION_OPEN:
-            error = fd_open(action->path, action->to & ~O_CLOEXEC, &object);
-            if (error == 0)
-                error = fd_put(object, action->fd);
-            break;
-        }
-    }
+    for (size_t i = 0; i < actions->count && error >= 0; i++)
+        error = act(&actions->actions[i]);
     return error < 0 ? -error : 0;
 }
 
@@ -239,11 +242,10 @@ static void in_child(void)
     each_object(tell_child, NULL);
 }
 
-static const struct exos_part fd_part = {.name = "fd",
-                                         .at_spawn = at_spawn,
-                                         .undo_spawn = undo_spawn,
-                                         .at_start = at_start,
-                                         .after_fork = after_fork,
-                                         .in_child = in_child,
-                                         .at_exit = fd_close_all};
-EXOS_PART(40, fd_part);
+const struct exos_part fd_part = {.name = "fd",
+                                  .at_spawn = at_spawn,
+                                  .undo_spawn = undo_spawn,
+                                  .at_start = at_start,
+                                  .after_fork = after_fork,
+                                  .in_child = in_child,
+                                  .at_exit = fd_close_all};

@@ -14,6 +14,8 @@
 static struct fd_entry first_entries[FIRST_SIZE] = {{&fd_null, 0}, {&fd_log, 0}, {&fd_log, 0}};
 struct fd_table fd_table = {.entries = first_entries, .size = FIRST_SIZE};
 
+EXOS_PART(40, fd_part); /* here, so that who has descriptors has it */
+
 long fd_result(long result)
 {
     if (result >= 0)

@@ -170,6 +170,14 @@ int64_t vm_declare(uint64_t start, size_t pages, enum vm_kind kind, uint32_t pro
 void *vm_shared_alloc(size_t pages);
 int64_t vm_shared_adopt(void *address, size_t pages);
 
+/*
+ * The parent's half: map pages pages from start on for a child that doesn't run yet, at the same
+ * address; its tables are donated. They may be one's own or have come this way. Who has them last
+ * owns them. Returns 0 or a negated error: OWNER if some page isn't there or not to be handed on,
+ * else aegis_map_share's and aegis_table_insert's; what was mapped goes with the child.
+ */
+int64_t vm_share(uint32_t env, const void *start, size_t pages);
+
 /* Change what a fork's child gets of the regions in a range of whole pages. As vm_declare; INVALID:
  * a hole. */
 int64_t vm_inherit(void *start, size_t pages, enum vm_inherit inherit);

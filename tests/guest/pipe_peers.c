@@ -1,0 +1,227 @@
+/*
+ * Pipes whose other side ends at any instruction, or writes what it likes into the pages that both
+ * see: there is a defined result, and no harm.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libos/time/time.h"
+#include "pipe_test.h"
+
+#define ROUNDS       40 /* of killing, as many as there is time for */
+#define ROUNDS_LEAST 4
+#define KILLING      10000000000UL /* ns */
+
+static void wait_ms(unsigned ms)
+{
+    aegis_wait(NULL, 0, time_after(ms * 1000000UL));
+}
+
+/* What comes in goes out, in pieces of any size. */
+static int echo(void)
+{
+    static char bytes[PIPE_SIZE];
+    ssize_t got, done;
+    while ((got = read(IN, bytes, 1 + random_below(sizeof bytes))) > 0)
+        for (ssize_t sent = 0; sent < got; sent += done)
+            if ((done = write(OUT, bytes + sent, (size_t)(got - sent))) <= 0)
+                return 2;
+    return got == 0 ? 0 : 1;
+}
+
+struct record {
+    uint32_t size; /* of all of it */
+    uint32_t number, sender, sum;
+    uint8_t bytes[PIPE_BUF - 16];
+};
+
+static uint32_t sum_of(const struct record *record)
+{
+    uint32_t sum = record->size * 31 + record->number * 7 + record->sender;
+    for (uint32_t i = 0; i < record->size - offsetof(struct record, bytes); i++)
+        sum = sum * 33 + record->bytes[i];
+    return sum;
+}
+
+/* Records that arrive whole, or not at all. */
+static int record(void)
+{
+    struct record one = {.sender = exos.env};
+    for (;; one.number++) {
+        one.size =
+            (uint32_t)offsetof(struct record, bytes) + random_below((uint32_t)sizeof one.bytes);
+        memset(one.bytes, (int)one.number, sizeof one.bytes);
+        one.sum = sum_of(&one);
+        if (write(OUT, &one, one.size) != (ssize_t)one.size)
+            return 1;
+    }
+}
+
+/* Any bytes anywhere in the pages that both see. */
+static int scribble(void)
+{
+    volatile uint64_t *words = (volatile uint64_t *)page_of(IN);
+    random_below(exos.env);
+    for (;;) {
+        uint32_t at = random_below(4) ? random_below(16) : random_below(512);
+        words[at] = random_below(2) ? random_below(70000) : ~0UL - random_below(70000);
+        if (random_below(20) == 0)
+            aegis_yield(exos.parent);
+    }
+    return 0;
+}
+
+/* Takes the writers' lock, and keeps it. */
+static int keep(void)
+{
+    struct pipe_page *page = page_of(OUT);
+    page->writer = member_of(exos.env);
+    for (;;)
+        wait_ms(1000);
+    return 0;
+}
+
+static void made_pair(int there[2], int back[2])
+{
+    CHECK(pipe(there) == 0 && pipe(back) == 0);
+}
+
+/* Whole records, in each sender's order, whoever is killed at whichever instruction. */
+static void writes_are_whole_though_writers_are_killed(void)
+{
+    enum { WRITERS = 3 };
+    static struct record one;
+    uint32_t next[1024] = {0};
+    pid_t pids[WRITERS];
+    int fds[2];
+    unsigned records = 0;
+    CHECK_EQ(pipe(fds), 0);
+    for (int i = 0; i < WRITERS; i++)
+        pids[i] = start("pipe_peers", "record", -1, fds[1]);
+    close(fds[1]);
+    FILE *in = fdopen(fds[0], "r");
+    for (int killed = 0; fread(&one, offsetof(struct record, bytes), 1, in) == 1; records++) {
+        CHECK(one.size >= offsetof(struct record, bytes) && one.size <= sizeof one);
+        size_t rest = one.size - offsetof(struct record, bytes);
+        CHECK_EQ(fread(one.bytes, 1, rest, in), rest);
+        CHECK_EQ(one.sum, sum_of(&one));
+        CHECK_EQ(one.number, next[one.sender % 1024]++);
+        if (records % 50 == 49 && killed < WRITERS)
+            CHECK_EQ(kill(pids[killed++], SIGKILL), 0);
+    }
+    CHECK(feof(in) && records >= 50 * WRITERS);
+    for (int i = 0; i < WRITERS; i++)
+        CHECK(WIFSIGNALED(finish(pids[i])));
+    fclose(in);
+}
+
+/* One side is killed after a random while, in a pipeline that is full of bytes: the other sees the
+ * end, and hangs neither in reading nor in writing. */
+static void peers_may_be_killed_at_any_instruction(void)
+{
+    uint64_t until = time_after(KILLING);
+    static char bytes[3000];
+    for (int round = 0; round < ROUNDS_LEAST || (round < ROUNDS && time_now() < until); round++) {
+        int there[2], back[2];
+        made_pair(there, back);
+        pid_t pid = start("pipe_peers", "echo", there[0], back[1]);
+        close(there[0]);
+        close(back[1]);
+        uint32_t before = random_below(40);
+        ssize_t done = 1;
+        for (uint32_t i = 0; done > 0; i++) {
+            if (i == before)
+                kill(pid, SIGKILL);
+            done = write(there[1], bytes, 1 + random_below(sizeof bytes - 1));
+            if (done > 0)
+                done = read(back[0], bytes, sizeof bytes);
+        }
+        CHECK(done == 0 || errno == EPIPE);
+        close(there[1]);
+        while ((done = read(back[0], bytes, sizeof bytes)) > 0)
+            ;
+        CHECK_EQ(done, 0);
+        close(back[0]);
+        finish(pid);
+    }
+}
+
+static void a_lock_is_taken_from_the_dead_alone(void)
+{
+    char byte = 'y';
+    int fds[2];
+    CHECK_EQ(pipe(fds), 0);
+    pid_t pid = start("pipe_peers", "keep", -1, fds[1]);
+    while (!*(volatile uint64_t *)&page_of(fds[1])->writer)
+        wait_ms(1);
+    CHECK_EQ(fcntl(fds[1], F_SETFL, O_NONBLOCK), 0);
+    CHECK_FAILS(write(fds[1], &byte, 1), EAGAIN);
+    CHECK_EQ(fcntl(fds[1], F_SETFL, 0), 0);
+    kill(pid, SIGKILL);
+    CHECK_EQ(write(fds[1], &byte, 1), 1);
+    CHECK_EQ(read(fds[0], &byte, 1), 1);
+    finish(pid);
+    close(fds[0]);
+    close(fds[1]);
+}
+
+/* Results may be anything that the calls define; what counts is that they come, and harm nothing.
+ */
+static void what_a_hostile_peer_writes_does_no_harm(void)
+{
+    static struct {
+        uint8_t before[64], bytes[PIPE_SIZE], behind[64];
+    } room;
+    int there[2], back[2];
+    CHECK(pipe2(there, O_NONBLOCK) == 0 && pipe2(back, O_NONBLOCK) == 0);
+    pid_t pids[] = {start("pipe_peers", "scribble", there[0], -1),
+                    start("pipe_peers", "scribble", back[0], -1)};
+    uint64_t until = time_after(1000000000);
+    memset(&room, 0x5a, sizeof room);
+    unsigned results[2] = {0};
+    while (time_now() < until) {
+        struct pollfd ends[] = {{.fd = there[1], .events = POLLOUT},
+                                {.fd = back[0], .events = POLLIN}};
+        size_t count = random_below(PIPE_SIZE);
+        ssize_t done = write(there[1], room.bytes, count);
+        CHECK(done >= -1 && done <= (ssize_t)count);
+        results[done < 0]++;
+        done = read(back[0], room.bytes, count);
+        CHECK(done >= -1 && done <= (ssize_t)count);
+        results[done < 0]++;
+        poll(ends, 2, (int)random_below(3));
+    }
+    for (size_t i = 0; i < sizeof room.before; i++)
+        CHECK(room.before[i] == 0x5a && room.behind[i] == 0x5a);
+    CHECK(results[0] && results[1]);
+    for (int i = 0; i < 2; i++) {
+        kill(pids[i], SIGKILL);
+        finish(pids[i]);
+        CHECK(close(there[i]) == 0 && close(back[i]) == 0);
+    }
+}
+
+static const struct {
+    const char *name;
+    int (*run)(void);
+} roles[] = {{"echo", echo}, {"record", record}, {"scribble", scribble}, {"keep", keep}};
+
+int main(int argc, char **argv)
+{
+    for (size_t i = 0; argc > 1 && i < sizeof roles / sizeof *roles; i++)
+        if (!strcmp(argv[1], roles[i].name))
+            return roles[i].run();
+    signal(SIGPIPE, SIG_IGN);
+    writes_are_whole_though_writers_are_killed();
+    a_lock_is_taken_from_the_dead_alone();
+    what_a_hostile_peer_writes_does_no_harm();
+    peers_may_be_killed_at_any_instruction();
+    return 0;
+}
