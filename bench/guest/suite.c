@@ -69,15 +69,6 @@ static void run(int count, char *const *groups)
     }
 }
 
-/* Whether a table before this one is of the same group. */
-static bool seen(const struct suite *suite)
-{
-    for (const struct suite *s = suites; s < suite; s++)
-        if (!strcmp(s->group, suite->group))
-            return true;
-    return false;
-}
-
 /* A usage error unless each group exists. */
 static int check(int count, char *const *groups)
 {
@@ -85,7 +76,7 @@ static int check(int count, char *const *groups)
         if (!exists(groups[i])) {
             fprintf(stderr, "bench: there is no group %s; groups:", groups[i]);
             for (const struct suite *s = suites; s->group; s++)
-                if (!seen(s))
+                if (s == suites || strcmp(s->group, s[-1].group) != 0)
                     fprintf(stderr, " %s", s->group);
             fprintf(stderr, "\n");
             return 2;

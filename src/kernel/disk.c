@@ -35,14 +35,19 @@ void disk_complete(struct env *env, uint64_t cookie, int64_t status)
     ring->head = env->disk_head = head + 1;
 }
 
+/* The environment that made a request, or NULL if it has ended. */
+static struct env *asker(const struct disk_request *q)
+{
+    return q->serial && env_infos[q->env].serial == q->serial ? env_table[q->env] : NULL;
+}
+
 static int64_t error_of(enum blk_status status)
 {
     return status == BLK_OK ? 0 : status == BLK_UNSUPP ? -AEGIS_E_INVALID : -AEGIS_E_DEVICE;
 }
 
-#define OWN_ANSWER                                                                                 \
-    (1UL << 63) /* of take_answer: to the kernel's own request; below, the status                  \
-                 */
+#define OWN_ANSWER (1UL << 63) /* of take_answer: to the kernel's own request; below, the status   \
+                                */
 
 /*
  * Takes an answer, which waits. Returns who pays for that: 0 if it has ended. What the kernel has
@@ -58,7 +63,7 @@ static __attribute__((noinline)) uint64_t take_answer(struct disk *disk)
         return OWN_ANSWER | status;
     struct disk_request *q = &disk->requests[slot];
     __asm__("" : "+r"(q)); /* or it is worked out anew wherever it is needed */
-    struct env *env = q->asker;
+    struct env *env = asker(q);
     disk->info->done++;
     if (__builtin_expect(status != BLK_OK, 0))
         disk->info->errors++;
@@ -72,7 +77,7 @@ static __attribute__((noinline)) uint64_t take_answer(struct disk *disk)
     env->disk_requests--;
     if (!q->is_late)
         disk_complete(env, q->cookie, error_of(status));
-    return env->number;
+    return q->env;
 }
 
 /* The kernel's own request, and the answers of this entry are taken. */
@@ -92,7 +97,7 @@ static __attribute__((noinline)) void finish_own(struct disk *disk, bool is_righ
  * table's step comes last, and once an entry: it takes up to 35,000 instructions, and what it asks
  * for raises another interrupt, however fast it is answered.
  */
-static inline __attribute__((always_inline)) void take_answers(struct disk *disk)
+static void take_answers(struct disk *disk)
 {
     uint64_t clock = charge_runs() ? time_now() : 0, own = 0;
     uint32_t left = ANSWERS;
@@ -126,7 +131,7 @@ static bool disk_interrupt(void *argument)
 static void expire(struct disk *disk, uint32_t slot)
 {
     struct disk_request *q = &disk->requests[slot];
-    struct env *env = q->asker;
+    struct env *env = asker(q);
 
     q->is_late = true;
     disk->info->late++;
@@ -253,12 +258,6 @@ void disk_forget(struct env *env)
     if (env->disk_ring)
         page_unpin(page_of(virt_to_phys(env->disk_ring) >> PAGE_SHIFT));
     env->disk_ring = NULL;
-    for (uint32_t n = 0; env->disk_requests && n < info->disk_count; n++)
-        for (uint32_t slot = 0; slot < disks[n].blk.slot_count; slot++)
-            if (disks[n].blk.slots[slot].is_busy && disks[n].requests[slot].asker == env) {
-                disks[n].requests[slot].asker = NULL;
-                env->disk_requests--;
-            }
 }
 
 long call_disk_ring(uaddr_t address)

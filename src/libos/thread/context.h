@@ -10,6 +10,8 @@
 #define THREAD_X(n)   (32 + 8 * (n)) /* x0 is the pc's place */
 #define THREAD_F(n)   (288 + 8 * (n))
 
+#define THREAD_RUNG_HOOK 8 /* in struct exos_wait_hooks */
+
 #define THREAD_CALL_YIELD 0x1001
 #define THREAD_CALL_WAIT  0x1002
 

@@ -27,6 +27,7 @@
 #include "libos/thread/context.h"
 #include "libos/thread/thread.h"
 #include "libos/upcall/hold.h"
+#include "libos/wait/wait.h"
 
 #define THREAD_NAME    16
 #define THREAD_TIMEOUT (-ETIMEDOUT) /* results of thread_block */
@@ -73,6 +74,7 @@ _Static_assert(offsetof(struct thread, resume) == THREAD_RESUME, "switch.S");
 _Static_assert(offsetof(struct thread, fcsr) == THREAD_FCSR, "switch.S");
 _Static_assert(offsetof(struct thread, x) == THREAD_X(0), "switch.S");
 _Static_assert(offsetof(struct thread, f) == THREAD_F(0), "switch.S");
+_Static_assert(offsetof(struct exos_wait_hooks, rung) == THREAD_RUNG_HOOK, "switch.S");
 _Static_assert(AEGIS_CALL_yield == THREAD_CALL_YIELD, "switch.S");
 _Static_assert(AEGIS_CALL_wait == THREAD_CALL_WAIT, "switch.S");
 
@@ -108,6 +110,7 @@ static inline size_t thread_tls_size(void)
 extern const char thread_load[], thread_whole[], thread_begin[], thread_arrive[], thread_alone[];
 void thread_switch(uint64_t next);
 _Noreturn void thread_run(uint64_t next);
+_Noreturn void thread_run_alone(uint64_t next);
 int64_t thread_idle(const struct aegis_predicate *when, uint64_t count, uint64_t deadline);
 _Noreturn void thread_schedule(void);
 

@@ -173,12 +173,10 @@ _Noreturn void thread_schedule(void)
             thread_wait_idly();
             continue;
         }
-        if (thread_of(next) != yielded)
-            break;
-        /* Nobody else wants to run here: perhaps somebody elsewhere. */
-        aegis_yield(0);
-        break;
+        running = thread_of(next);
+        if (running != yielded)
+            thread_run(thread_tp(running));
+        aegis_yield(0); /* nobody else wants to run here: perhaps somebody elsewhere */
+        thread_run_alone(thread_tp(running));
     }
-    running = thread_of(next);
-    thread_run(thread_tp(running));
 }

@@ -112,6 +112,33 @@ thread_run:
         .size   thread_run, . - thread_run
 
 /*
+ * _Noreturn void thread_run_alone(uint64_t next): to one that has yielded, and for which another environment has had
+ * the processor. No slice began in a prologue meanwhile: what is done there for signals is done here.
+ */
+        .globl  thread_run_alone
+        .type   thread_run_alone, @function
+thread_run_alone:
+        lla     t1, exos_held
+        sd      zero, 0(t1)
+        mv      tp, a0
+again:  ld      t1, AT(THREAD_FCSR)(tp)
+        fscsr   t1
+        ld      ra, AT(THREAD_RESUME)(tp)
+        ld      sp, AT(THREAD_X(2))(tp)
+        each_saved ld, fld
+        lla     t0, exos_wait_hooks
+        ld      t0, THREAD_RUNG_HOOK(t0)
+        beqz    t0, 1f
+        addi    sp, sp, -16
+        sd      ra, 0(sp)
+        jalr    t0
+        ld      ra, 0(sp)
+        addi    sp, sp, 16
+1:      li      a0, 0
+        ret
+        .size   thread_run_alone, . - thread_run_alone
+
+/*
  * int64_t thread_idle(predicates, count, deadline): aegis_wait for the scheduler. While it waits nothing is held, so
  * that pages that are asked for can be given.
  */
@@ -144,14 +171,11 @@ thread_idle:
  */
         .type   alone, @function
 alone:  la      tp, __first_tls
-        ld      t1, AT(THREAD_FCSR)(tp)
-        fscsr   t1
         ld      sp, AT(THREAD_X(2))(tp)
         li      a0, 0
         li      a7, THREAD_CALL_YIELD
         ecall
-        li      a0, 0
-        j       thread_load
+        j       again
         .size   alone, . - alone
 
         .section .data.thread_alone, "aw", @progbits

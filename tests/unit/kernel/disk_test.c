@@ -309,7 +309,8 @@ static void who_ends_leaves_its_pages_to_the_device(void **state)
     q = &disks[0].requests[0];
     for (uint32_t slot = 0; !disks[0].blk.slots[slot].is_busy; slot++)
         q = &disks[0].requests[slot + 1];
-    q->asker = env_table[child];
+    q->env = child;
+    q->serial = env_infos[child].serial;
     this_hart->env->disk_requests--;
     env_table[child]->disk_requests++;
     world_end(child);
