@@ -1,6 +1,6 @@
 # Parts of ExOS that know no system call, on the host; and what its programs must not do.
 set(libos_dir ${CMAKE_SOURCE_DIR}/src/libos)
-aegis_unit_test(libos_heap_test SOURCES unit/libos/heap_test.c ${libos_dir}/vm/heap.c)
+aegis_unit_test(libos_heap_test SOURCES unit/libos/heap_test.c ${libos_dir}/vm/heap.c ${libos_dir}/vm/quick.c)
 aegis_unit_test(libos_net_test SOURCES unit/libos/net_test.c ${libos_dir}/net/parse.c ${libos_dir}/net/checksum.c
   ${libos_dir}/net/datagram.c)
 aegis_unit_test(libos_filter_test SOURCES unit/libos/filter_test.c ${libos_dir}/net/filter.c LIBRARIES dpf)

@@ -19,6 +19,8 @@ struct heap_block {
 #define SECOND_SHIFT 4
 #define FIRST_SHIFT  8 /* class 0 holds all sizes below 256, in steps of 16 */
 _Static_assert(sizeof(struct heap_block) == 32 && HEAP_SECOND == 1 << SECOND_SHIFT, "layout");
+_Static_assert(offsetof(struct heap_block, size) + sizeof(size_t) == HEAD && FREE_BIT == 1,
+               "heap_size");
 
 static size_t size_of(const struct heap_block *b)
 {
@@ -213,11 +215,6 @@ int heap_resize(struct heap *heap, void *memory, size_t size)
     trim(heap, b, size);
     heap->used += size_of(b);
     return 1;
-}
-
-size_t heap_size(const void *memory)
-{
-    return size_of(block_of(memory));
 }
 
 /* Free blocks that the lists hold; SIZE_MAX if a list or a bit is wrong. */

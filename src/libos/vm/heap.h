@@ -43,8 +43,12 @@ void heap_free(struct heap *heap, void *memory);
 /* Change a block's size where it is. Returns whether that was possible. */
 int heap_resize(struct heap *heap, void *memory, size_t size);
 
-/* Bytes that a block holds: at least what was asked for. */
-size_t heap_size(const void *memory);
+/* Bytes that a block holds: at least what was asked for. The block's head ends with its size, whose
+ * lowest bit tells the free ones. */
+static inline size_t heap_size(const void *memory)
+{
+    return ((const size_t *)memory)[-1] & ~(size_t)1;
+}
 
 /*
  * Walk the memory from first (as given to heap_grow, with everything joined to it) and the lists;

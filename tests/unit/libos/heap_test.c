@@ -8,6 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "libos/vm/heap.h"
+#include "libos/vm/quick.h"
 
 #define MEMORY (1 << 20)
 #define BLOCKS 200
@@ -180,14 +181,69 @@ static void the_check_notices_damage(void **state)
     assert_int_equal(heap_check(&f->heap, f->memory), 0);
 }
 
+static void small_blocks_freed_last_come_back_first(void **state)
+{
+    struct fixture *f = *state;
+    struct quick quick = {0};
+    heap_grow(&f->heap, f->memory, MEMORY);
+    void *a = heap_alloc(&f->heap, 100, 16), *b = heap_alloc(&f->heap, 100, 16);
+    assert_null(quick_take(&quick, 100));
+    assert_true(quick_put(&quick, a));
+    assert_true(quick_put(&quick, b));
+    assert_null(quick_take(&quick, heap_size(a) + 1)); /* of another size */
+    assert_null(quick_take(&quick, heap_size(a) - 16));
+    assert_ptr_equal(quick_take(&quick, heap_size(a)), b);
+    assert_ptr_equal(quick_take(&quick, 100), a);
+    assert_null(quick_take(&quick, 100));
+    heap_free(&f->heap, a);
+    heap_free(&f->heap, b);
+    assert_int_equal(f->heap.used, 0);
+}
+
+static void quick_lists_keep_few_and_give_all_back(void **state)
+{
+    struct fixture *f = *state;
+    struct quick quick = {0};
+    heap_grow(&f->heap, f->memory, MEMORY);
+    assert_false(quick_empty(&quick, &f->heap));
+    for (size_t size = 0; size <= 16 * (QUICK_CLASSES + 2); size++) {
+        void *blocks[QUICK_MOST + 1];
+        size_t least = size ? (size + 15) & ~(size_t)15 : 16;
+        for (size_t i = 0; i <= QUICK_MOST; i++)
+            blocks[i] = heap_alloc(&f->heap, size, 16);
+        for (size_t i = 0; i <= QUICK_MOST; i++) {
+            bool taken = quick_put(&quick, blocks[i]);
+            assert_int_equal(taken, heap_size(blocks[i]) <= 16 * QUICK_CLASSES && i < QUICK_MOST);
+            if (!taken)
+                heap_free(&f->heap, blocks[i]);
+        }
+        void *back = quick_take(&quick, size);
+        assert_int_equal(back != NULL, least <= 16 * QUICK_CLASSES);
+        if (back) {
+            assert_true(heap_size(back) >= size);
+            memset(back, 0xa5, heap_size(back));
+            assert_true(quick_put(&quick, back));
+        }
+        assert_int_equal(heap_check(&f->heap, f->memory), 0);
+        assert_int_equal(quick_empty(&quick, &f->heap), least <= 16 * QUICK_CLASSES);
+        assert_int_equal(f->heap.used, 0);
+    }
+    assert_null(quick_take(&quick, SIZE_MAX));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(an_empty_heap_gives_nothing),   TEST(one_block_takes_nearly_all),
-        TEST(memory_that_follows_is_joined), TEST(memory_apart_is_used_too),
-        TEST(absurd_sizes_are_refused),      TEST(random_lives_keep_every_rule),
+        TEST(an_empty_heap_gives_nothing),
+        TEST(one_block_takes_nearly_all),
+        TEST(memory_that_follows_is_joined),
+        TEST(memory_apart_is_used_too),
+        TEST(absurd_sizes_are_refused),
+        TEST(random_lives_keep_every_rule),
         TEST(the_check_notices_damage),
+        TEST(small_blocks_freed_last_come_back_first),
+        TEST(quick_lists_keep_few_and_give_all_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
