@@ -158,6 +158,8 @@ _Noreturn void pthread_exit(void *value);
 pthread_t pthread_self(void);
 int pthread_equal(pthread_t one, pthread_t other);
 int pthread_once(pthread_once_t *once, void (*function)(void));
+/* What fork runs, the last registered first before it, in their order after it. ENOMEM. */
+int pthread_atfork(void (*before)(void), void (*in_parent)(void), void (*in_child)(void));
 int pthread_setname_np(pthread_t thread, const char *name); /* ERANGE beyond 15 characters */
 int pthread_getname_np(pthread_t thread, char *name, size_t size);
 

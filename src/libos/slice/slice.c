@@ -1,6 +1,5 @@
 #include "libos/slice/slice.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "libos/slice/context.h"
@@ -79,11 +78,17 @@ int64_t slice_listen(struct slice_listener *listener)
 
     if (error)
         return error;
-    while (*at)
+    while (*at && !(*at)->is_last)
         at = &(*at)->next;
-    listener->next = NULL;
+    listener->next = *at;
     *at = listener;
     return 0;
+}
+
+void slice_in_child(void)
+{
+    if (on_end || on_begin || listeners)
+        bind(true);
 }
 
 uint64_t slice_ends(void)

@@ -9,6 +9,7 @@
 #ifndef EXOS_SLICE_SLICE_H
 #define EXOS_SLICE_SLICE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -47,11 +48,15 @@ int64_t slice_set(slice_hook ends, slice_hook begins);
  */
 struct slice_listener {
     slice_hook begins;
+    bool is_last;                /* it exchanges the context: nobody is asked behind it */
     struct slice_listener *next; /* the library's */
 };
 
 /* Adds one, which stays. Returns 0 or slice_set's errors. */
 int64_t slice_listen(struct slice_listener *listener);
+
+/* In a fork's child, which the kernel knows nothing of: names its epilogue and prologue again. */
+void slice_in_child(void);
 
 /* How many slices ended in the program's epilogue. */
 uint64_t slice_ends(void);

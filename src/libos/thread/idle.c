@@ -60,6 +60,11 @@ void thread_unwait(struct thread *thread)
     thread->wait.when = NULL;
 }
 
+void thread_forget_waiting(void)
+{
+    timed = waiting = NULL;
+}
+
 bool thread_is_waiting_due(void)
 {
     return waiting || (timed && timed->deadline <= time_now());

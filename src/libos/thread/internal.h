@@ -131,6 +131,9 @@ void thread_unblock(struct thread *thread, int64_t result);
 int64_t thread_block(uint64_t deadline);
 _Noreturn void thread_leave(void); /* the caller has ended; ends the hold */
 
+/* fork.c */
+extern const struct exos_part thread_part;
+
 /* list.c: all that have not been joined or, detached, ended. Callers hold. */
 extern struct thread *thread_all;
 extern uint64_t thread_live; /* how many have not ended */
@@ -141,6 +144,7 @@ bool thread_exists(const struct thread *thread);
 void thread_discard(struct thread *thread); /* it has ended: frees it soon */
 void thread_free_discarded(void);
 bool thread_has_discarded(void);
+void thread_keep_only(struct thread *self);
 
 /* stack.c: size bytes of memory, whose first address is returned, behind a guard. NULL: none. */
 void *thread_map_stack(uint64_t size, uint64_t guard, void **memory);
@@ -157,6 +161,7 @@ uint64_t thread_preempted(const struct thread *self);
 void thread_time(struct thread *thread, uint64_t deadline);
 void thread_untime(struct thread *thread);
 void thread_unwait(struct thread *thread);
+void thread_forget_waiting(void);
 bool thread_is_waiting_due(void);
 void thread_poll(void);      /* unblocks those whose time or predicate has come */
 void thread_wait_idly(void); /* until that may be so */

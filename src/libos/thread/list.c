@@ -1,6 +1,9 @@
 /* All threads: who has a mark, and whose memory can go. */
+#include "libos/proc/part.h"
 #include "libos/thread/internal.h"
 #include "libos/vm/vm.h"
+
+EXOS_PART(20, thread_part); /* here, so that it is there wherever threads are */
 
 struct thread *thread_all;
 uint64_t thread_live = 1;
@@ -89,4 +92,21 @@ void thread_free_discarded(void)
         discarded = t->all;
         vm_free(t->memory);
     }
+}
+
+/* Of a fork's child: the others' stacks are its own copies, and of no use. */
+void thread_keep_only(struct thread *self)
+{
+    for (struct thread *t = thread_all, *next; t; t = next) {
+        next = t->all;
+        if (t != self)
+            thread_discard(t);
+    }
+    thread_live = 1;
+    thread_forget_waiting();
+    thread_set_events(NULL);
+    self->strand.left = self->strand.right = NULL;
+    self->is_runnable = true;
+    if (thread_scheduler)
+        thread_events->unblock(&self->strand);
 }

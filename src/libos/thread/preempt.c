@@ -54,7 +54,7 @@ static void catch_up(void)
 
 int64_t thread_preempt(void)
 {
-    static struct slice_listener listener = {.begins = begins};
+    static struct slice_listener listener = {.begins = begins, .is_last = true};
     int64_t error = slice_listen(&listener);
 
     if (error == 0)
