@@ -61,6 +61,15 @@ class Console:
         except (AssertionError, Refused, OSError) as error:
             raise MachineError(f"aegis-v: binding the filter {ECHO_FILTER.name}: {error}") from None
 
+    def start(self, program, *arguments):
+        """Starts a program that binds what it needs by itself."""
+        control = Control(self.host)
+        try:
+            control.hello(START_LIMIT)
+            control.start(program, *arguments)
+        except (AssertionError, Refused, OSError) as error:
+            raise MachineError(f"aegis-v: starting {program}: {error}") from None
+
 
 def compile_filter(context, folder):
     """The example's ingress and egress images, by dpfc."""

@@ -135,7 +135,7 @@ def main(argv):
         else:
             prepare(options, context)
             if options.profile:
-                for system in (systems.LIMIT, systems.HANDLER, AEGIS):
+                for system in (systems.LIMIT, systems.HANDLER, AEGIS, systems.SOCKETS):
                     profile.show(context, system)
                 return 0
             describe(options, context.results)

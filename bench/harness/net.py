@@ -5,7 +5,7 @@ from contextlib import ExitStack
 
 from . import client, stats, systems
 from .results import AEGIS, show
-from .systems import HANDLER, LIMIT, LINUX_XDP
+from .systems import HANDLER, LIMIT, LINUX, LINUX_XDP, SOCKETS
 
 SETTLE = 2.0  # seconds after the last machine is ready: start-up work of Linux ends
 IDLE_SHORTEST = 1.0  # seconds
@@ -90,6 +90,8 @@ def add_ratios(results, samples):
     if AEGIS in samples:
         add_ratio(results, "udp_rtt_raw_vs_limit", AEGIS, samples[AEGIS].medians, limit.medians)
         add_ratio(results, "udp_window32_vs_limit", AEGIS, samples[AEGIS].rates, limit.rates)
+    if SOCKETS in samples and LINUX in samples:
+        add_ratio(results, "udp_rtt_sockets_vs_linux", AEGIS, samples[SOCKETS].medians, samples[LINUX].medians)
     if HANDLER in samples:
         add_ratio(results, "udp_rtt_handler_vs_limit", AEGIS, samples[HANDLER].medians, limit.medians)
         if LINUX_XDP in samples:
@@ -104,7 +106,8 @@ def add_counted(context, name):
         return
     each, less_idle = count_instructions(context, name)
     middle, low, high = stats.spread(each)
-    rows = [("net", "udp_echo_raw", name), *([("ash", "udp_echo", AEGIS)] if name == HANDLER else [])]
+    rows = [("net", "udp_echo_raw", name), *([("ash", "udp_echo", AEGIS)] if name == HANDLER else []),
+            *([("net", "udp_echo_sockets", AEGIS)] if name == SOCKETS else [])]
     for group, row, system in rows:
         context.results.add(group, row, system, middle, low=low, high=high, samples=len(each))
     context.results.add("net", "udp_echo_less_idle", name, less_idle, samples=len(each))

@@ -36,11 +36,16 @@ class Symbols:
         raise machine.MachineError(f"the program has no function {name}")
 
 
+def application(context, system):
+    name = "udpecho" if system == systems.SOCKETS else "udp-echo"
+    return name, Symbols(context.guest(f"src/apps/{name}"))
+
+
 def namers(context, system):
     """Of a system, which part an address belongs to, as (lowest address, part, its symbols), highest first."""
-    if system in (AEGIS, systems.HANDLER):
+    if system in (AEGIS, systems.HANDLER, systems.SOCKETS):
         return [(KERNEL, "kernel", Symbols(context.guest("src/kernel/kernel.elf"))), (UPPER_HALF, "generated code", None),
-                (RAM, "firmware", None), (0, "udp-echo", Symbols(context.guest("src/apps/udp-echo")))]
+                (RAM, "firmware", None), (0, *application(context, system))]
     return [(RAM + 0x200000, "limit", Symbols(context.guest("bench/limit.elf"))), (RAM, "firmware", None)]
 
 

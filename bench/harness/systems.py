@@ -8,10 +8,12 @@ from .results import AEGIS
 
 LIMIT, LINUX, LINUX_XDP = "limit", "linux", "linux-xdp"
 HANDLER = "aegis-v-handler"  # beside AEGIS, an application: the handler that is one BPF object with the peer's
+SOCKETS = "aegis-v-sockets"  # an application by sockets of ExOS
 LABELS = {
     LIMIT: "limit (bare metal)",
     HANDLER: "Aegis-V, handler in the kernel",
     AEGIS: "Aegis-V, application on its ring",
+    SOCKETS: "Aegis-V, UDP socket",
     LINUX: "Linux, UDP socket",
     LINUX_XDP: "Linux, XDP in the driver",
 }
@@ -42,7 +44,11 @@ def open_aegis(name):
             with Machine(name, [*aegis.image(context), *console.arguments], plugin=plugin,
                          keep=[console.guest.fileno()]) as machine:
                 console.started()
-                console.load_echo(context, machine.base, name == HANDLER)
+                if name == SOCKETS:
+                    console.start("udpecho")
+                    machine.wait_line("udpecho: port 7", 30)
+                else:
+                    console.load_echo(context, machine.base, name == HANDLER)
                 yield machine
         finally:
             console.close()
@@ -54,6 +60,7 @@ ECHOES = {
     LIMIT: open_limit,
     HANDLER: open_aegis(HANDLER),
     AEGIS: open_aegis(AEGIS),
+    SOCKETS: open_aegis(SOCKETS),
     LINUX: open_linux("udp", "udp-echo: ready"),
     LINUX_XDP: open_linux("xdp", "xdp-load: ready, native"),
 }
@@ -63,7 +70,7 @@ def echo_systems(context):
     """Names of the systems that can echo here, in the order of the table."""
     names = [LIMIT]
     if aegis.available(context):
-        names += [HANDLER, AEGIS]
+        names += [HANDLER, AEGIS, SOCKETS]
     if context.linux:
         names += [LINUX, LINUX_XDP]
     return names

@@ -38,7 +38,7 @@ static bool is_right(uint32_t sum)
     return sum == 0xffff;
 }
 
-/* Accepted is what is whole and has right sums, and nothing else; frame is at an even address. */
+/* Accepted is what is whole and has right sums, and nothing else. */
 static void check_datagram(const uint8_t *frame, size_t length)
 {
     struct net_datagram d;
@@ -97,7 +97,7 @@ static void check_address(const uint8_t *data, size_t size)
 /* A whole datagram, so that edits of it reach the last checks. */
 static void check_edited(const uint8_t *edits, size_t size)
 {
-    uint8_t *frame = calloc(1, 60);
+    uint8_t *memory = calloc(1, NET_FRAME_LEAD + 60), *frame = memory + NET_FRAME_LEAD;
     net_put16(frame + ETH_TYPE, ETH_TYPE_IPV4);
     frame[IPV4_FIRST] = 0x45;
     net_put16(frame + IPV4_LENGTH, 46);
@@ -110,17 +110,17 @@ static void check_edited(const uint8_t *edits, size_t size)
     check_datagram(frame, 60);
     mend(frame, 60);
     check_datagram(frame, 60);
-    free(frame);
+    free(memory);
 }
 
 /* In memory of its own size, so that a look beyond its end is seen. */
 static void check_copy(const uint8_t *data, size_t size)
 {
-    uint8_t *frame = malloc(size ? size : 1);
+    uint8_t *memory = malloc(NET_FRAME_LEAD + size), *frame = memory + NET_FRAME_LEAD;
     memcpy(frame, data, size);
     check_frame(frame, size);
     check_datagram(frame, size);
-    free(frame);
+    free(memory);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

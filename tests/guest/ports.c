@@ -16,8 +16,8 @@
 #include "test.h"
 
 #define SECOND 1000000000UL
-#define SLIRP  0x0a000202 /* 10.0.2.2: QEMU's user network */
-#define NOBODY 0x0a0002c8
+#define SLIRP  0x0202000a /* 10.0.2.2 as on the wire: QEMU's user network */
+#define NOBODY 0xc802000a
 
 /* As a child: takes the port that it is told, and says with its status how that went. */
 static int take_and_end(const char *port)
@@ -114,7 +114,7 @@ static int64_t bind_inside(const struct aegis_cap *parent, uint8_t protocol, uin
 /* The capability is for this port, protocol and address, and only until the port is given back. */
 static void no_more_than_asked_for(void)
 {
-    uint32_t address = net_service()->address;
+    uint32_t address = __builtin_bswap32(net_service()->address);
     uint64_t words[GATE_WORDS] = {NETD_TAKE, (uint64_t)IPV4_UDP << 16 | 4002};
     CHECK_EQ(order(words), 0);
     struct aegis_cap cap = {words[2], words[3], words[4]};
@@ -148,19 +148,19 @@ static void neighbours(void)
     const struct net_host *host = net_service();
     uint8_t mac[6] = {0};
 
-    CHECK_EQ(host->address, 0x0a00020f);
-    CHECK_EQ(host->mask, 0xffffff00);
+    CHECK_EQ(host->address, 0x0f02000a);
+    CHECK_EQ(host->mask, 0x00ffffff);
     CHECK_OK(net_next_hop(SLIRP, mac, time_after(5 * SECOND)));
     CHECK(!memcmp(mac, "\x52\x55\x0a\x00\x02\x02", 6)); /* as QEMU makes it of the address */
     memset(mac, 0, 6);
     CHECK_OK(net_next_hop(0x08080808, mac, 0)); /* through the gateway, which is known by now */
     CHECK_EQ(mac[0], 0x52);
-    CHECK_OK(net_next_hop(0x0a0002ff, mac, 0));
+    CHECK_OK(net_next_hop(0xff02000a, mac, 0));
     CHECK_EQ(mac[5], 0xff);
     CHECK(net_next_hop(NOBODY, mac, time_after(SECOND / 4)) == -1 && errno == EAGAIN);
     CHECK(net_next_hop(NOBODY, mac, time_after(30 * SECOND)) == -1 && errno == EHOSTUNREACH);
     CHECK(net_next_hop(host->address, mac, 0) == -1 && errno == ENETUNREACH);
-    CHECK(net_next_hop(0xe0000001, mac, 0) == -1 && errno == ENETUNREACH);
+    CHECK(net_next_hop(0x010000e0, mac, 0) == -1 && errno == ENETUNREACH);
     /* The page is netd's: it can be read here, no more. */
     int64_t status =
         aegis_protect(0, (uint64_t)host->neighbours, 1, AEGIS_PROT_READ | AEGIS_PROT_WRITE);

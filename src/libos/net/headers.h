@@ -99,6 +99,29 @@ _Static_assert(offsetof(struct net_udp_slot, source_port) ==
                "layout");
 #define NET_IPV4_PLAIN 0x45 /* version 4, a header of five words */
 
+/*
+ * The same of any frame that lies at 6 modulo 8, as those in rings do: a pointer to six bytes
+ * before it. Then each member is aligned.
+ */
+#define NET_FRAME_LEAD 6
+struct net_udp_frame {
+    uint16_t gap[3];
+    uint16_t mac_destination[3], mac_source[3];
+    uint16_t type;
+    uint8_t first; /* NET_IPV4_PLAIN */
+    uint8_t service;
+    uint16_t total, id, fragment;
+    uint8_t ttl, protocol;
+    uint16_t checksum;
+    uint32_t source, destination;
+    uint16_t source_port, destination_port, udp_length, udp_checksum;
+    uint8_t payload[];
+} __attribute__((may_alias));
+_Static_assert(offsetof(struct net_udp_frame, source) == NET_FRAME_LEAD + IPV4_SOURCE &&
+                   offsetof(struct net_udp_frame, payload) % 8 == 0,
+               "layout");
+_Static_assert(AEGIS_SLOT_FRAME % 8 == NET_FRAME_LEAD, "frames in slots");
+
 /* A constant as it stands on the wire. */
 #define NET_WIRE16(x) ((uint16_t)__builtin_bswap16(x))
 

@@ -68,9 +68,9 @@ static bool introduce(void)
     const void *neighbours = vm_attach(&page, AEGIS_PROT_READ);
     if (!neighbours)
         return false;
-    host.address = (uint32_t)(words[1] >> 32);
-    host.gateway = (uint32_t)words[1];
-    host.mask = prefix ? UINT32_MAX << (32 - prefix) : 0;
+    host.address = __builtin_bswap32((uint32_t)(words[1] >> 32));
+    host.gateway = __builtin_bswap32((uint32_t)words[1]);
+    host.mask = prefix ? __builtin_bswap32(UINT32_MAX << (32 - prefix)) : 0;
     host.netif = (uint16_t)netif;
     for (size_t i = 0; i < sizeof host.mac; i++)
         host.mac[i] = aegis_info()->netifs[netif].mac[i];
@@ -97,7 +97,11 @@ static int bind_inside(struct net_lease *lease, uint8_t protocol, const struct a
 {
     struct net_filter received, sent;
     struct net_port_range ports = {
-        .protocol = protocol, .address = host.address, .low = lease->port, .high = lease->port};
+
+        .protocol = protocol,
+        .address = __builtin_bswap32(host.address),
+        .low = lease->port,
+        .high = lease->port};
     struct aegis_net_binding request = {.parent = *parent};
 
     memcpy(ports.mac, host.mac, sizeof ports.mac);
@@ -146,8 +150,8 @@ void net_lease_end(struct net_lease *lease)
     leave(lease);
 }
 
-/* What the page says of an address now. */
-static uint64_t look_up(uint32_t address)
+/* What the page says of an address now, or 0. Of an old answer KNOWN isn't set. */
+static inline uint64_t look_up(uint32_t address)
 {
     const volatile struct net_neighbour *n = &host.neighbours[net_neighbour_place(address)];
     uint64_t word = n->word;
@@ -155,7 +159,7 @@ static uint64_t look_up(uint32_t address)
 
     /* The address is read behind the word: netd changes it only while the word says nothing. */
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
-    if (n->address != __builtin_bswap32(address) || !(word & NEIGHBOUR_KNOWN))
+    if (n->address != address || !(word & NEIGHBOUR_KNOWN))
         return 0;
     return seconds - n->seconds < NEIGHBOUR_FRESH ? word : word & ~NEIGHBOUR_KNOWN;
 }
@@ -163,7 +167,7 @@ static uint64_t look_up(uint32_t address)
 static int resolve(uint32_t address, uint64_t *word, uint64_t deadline)
 {
     for (;;) {
-        uint64_t words[GATE_WORDS] = {NETD_RESOLVE, address};
+        uint64_t words[GATE_WORDS] = {NETD_RESOLVE, __builtin_bswap32(address)};
         if (ask(words))
             return -1;
         uint64_t again = time_after(ASK_AGAIN);
@@ -183,22 +187,36 @@ static int resolve(uint32_t address, uint64_t *word, uint64_t deadline)
     }
 }
 
-int net_next_hop(uint32_t address, uint8_t mac[6], uint64_t deadline)
+/* What isn't in the table, or not any more. */
+static __attribute__((noinline)) int find_hop(uint32_t address, uint32_t hop, uint8_t mac[6],
+                                              uint64_t deadline)
 {
-    if (address == UINT32_MAX ||
-        (host.mask != UINT32_MAX && address == (host.address | ~host.mask))) {
+    uint32_t first = address & 0xff; /* of its bytes */
+    uint64_t word;
+
+    if (address == UINT32_MAX || (~host.mask && address == (host.address | ~host.mask))) {
         memset(mac, 0xff, 6);
         return 0;
     }
-    bool is_here = ((address ^ host.address) & host.mask) == 0;
-    uint32_t hop = is_here ? address : host.gateway;
-    if (!hop || address == host.address || address >> 24 == 127 || address >> 28 == 14) {
+    if (!hop || address == host.address || first == 127 || first >> 4 == 14) {
         errno = ENETUNREACH;
         return -1;
     }
-    uint64_t word = look_up(hop);
-    if (!(word & NEIGHBOUR_KNOWN) && resolve(hop, &word, deadline))
+    if (resolve(hop, &word, deadline))
         return -1;
-    memcpy(mac, &word, 6); /* its first bytes in memory */
+    memcpy(mac, &word, 6);
+    return 0;
+}
+
+int net_next_hop(uint32_t address, uint8_t mac[6], uint64_t deadline)
+{
+    uint32_t hop = (address ^ host.address) & host.mask ? host.gateway : address;
+    uint64_t word = look_up(hop);
+
+    if (__builtin_expect(!(word & NEIGHBOUR_KNOWN), 0) || (address & 0xf0) == 0xe0 ||
+        (address & 0xff) == 127 || address == UINT32_MAX)
+        return find_hop(address, hop, mac, deadline);
+    for (int i = 0; i < 6; i++) /* its first bytes in memory */
+        mac[i] = (uint8_t)(word >> 8 * i);
     return 0;
 }

@@ -32,9 +32,9 @@ enum netd_order { NETD_ABOUT, NETD_TAKE, NETD_LEAVE, NETD_RESOLVE, NETD_ORDERS }
 
 /* How this machine is on the network; filled by net_service. */
 struct net_host {
-    uint32_t address, gateway, mask; /* host byte order; gateway 0: there is none */
+    uint32_t address, gateway, mask; /* as on the wire; gateway 0: there is none */
     uint16_t netif;
-    uint8_t mac[6];
+    uint8_t mac[6] __attribute__((aligned(2)));
     const volatile struct net_neighbour *neighbours; /* NEIGHBOURS of them */
 };
 
@@ -61,9 +61,9 @@ int net_lease(struct net_lease *lease, uint8_t protocol, uint16_t port, uint64_t
 void net_lease_end(struct net_lease *lease);
 
 /*
- * The hardware address of the next hop towards an IPv4 address: its own if it is on the link, else
- * the gateway's. Asks netd where needed, and waits until deadline for the answer. Returns 0, or -1
- * with errno ENETUNREACH, EHOSTUNREACH, or EAGAIN at the deadline.
+ * The hardware address of the next hop towards an IPv4 address (as on the wire): its own if it is
+ * on the link, else the gateway's. Asks netd where needed, and waits until deadline for the answer.
+ * Returns 0, or -1 with errno ENETUNREACH, EHOSTUNREACH, or EAGAIN at the deadline.
  */
 int net_next_hop(uint32_t address, uint8_t mac[6], uint64_t deadline);
 

@@ -16,7 +16,7 @@
 
 struct socket;
 
-/* An end of a conversation, in host byte order. */
+/* An end of a conversation; numbers as on the wire. */
 struct socket_end {
     uint32_t address; /* 0: any, or none */
     uint16_t port;    /* 0: none */

@@ -21,16 +21,15 @@ int socket_read_end(const struct sockaddr *address, socklen_t size, struct socke
     if (size < sizeof in)
         return -EINVAL;
     memcpy(&in, address, sizeof in);
-    *end = (struct socket_end){ntohl(in.sin_addr.s_addr), ntohs(in.sin_port)};
+    *end = (struct socket_end){in.sin_addr.s_addr, in.sin_port};
     return 0;
 }
 
 /* As POSIX has it: cut to what there is room for, *size what it would have taken. */
 void socket_write_end(const struct socket_end *end, struct sockaddr *address, socklen_t *size)
 {
-    struct sockaddr_in in = {.sin_family = AF_INET,
-                             .sin_port = htons(end->port),
-                             .sin_addr.s_addr = htonl(end->address)};
+    struct sockaddr_in in = {
+        .sin_family = AF_INET, .sin_port = end->port, .sin_addr.s_addr = end->address};
     memcpy(address, &in, *size < sizeof in ? *size : sizeof in);
     *size = sizeof in;
 }

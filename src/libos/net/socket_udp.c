@@ -21,18 +21,18 @@ struct udp {
     struct socket socket;
     bool has_lease;
     struct net_lease lease;
-    /* A short datagram under way: headers at even addresses, below 128 bytes. */
-    uint8_t out[AEGIS_HEADER_COPY] __attribute__((aligned(8)));
+    /* A short datagram under way; as in all buffers the frame lies behind NET_FRAME_LEAD bytes. */
+    uint8_t out[NET_FRAME_LEAD + AEGIS_HEADER_COPY] __attribute__((aligned(8)));
 };
 
 static int take_port(struct udp *u, uint16_t port)
 {
     if (u->has_lease)
         return 0;
-    if (net_lease(&u->lease, IPPROTO_UDP, port, RING_SLOTS))
+    if (net_lease(&u->lease, IPPROTO_UDP, ntohs(port), RING_SLOTS))
         return -errno;
     u->has_lease = true;
-    u->socket.own.port = u->lease.port;
+    u->socket.own.port = htons(u->lease.port);
     return 0;
 }
 
@@ -159,10 +159,12 @@ static int check_destination(const struct socket *s, const struct socket_end *en
         return -EMSGSIZE;
     if (!end->port)
         return -EDESTADDRREQ;
+    if (s->broadcast)
+        return 0;
     const struct net_host *host = net_service();
     bool is_broadcast =
         host && (end->address == INADDR_BROADCAST || end->address == (host->address | ~host->mask));
-    return is_broadcast && !s->broadcast ? -EACCES : 0;
+    return is_broadcast ? -EACCES : 0;
 }
 
 static ssize_t udp_send(struct socket *s, struct socket_transfer *t)
@@ -171,7 +173,7 @@ static ssize_t udp_send(struct socket *s, struct socket_transfer *t)
     const struct socket_end *end = t->has_end ? &t->end : &s->peer;
     const struct net_host *host;
     uint64_t deadline = socket_deadline(s, s->send_ns, t->flags);
-    uint8_t mac[6], *frame = u->out;
+    uint8_t mac[6] __attribute__((aligned(2))), *frame = u->out;
 
     int error = s->shut[SHUT_WR] ? -EPIPE : check_destination(s, end, t->size);
     if (!error)
@@ -181,11 +183,12 @@ static ssize_t udp_send(struct socket *s, struct socket_transfer *t)
     if (error)
         return error;
     host = net_service();
-    if (t->size + NET_DATAGRAM_HEADERS > sizeof u->out && !(frame = net_send_buffer()))
+    if (t->size + NET_DATAGRAM_HEADERS > AEGIS_HEADER_COPY && !(frame = net_send_buffer()))
         return -ENOBUFS;
+    frame += NET_FRAME_LEAD;
     struct net_datagram d = {.source = host->address,
                              .destination = end->address,
-                             .source_port = u->lease.port,
+                             .source_port = s->own.port,
                              .destination_port = end->port,
                              .size = t->size};
     socket_gather(t, frame + NET_DATAGRAM_HEADERS, t->size);

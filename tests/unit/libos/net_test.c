@@ -196,10 +196,10 @@ static void checksums_dont_depend_on_where_bytes_lie(void **state)
 static size_t make_datagram(uint8_t *frame, size_t size)
 {
     static const uint8_t to[6] = {2, 0, 0, 0, 0, 1}, from[6] = {2, 0, 0, 0, 0, 2};
-    const struct net_datagram d = {.source = 0x0a00020f,
-                                   .destination = 0x0a000202,
-                                   .source_port = 7,
-                                   .destination_port = 0x1234,
+    const struct net_datagram d = {.source = 0x0f02000a,
+                                   .destination = 0x0202000a,
+                                   .source_port = NET_WIRE16(7),
+                                   .destination_port = NET_WIRE16(0x1234),
                                    .size = size};
     return net_datagram_write(frame, &d, to, from, 64);
 }
@@ -218,8 +218,9 @@ static void datagrams_are_read_as_they_were_written(void **state)
         assert_int_equal(length, NET_DATAGRAM_HEADERS + size);
         assert_int_equal(plain_sum(frame + IPV4_FIRST, IPV4_LEAST), 0xffff);
         assert_true(net_datagram_read(frame, length, &d));
-        assert_true(d.source == 0x0a00020f && d.destination == 0x0a000202);
-        assert_true(d.source_port == 7 && d.destination_port == 0x1234 && d.size == size);
+        assert_true(d.source == 0x0f02000a && d.destination == 0x0202000a);
+        assert_true(d.source_port == NET_WIRE16(7) && d.destination_port == NET_WIRE16(0x1234) &&
+                    d.size == size);
         assert_ptr_equal(d.payload, frame + NET_DATAGRAM_HEADERS);
         memset(frame + length, 0x55, 18); /* what pads short frames isn't the datagram's */
         assert_true(net_datagram_read(frame, length + 18, &d) && d.size == size);
