@@ -134,19 +134,27 @@ upcall_revoke_handler upcall_set_revoke(upcall_revoke_handler handler)
 }
 
 static RESIDENT struct aegis_repossession repossession;
+static uint64_t repossessed_seen;
+static bool repossession_bound;
 
 uint64_t upcall_repossessed(struct aegis_repossessed *taken, uint64_t most)
 {
-    static uint64_t seen;
-    static bool is_bound;
-    if (!is_bound)
-        is_bound = aegis_repossession_bind(&repossession) == 0;
+    if (!repossession_bound)
+        repossession_bound = aegis_repossession_bind(&repossession) == 0;
     uint64_t end = repossession.count, n = 0;
-    if (end - seen > AEGIS_REPOSSESSED_MAX)
-        seen = end - AEGIS_REPOSSESSED_MAX;
-    for (; seen < end && n < most; seen++)
-        taken[n++] = repossession.entries[seen % AEGIS_REPOSSESSED_MAX];
+    if (end - repossessed_seen > AEGIS_REPOSSESSED_MAX)
+        repossessed_seen = end - AEGIS_REPOSSESSED_MAX;
+    for (; repossessed_seen < end && n < most; repossessed_seen++)
+        taken[n++] = repossession.entries[repossessed_seen % AEGIS_REPOSSESSED_MAX];
     return n;
+}
+
+void upcall_forked(void)
+{
+    frames.page.depth = 0;
+    upcall_bind();
+    repossessed_seen = 0;
+    repossession_bound = false;
 }
 
 uint64_t upcall_count(void)

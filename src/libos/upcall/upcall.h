@@ -122,7 +122,11 @@ uint64_t upcall_repossessed(struct aegis_repossessed *taken, uint64_t most);
 /* Bind ExOS's entry to the kernel, if it isn't: for parts of the library that take upcalls. */
 void upcall_ready(void);
 
+/* For fork's child, first of all: the kernel knows nothing of its upcalls. */
+void upcall_forked(void);
+
 /* Exceptions that reached this program so far. */
+extern uint64_t upcall_counted;
 uint64_t upcall_count(void);
 
 /*

@@ -13,7 +13,7 @@
 #define KIND(kind) (1U << (kind))
 #define FILLED     (KIND(VM_ZERO) | KIND(VM_STACK)) /* absent pages are zeros */
 
-int64_t (*vm_cow_handler)(uint64_t va, uint64_t pte, uint32_t prot);
+int64_t (*vm_cow_handler)(uint64_t va, uint32_t prot);
 uint64_t vm_heap_filled;
 
 /* What was found out about an address that a look at it now wouldn't show. */
@@ -114,14 +114,6 @@ static bool nowhere(uint64_t va, uint32_t access)
     return status < 0 ? decline(VM_NO_MEMORY, va, status) : true;
 }
 
-static bool copy(const struct vm_region *r, uint64_t va, uint64_t pte)
-{
-    int64_t status = vm_cow_handler
-                         ? vm_cow_handler(va & ~(uint64_t)(AEGIS_PAGE_SIZE - 1), pte, r->prot)
-                         : -AEGIS_E_RIGHTS;
-    return status < 0 ? decline(VM_NO_MEMORY, va, status) : true;
-}
-
 /* Asks the region's own handler, and has the next store to a page like this one go there at once.
  */
 static bool ask(const struct vm_region *r, uint64_t va, uint32_t access, struct upcall_light *at)
@@ -145,12 +137,17 @@ static __attribute__((noinline)) bool resolve(struct upcall_light *at)
 
     if (r->kind == VM_NOWHERE)
         return nowhere(va, access);
+    /* Without a look at the PTE: a fork's child has no window yet. If nothing is there, that is
+     * told. */
+    if (vm_cow_handler && r->flags & VM_MAY_COW && access == AEGIS_PROT_WRITE && r->prot & access) {
+        int64_t status = vm_cow_handler(va & ~(uint64_t)(AEGIS_PAGE_SIZE - 1), r->prot);
+        if (status != -AEGIS_E_ADDRESS)
+            return status < 0 ? decline(VM_NO_MEMORY, va, status) : true;
+    }
     uint64_t pte = vm_pte((const void *)va);
     if (pte & AEGIS_PTE_VALID) {
         if (AEGIS_PTE_PROT(pte) & access)
             return true; /* an upcall that came between has mended it */
-        if (r->flags & VM_MAY_COW && r->prot & access && access == AEGIS_PROT_WRITE)
-            return copy(r, va, pte);
     } else if (r->prot & access && KIND(r->kind) & FILLED) {
         return come(r, va);
     }

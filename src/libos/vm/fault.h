@@ -23,9 +23,9 @@ int64_t vm_table_refill(const struct vm_region *r, uint64_t va);
 int64_t vm_pager_refill(const struct vm_region *r, uint64_t va);
 
 /*
- * fork: resolve a store to a page that lacks W, at va, because a copy of it is due: 0, or a negated
- * error. prot is what the page is to have. NULL until there was a fork.
+ * fork: resolve a store to a page at va of a region with VM_MAY_COW, which is to have prot: 0,
+ * ADDRESS if nothing is mapped, or a negated error. NULL until there was a fork.
  */
-extern int64_t (*vm_cow_handler)(uint64_t va, uint64_t pte, uint32_t prot);
+extern int64_t (*vm_cow_handler)(uint64_t va, uint32_t prot);
 
 #endif

@@ -1,0 +1,159 @@
+/*
+ * Memory handed to a fork's child: the page tables that it needs, the pages that are its own from
+ * the beginning, and all others by map_share, for neither side to write where they are copies that
+ * are due. Which those are the PTEs know; there is no table of them.
+ */
+#include "libos/start/start.h"
+#include "libos/upcall/hold.h"
+#include "libos/vm/fault.h"
+#include "libos/vm/fork.h"
+#include "libos/vm/internal.h"
+
+#define TABLE_BYTES (AEGIS_MEGAPAGE * AEGIS_PAGE_SIZE) /* that one table serves */
+
+extern char __resident_start[], __resident_end[]; /* app.ld */
+
+#define ROOM                                                                                       \
+    48 /* pages that have to be free: tables, and the first copies that either side makes */
+
+/* A store to a page that somebody else may have, too. */
+static int64_t due(uint64_t va, uint32_t prot)
+{
+    int64_t status = aegis_map_own(va, prot);
+    if (status == -AEGIS_E_PINNED) /* a device reads it: the store is tried again then */
+        return aegis_yield(0);
+    return status < 0 ? status : 0;
+}
+
+/* The kernel takes the pages for the child, of which the last to own them was another's child. */
+static int64_t donate(uint32_t env, uint64_t va)
+{
+    int64_t status = aegis_table_insert(env, va, 0, AEGIS_ANY, AEGIS_ANY);
+    if (status != -AEGIS_E_NO_TABLE)
+        return status;
+    status = aegis_table_insert(env, va, 1, AEGIS_ANY, AEGIS_ANY);
+    return status < 0 ? status : aegis_table_insert(env, va, 0, AEGIS_ANY, AEGIS_ANY);
+}
+
+/* map_share of pages that one table serves. */
+static int64_t share(uint32_t env, uint64_t va, uint64_t count, enum aegis_share how)
+{
+    int64_t shared = aegis_map_share(env, va, count, how);
+    if (shared != -AEGIS_E_NO_TABLE)
+        return shared;
+    int64_t status = donate(env, va);
+    return status < 0 ? status : aegis_map_share(env, va, count, how);
+}
+
+static uint64_t to_table_end(uint64_t va, uint64_t end)
+{
+    uint64_t stop = (va / TABLE_BYTES + 1) * TABLE_BYTES;
+    return stop < end ? stop : end;
+}
+
+/* Copies of what is there in [start, end), for the child alone. */
+static int64_t copy(uint32_t env, uint64_t start, uint64_t end)
+{
+    int64_t status = 0;
+    for (uint64_t va = start; va < end && status >= 0;) {
+        uint64_t left = (to_table_end(va, end) - va) / AEGIS_PAGE_SIZE;
+        uint64_t count = left < AEGIS_COPY_MAX ? left : AEGIS_COPY_MAX;
+        status = share(env, va, count, AEGIS_SHARE_COPY);
+        va += count * AEGIS_PAGE_SIZE;
+    }
+    return status < 0 ? status : 0;
+}
+
+static uint64_t present(uint64_t va, uint64_t count)
+{
+    uint64_t found = 0;
+    for (; count; count--, va += AEGIS_PAGE_SIZE)
+        found += vm_pte((const void *)va) & AEGIS_PTE_VALID;
+    return found;
+}
+
+/*
+ * Those that one table serves, from the first that is there. What isn't put is there already, or
+ * pinned by a device or the kernel: then the child gets a copy.
+ */
+static int64_t put(uint32_t env, uint64_t va, uint64_t end, enum aegis_share how)
+{
+    uint64_t count = (end - va) / AEGIS_PAGE_SIZE;
+    int64_t shared = share(env, va, count, how);
+    if (shared < 0 || how == AEGIS_SHARE_SHARED || present(va, count) == (uint64_t)shared)
+        return shared;
+    return copy(env, va, end);
+}
+
+static int64_t put_region(uint32_t env, const struct vm_region *r)
+{
+    enum aegis_share how = r->inherit == VM_SHARE ? AEGIS_SHARE_SHARED : AEGIS_SHARE_PRIVATE;
+    int64_t status = 0;
+    for (uint64_t va = r->start; status >= 0 && (va = vm_next_present(va, r->end)) < r->end;) {
+        uint64_t end = to_table_end(va, r->end);
+        if (end - va > AEGIS_SHARE_MAX * AEGIS_PAGE_SIZE)
+            end = va + AEGIS_SHARE_MAX * AEGIS_PAGE_SIZE;
+        status = put(env, va, end, how);
+        va = end;
+    }
+    return status < 0 ? status : 0;
+}
+
+static uint64_t page_of(uint64_t address)
+{
+    return address & ~(uint64_t)(AEGIS_PAGE_SIZE - 1);
+}
+
+/*
+ * What a fault's handler writes to has to be writable when the first fault comes, on both sides;
+ * the rest of these saves both of them a fault, as all programs write there at once.
+ */
+static int64_t copy_hot(uint32_t env)
+{
+    uint64_t tp;
+    __asm__("mv %0, tp" : "=r"(tp));
+    const uint64_t hot[] = {page_of((uint64_t)&exos),
+                            page_of((uint64_t)&exos_held),
+                            page_of((uint64_t)&vm_last),
+                            page_of((uint64_t)&vm_heap_filled),
+                            page_of((uint64_t)&vm_cow_handler),
+                            page_of((uint64_t)&upcall_counted),
+                            page_of(tp)};
+    int64_t status = copy(env, (uint64_t)__resident_start, (uint64_t)__resident_end);
+    for (size_t i = 0; i < sizeof hot / sizeof *hot && status == 0; i++)
+        status = copy(env, hot[i], hot[i] + AEGIS_PAGE_SIZE);
+    return status;
+}
+
+/* Whether both sides can go on: from the first shared page on a store may need another. */
+static bool is_room(void)
+{
+    const volatile struct aegis_account *account = aegis_account(exos.env);
+    return aegis_info()->free_pages >= ROOM &&
+           account->limit[AEGIS_QUOTA_PAGES] - account->used[AEGIS_QUOTA_PAGES] >= ROOM;
+}
+
+int64_t vm_fork_ready(void)
+{
+    vm_cow_handler = due;
+    return vm_before_fork();
+}
+
+int64_t vm_fork(uint32_t env, uint64_t low, uint64_t high)
+{
+    int64_t status = copy_hot(env);
+    if (status == 0 && !is_room())
+        return -AEGIS_E_NO_PAGE;
+    if (status == 0)
+        status = copy(env, page_of(low), page_of(high - 1) + AEGIS_PAGE_SIZE);
+    for (const struct vm_region *r = vm_region_next(0); r && status == 0;
+         r = vm_region_next(r->end))
+        if (r->inherit == VM_COPY || r->inherit == VM_SHARE)
+            status = put_region(env, r);
+    return status;
+}
+
+void vm_forked(void)
+{
+    vm_window_forget();
+}
