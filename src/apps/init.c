@@ -8,6 +8,7 @@
  * A new agent begins with nothing: programs, bindings and handlers of the one before are gone.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "libos/proc/proc.h"
 #include "libos/start/error.h"
@@ -18,11 +19,14 @@
 #define ATTEMPTS    5            /* and after so many in a row there is no use in another */
 #define GIVEN_UP    1            /* the machine's exit status then */
 #define ROOT_RIGHTS (AEGIS_RIGHT_DELEGATE | AEGIS_RIGHT_TAP)
+#define DISK_RIGHTS (AEGIS_RIGHT_READ | AEGIS_RIGHT_WRITE | AEGIS_RIGHT_DELEGATE)
 #define CONSOLE     (AEGIS_RIGHT_READ | AEGIS_RIGHT_WRITE)
 
-_Static_assert(EXOS_CAPS_MAX > AEGIS_NETIF_MAX, "the console, and each interface");
+_Static_assert(EXOS_CAPS_MAX >= 1 + AEGIS_NETIF_MAX + AEGIS_DISKS_MAX,
+               "the console, each interface and each disk");
 
-/* What the agent gets: the console, then the root binding of each network interface. */
+/* What the agent gets: the console, then the root binding of each network interface, then the root
+ * extent of each disk (of one that can't be read: none that is of use). */
 static size_t mint(struct aegis_cap caps[EXOS_CAPS_MAX])
 {
     uint32_t count = aegis_info()->netif_count;
@@ -30,7 +34,12 @@ static size_t mint(struct aegis_cap caps[EXOS_CAPS_MAX])
     aegis_cap_mint(AEGIS_KIND_CONSOLE, 0, CONSOLE, &caps[0]);
     for (uint32_t i = 0; i < count; i++)
         aegis_cap_mint(AEGIS_KIND_BINDING, aegis_info()->netifs[i].root, ROOT_RIGHTS, &caps[1 + i]);
-    return 1 + count;
+    caps += 1 + count;
+    for (uint32_t i = 0; i < aegis_info()->disk_count; i++) {
+        memset(&caps[i], 0, sizeof caps[i]);
+        aegis_cap_mint(AEGIS_KIND_EXTENT, aegis_info()->disks[i].extents, DISK_RIGHTS, &caps[i]);
+    }
+    return 1 + count + aegis_info()->disk_count;
 }
 
 /* Runs an agent to its end. */

@@ -35,6 +35,7 @@
 #define CONTROL_HANDLER_MAX   262144 /* bytes of one handler image: AEGIS_HANDLER_MAX */
 #define CONTROL_BYTES_MAX     2048   /* bytes of a captured frame: AEGIS_SLOT_SIZE */
 #define CONTROL_ARGUMENTS_MAX 1024   /* bytes of a program's arguments, zeros included */
+#define CONTROL_EXTENTS_MAX   1024   /* bytes of what names the extents that it gets, likewise */
 #define CONTROL_FRAMES_MS     1000   /* after which FRAMES is answered without one */
 #define CONTROL_WORD_SIZE     128    /* of what an aborted handler says: AEGIS_MESSAGE_SIZE */
 /*

@@ -120,3 +120,36 @@ def test_a_log_whose_flush_fails_tells_of_no_record_and_goes_on(disk, folder):
     assert "record 1 is kept" in start(disk, "log", disk.to, "append", "after all")
     disk.ok("stop")
     assert records(export(disk, "to"), 512) == [b"after all"]
+
+
+def test_programs_are_started_with_extents(disk):
+    disk.ok("run", "--detach", "--net", "none", "--disk", disk.image)
+    done = disk("start", "--wait", "--extent", "data:64K", "--extent", disk.from_, "dd", "if=from", "of=data", "bs=4096", "count=16")
+    assert done.returncode == 0 and f"dd: 16 blocks, {16 * BLOCK} bytes" in done.stdout, (done.stdout, done.stderr)
+    name = re.fullmatch(r"data (0,\d+,16,[0-9a-f]{32})\n", done.stderr)[1]
+    crc = f"crc32 0x{zlib.crc32(disk.data[:16 * BLOCK]):08x}"
+    # Again by its label, as long as the agent runs; who isn't given it doesn't find it.
+    assert crc in start(disk, "--extent", "data", "dd", "if=data", "of=sum")
+    assert "no valid meaning" in start(disk, "dd", "if=data", "of=sum", status=1)
+    for extent, part in (("data:1M", "there is an extent data already"), ("other", "other:SIZE makes it"), ("other:0", "LABEL:SIZE"),
+                         ("other:x", "LABEL:SIZE"), ("other:12Q", "LABEL:SIZE"), (":1M", "LABEL:SIZE"), ("o t:1M", "LABEL:SIZE"),
+                         ("a-label-too-long:1M", "LABEL:SIZE"), ("other:1000G", "the account has no more"), ("other:99999999999G", "LABEL:SIZE"),
+                         ("0,1,2", "no valid meaning"), (name[:-1] + ("0" if name[-1] != "0" else "1"), "forged, stale")):
+        done = disk("start", "--wait", "--extent", extent, "dd", "if=zero", "of=null", "count=1")
+        assert done.returncode == 1 and part in done.stderr, (extent, done.stderr)
+        assert name[-32:] not in done.stderr
+    disk.ok("stop")
+    # What was told at the time leads to it after a reboot; then the label does again.
+    disk.ok("run", "--detach", "--net", "none", "--disk", disk.image)
+    assert crc in start(disk, "--extent", name, "dd", "if=data", "of=sum")
+    for again in ("data", name):
+        assert crc in start(disk, "--extent", again, "dd", "if=data", "of=sum")
+    assert name[-32:] not in disk.log()
+    disk.ok("stop")
+    assert export(disk, "data") == disk.data[:16 * BLOCK]
+
+
+def test_without_a_disk_no_extent_is_made(disk):
+    disk.ok("run", "--detach", "--net", "none")
+    done = disk("start", "--extent", "data:1M", "dd", "if=zero", "of=data")
+    assert done.returncode == 1 and "no such device" in done.stderr, done.stderr

@@ -22,6 +22,8 @@ struct aegis_cap agent_root(uint32_t netif);
 
 /* ---- apps.c: the programs that it started ---- */
 
+struct extents;
+
 #define APPS_MAX AEGIS_SLOTS /* the kernel gives each environment a slot of the slice vector */
 
 struct app {
@@ -42,7 +44,7 @@ struct app *app_find(const char *name, uint32_t netif, const char *argument, boo
 
 /* A program made anew, with these arguments; otherwise as app_find. */
 struct app *app_make(const char *name, uint32_t netif, int argc, char *const argv[],
-                     int64_t *status);
+                     const struct extents *extents, int64_t *status);
 
 /* Set it going, if it isn't. Returns 0 or a negated error. */
 int64_t app_start(struct app *app);
@@ -135,6 +137,22 @@ uint8_t *handler_map(const struct handler *handler, uint32_t map);
 bool request_maps(const struct control_message *message, struct refusal *refusal);
 bool request_map_read(const struct control_message *message, struct refusal *refusal);
 bool request_map_write(const struct control_message *message, struct refusal *refusal);
+
+/* ---- extents.c: extents of disks for programs ---- */
+
+#define EXTENTS_MAX 8
+
+struct extents {
+    struct aegis_cap caps[EXTENTS_MAX];
+    size_t count;
+    char names[CONTROL_EXTENTS_MAX]; /* of those that were made: lines for who asked */
+    size_t size;
+};
+
+/* The extents that strings name, one behind the other (messages.def); those that don't exist yet
+ * are made. */
+bool extents_resolve(struct extents *extents, const struct control_bytes *asked,
+                     struct refusal *refusal);
 
 /* ---- start.c: the request to start a program, likewise ---- */
 

@@ -37,12 +37,14 @@ static size_t capabilities(const char *name, uint32_t netif, struct aegis_cap ca
 }
 
 struct app *app_make(const char *name, uint32_t netif, int argc, char *const argv[],
-                     int64_t *status)
+                     const struct extents *extents, int64_t *status)
 {
     struct aegis_cap caps[EXOS_CAPS_MAX];
     struct proc_options options = {.name = name, .argc = argc, .argv = argv, .caps = caps};
 
     options.cap_count = capabilities(name, netif, caps);
+    for (size_t i = 0; extents && i < extents->count && options.cap_count < EXOS_CAPS_MAX; i++)
+        caps[options.cap_count++] = extents->caps[i];
 
     for (size_t i = 0; i < APPS_MAX; i++) {
         struct app *app = &apps[i];
@@ -64,7 +66,7 @@ struct app *app_find(const char *name, uint32_t netif, const char *argument, boo
 {
     char *const argv[] = {(char *)(uintptr_t)name, (char *)(uintptr_t)argument, NULL};
     struct app *app = anew ? NULL : running(name);
-    return app ? app : app_make(name, netif, argument ? 2 : 1, argv, status);
+    return app ? app : app_make(name, netif, argument ? 2 : 1, argv, NULL, status);
 }
 
 int64_t app_start(struct app *app)

@@ -24,6 +24,7 @@ static int split(const struct control_bytes *arguments, char *argv[START_ARGUMEN
 
 bool request_start(const struct control_message *message, struct refusal *refusal)
 {
+    static struct extents extents;
     struct control_start asked;
     char *argv[START_ARGUMENTS_MAX + 2];
     int64_t status;
@@ -35,7 +36,9 @@ bool request_start(const struct control_message *message, struct refusal *refusa
         return refuse(refusal, CONTROL_E_MALFORMED, "the arguments are no more than %d strings",
                       START_ARGUMENTS_MAX);
     argv[0] = asked.app;
-    struct app *app = app_make(asked.app, 0, argc, argv, &status);
+    if (!extents_resolve(&extents, &asked.extents, refusal))
+        return false;
+    struct app *app = app_make(asked.app, 0, argc, argv, &extents, &status);
     if (app)
         status = app_start(app);
     if (app && status < 0)
@@ -45,6 +48,9 @@ bool request_start(const struct control_message *message, struct refusal *refusa
                       asked.app);
     if (status < 0)
         return refuse(refusal, CONTROL_E_APP, "starting %s: %s", asked.app, proc_strerror(status));
-    request_reply(message, CONTROL_RECORD_started, &(struct control_started){.env = app->proc.env});
+    request_reply(message, CONTROL_RECORD_started,
+                  &(struct control_started){
+                      .env = app->proc.env,
+                      .extents = {(const uint8_t *)extents.names, (uint32_t)extents.size}});
     return true;
 }

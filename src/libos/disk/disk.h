@@ -57,8 +57,15 @@ int64_t disk_open(struct disk *disk, uint32_t extent, uint32_t rights,
 
 /*
  * Own the extent whose blocks and secret the text tells, "DISK,FIRST,COUNT,SECRET" in decimal, the
- * secret in 32 hexadecimal digits, as aegisctl disk import prints them, and open it. Returns as
- * disk_open and aegis_extent_claim do; INVALID: the text is no such thing.
+ * secret in 32 hexadecimal digits, as aegisctl disk import prints them. Returns its number, or a
+ * negated error of aegis_extent_claim; INVALID: the text is no such thing.
+ */
+int64_t disk_claim(const char *name);
+
+/*
+ * Open the extent that a text names: as for disk_claim, or by its label, among those for which the
+ * program was started with a capability (aegisctl start --extent). Returns as disk_open and
+ * disk_claim do; INVALID also: there is none of that label.
  */
 int64_t disk_open_name(struct disk *disk, const char *name, uint32_t rights);
 

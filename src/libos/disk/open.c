@@ -55,7 +55,7 @@ static bool take_secret(const char *text, uint8_t secret[AEGIS_SECRET_SIZE])
     return true;
 }
 
-int64_t disk_open_name(struct disk *disk, const char *name, uint32_t rights)
+int64_t disk_claim(const char *name)
 {
     uint8_t secret[AEGIS_SECRET_SIZE];
     uint64_t number, first, count;
@@ -65,7 +65,33 @@ int64_t disk_open_name(struct disk *disk, const char *name, uint32_t rights)
         return -AEGIS_E_INVALID;
     if (number >= aegis_info()->disk_count)
         return -AEGIS_E_NO_DEVICE;
-    int64_t extent = aegis_extent_claim((uint32_t)number, first, count, secret);
+    return aegis_extent_claim((uint32_t)number, first, count, secret);
+}
+
+/* The capability that the program was started with for an extent of that label, or NULL. */
+static const struct aegis_cap *find_given(const char *label, uint32_t *extent)
+{
+    for (uint32_t i = 0; exos.start && i < exos.start->cap_count && i < EXOS_CAPS_MAX; i++) {
+        const struct aegis_cap *cap = &exos.start->caps[i];
+        uint64_t index = AEGIS_CAP_INDEX(cap->name);
+        if (AEGIS_CAP_KIND(cap->name) != AEGIS_KIND_EXTENT || index >= aegis_info()->extent_count)
+            continue;
+        *extent = (uint32_t)index;
+        const char *has = (const char *)aegis_extent(*extent)->label;
+        if (*label && strlen(label) <= AEGIS_SECRET_SIZE && !strncmp(has, label, AEGIS_SECRET_SIZE))
+            return cap;
+    }
+    return NULL;
+}
+
+int64_t disk_open_name(struct disk *disk, const char *name, uint32_t rights)
+{
+    uint32_t given;
+    const struct aegis_cap *cap = strchr(name, ',') ? NULL : find_given(name, &given);
+
+    if (cap)
+        return disk_open(disk, given, rights, cap);
+    int64_t extent = disk_claim(name);
     return extent < 0 ? extent : disk_open(disk, (uint32_t)extent, rights, NULL);
 }
 

@@ -12,7 +12,7 @@
 #include "libos/start/calls.h"
 
 #define EXOS_START_MAGIC 0x326b6c42534f7845UL /* "ExOSBlk2"; no environment has this number */
-#define EXOS_CAPS_MAX    10
+#define EXOS_CAPS_MAX    20
 
 /* Where a spawned program finds its block, and below which its stack begins. */
 #define EXOS_START_ADDRESS AEGIS_STACK_TOP

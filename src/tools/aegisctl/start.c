@@ -144,6 +144,35 @@ static int join(struct control_start *start, int count, char **argv, struct why 
     return 0;
 }
 
+/* The texts of --extent, likewise. */
+static int join_extents(struct control_start *start, const struct option_list *list,
+                        struct why *why)
+{
+    static uint8_t bytes[CONTROL_EXTENTS_MAX];
+    size_t used = 0;
+
+    for (int i = 0; i < list->count; i++) {
+        size_t size = strlen(list->values[i]) + 1;
+
+        if (size > sizeof bytes - used) {
+            return why_set(why, "the extents take more than %d bytes", CONTROL_EXTENTS_MAX);
+        }
+        memcpy(bytes + used, list->values[i], size);
+        used += size;
+    }
+    start->extents = (struct control_bytes){bytes, (uint32_t)used};
+    return 0;
+}
+
+/* Of each extent that was made, what leads to it after a reboot: on standard error, since standard
+ * output is the program's with --wait. */
+static void show_extents(const struct control_started *started)
+{
+    if (started->extents.size > 0) {
+        fprintf(stderr, "%.*s", (int)started->extents.size, (const char *)started->extents.data);
+    }
+}
+
 static int start_app(const char *name, struct control_start *request, bool wait, long seconds,
                      struct why *why)
 {
@@ -158,6 +187,9 @@ static int start_app(const char *name, struct control_start *request, bool wait,
     if (status == 0) {
         status = client_call(&session, CONTROL_START, CONTROL_RECORD_start, request,
                              CLIENT_LIMIT_MS, CONTROL_RECORD_started, &started, why);
+    }
+    if (status == 0) {
+        show_extents(&started);
     }
     if (status == 0 && wait) {
         status = wait_for(&watch, &session.instance, request->app, started.env, seconds, why);
@@ -176,7 +208,14 @@ static int start(const struct command *command, int argc, char **argv)
     const char *instance = INSTANCE_DEFAULT;
     bool wait = false;
     long seconds = 30;
+    struct option_list extents = {.count = 0};
     const struct option_row rows[] = {
+        {"extent", OPTION_LIST, &extents, "EXTENT",
+         "give the program an extent of a disk, which it names by its label; up to 8. LABEL:SIZE "
+         "makes "
+         "it, and shows what leads to it after a reboot; LABEL: one that is there; "
+         "DISK,FIRST,COUNT,SECRET",
+         0, 0},
         {"wait", OPTION_FLAG, &wait, NULL,
          "show what it prints until it ends, and exit with its status", 0, 0},
         {"timeout", OPTION_NUMBER, &seconds, "S", "limit for --wait (default: 30)", 1, 86400},
@@ -196,6 +235,9 @@ static int start(const struct command *command, int argc, char **argv)
     }
     strcpy(request.app, argv[0]);
     status = join(&request, count, argv, &why);
+    if (status == 0) {
+        status = join_extents(&request, &extents, &why);
+    }
     if (status == 0) {
         status = start_app(instance, &request, wait, seconds, &why);
     }
