@@ -48,6 +48,10 @@ struct fd_kind {
 
     ssize_t (*read)(struct fd_object *object, void *bytes, size_t count);
     ssize_t (*write)(struct fd_object *object, const void *bytes, size_t count);
+    /* Instead of read and write, for who counts instructions: what they return is the caller's
+     * result, so they let go of the hold and set errno themselves (fd_finish). */
+    ssize_t (*quick_read)(struct fd_object *object, void *bytes, size_t count);
+    ssize_t (*quick_write)(struct fd_object *object, const void *bytes, size_t count);
     off_t (*seek)(struct fd_object *object, off_t offset, int whence);
     int (*status)(struct fd_object *object, struct stat *status); /* *status is zeroed */
     int (*control)(struct fd_object *object, unsigned long request, void *argument); /* ioctl */
@@ -105,6 +109,9 @@ int fd_wait(struct fd_object *object, const struct aegis_predicate *when, size_t
  */
 void fd_watch(struct fd_watch *watch, const struct aegis_predicate *when, bool rings);
 bool fd_watch_rings(const struct fd_watch *watch);
+
+/* exos_release, and fd_result of result. */
+long fd_finish(long result);
 
 /* Set errno to -result and return -1 if it is negative; else return it. */
 long fd_result(long result);

@@ -2,11 +2,19 @@
 #ifndef EXOS_FD_INTERNAL_H
 #define EXOS_FD_INTERNAL_H
 
+#include <fcntl.h>
+
 #include "libos/fd/fd.h"
 
+/*
+ * read and write are what a call of those names goes to, by one jump: the kind's quick functions,
+ * or fd_read_slowly and fd_write_slowly, which know what is wrong.
+ */
 struct fd_entry {
     struct fd_object *object; /* NULL: free */
-    uint32_t descriptor;      /* FD_CLOEXEC */
+    ssize_t (*read)(struct fd_object *object, void *bytes, size_t count);
+    ssize_t (*write)(struct fd_object *object, const void *bytes, size_t count);
+    uint64_t descriptor; /* FD_CLOEXEC */
 };
 
 /* The table: entries[0] to entries[size - 1]; the descriptors beyond, up to FD_MAX, are free. */
@@ -15,6 +23,20 @@ struct fd_table {
     uint32_t size;
 };
 extern struct fd_table fd_table;
+
+static inline struct fd_object *fd_at(int fd)
+{
+    return (unsigned)fd < fd_table.size ? fd_table.entries[fd].object : NULL;
+}
+
+/* An entry of the table: NULL frees it. It gets no reference by that. */
+void fd_fill(struct fd_entry *entry, struct fd_object *object, int descriptor);
+ssize_t fd_read_slowly(struct fd_object *object, void *bytes, size_t count);
+ssize_t fd_write_slowly(struct fd_object *object, const void *bytes, size_t count);
+
+/* Whether an object was opened for reading, or writing: the modes are 0, 1 and 2, both. */
+#define FD_READS(object)  ((((object)->flags & O_ACCMODE) + 1) & 1)
+#define FD_WRITES(object) ((((object)->flags & O_ACCMODE) + 1) & 2)
 
 /* Grows the table so that fd is in it. -ENOMEM if it can't. */
 int fd_grow(int fd);

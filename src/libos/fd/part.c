@@ -179,7 +179,7 @@ static void take_one(const struct passed *passed, const uint8_t *bytes)
     struct fd_object *object = take(passed, bytes);
     if (!object || fd_table.entries[passed->fd].object)
         return;
-    fd_table.entries[passed->fd] = (struct fd_entry){.object = object};
+    fd_fill(&fd_table.entries[passed->fd], object, 0);
     object->references++;
 }
 
@@ -189,7 +189,8 @@ static void at_start(struct exos_pass *pass)
     struct passed passed;
     if (!pass->at || (size_t)(pass->end - pass->at) < sizeof passed)
         return;
-    memset(fd_table.entries, 0, 3 * sizeof *fd_table.entries);
+    for (int fd = 0; fd < 3; fd++)
+        fd_fill(&fd_table.entries[fd], NULL, 0);
     while ((size_t)(pass->end - pass->at) >= sizeof passed) {
         memcpy(&passed, pass->at, sizeof passed);
         pass->at += sizeof passed;

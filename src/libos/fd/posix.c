@@ -12,30 +12,39 @@
 
 #include "libos/fd/internal.h"
 
-#define REACHES(object, mode) ((((object)->flags & O_ACCMODE) + 1) & (mode))
-#define FOR_READING           1 /* O_RDONLY + 1 and O_RDWR + 1 have it */
-#define FOR_WRITING           2
+/* Kinds without quick_read, and what can't be read. Caller must hold exos_hold, which ends here. */
+ssize_t fd_read_slowly(struct fd_object *object, void *bytes, size_t count)
+{
+    ssize_t result = -EBADF;
+    if (object && FD_READS(object))
+        result = object->kind->read ? object->kind->read(object, bytes, count) : -EINVAL;
+    return fd_finish(result);
+}
 
 ssize_t read(int fd, void *bytes, size_t count)
 {
     exos_hold();
-    struct fd_object *object = fd_object(fd);
+    if ((unsigned)fd >= fd_table.size)
+        return fd_read_slowly(NULL, bytes, count);
+    const struct fd_entry *entry = &fd_table.entries[fd];
+    return entry->read(entry->object, bytes, count);
+}
+
+ssize_t fd_write_slowly(struct fd_object *object, const void *bytes, size_t count)
+{
     ssize_t result = -EBADF;
-    if (object && REACHES(object, FOR_READING))
-        result = object->kind->read ? object->kind->read(object, bytes, count) : -EINVAL;
-    exos_release();
-    return __builtin_expect(result < 0, 0) ? fd_result(result) : result;
+    if (object && FD_WRITES(object))
+        result = object->kind->write ? object->kind->write(object, bytes, count) : -EINVAL;
+    return fd_finish(result);
 }
 
 ssize_t write(int fd, const void *bytes, size_t count)
 {
     exos_hold();
-    struct fd_object *object = fd_object(fd);
-    ssize_t result = -EBADF;
-    if (object && REACHES(object, FOR_WRITING))
-        result = object->kind->write ? object->kind->write(object, bytes, count) : -EINVAL;
-    exos_release();
-    return __builtin_expect(result < 0, 0) ? fd_result(result) : result;
+    if ((unsigned)fd >= fd_table.size)
+        return fd_write_slowly(NULL, bytes, count);
+    const struct fd_entry *entry = &fd_table.entries[fd];
+    return entry->write(entry->object, bytes, count);
 }
 
 /* The bytes of a vector, or -EINVAL. */
@@ -125,7 +134,7 @@ ssize_t pread(int fd, void *bytes, size_t count, off_t offset)
     exos_hold();
     struct fd_object *object = fd_object(fd);
     ssize_t result = -EBADF;
-    if (object && REACHES(object, FOR_READING)) {
+    if (object && FD_READS(object)) {
         const struct fd_kind *kind = object->kind;
         off_t at = kind->seek ? kind->seek(object, 0, SEEK_CUR) : -ESPIPE;
         result = at < 0 ? at : kind->seek(object, offset, SEEK_SET);

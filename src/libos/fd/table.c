@@ -11,7 +11,11 @@
 
 #define FIRST_SIZE 32 /* entries before the table has to grow */
 
-static struct fd_entry first_entries[FIRST_SIZE] = {{&fd_null, 0}, {&fd_log, 0}, {&fd_log, 0}};
+#define SLOWLY fd_read_slowly, fd_write_slowly, 0
+static struct fd_entry first_entries[FIRST_SIZE] = {[0] = {&fd_null, SLOWLY},
+                                                    [1] = {&fd_log, SLOWLY},
+                                                    [2] = {&fd_log, SLOWLY},
+                                                    [3 ... FIRST_SIZE - 1] = {NULL, SLOWLY}};
 struct fd_table fd_table = {.entries = first_entries, .size = FIRST_SIZE};
 
 EXOS_PART(40, fd_part); /* here, so that who has descriptors has it */
@@ -24,9 +28,25 @@ long fd_result(long result)
     return -1;
 }
 
+void fd_fill(struct fd_entry *entry, struct fd_object *object, int descriptor)
+{
+    bool reads = object && FD_READS(object) && object->kind->quick_read;
+    bool writes = object && FD_WRITES(object) && object->kind->quick_write;
+    *entry = (struct fd_entry){.object = object,
+                               .read = reads ? object->kind->quick_read : fd_read_slowly,
+                               .write = writes ? object->kind->quick_write : fd_write_slowly,
+                               .descriptor = (uint64_t)descriptor};
+}
+
+long fd_finish(long result)
+{
+    exos_release();
+    return fd_result(result);
+}
+
 struct fd_object *fd_object(int fd)
 {
-    return (unsigned)fd < fd_table.size ? fd_table.entries[fd].object : NULL;
+    return fd_at(fd);
 }
 
 int fd_grow(int fd)
@@ -42,7 +62,8 @@ int fd_grow(int fd)
         return -ENOMEM;
     if (!old)
         memcpy(entries, first_entries, sizeof first_entries);
-    memset(entries + fd_table.size, 0, (size - fd_table.size) * sizeof *entries);
+    for (size_t i = fd_table.size; i < size; i++)
+        fd_fill(&entries[i], NULL, 0);
     fd_table = (struct fd_table){.entries = entries, .size = (uint32_t)size};
     return 0;
 }
@@ -60,7 +81,7 @@ static int install(struct fd_object *object, int least, int descriptor)
     int error = fd_grow(fd);
     if (error)
         return error;
-    fd_table.entries[fd] = (struct fd_entry){.object = object, .descriptor = (uint32_t)descriptor};
+    fd_fill(&fd_table.entries[fd], object, descriptor);
     object->references++;
     return fd;
 }
@@ -98,7 +119,7 @@ int fd_wait(struct fd_object *object, const struct aegis_predicate *when, size_t
 static void close_entry(struct fd_entry *entry)
 {
     struct fd_object *object = entry->object;
-    *entry = (struct fd_entry){0};
+    fd_fill(entry, NULL, 0);
     fd_release(object);
 }
 
@@ -148,7 +169,7 @@ static int put(struct fd_object *object, int to, int descriptor)
     object->references++; /* before the other is closed, which may be the same */
     if (fd_table.entries[to].object)
         close_entry(&fd_table.entries[to]);
-    fd_table.entries[to] = (struct fd_entry){.object = object, .descriptor = (uint32_t)descriptor};
+    fd_fill(&fd_table.entries[to], object, descriptor);
     return to;
 }
 
@@ -207,7 +228,7 @@ static int control(int fd, int command, int argument)
     case F_GETFD:
         return (int)fd_table.entries[fd].descriptor;
     case F_SETFD:
-        fd_table.entries[fd].descriptor = argument & FD_CLOEXEC;
+        fd_table.entries[fd].descriptor = (uint64_t)argument & FD_CLOEXEC;
         return 0;
     case F_GETFL:
         return (int)object->flags;

@@ -9,20 +9,28 @@
 struct pipe {
     struct pipe *next; /* of all that this process has */
     struct pipe_page *page;
-    uint8_t *ring;
-    uint64_t self;           /* its member word, without ends */
-    uint64_t changes;        /* of the page, when the reader below was looked for */
-    uint32_t reader, serial; /* an environment that reads, and its serial */
-    uint32_t place;          /* of its member word */
-    uint32_t peer_place;     /* where a peer was found last */
-    uint32_t references;     /* ends */
+    uint64_t self;       /* its member word, without ends */
+    uint32_t place;      /* of its member word */
+    uint32_t references; /* ends */
 };
 
-/* The object behind a descriptor of one end. */
+/*
+ * The object behind a descriptor of one end. few isn't 0: no other process has this end, which is
+ * so until this one hands it on; then the end's lock is nobody else's business, and exos_hold is
+ * enough.
+ */
+#define PIPE_FEW 16
 struct pipe_end {
     struct fd_object object;
+    struct pipe_page *page;
+    uint8_t *ring;
+    const volatile struct aegis_env_info *peer_info; /* of one that has the other end */
+    uint64_t changes;                                /* of the page, when it was found */
+    uint32_t peer, peer_serial;
+    uint32_t peer_place; /* where it was found */
+    uint64_t few;        /* bytes that go the quick way at a time */
+    uint64_t end;        /* MEMBER_READS or MEMBER_WRITES */
     struct pipe *pipe;
-    uint64_t end; /* MEMBER_READS or MEMBER_WRITES */
 };
 extern const struct fd_kind pipe_kind;
 
@@ -35,6 +43,36 @@ int pipe_end_make(struct pipe *pipe, uint64_t end, uint32_t flags, struct fd_obj
 
 ssize_t pipe_read(struct fd_object *object, void *bytes, size_t count);
 ssize_t pipe_write(struct fd_object *object, const void *bytes, size_t count);
+
+/* quick.c: the same for a few bytes, and whoever else has an end not in the way. */
+ssize_t pipe_quick_read(struct fd_object *object, void *bytes, size_t count);
+ssize_t pipe_quick_write(struct fd_object *object, const void *bytes, size_t count);
+
+/* Look for a living process with the other end, and whether another has this one. False if nobody
+ * has the other. */
+bool pipe_look_around(struct pipe_end *end);
+
+/* Whether the peer that was found last is there still, by four loads. */
+static inline bool pipe_peer_stays(const struct pipe_end *end, const struct pipe_page *page)
+{
+    return __builtin_expect(__atomic_load_n(&page->changes, __ATOMIC_RELAXED) == end->changes &&
+                                end->peer_info->serial == end->peer_serial &&
+                                end->peer_info->state == AEGIS_ENV_LIVE,
+                            1);
+}
+
+static inline uint8_t *pipe_ring_of(struct pipe_page *page)
+{
+    return (uint8_t *)page + AEGIS_PAGE_SIZE;
+}
+
+/* Whether this process has no other threads, which would have to run first. */
+static inline bool pipe_is_alone(void)
+{
+    const volatile uint64_t *threads = exos_wait_hooks.threads;
+    return !threads || *threads == 1;
+}
+
 short pipe_ready(struct fd_object *object, short events, struct fd_watch *watch);
 
 /*

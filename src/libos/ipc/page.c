@@ -14,10 +14,17 @@ static bool replace(uint64_t *word, uint64_t old, uint64_t new)
     return __atomic_compare_exchange_n(word, &old, new, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
+/* Where to stop looking among the members. */
+static uint32_t places_of(const struct pipe_page *page)
+{
+    uint64_t places = load(&page->places);
+    return places < PIPE_MEMBERS ? (uint32_t)places : PIPE_MEMBERS;
+}
+
 /* The place of a process, or -1. */
 static int find_place(const struct pipe_page *page, uint64_t self)
 {
-    for (int i = 0; i < PIPE_MEMBERS; i++)
+    for (int i = 0; i < (int)places_of(page); i++)
         if ((load(&page->members[i]) & ~MEMBER_ENDS) == self)
             return i;
     return -1;
@@ -29,8 +36,12 @@ static int take_place(struct pipe_page *page, uint64_t self)
 {
     for (int i = 0; i < PIPE_MEMBERS; i++) {
         uint64_t word = load(&page->members[i]);
-        if (!member_lives(word) && replace(&page->members[i], word, self))
-            return i;
+        if (member_lives(word) || !replace(&page->members[i], word, self))
+            continue;
+        uint64_t places = load(&page->places);
+        while (places < (uint64_t)i + 1 && !replace(&page->places, places, (uint64_t)i + 1))
+            places = load(&page->places);
+        return i;
     }
     return -1;
 }
@@ -62,8 +73,10 @@ void pipe_leave(struct pipe_page *page, uint32_t place, uint64_t self, uint64_t 
 uint64_t pipe_find(const struct pipe_page *page, uint64_t self, uint64_t end, uint32_t *place)
 {
     uint64_t own = 0;
-    for (uint32_t i = 0; i < PIPE_MEMBERS; i++) {
-        uint32_t at = (*place + i) % PIPE_MEMBERS;
+    uint32_t places = places_of(page), at = *place;
+    for (uint32_t i = 0; i < places; i++, at++) {
+        if (at >= places)
+            at = 0;
         uint64_t word = load(&page->members[at]);
         if (!(word & end) || !member_lives(word))
             continue;

@@ -39,6 +39,7 @@ struct pipe_page {
     uint64_t head;                  /* bytes read so far */
     uint64_t reader;                /* who reads, likewise */
     uint64_t changes;               /* counts ends that were closed or handed on */
+    uint64_t places;                /* of members: those behind were never used */
     uint64_t polled;                /* not 0: somebody is among the pollers */
     uint64_t pollers[PIPE_POLLERS]; /* pids to ring when something changes */
     uint64_t members[PIPE_MEMBERS];

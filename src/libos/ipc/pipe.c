@@ -22,11 +22,7 @@ struct pipe *pipe_view(struct pipe_page *page)
     while (pipe && pipe->page != page)
         pipe = pipe->next;
     if (!pipe && (pipe = malloc(sizeof *pipe))) {
-        *pipe = (struct pipe){.next = pipes,
-                              .page = page,
-                              .ring = (uint8_t *)page + AEGIS_PAGE_SIZE,
-                              .self = member_of(exos.env),
-                              .changes = page->changes - 1};
+        *pipe = (struct pipe){.next = pipes, .page = page, .self = member_of(exos.env)};
         pipes = pipe;
     }
     if (pipe)
@@ -56,8 +52,14 @@ int pipe_end_make(struct pipe *pipe, uint64_t end, uint32_t flags, struct fd_obj
         return place;
     }
     pipe->place = (uint32_t)place;
-    *made =
-        (struct pipe_end){.object = {.kind = &pipe_kind, .flags = flags}, .pipe = pipe, .end = end};
+    *made = (struct pipe_end){.object = {.kind = &pipe_kind, .flags = flags},
+                              .page = pipe->page,
+                              .ring = pipe_ring_of(pipe->page),
+                              .changes = pipe->page->changes - 1,
+                              .peer_info = aegis_env(0),
+                              .pipe = pipe,
+                              .end = end};
+    pipe_look_around(made);
     *object = &made->object;
     return 0;
 }
@@ -65,7 +67,7 @@ int pipe_end_make(struct pipe *pipe, uint64_t end, uint32_t flags, struct fd_obj
 static void pipe_close(struct fd_object *object)
 {
     struct pipe_end *end = (struct pipe_end *)object;
-    pipe_leave(end->pipe->page, end->pipe->place, end->pipe->self, end->end);
+    pipe_leave(end->page, end->pipe->place, end->pipe->self, end->end);
     pipe_view_release(end->pipe);
     free(end);
 }
@@ -74,13 +76,13 @@ static int pipe_status(struct fd_object *object, struct stat *status)
 {
     struct pipe_end *end = (struct pipe_end *)object;
     status->st_mode = S_IFIFO | 0600;
-    status->st_ino = (ino_t)(uintptr_t)end->pipe->page;
+    status->st_ino = (ino_t)(uintptr_t)end->page;
     return 0;
 }
 
 static int pipe_control(struct fd_object *object, unsigned long request, void *argument)
 {
-    struct pipe_page *page = ((struct pipe_end *)object)->pipe->page;
+    struct pipe_page *page = ((struct pipe_end *)object)->page;
     if (request != FIONREAD)
         return -ENOTTY;
     uint64_t used = __atomic_load_n(&page->tail, __ATOMIC_ACQUIRE) -
@@ -98,7 +100,7 @@ static int pipe_pass(struct fd_object *object, const struct exos_child *child, v
                      size_t most)
 {
     struct pipe_end *end = (struct pipe_end *)object;
-    struct pipe_page *page = end->pipe->page;
+    struct pipe_page *page = end->page;
     struct passed passed = {.address = (uint64_t)page, .end = end->end};
     uint64_t member = member_of(child->env);
     bool fresh;
@@ -107,6 +109,7 @@ static int pipe_pass(struct fd_object *object, const struct exos_child *child, v
     int place = pipe_join(page, member, end->end, &fresh);
     if (place < 0)
         return place;
+    end->few = 0;
     int64_t error = fresh ? vm_share(child->env, page, ALL_PAGES) : 0;
     if (error < 0) {
         pipe_leave(page, (uint32_t)place, member, end->end);
@@ -122,9 +125,9 @@ static void pipe_undo_pass(struct fd_object *object, const struct exos_child *ch
     struct pipe_end *end = (struct pipe_end *)object;
     uint64_t member = member_of(child->env);
     bool fresh;
-    int place = pipe_join(end->pipe->page, member, end->end, &fresh);
+    int place = pipe_join(end->page, member, end->end, &fresh);
     if (place >= 0)
-        pipe_leave(end->pipe->page, (uint32_t)place, member, end->end);
+        pipe_leave(end->page, (uint32_t)place, member, end->end);
 }
 
 /* Whether a parent has mapped a pipe's pages there: nothing else of its bytes needs to be right. */
@@ -167,7 +170,8 @@ static void pipe_forked(struct fd_object *object, const struct exos_child *child
 {
     struct pipe_end *end = (struct pipe_end *)object;
     bool fresh;
-    pipe_join(end->pipe->page, member_of(child->env), end->end, &fresh);
+    end->few = 0;
+    pipe_join(end->page, member_of(child->env), end->end, &fresh);
 }
 
 static void pipe_in_child(struct fd_object *object)
@@ -175,13 +179,17 @@ static void pipe_in_child(struct fd_object *object)
     struct pipe_end *end = (struct pipe_end *)object;
     bool fresh;
     end->pipe->self = member_of(exos.env);
-    int place = pipe_join(end->pipe->page, end->pipe->self, end->end, &fresh);
+    int place = pipe_join(end->page, end->pipe->self, end->end, &fresh);
     end->pipe->place = place < 0 ? 0 : (uint32_t)place;
+    end->changes = end->page->changes - 1;
+    pipe_look_around(end);
 }
 
 const struct fd_kind pipe_kind = {.tag = FD_TAG('p', 'i', 'p', 'e'),
                                   .read = pipe_read,
                                   .write = pipe_write,
+                                  .quick_read = pipe_quick_read,
+                                  .quick_write = pipe_quick_write,
                                   .status = pipe_status,
                                   .control = pipe_control,
                                   .ready = pipe_ready,

@@ -30,47 +30,58 @@ static struct aegis_predicate when_gone(uint64_t member)
     return gone;
 }
 
-/* To another process, which may well be what this one waits for. Other threads of this one come
- * first: they are exos_wait's. -EBADF if all descriptors of the object were closed meanwhile. */
-static int give_way(struct fd_object *object, uint64_t member)
+/*
+ * The member with the other end that was found last stays, as long as nothing changed and it lives;
+ * that end may well be this process's own.
+ */
+bool pipe_look_around(struct pipe_end *end)
 {
-    if (exos_wait_hooks.give_away != aegis_wait)
-        return 0;
-    object->references++;
-    exos_release();
-    aegis_yield_bare(MEMBER_ENV(member));
-    exos_hold();
-    if (__builtin_expect(--object->references == 0, 0)) {
-        object->references = 1;
-        fd_release(object);
-        return -EBADF;
-    }
-    return 0;
+    struct pipe_page *page = end->page;
+    uint64_t self = end->pipe->self;
+    uint32_t place = end->pipe->place;
+    if (pipe_peer_stays(end, end->page))
+        return true;
+    end->changes = load(&page->changes);
+    uint64_t member = pipe_find(page, self, end->end ^ MEMBER_ENDS, &end->peer_place);
+    end->peer = MEMBER_ENV(member);
+    end->peer_serial = MEMBER_SERIAL(member);
+    end->peer_info = aegis_env(end->peer);
+    uint64_t other = pipe_find(page, self, end->end, &place);
+    end->few = other == 0 || (other & ~MEMBER_ENDS) == self ? PIPE_FEW : 0;
+    return member != 0;
+}
+
+/*
+ * To another process, which may well be what this one waits for. exos_hold stays: whatever is held
+ * back meanwhile comes in a slice at the latest. Other threads of this process come first: they
+ * are exos_wait's.
+ */
+static void give_way(uint32_t env)
+{
+    if (pipe_is_alone())
+        aegis_yield(env);
 }
 
 static __attribute__((noinline)) int sleep_for(struct pipe_end *end, const uint64_t *word,
                                                uint64_t seen, uint64_t changes, uint64_t peer)
 {
     struct aegis_predicate when[] = {AEGIS_WHEN(*word, NE, seen),
-                                     AEGIS_WHEN(end->pipe->page->changes, NE, changes),
-                                     when_gone(peer)};
+                                     AEGIS_WHEN(end->page->changes, NE, changes), when_gone(peer)};
     int result = fd_wait(&end->object, when, 3, time_after(LOOK_AGAIN));
     return result == 0 ? 1 : result;
 }
 
 int pipe_await(struct pipe_end *end, const uint64_t *word, uint64_t seen)
 {
-    struct pipe *pipe = end->pipe;
-    uint64_t changes = load(&pipe->page->changes);
-    uint64_t peer = pipe_find(pipe->page, pipe->self, end->end ^ MEMBER_ENDS, &pipe->peer_place);
-    if (!peer) /* it may have done its last between the caller's look and this one */
+    if (!pipe_look_around(end)) /* it may have done its last between the caller's look and this */
         return load(word) != seen;
     if (end->object.flags & O_NONBLOCK)
         return -EAGAIN;
-    if ((peer & ~MEMBER_ENDS) != pipe->self) {
-        int error = give_way(&end->object, peer);
-        if (error || load(word) != seen)
-            return error ? error : 1;
+    uint64_t peer = end->peer | (uint64_t)end->peer_serial << 32, changes = end->changes;
+    if (peer != end->pipe->self) {
+        give_way(end->peer);
+        if (load(word) != seen)
+            return 1;
     }
     return sleep_for(end, word, seen, changes, peer);
 }
@@ -85,7 +96,7 @@ static __attribute__((noinline)) int lock_slowly(struct pipe_end *end, uint64_t 
         if (!member_lives(holder))
             continue;
         if (tries < LOCK_YIELDS) {
-            error = give_way(&end->object, holder);
+            give_way(MEMBER_ENV(holder));
         } else if (end->object.flags & O_NONBLOCK) {
             error = -EAGAIN;
         } else {
@@ -133,16 +144,15 @@ static inline void copy_in(uint8_t *ring, uint64_t at, const uint8_t *bytes, siz
 }
 
 /* Bytes that are there, up to count; 0: none any more. Caller must hold the reader's lock. */
-static inline ssize_t take(struct pipe *pipe, uint8_t *bytes, size_t count)
+static inline ssize_t take(struct pipe_page *page, uint8_t *bytes, size_t count)
 {
-    struct pipe_page *page = pipe->page;
     uint64_t head = __atomic_load_n(&page->head, __ATOMIC_RELAXED);
     uint64_t used = load(&page->tail) - head;
     if (used > PIPE_SIZE)
         return -EIO;
     if (count > used)
         count = used;
-    copy_out(pipe->ring, head, bytes, count);
+    copy_out(pipe_ring_of(page), head, bytes, count);
     __atomic_store_n(&page->head, head + count, __ATOMIC_RELEASE);
     return (ssize_t)count;
 }
@@ -150,7 +160,7 @@ static inline ssize_t take(struct pipe *pipe, uint8_t *bytes, size_t count)
 ssize_t pipe_read(struct fd_object *object, void *bytes, size_t count)
 {
     struct pipe_end *end = (struct pipe_end *)object;
-    struct pipe_page *page = end->pipe->page;
+    struct pipe_page *page = end->page;
 
     while (count) {
         uint64_t head = __atomic_load_n(&page->head, __ATOMIC_RELAXED);
@@ -163,7 +173,7 @@ ssize_t pipe_read(struct fd_object *object, void *bytes, size_t count)
         int error = lock(end, &page->reader);
         if (error)
             return error;
-        ssize_t got = take(end->pipe, bytes, count);
+        ssize_t got = take(page, bytes, count);
         pipe_unlock(&page->reader);
         if (got) {
             pipe_changed(page);
@@ -173,23 +183,9 @@ ssize_t pipe_read(struct fd_object *object, void *bytes, size_t count)
     return 0;
 }
 
-/* Whether somebody reads; the one who did is looked at first. */
-static __attribute__((noinline)) bool find_reader(struct pipe *pipe)
+static inline bool has_reader(struct pipe_end *end)
 {
-    pipe->changes = load(&pipe->page->changes);
-    uint64_t member = pipe_find(pipe->page, pipe->self, MEMBER_READS, &pipe->peer_place);
-    pipe->reader = MEMBER_ENV(member);
-    pipe->serial = MEMBER_SERIAL(member);
-    return member != 0;
-}
-
-static inline bool has_reader(struct pipe *pipe)
-{
-    const volatile struct aegis_env_info *info = aegis_env(pipe->reader);
-    return __builtin_expect(load(&pipe->page->changes) == pipe->changes &&
-                                info->serial == pipe->serial && info->state == AEGIS_ENV_LIVE,
-                            1) ||
-           find_reader(pipe);
+    return pipe_peer_stays(end, end->page) || pipe_look_around(end);
 }
 
 static int broken(struct fd_object *object)
@@ -206,9 +202,9 @@ static int broken(struct fd_object *object)
  * Puts count bytes into the ring, or, of more than PIPE_BUF, as many as there is room for. 0: no
  * room, with the head as it was in *seen. Caller must hold the writer's lock.
  */
-static inline ssize_t put(struct pipe *pipe, const uint8_t *bytes, size_t count, uint64_t *seen)
+static inline ssize_t put(struct pipe_page *page, const uint8_t *bytes, size_t count,
+                          uint64_t *seen)
 {
-    struct pipe_page *page = pipe->page;
     uint64_t tail = __atomic_load_n(&page->tail, __ATOMIC_RELAXED);
     *seen = load(&page->head);
     uint64_t used = tail - *seen, room = PIPE_SIZE - used;
@@ -219,7 +215,7 @@ static inline ssize_t put(struct pipe *pipe, const uint8_t *bytes, size_t count,
             return 0;
         count = room;
     }
-    copy_in(pipe->ring, tail, bytes, count);
+    copy_in(pipe_ring_of(page), tail, bytes, count);
     __atomic_store_n(&page->tail, tail + count, __ATOMIC_RELEASE);
     return (ssize_t)count;
 }
@@ -227,15 +223,15 @@ static inline ssize_t put(struct pipe *pipe, const uint8_t *bytes, size_t count,
 /* One look for a reader, and room; as put, or a negated errno value. */
 static inline ssize_t write_some(struct pipe_end *end, const uint8_t *bytes, size_t count)
 {
-    struct pipe_page *page = end->pipe->page;
+    struct pipe_page *page = end->page;
     uint64_t seen;
 
-    if (!has_reader(end->pipe))
+    if (!has_reader(end))
         return broken(&end->object);
     int error = lock(end, &page->writer);
     if (error)
         return error;
-    ssize_t done = put(end->pipe, bytes, count, &seen);
+    ssize_t done = put(page, bytes, count, &seen);
     pipe_unlock(&page->writer);
     if (done > 0)
         pipe_changed(page);
@@ -277,10 +273,10 @@ static bool be_rung(struct pipe_page *page, uint64_t pid)
 
 static short look(struct pipe_end *end)
 {
-    struct pipe_page *page = end->pipe->page;
+    struct pipe_page *page = end->page;
     uint64_t used = load(&page->tail) - load(&page->head);
     bool reads = end->end == MEMBER_READS;
-    bool alone = !pipe_find(page, end->pipe->self, end->end ^ MEMBER_ENDS, &end->pipe->peer_place);
+    bool alone = !pipe_find(page, end->pipe->self, end->end ^ MEMBER_ENDS, &end->peer_place);
     if (reads)
         return (short)((used ? POLLIN | POLLRDNORM : 0) | (alone ? POLLHUP : 0));
     return (short)((used <= PIPE_SIZE - PIPE_BUF || used > PIPE_SIZE ? POLLOUT | POLLWRNORM : 0) |
@@ -290,7 +286,7 @@ static short look(struct pipe_end *end)
 short pipe_ready(struct fd_object *object, short events, struct fd_watch *watch)
 {
     struct pipe_end *end = (struct pipe_end *)object;
-    struct pipe_page *page = end->pipe->page;
+    struct pipe_page *page = end->page;
     const short wanted = (short)(events | POLLERR | POLLHUP);
     const uint64_t *word = end->end == MEMBER_READS ? &page->tail : &page->head;
     uint64_t seen = load(word), changes = load(&page->changes);
@@ -305,8 +301,7 @@ short pipe_ready(struct fd_object *object, short events, struct fd_watch *watch)
     }
     struct aegis_predicate moved = AEGIS_WHEN(*word, NE, seen);
     struct aegis_predicate changed = AEGIS_WHEN(page->changes, NE, changes);
-    uint64_t peer =
-        pipe_find(page, end->pipe->self, end->end ^ MEMBER_ENDS, &end->pipe->peer_place);
+    uint64_t peer = pipe_find(page, end->pipe->self, end->end ^ MEMBER_ENDS, &end->peer_place);
     fd_watch(watch, &moved, rings);
     fd_watch(watch, &changed, rings);
     if (peer) {

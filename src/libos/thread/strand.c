@@ -36,6 +36,7 @@ int thread_make_scheduler(void)
     scheduler->x[2] = (uint64_t)scheduler;
     thread_scheduler = tp;
     exos_wait_hooks.give_away = thread_give_away;
+    exos_wait_hooks.threads = &thread_live;
     self->is_runnable = true;
     thread_events->unblock(&self->strand);
     return 0;

@@ -34,6 +34,7 @@ struct exos_wait_hooks {
     const volatile uint64_t *doorbell;
     bool (*rung)(void);
     int64_t (*give_away)(const struct aegis_predicate *when, uint64_t count, uint64_t deadline);
+    const volatile uint64_t *threads; /* of this process; NULL: one */
     uint64_t alarm;
 };
 extern struct exos_wait_hooks exos_wait_hooks;
