@@ -53,7 +53,7 @@ void slice_is_here(struct aegis_context *context)
         l->begins(context);
 }
 
-static int64_t bind(bool any)
+static int64_t bind_hooks(bool any)
 {
     upcall_ready();
     return any ? aegis_slice_bind((uint64_t)slice_epilogue, (uint64_t)slice_prologue)
@@ -62,7 +62,7 @@ static int64_t bind(bool any)
 
 int64_t slice_set(slice_hook ends, slice_hook begins)
 {
-    int64_t error = bind(ends || begins || listeners);
+    int64_t error = bind_hooks(ends || begins || listeners);
 
     if (error)
         return error;
@@ -74,7 +74,7 @@ int64_t slice_set(slice_hook ends, slice_hook begins)
 int64_t slice_listen(struct slice_listener *listener)
 {
     struct slice_listener **at = &listeners;
-    int64_t error = bind(true);
+    int64_t error = bind_hooks(true);
 
     if (error)
         return error;
@@ -88,7 +88,7 @@ int64_t slice_listen(struct slice_listener *listener)
 void slice_in_child(void)
 {
     if (on_end || on_begin || listeners)
-        bind(true);
+        bind_hooks(true);
 }
 
 uint64_t slice_ends(void)
