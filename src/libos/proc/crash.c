@@ -6,6 +6,7 @@
 #include "libos/proc/signals.h"
 #include "libos/start/start.h"
 #include "libos/upcall/hold.h"
+#include "libos/vm/vm.h"
 
 #define TRACE_MOST  12   /* return addresses */
 #define TRACE_WORDS 4096 /* of the stack that are looked at */
@@ -69,21 +70,35 @@ static size_t trace(const struct upcall_context *context, uint64_t found[TRACE_M
     return count;
 }
 
-void signal_report(int signal, const struct upcall_context *context)
+/* What vm found out about a page fault, which goes before the rest; "" about other exceptions. */
+static const char *reason(const struct upcall_context *context)
+{
+    static const char *const words[] = {[VM_UNMAPPED] = "nothing is there: ",
+                                        [VM_FORBIDDEN] = "protected: ",
+                                        [VM_OVERFLOW] = "stack overflow: ",
+                                        [VM_LOST] = "the page was taken by force: ",
+                                        [VM_NO_MEMORY] = "no memory is left for the page: "};
+    int64_t error;
+    bool fault = context->cause == UPCALL_FETCH_PAGE || context->cause == UPCALL_LOAD_PAGE ||
+                 context->cause == UPCALL_STORE_PAGE;
+    return fault ? words[vm_why(context->value, &error)] : "";
+}
+
+static void report(const char *what, const struct upcall_context *context)
 {
     const volatile char *name = aegis_env(exos.env)->name;
     char text[512], program[AEGIS_NAME_SIZE];
     uint64_t calls[TRACE_MOST];
     static bool reporting;
 
-    if (reporting) /* the report's own exception */
+    if (reporting) /* the report's own exception, or it is out already */
         return;
     reporting = true;
     for (size_t i = 0; i < sizeof program; i++)
         program[i] = name[i];
     program[sizeof program - 1] = 0;
-    int used = snprintf(text, sizeof text, "%s: %s at pc 0x%llx, address 0x%llx; called from",
-                        program, signal_name(signal), (unsigned long long)context->pc,
+    int used = snprintf(text, sizeof text, "%s: %s%s at pc 0x%llx, address 0x%llx; called from",
+                        program, reason(context), what, (unsigned long long)context->pc,
                         (unsigned long long)context->value);
     size_t count = trace(context, calls);
     for (size_t i = 0; i < count && used < (int)sizeof text - 24; i++)
@@ -92,4 +107,17 @@ void signal_report(int signal, const struct upcall_context *context)
     text[used++] = '\n';
     if (exos_held || write(STDERR_FILENO, text, (size_t)used) < 0)
         aegis_log(text, (uint64_t)used);
+}
+
+void signal_report(int signal, const struct upcall_context *context)
+{
+    report(signal_name(signal), context);
+}
+
+/* Of programs that have nothing to do with signals: the kernel's number. */
+void upcall_last_words(const struct upcall_context *context)
+{
+    char what[32];
+    snprintf(what, sizeof what, "exception %u", (unsigned)context->cause);
+    report(what, context);
 }

@@ -17,6 +17,7 @@
 #include "libos/slice/slice.h"
 #include "libos/start/start.h"
 #include "libos/upcall/hold.h"
+#include "libos/vm/vm.h"
 #include "libos/wait/wait.h"
 
 _Static_assert(offsetof(ucontext_t, uc_mcontext.__gregs) == UC_X(0), "deliver.S");
@@ -182,12 +183,19 @@ static struct cause cause_of(const struct upcall_context *context)
         [UPCALL_STORE_PAGE] = {SIGSEGV, SEGV_MAPERR},
     };
     struct cause cause = causes[context->cause % UPCALL_CAUSES];
-    uint64_t word;
+    int64_t error;
 
-    if (cause.signal == SIGSEGV &&
-        upcall_probe((const volatile uint64_t *)(context->value & ~7UL), &word))
-        cause.code = SEGV_ACCERR;
-    return cause;
+    if (cause.signal != SIGSEGV)
+        return cause;
+    switch (vm_why(context->value, &error)) {
+    case VM_FORBIDDEN:
+        return (struct cause){SIGSEGV, SEGV_ACCERR};
+    case VM_LOST:
+    case VM_NO_MEMORY:
+        return (struct cause){SIGBUS, BUS_ADRERR};
+    default:
+        return cause;
+    }
 }
 
 /* Whether the exception came from a handler of another one. */

@@ -85,9 +85,13 @@ static bool probe_failed(struct upcall_context *context)
     return true;
 }
 
+upcall_revoke_handler upcall_revoke_first;
+
 /* The kernel asks for resources: without a handler nothing is given, and the deadline passes. */
 static void revoked(uint64_t value)
 {
+    if (upcall_revoke_first)
+        upcall_revoke_first((enum aegis_kind)(value >> 32), (uint32_t)value);
     if (revoke_handler)
         revoke_handler((enum aegis_kind)(value >> 32), (uint32_t)value);
 }
@@ -102,10 +106,12 @@ void upcall_dispatch(struct upcall_context *context)
     upcall_handler handler = context->cause < UPCALL_CAUSES ? handlers[context->cause] : NULL;
 
     __atomic_fetch_add(&upcall_counted, 1, __ATOMIC_RELAXED);
-    if (context->cause == AEGIS_CAUSE_REVOKE)
+    if (context->cause == AEGIS_CAUSE_REVOKE) {
         revoked(context->value);
-    else if (!probe_failed(context) && !(handler && handler(context)))
+    } else if (!probe_failed(context) && !(handler && handler(context))) {
+        upcall_last_words(context);
         aegis_upcall_bind(NULL, 0);
+    }
     errno = saved;
 }
 
@@ -137,16 +143,21 @@ static RESIDENT struct aegis_repossession repossession;
 static uint64_t repossessed_seen;
 static bool repossession_bound;
 
-uint64_t upcall_repossessed(struct aegis_repossessed *taken, uint64_t most)
+uint64_t upcall_repossessed_since(uint64_t *seen, struct aegis_repossessed *taken, uint64_t most)
 {
     if (!repossession_bound)
         repossession_bound = aegis_repossession_bind(&repossession) == 0;
     uint64_t end = repossession.count, n = 0;
-    if (end - repossessed_seen > AEGIS_REPOSSESSED_MAX)
-        repossessed_seen = end - AEGIS_REPOSSESSED_MAX;
-    for (; repossessed_seen < end && n < most; repossessed_seen++)
-        taken[n++] = repossession.entries[repossessed_seen % AEGIS_REPOSSESSED_MAX];
+    if (end - *seen > AEGIS_REPOSSESSED_MAX)
+        *seen = end - AEGIS_REPOSSESSED_MAX;
+    for (; *seen < end && n < most; ++*seen)
+        taken[n++] = repossession.entries[*seen % AEGIS_REPOSSESSED_MAX];
     return n;
+}
+
+uint64_t upcall_repossessed(struct aegis_repossessed *taken, uint64_t most)
+{
+    return upcall_repossessed_since(&repossessed_seen, taken, most);
 }
 
 void upcall_forked(void)
@@ -154,6 +165,7 @@ void upcall_forked(void)
     frames.page.depth = 0;
     upcall_bind();
     repossessed_seen = 0;
+    repossession.count = 0;
     repossession_bound = false;
 }
 

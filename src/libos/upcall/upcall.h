@@ -111,6 +111,9 @@ typedef void (*upcall_revoke_handler)(enum aegis_kind kind, uint32_t count);
 /* Make handler the one for revocations, or none if it is NULL. Returns the one before. */
 upcall_revoke_handler upcall_set_revoke(upcall_revoke_handler handler);
 
+/* vm's, called before: it notes what is there before anything is taken. */
+extern upcall_revoke_handler upcall_revoke_first;
+
 /*
  * What was taken by force since the last call: up to most entries go to taken; returns how many.
  * The first call names the page for the kernel to write to, so make one before anything can be
@@ -119,11 +122,17 @@ upcall_revoke_handler upcall_set_revoke(upcall_revoke_handler handler);
  */
 uint64_t upcall_repossessed(struct aegis_repossessed *taken, uint64_t most);
 
+/* The same for a reader that counts by itself in *seen, 0 at first. */
+uint64_t upcall_repossessed_since(uint64_t *seen, struct aegis_repossessed *taken, uint64_t most);
+
 /* Bind ExOS's entry to the kernel, if it isn't: for parts of the library that take upcalls. */
 void upcall_ready(void);
 
 /* For fork's child, first of all: the kernel knows nothing of its upcalls. */
 void upcall_forked(void);
+
+/* Say on standard error why the program ends: an exception that nobody handles (proc/crash.c). */
+void upcall_last_words(const struct upcall_context *context);
 
 /* Exceptions that reached this program so far. */
 extern uint64_t upcall_counted;

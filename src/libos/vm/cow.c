@@ -156,4 +156,5 @@ int64_t vm_fork(uint32_t env, uint64_t low, uint64_t high)
 void vm_forked(void)
 {
     vm_window_forget();
+    vm_lost_forked();
 }

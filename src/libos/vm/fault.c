@@ -8,7 +8,9 @@
 #include "libos/vm/fault.h"
 
 #include "libos/start/start.h"
+#include "libos/upcall/hold.h"
 #include "libos/vm/internal.h"
+#include "libos/vm/pager.h"
 
 #define KIND(kind) (1U << (kind))
 #define FILLED     (KIND(VM_ZERO) | KIND(VM_STACK)) /* absent pages are zeros */
@@ -84,34 +86,24 @@ int64_t vm_fill_with(uint64_t va, uint64_t ppn)
 int64_t vm_fill_zero(const struct vm_region *r, uint64_t va)
 {
     bool writable = r->prot & AEGIS_PROT_WRITE;
-    int64_t ppn = aegis_page_alloc(AEGIS_ANY);
+    int64_t status = vm_track(va);
+    if (status < 0)
+        return status;
+    int64_t ppn = vm_page_for_fault();
     if (ppn < 0)
         return ppn;
-    int64_t status = map_cleared(va, ppn, writable ? r->prot : VM_READ_WRITE);
+    status = map_cleared(va, ppn, writable ? r->prot : VM_READ_WRITE);
     if (status == -AEGIS_E_IN_USE) /* or its gibibyte wasn't seen in the window */
         return vm_window_show(va);
     if (status < 0)
         return status;
     vm_heap_filled += r == &vm_heap;
+    status = vm_note_filled(va);
+    if (status < 0) {
+        vm_release(va, va + AEGIS_PAGE_SIZE);
+        return status;
+    }
     return writable ? 0 : aegis_protect(0, va, 1, r->prot);
-}
-
-/* Nothing is mapped, and something could be. */
-static bool come(const struct vm_region *r, uint64_t va)
-{
-    int64_t status;
-    va &= ~(uint64_t)(AEGIS_PAGE_SIZE - 1);
-    status = vm_fill_zero(r, va);
-    return status < 0 ? decline(VM_NO_MEMORY, va, status) : true;
-}
-
-static bool nowhere(uint64_t va, uint32_t access)
-{
-    if (access != AEGIS_PROT_READ || va < AEGIS_WINDOW_BASE || va >= AEGIS_USER_END ||
-        vm_window_is_open())
-        return false;
-    int64_t status = vm_window_open();
-    return status < 0 ? decline(VM_NO_MEMORY, va, status) : true;
 }
 
 /* Asks the region's own handler, and has the next store to a page like this one go there at once.
@@ -126,6 +118,46 @@ static bool ask(const struct vm_region *r, uint64_t va, uint32_t access, struct 
     return r->handler(r->context, va, access, at);
 }
 
+/* Nothing is mapped, and something could be. */
+static bool come(const struct vm_region *r, uint64_t va, uint32_t access, struct upcall_light *at)
+{
+    int64_t status;
+    va &= ~(uint64_t)(AEGIS_PAGE_SIZE - 1);
+    if (!r->table && vm_is_lost(va))
+        return decline(VM_LOST, va, 0);
+    if (r->table)
+        status = vm_table_refill(r, va);
+    else if (r->pager)
+        status = vm_pager_refill(r, va);
+    else
+        status = vm_fill_zero(r, va);
+    if (status == -AEGIS_E_ADDRESS) /* the table has nothing there */
+        return r->handler && ask(r, va, access, at);
+    if (status == -AEGIS_E_DEVICE) /* the pager couldn't */
+        return decline(VM_LOST, va, 0);
+    return status < 0 ? decline(VM_NO_MEMORY, va, status) : true;
+}
+
+static bool nowhere(uint64_t va, uint32_t access)
+{
+    if (access != AEGIS_PROT_READ || va < AEGIS_WINDOW_BASE || va >= AEGIS_USER_END ||
+        vm_window_is_open())
+        return false;
+    int64_t status = vm_window_open();
+    return status < 0 ? decline(VM_NO_MEMORY, va, status) : true;
+}
+
+/* Without a look at the PTE: a fork's child has no window yet. If nothing is there, that is told.
+ */
+static int64_t copy(const struct vm_region *r, uint64_t va)
+{
+    int64_t status = vm_cow_handler(va & ~(uint64_t)(AEGIS_PAGE_SIZE - 1), r->prot);
+    bool none = status == -AEGIS_E_NO_PAGE || status == -AEGIS_E_QUOTA;
+    return none && !exos_held && vm_give(1)
+               ? vm_cow_handler(va & ~(uint64_t)(AEGIS_PAGE_SIZE - 1), r->prot)
+               : status;
+}
+
 static __attribute__((noinline)) bool resolve(struct upcall_light *at)
 {
     static const uint8_t accesses[] = {[UPCALL_FETCH_PAGE - UPCALL_FETCH_PAGE] = AEGIS_PROT_EXEC,
@@ -137,10 +169,8 @@ static __attribute__((noinline)) bool resolve(struct upcall_light *at)
 
     if (r->kind == VM_NOWHERE)
         return nowhere(va, access);
-    /* Without a look at the PTE: a fork's child has no window yet. If nothing is there, that is
-     * told. */
     if (vm_cow_handler && r->flags & VM_MAY_COW && access == AEGIS_PROT_WRITE && r->prot & access) {
-        int64_t status = vm_cow_handler(va & ~(uint64_t)(AEGIS_PAGE_SIZE - 1), r->prot);
+        int64_t status = copy(r, va);
         if (status != -AEGIS_E_ADDRESS)
             return status < 0 ? decline(VM_NO_MEMORY, va, status) : true;
     }
@@ -148,8 +178,8 @@ static __attribute__((noinline)) bool resolve(struct upcall_light *at)
     if (pte & AEGIS_PTE_VALID) {
         if (AEGIS_PTE_PROT(pte) & access)
             return true; /* an upcall that came between has mended it */
-    } else if (r->prot & access && KIND(r->kind) & FILLED) {
-        return come(r, va);
+    } else if (r->prot & access && (KIND(r->kind) & FILLED || r->table)) {
+        return come(r, va, access, at);
     }
     return r->handler && ask(r, va, access, at);
 }
@@ -178,4 +208,5 @@ void vm_init(uint64_t upper)
     upcall_set_light(UPCALL_FETCH_PAGE, vm_fault);
     upcall_set_light(UPCALL_LOAD_PAGE, vm_fault);
     upcall_set_light(UPCALL_STORE_PAGE, vm_fault);
+    vm_pager_init();
 }

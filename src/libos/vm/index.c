@@ -125,8 +125,7 @@ static void put_free(struct vm_region *node)
     free_count++;
 }
 
-/* A page of vm's notes, cleared. */
-static int64_t note_page(uint64_t va)
+int64_t vm_note_page(uint64_t va)
 {
     int64_t ppn = aegis_page_alloc(AEGIS_ANY);
     if (ppn < 0)
@@ -144,19 +143,19 @@ static int64_t note_page(uint64_t va)
 static int64_t grow_index(size_t count)
 {
     static uint64_t end = VM_INDEX; /* of the pages at VM_INDEX */
-    uint64_t bytes = sizeof *all + 2 * (room + count) * sizeof all->at[0];
+    uint64_t bytes = sizeof *all + 2 * (room + count) * sizeof(struct vm_region *);
     bytes = vm_pages(bytes) * AEGIS_PAGE_SIZE;
     if (VM_INDEX + bytes > VM_NODES)
         return -AEGIS_E_NO_PAGE;
     for (; end < VM_INDEX + bytes; end += AEGIS_PAGE_SIZE) {
-        int64_t status = note_page(end);
+        int64_t status = vm_note_page(end);
         if (status < 0)
             return status;
     }
-    room = (bytes - sizeof *all) / sizeof all->at[0];
+    room = (bytes - sizeof *all) / sizeof(struct vm_region *);
     struct table *larger = (struct table *)VM_INDEX;
     if (all != larger) {
-        memcpy(larger, all, sizeof *all + all->count * sizeof all->at[0]);
+        memcpy(larger, all, sizeof *all + all->count * sizeof(struct vm_region *));
         __atomic_store_n(&all, larger, __ATOMIC_RELEASE);
     }
     return 0;
@@ -168,7 +167,7 @@ static int64_t grow_nodes(void)
         return -AEGIS_E_NO_PAGE;
     uint64_t page = VM_NODES + nodes_made / IN_PAGE * AEGIS_PAGE_SIZE;
     struct vm_region *more = (struct vm_region *)page;
-    int64_t status = note_page(page);
+    int64_t status = vm_note_page(page);
     if (status < 0)
         return status;
     nodes_made += IN_PAGE;

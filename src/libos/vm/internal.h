@@ -51,6 +51,9 @@ static inline struct vm_region *vm_find(uint64_t address)
 /* The first region that ends above address, or NULL. */
 struct vm_region *vm_find_next(uint64_t address);
 
+/* Map a cleared page at va, of vm's notes. */
+int64_t vm_note_page(uint64_t va);
+
 /* Those that change regions: caller holds (exos_hold). */
 
 /* Make sure that count more regions can be made. 0, or NO_PAGE, QUOTA. */
@@ -147,6 +150,22 @@ bool vm_touch_arguments(uint64_t number, const uint64_t *values);
 
 /* release.c: unmap and free what is mapped in [start, end). PINNED: nothing has changed. */
 int64_t vm_release(uint64_t start, uint64_t end);
+
+/* pager.c: once. */
+void vm_pager_init(void);
+
+/* lost.c: that pages of [start, end) have gone by themselves; that pages may be taken from now on.
+ */
+void vm_note_given(uint64_t start, uint64_t end);
+int64_t vm_begin_tracking(void);
+void vm_lost_forked(void);
+
+/* lost.c: read the repossession vector, and have the program's own tables forget what is gone. */
+void vm_mend(void);
+
+/* table.c: a page was taken by force; the pages of [start, end) in a region with a table go. */
+void vm_tables_forget(uint64_t ppn);
+void vm_table_drop(const struct vm_region *r, uint64_t start, uint64_t end);
 
 /* fault.c */
 bool vm_fault(struct upcall_light *registers);

@@ -2,6 +2,8 @@
 #include "libos/start/start.h"
 #include "libos/upcall/hold.h"
 #include "libos/vm/internal.h"
+#include "libos/vm/pager.h"
+#include "libos/vm/table.h"
 
 #define ANY_PROT (AEGIS_PROT_READ | AEGIS_PROT_WRITE | AEGIS_PROT_EXEC)
 
@@ -70,8 +72,9 @@ static bool protect_plainly(uint64_t va, uint64_t pages, uint32_t prot)
 {
     struct vm_region *r = vm_find(va);
 
-    /* Of a region that allows nothing the PTEs say something else. */
-    if (r->kind == VM_NOWHERE || r->prot == 0 || r->flags & VM_MAY_COW)
+    /* Of a region that allows nothing the PTEs say something else; those of one with a table of its
+     * own come and go. */
+    if (r->kind == VM_NOWHERE || r->prot == 0 || r->table || r->flags & VM_MAY_COW)
         return false;
     r->flags |= VM_MIXED;
     vm_plain = (struct vm_plain){.start = r->start, .size = r->end - r->start};
@@ -144,6 +147,46 @@ int64_t vm_inherit(void *start, size_t pages, enum vm_inherit inherit)
     if (pages > AEGIS_USER_END / AEGIS_PAGE_SIZE || va >= AEGIS_USER_END)
         return -AEGIS_E_INVALID;
     return change(va, va + pages * AEGIS_PAGE_SIZE, inherit_one, &what);
+}
+
+static int64_t page_one(struct vm_region *r, const void *what)
+{
+    if (r->kind != VM_ZERO || r->table)
+        return -AEGIS_E_INVALID;
+    r->pager = what;
+    return 0;
+}
+
+int64_t vm_set_pager(void *start, size_t pages, const struct vm_pager *pager)
+{
+    uint64_t va = (uint64_t)start;
+
+    if (va % AEGIS_PAGE_SIZE)
+        return -AEGIS_E_ALIGNMENT;
+    if (pages > AEGIS_USER_END / AEGIS_PAGE_SIZE || va >= AEGIS_USER_END)
+        return -AEGIS_E_INVALID;
+    return change(va, va + pages * AEGIS_PAGE_SIZE, page_one, pager);
+}
+
+/* Only before anything is there: what is, no table knows. */
+static int64_t table_one(struct vm_region *r, const void *what)
+{
+    if (r->kind != VM_ZERO || r->pager || r->table || vm_next_present(r->start, r->end) < r->end)
+        return -AEGIS_E_INVALID;
+    r->inherit = VM_NOTHING;
+    r->table = what;
+    return 0;
+}
+
+int64_t vm_set_table(void *start, size_t pages, const struct vm_table *table)
+{
+    uint64_t va = (uint64_t)start;
+
+    if (va % AEGIS_PAGE_SIZE)
+        return -AEGIS_E_ALIGNMENT;
+    if (pages > AEGIS_USER_END / AEGIS_PAGE_SIZE || va >= AEGIS_USER_END)
+        return -AEGIS_E_INVALID;
+    return change(va, va + pages * AEGIS_PAGE_SIZE, table_one, table);
 }
 
 struct flagging {

@@ -41,6 +41,10 @@ int64_t vm_release(uint64_t start, uint64_t end)
         return status;
     if (is_pinned(start, end))
         return -AEGIS_E_PINNED;
+    for (const struct vm_region *r = vm_find_next(start); r && r->start < end;
+         r = vm_find_next(r->end))
+        if (r->table)
+            vm_table_drop(r, r->start > start ? r->start : start, r->end < end ? r->end : end);
     for (uint64_t va = start; (va = vm_next_present(va, end)) < end;) {
         size_t n = gather(va, end, ppns);
         if (aegis_unmap(0, va, n) < 0)
@@ -51,5 +55,6 @@ int64_t vm_release(uint64_t start, uint64_t end)
                 aegis_page_free(ppns[i]);
         va += n * AEGIS_PAGE_SIZE;
     }
+    vm_note_given(start, end);
     return 0;
 }

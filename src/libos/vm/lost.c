@@ -1,0 +1,224 @@
+/*
+ * Which pages are gone that nobody gave away. A PTE that was taken and one that never was both read
+ * zero, so from the first revocation on there is a bit for each page of the address space that has
+ * been filled: absent and filled is lost. Before the first revocation nothing can be taken by
+ * force.
+ *
+ * Invariant, once tracking is set and but for the moments between a mapping's change and the bit's:
+ * the bit of a page in a region that is filled on demand is set if something is mapped there.
+ */
+#include <string.h>
+
+#include "libos/start/start.h"
+#include "libos/vm/fault.h"
+#include "libos/vm/internal.h"
+#include "libos/vm/pager.h"
+
+#define BLOCK_SIZE (1UL << 23) /* addresses that a block of bits is for */
+#define WORDS      (BLOCK_SIZE / AEGIS_PAGE_SIZE / 64)
+#define IN_PAGE    (AEGIS_PAGE_SIZE / sizeof(struct block))
+#define BLOCKS_MAX ((VM_NOTES_END - VM_BITS) / AEGIS_PAGE_SIZE * IN_PAGE)
+
+struct block {
+    uint64_t base;
+    uint64_t bits[WORDS];
+};
+struct blocks {
+    struct block block[IN_PAGE];
+    uint8_t rest[AEGIS_PAGE_SIZE - IN_PAGE * sizeof(struct block)];
+};
+_Static_assert(sizeof(struct blocks) == AEGIS_PAGE_SIZE, "a page");
+
+/*
+ * What is taken by force is what came last, so the first blocks are in a page of the image; more
+ * are among vm's notes.
+ */
+static _Alignas(AEGIS_PAGE_SIZE) struct blocks first;
+static size_t count;
+
+static bool tracking;
+static vm_lost_handler lost_handler;
+
+static struct block *block_number(size_t i)
+{
+    return i < IN_PAGE ? &first.block[i]
+                       : &((struct blocks *)VM_BITS)[i / IN_PAGE - 1].block[i % IN_PAGE];
+}
+
+static struct block *block_of(uint64_t va)
+{
+    static size_t last;
+    uint64_t base = va & ~(BLOCK_SIZE - 1);
+
+    if (last < count && block_number(last)->base == base)
+        return block_number(last);
+    for (size_t i = 0; i < count; i++)
+        if (block_number(i)->base == base)
+            return block_number(last = i);
+    return NULL;
+}
+
+static int64_t need_bits(uint64_t va)
+{
+    if (block_of(va))
+        return 0;
+    if (count == BLOCKS_MAX)
+        return -AEGIS_E_NO_PAGE;
+    int64_t status =
+        count && count % IN_PAGE == 0 ? vm_note_page((uint64_t)block_number(count)) : 0;
+    if (status < 0)
+        return status;
+    struct block *b = block_number(count);
+    *b = (struct block){.base = va & ~(BLOCK_SIZE - 1)};
+    __atomic_store_n(&count, count + 1, __ATOMIC_RELEASE);
+    return 0;
+}
+
+int64_t vm_track(uint64_t va)
+{
+    return tracking ? need_bits(va) : 0;
+}
+
+static uint64_t *word_of(struct block *b, uint64_t va)
+{
+    return &b->bits[(va - b->base) / AEGIS_PAGE_SIZE / 64];
+}
+
+static uint64_t bit_of(uint64_t va)
+{
+    return 1UL << va / AEGIS_PAGE_SIZE % 64;
+}
+
+/* The bits of a word are changed by upcalls, too, which come between any two instructions. */
+static void set(uint64_t va)
+{
+    __atomic_fetch_or(word_of(block_of(va), va), bit_of(va), __ATOMIC_RELAXED);
+}
+
+static void clear(uint64_t va)
+{
+    __atomic_fetch_and(word_of(block_of(va), va), ~bit_of(va), __ATOMIC_RELAXED);
+}
+
+static bool is_set(uint64_t va)
+{
+    struct block *b = block_of(va);
+    return b && *word_of(b, va) & bit_of(va);
+}
+
+int64_t vm_note_filled(uint64_t va)
+{
+    int64_t status = vm_track(va); /* which may have begun only now */
+    if (tracking && status == 0)
+        set(va);
+    return status;
+}
+
+void vm_note_given(uint64_t start, uint64_t end)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint64_t base = block_number(i)->base, behind = base + BLOCK_SIZE;
+        uint64_t va = start > base ? start : base;
+        for (; va < end && va < behind; va += AEGIS_PAGE_SIZE)
+            clear(va);
+    }
+}
+
+bool vm_is_lost(uint64_t va)
+{
+    if (!tracking || !is_set(va))
+        return false;
+    if (!lost_handler || !lost_handler(va))
+        return true;
+    clear(va);
+    return false;
+}
+
+vm_lost_handler vm_set_lost(vm_lost_handler handler)
+{
+    vm_lost_handler before = lost_handler;
+    lost_handler = handler;
+    return before;
+}
+
+static bool is_filled_on_demand(const struct vm_region *r)
+{
+    return (r->kind == VM_ZERO || r->kind == VM_STACK) && !r->table;
+}
+
+/*
+ * In the upcall that asks first: what is there now was filled. It takes no pages, which would have
+ * to be given back as well, unless a program has memory in more than fifteen places: without a
+ * window nothing has been filled yet.
+ */
+int64_t vm_begin_tracking(void)
+{
+    if (tracking)
+        return 0;
+    upcall_repossessed(NULL, 0); /* binds the vector */
+    for (const struct vm_region *r = vm_window_is_open() ? vm_find_next(0) : NULL; r;
+         r = vm_find_next(r->end)) {
+        if (!is_filled_on_demand(r))
+            continue;
+        for (uint64_t va = r->start; (va = vm_next_present(va, r->end)) < r->end;
+             va += AEGIS_PAGE_SIZE) {
+            int64_t status = need_bits(va);
+            if (status < 0)
+                return status;
+            set(va);
+        }
+    }
+    tracking = true;
+    return 0;
+}
+
+/* Absent pages of a block whose bit is set. */
+static size_t look(const struct block *b, uint64_t *addresses, size_t most, size_t found)
+{
+    for (size_t w = 0; w < WORDS; w++)
+        for (uint64_t left = b->bits[w]; left; left &= left - 1) {
+            uint64_t va = b->base + (w * 64 + (uint64_t)__builtin_ctzl(left)) * AEGIS_PAGE_SIZE;
+            if (is_filled_on_demand(vm_find(va)) && !(vm_pte((void *)va) & AEGIS_PTE_VALID) &&
+                found++ < most)
+                addresses[found - 1] = va;
+        }
+    return found;
+}
+
+static uint64_t seen; /* of the repossession vector */
+
+/* The child's vector begins anew; what it doesn't inherit is not lost. */
+void vm_lost_forked(void)
+{
+    seen = 0;
+    for (const struct vm_region *r = vm_find_next(0); r && tracking; r = vm_find_next(r->end))
+        if (r->inherit == VM_NOTHING)
+            vm_note_given(r->start, r->end);
+}
+
+void vm_mend(void)
+{
+    struct aegis_repossessed taken[16];
+
+    for (uint64_t n; tracking && (n = upcall_repossessed_since(&seen, taken, 16)) > 0;)
+        for (uint64_t i = 0; i < n; i++)
+            if (taken[i].kind == AEGIS_KIND_PAGE)
+                vm_tables_forget(taken[i].index);
+}
+
+size_t vm_lost(uint64_t *addresses, size_t most)
+{
+    size_t found = 0;
+
+    if (!tracking)
+        return 0;
+    vm_mend();
+    for (size_t i = 0; i < count; i++)
+        found = look(block_number(i), addresses, most, found);
+    for (const struct vm_region *r = vm_find_next(0); r; r = vm_find_next(r->end))
+        if (r->kind == VM_RESIDENT && r->start != VM_END)
+            for (uint64_t va = r->start; va < r->end; va += AEGIS_PAGE_SIZE)
+                if (!(vm_pte((void *)va) & AEGIS_PTE_VALID) && found++ < most)
+                    addresses[found - 1] = va;
+    return found;
+}
