@@ -25,6 +25,16 @@ uint64_t charge_work(uint32_t env, uint64_t since)
     return now;
 }
 
+uint64_t charge_answer(uint32_t env, uint64_t since)
+{
+    if (env != this_hart->payer)
+        return charge_work(env, since);
+    uint64_t now = time_now();
+    this_hart->paid += now - since;
+    env_infos[env].charged += now - since;
+    return now;
+}
+
 bool charge_credit_is_spent(uint32_t env)
 {
     return env_infos[env].debt >= info->slice / 2;

@@ -36,6 +36,12 @@ static inline bool charge_runs(void)
  * a sixteenth of a slice. Returns what it shows now. */
 uint64_t charge_work(uint32_t env, uint64_t since);
 
+/*
+ * The same for an answer to a request of env's. In its own slice that pays at once: nothing is
+ * owed, and the slice doesn't last longer for it. So who asks much keeps others waiting no longer.
+ */
+uint64_t charge_answer(uint32_t env, uint64_t since);
+
 /* env owes ticks more, up to a limit: who was flooded comes back some day. */
 void charge_owe(struct aegis_env_info *env, uint64_t ticks);
 

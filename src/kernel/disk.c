@@ -46,8 +46,9 @@ static int64_t error_of(enum blk_status status)
     return status == BLK_OK ? 0 : status == BLK_UNSUPP ? -AEGIS_E_INVALID : -AEGIS_E_DEVICE;
 }
 
-#define OWN_ANSWER (1UL << 63) /* of take_answer: to the kernel's own request; below, the status   \
-                                */
+#define OWN_ANSWER                                                                                 \
+    (1UL << 63) /* of take_answer: to the kernel's own request; below, the status                  \
+                 */
 
 /*
  * Takes an answer, which waits. Returns who pays for that: 0 if it has ended. What the kernel has
@@ -89,7 +90,7 @@ static __attribute__((noinline)) void finish_own(struct disk *disk, bool is_righ
     blk_release(&disk->blk, blk_own_slot(&disk->blk));
     table_answer(disk, is_late, is_right);
     if (payer && charge_runs())
-        charge_work(payer, clock);
+        charge_answer(payer, clock);
 }
 
 /*
@@ -108,7 +109,7 @@ static void take_answers(struct disk *disk)
             if (__builtin_expect(payer & OWN_ANSWER, 0))
                 own = payer;
             else if (charge_runs())
-                clock = payer ? charge_work((uint32_t)payer, clock) : time_now();
+                clock = payer ? charge_answer((uint32_t)payer, clock) : time_now();
         }
     while (left && virtq_want_interrupt(&disk->blk.queue));
     if (__builtin_expect(left == 0, 0)) {

@@ -71,6 +71,8 @@ struct hart {
     uint64_t slice_end; /* rdtime at which it ends */
     bool epilogue;      /* it has ended, and slice_end is when its epilogue has to */
     bool charging;      /* charge.h */
+    uint32_t payer;     /* whose slice pays as it goes for answers to its own requests; 0: none */
+    uint64_t paid;      /* ticks that it has, in this interrupt */
 };
 
 _Static_assert(offsetof(struct hart, t0) == HART_T0, "entry.S");

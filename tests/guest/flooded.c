@@ -6,16 +6,18 @@
  *
  * Argument of the machine: flood=ring, the frames go to a ring; flood=handler, to a handler that
  * burns its fuel on each; flood=nobody, to no binding, which the first program pays as it holds the
- * root's.
+ * root's; flood=disk, no frames come, but the flooded one reads the first disk as fast as it can.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "ash/ash.h"
 #include "filter.h"
+#include "libos/disk/disk.h"
 #include "libos/net/net.h"
 #include "libos/proc/proc.h"
 #include "libos/time/time.h"
+#include "libos/vm/vm.h"
 #include "test.h"
 
 #define PORT    4000
@@ -23,7 +25,7 @@
 #define BURNING 4000
 
 /* Places in the start block that a child shares with this program. */
-enum { ROUNDS, PAUSE, CAPS };
+enum { ROUNDS, PAUSE, DISK, BEGIN, CAPS };
 
 static _Noreturn void victim(void)
 {
@@ -56,6 +58,21 @@ static _Noreturn void flooded(void)
     for (;;)
         while (net_next(&net))
             net_release(&net);
+}
+
+/* Computes, and from when it is told to on keeps as many reads under way as the kernel takes. */
+static _Noreturn void reader(void)
+{
+    static struct disk_io io = {.then = NULL};
+    const struct aegis_cap cap = exos.start->caps[DISK];
+    volatile struct aegis_cap *shared = exos.start->caps;
+    struct disk disk;
+    void *memory = vm_alloc(1, VM_READ_WRITE);
+    CHECK(memory);
+    CHECK_OK(disk_open(&disk, aegis_info()->disks[0].extents, DISK_READ_ONLY, &cap));
+    for (;;)
+        if (shared[BEGIN].name && disk_start(&disk, AEGIS_DISK_READ, 0, memory, 512, &io) != 0)
+            disk_poll();
 }
 
 /* A loop of some thousand instructions, then DROP. */
@@ -96,6 +113,24 @@ static bool asked_for(const char *what)
     return strstr((const char *)aegis_info()->bootargs, what) != NULL;
 }
 
+/* Both that compete; the flooded one is given what it reads. */
+static void spawn_both(struct proc *a, struct proc *b)
+{
+    static struct aegis_cap caps[CAPS];
+    bool reads = asked_for("flood=disk");
+    char *const arguments[] = {"reader", "reader"};
+    struct proc_options options = {
+        .name = "flooded", .argc = 2, .argv = arguments, .caps = caps, .cap_count = CAPS};
+    spawn(a, "victim");
+    if (!reads) {
+        spawn(b, "flooded");
+        return;
+    }
+    CHECK_OK(aegis_cap_mint(AEGIS_KIND_EXTENT, aegis_info()->disks[0].extents, AEGIS_RIGHT_READ,
+                            &caps[DISK]));
+    CHECK_OK(proc_spawn(b, &options));
+}
+
 /* The rounds that the victim made while both had so many slices, and its longest pause. */
 static void measure(const char *phase, const struct proc *a, const struct proc *b)
 {
@@ -109,7 +144,7 @@ static void measure(const char *phase, const struct proc *a, const struct proc *
            (unsigned long long)(shared[ROUNDS].name - rounds), (unsigned long long)ticks,
            (unsigned long long)shared[PAUSE].name,
            (unsigned long long)(aegis_env(b->env)->charged + aegis_env(exos.env)->charged),
-           (unsigned long long)aegis_info()->netifs[0].received);
+           (unsigned long long)(aegis_info()->netifs[0].received + aegis_info()->disks[0].done));
 }
 
 int main(int argc, char **argv)
@@ -119,10 +154,11 @@ int main(int argc, char **argv)
         victim();
     if (!strcmp(self, "flooded"))
         flooded();
+    if (!strcmp(self, "reader"))
+        reader();
     struct proc a, b;
-    spawn(&a, "victim");
-    spawn(&b, "flooded");
-    if (!asked_for("flood=nobody")) {
+    spawn_both(&a, &b);
+    if (!asked_for("flood=nobody") && !asked_for("flood=disk")) {
         struct filter_image in, out;
         filter_udp_to(&in, PORT);
         filter_sent_type(&out, 0, 0x88b5);
@@ -140,6 +176,7 @@ int main(int argc, char **argv)
     }
     aegis_wait(NULL, 0, time_now() + 2 * aegis_info()->timebase);
     measure("QUIET", &a, &b);
+    b.start->caps[BEGIN].name = 1;
     aegis_wait(NULL, 0, time_now() + aegis_info()->timebase); /* the flood begins */
     measure("FLOOD", &a, &b);
     return (int)aegis_shutdown(0);

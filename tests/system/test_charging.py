@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from conftest import BUILD
+from images import disk, disk_arguments
 
 PORT = 4000
 
@@ -25,16 +26,17 @@ def phase(m, name, seconds):
 
 
 @pytest.mark.timeout_s(150)
-@pytest.mark.parametrize("where", ["ring", "handler", "nobody"])
-def test_a_flood_for_one_leaves_anothers_share_and_latency_alone(machine, where):
+@pytest.mark.parametrize("where", ["ring", "handler", "nobody", "disk"])
+def test_a_flood_for_one_leaves_anothers_share_and_latency_alone(machine, folder, where):
     # 32 nanoseconds an instruction: what the kernel does for a frame weighs 32 times as much, and the test is short.
-    m = machine(initrd=BUILD / "guest/flooded-initrd.cpio", append=f"flood={where}", extra=["-icount", "shift=5,sleep=off"])
+    drive = disk_arguments(disk(folder / "disk", 256)) if where == "disk" else []
+    m = machine(initrd=BUILD / "guest/flooded-initrd.cpio", append=f"flood={where}", extra=["-icount", "shift=5,sleep=off", *drive])
     nic, stop = m.nics[0], threading.Event()
     quiet = phase(m, "QUIET", 60)
     frame = datagram(nic, PORT)
 
     def flood():
-        while not stop.is_set() and m.alive():
+        while where != "disk" and not stop.is_set() and m.alive():
             try:
                 nic.send(frame)
             except (AssertionError, OSError):

@@ -7,6 +7,7 @@
 #include "kernel/map.h"
 #include "kernel/panic.h"
 #include "kernel/print.h"
+#include "kernel/slice.h"
 #include "kernel/slice_round.h"
 #include "kernel/trace.h"
 #include "kernel/upcall.h"
@@ -14,15 +15,19 @@
 _Noreturn void trap_user(struct env *env, uint64_t cause, uint64_t value);
 _Noreturn void trap_in_kernel_panic(uint64_t cause);
 
-/* Interrupts of devices, in somebody's slice, which they don't shorten. */
+/* Interrupts of devices, in somebody's slice, which they don't shorten, but for answers to its own
+ * requests. */
 static void serve_devices(void)
 {
     uint64_t began = time_now();
 
     charge_begin();
+    this_hart->payer = this_hart->epilogue ? 0 : slice_slots[this_hart->slot].env;
+    this_hart->paid = 0;
     interrupt_poll();
+    this_hart->payer = 0;
     charge_end();
-    slice_extend(time_now() - began);
+    slice_extend(time_now() - began - this_hart->paid);
 }
 
 /* From user mode, all registers saved in env (entry.S). */
