@@ -13,7 +13,7 @@ def without_comments(text):
 
 def body(text, function):
     """What stands between a C function's braces, as clang-format lays it out."""
-    found = re.search(rf"^\w[^;\n]*\b{function}\([^;{{]*?\)\s*^{{(.*?)^}}", text, re.M | re.S)
+    found = re.search(rf"^(?:\w[^;\n]*)?\b{function}\([^;{{]*?\)\s*^{{(.*?)^}}", text, re.M | re.S)
     return found[1] if found else None
 
 

@@ -192,7 +192,7 @@ inline serve()
 inline interrupt_poll()
 {
     changed = false;                /*: bool changed = false */ /*: uint32_t irq */
-    do                              /*: while (irqoff_end(), irqoff_begin(), (csr_read(sip) & SIE_SEIE) && (irq = plic_claim())) changed |= serve(irq) */
+    do                              /*: while (irqoff_end(), irqoff_begin(), interrupt_is_pending() && (irq = plic_claim())) changed |= serve(irq) */
     :: atomic { SEIP -> claimed = true };
         serve();
         atomic { changed = changed || nic_changed; nic_changed = false }
@@ -216,7 +216,7 @@ inline rx_continue()
                                   /*: return more */
 }
 
-/*= src/kernel/wake.c wake_cancel :: state|deadline|wake_counters */
+/*= src/kernel/wake.c cancel :: state|deadline|wake_counters */
 inline wake_cancel(env)
 {
     wake_counters = wake_counters - (env == B && armed[B] -> 1 : 0); /*: wake_counters -= wake->counters */
@@ -258,7 +258,8 @@ active proctype hart()
 /*= src/kernel/slice_round.c schedule :: . */
 /*: uint64_t deadline */ /*: for ( */ /*: ) */ /*: charge_begin() */
 schedule:
-    interrupt_poll();               /*: interrupt_poll() */
+    /*: irqoff_end() */ /*: irqoff_begin() */
+    interrupt_poll();               /*: if (__builtin_expect(interrupt_is_pending(), 0)) interrupt_poll() */
     /*: bool more = do_chores() */
     more = false;
     if
