@@ -1,0 +1,11 @@
+/* What lwIP asks of the port beside its own list (lwipopts.h). */
+#ifndef EXOS_NET_LWIP_HOOKS_H
+#define EXOS_NET_LWIP_HOOKS_H
+
+#include "lwip/ip_addr.h"
+
+/* The first sequence number of a connection: RFC 6528, section 3. */
+u32_t net_lwip_isn(const ip_addr_t *local, u16_t local_port, const ip_addr_t *remote,
+                   u16_t remote_port);
+
+#endif

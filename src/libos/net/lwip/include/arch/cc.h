@@ -1,0 +1,32 @@
+/* The compiler and the C library, for lwIP. */
+#ifndef EXOS_ARCH_CC_H
+#define EXOS_ARCH_CC_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/time.h>
+#include <sys/types.h>
+
+#include <arpa/inet.h>
+
+#ifndef SSIZE_MAX
+#define SSIZE_MAX LONG_MAX
+#endif
+
+typedef int sys_prot_t;
+#define LWIP_DONT_PROVIDE_BYTEORDER_FUNCTIONS 1
+#define LWIP_TIMEVAL_PRIVATE                  0
+#define LWIP_ERRNO_STDINCLUDE                 1
+
+/* An assertion that fails ends the program, which is the only one that it concerns. */
+_Noreturn void net_lwip_fail(const char *what, int line, const char *file);
+#define LWIP_PLATFORM_ASSERT(what) net_lwip_fail(what, __LINE__, __FILE__)
+
+unsigned net_lwip_random(void);
+#define LWIP_RAND() net_lwip_random()
+
+#endif

@@ -1,0 +1,67 @@
+/*
+ * What ExOS takes of lwIP: TCP over IPv4, called directly, by one caller at a time. UDP has no
+ * stack (socket_udp.c); ARP, ICMP and reassembly are netd's.
+ */
+#ifndef EXOS_LWIPOPTS_H
+#define EXOS_LWIPOPTS_H
+
+#define NO_SYS               1
+#define SYS_LIGHTWEIGHT_PROT 0
+#define LWIP_NETCONN         0
+#define LWIP_SOCKET          0
+
+#define LWIP_IPV4                1
+#define LWIP_IPV6                0
+#define LWIP_ARP                 0
+#define LWIP_ETHERNET            0
+#define LWIP_ICMP                0
+#define LWIP_RAW                 0
+#define LWIP_UDP                 0
+#define LWIP_DHCP                0
+#define LWIP_DNS                 0
+#define IP_REASSEMBLY            0
+#define IP_FRAG                  0
+#define IP_OPTIONS_ALLOWED       1
+#define LWIP_STATS               0
+#define LWIP_TCP                 1
+#define LWIP_SUPPORT_CUSTOM_PBUF 1
+#define LWIP_CALLBACK_API        1
+
+/* Memory is malloc's. */
+#define MEM_LIBC_MALLOC   1
+#define MEMP_MEM_MALLOC   1
+#define MEM_ALIGNMENT     8
+#define PBUF_LINK_HLEN    14
+#define PBUF_POOL_BUFSIZE 1536
+
+#define TCP_MSS                    1460
+#define LWIP_WND_SCALE             1
+#define TCP_RCV_SCALE              2
+#define TCP_WND                    (128 * 1024)
+#define TCP_SND_BUF                (128 * 1024)
+#define TCP_SND_QUEUELEN           (4 * TCP_SND_BUF / TCP_MSS)
+#define MEMP_NUM_TCP_SEG           TCP_SND_QUEUELEN
+#define TCP_SNDLOWAT               (TCP_SND_BUF / 4)
+#define TCP_SNDQUEUELOWAT          (TCP_SND_QUEUELEN / 2)
+#define TCP_QUEUE_OOSEQ            1
+#define LWIP_TCP_SACK_OUT          1
+#define LWIP_TCP_TIMESTAMPS        0
+#define LWIP_TCP_KEEPALIVE         1
+#define TCP_LISTEN_BACKLOG         1
+#define TCP_DEFAULT_LISTEN_BACKLOG 255
+#define SO_REUSE                   0
+
+/* Sums of what is sent and received, by libos/net/parse.h. */
+#define CHECKSUM_BY_LWIP   1
+#define CHECKSUM_GEN_IP    1
+#define CHECKSUM_GEN_TCP   1
+#define CHECKSUM_CHECK_IP  1
+#define CHECKSUM_CHECK_TCP 1
+#define LWIP_CHKSUM        net_lwip_sum
+unsigned short net_lwip_sum(const void *bytes, int size);
+
+/* Initial sequence numbers that others can't guess (RFC 6528). */
+#define LWIP_HOOK_TCP_ISN  net_lwip_isn
+#define LWIP_HOOK_FILENAME "libos/net/lwip/hooks.h"
+
+#endif

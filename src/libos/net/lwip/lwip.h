@@ -1,0 +1,47 @@
+/*
+ * lwIP on this program's rings: its TCP, called directly (lwip/tcp.h), on ports that netd has
+ * given. For who wants callbacks. One caller at a time; none of it from handlers of upcalls or
+ * signals.
+ *
+ *     net_lwip_begin(); net_lwip_open(80);
+ *     ... tcp_new, tcp_bind, tcp_listen, tcp_accept ...
+ *     for (;;) { net_lwip_serve(); net_lwip_wait(AEGIS_FOREVER); }
+ */
+#ifndef EXOS_NET_LWIP_LWIP_H
+#define EXOS_NET_LWIP_LWIP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * Start lwIP on the machine's address (net_service). Returns 0, or -1 with errno ENETDOWN. Again:
+ * 0.
+ */
+int net_lwip_begin(void);
+
+/*
+ * Receive what comes to a port of TCP, and be allowed to send from it; 0 takes any that is free.
+ * Comes before tcp_bind or tcp_connect, which must name it. Returns the port, or -1 with errno as
+ * net_lease has it, ENOMEM.
+ */
+int net_lwip_open(uint16_t port);
+
+/* Give a port back; what still is under way there will be answered by nobody. */
+void net_lwip_close(uint16_t port);
+
+/*
+ * Take what the rings hold, do what is due by time, send what came of it. Returns whether there was
+ * a frame. Callbacks run in it.
+ */
+bool net_lwip_serve(void);
+
+/* Send what calls of lwIP's made outside of net_lwip_serve; serve and wait do it, too. */
+void net_lwip_flush(void);
+
+/*
+ * Wait until there is a frame, a timer of lwIP's is due, or the deadline has come. Between the look
+ * of net_lwip_serve and this nothing is slept through.
+ */
+void net_lwip_wait(uint64_t deadline);
+
+#endif

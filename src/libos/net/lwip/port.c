@@ -1,0 +1,53 @@
+/* lwIP's few needs: time, sums, random numbers. */
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libos/net/lwip/hooks.h"
+#include "libos/net/parse.h"
+#include "libos/start/start.h"
+#include "libos/time/time.h"
+#include "lwip/sys.h"
+#include "siphash/siphash.h"
+
+_Noreturn void net_lwip_fail(const char *what, int line, const char *file)
+{
+    fprintf(stderr, "lwIP: %s (%s:%d)\n", what, file, line);
+    abort();
+}
+
+u32_t sys_now(void)
+{
+    return (u32_t)(time_to_ns(time_now()) / 1000000);
+}
+
+unsigned net_lwip_random(void)
+{
+    unsigned number = 0;
+    aegis_entropy(&number, sizeof number);
+    return number;
+}
+
+/* The sum itself, not its complement. */
+unsigned short net_lwip_sum(const void *bytes, int size)
+{
+    return (unsigned short)~net_fold(net_sum(0, bytes, (size_t)size));
+}
+
+/* A clock of four microseconds, and a keyed hash of both ends. */
+u32_t net_lwip_isn(const ip_addr_t *local, u16_t local_port, const ip_addr_t *remote,
+                   u16_t remote_port)
+{
+    static struct siphash_key key;
+    static bool has_key;
+    struct {
+        u32_t local, remote;
+        u16_t local_port, remote_port;
+        u32_t gap;
+    } ends = {ip4_addr_get_u32(local), ip4_addr_get_u32(remote), local_port, remote_port, 0};
+
+    if (!has_key)
+        has_key = aegis_entropy(&key, sizeof key) >= 0;
+    return (u32_t)siphash(&key, &ends, sizeof ends) + (u32_t)(time_to_ns(time_now()) / 4000);
+}

@@ -1,0 +1,254 @@
+"""TCP of ExOS (lwIP on its rings, in tcpecho) against real peers: the host's own through user networking, and segments by hand."""
+import os
+import random
+import socket
+import struct
+import threading
+import time
+
+import pytest
+from scapy.layers.inet import IP, TCP
+from scapy.layers.l2 import Ether
+
+from images import GUEST_IP, HOST_IP, HOST_MAC
+from test_sockets import answer_arp
+
+
+@pytest.fixture
+def up(machine):
+    """A machine with tcpecho on port 7 behind user networking, and the host's TCP port that leads there."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    m = machine(nics=0, extra=["-netdev", f"user,id=u0,hostfwd=tcp:127.0.0.1:{port}-:7", "-device", "virtio-net-device,netdev=u0"]).up()
+    m.control.start("tcpecho")
+    m.wait_line("tcpecho: port 7")
+    m.port = port
+    return m
+
+
+def connect(m):
+    s = socket.create_connection(("127.0.0.1", m.port), timeout=30)
+    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return s
+
+
+def receive(s, count):
+    data = b""
+    while len(data) < count:
+        piece = s.recv(count - len(data))
+        if not piece:
+            break
+        data += piece
+    return data
+
+
+def exchange(s, data):
+    """Sends and receives at once: more than all buffers on the way hold goes through."""
+    sender = threading.Thread(target=s.sendall, args=(data,))
+    sender.start()
+    got = receive(s, len(data))
+    sender.join()
+    return got
+
+
+def test_bytes_come_back_in_order(up):
+    with connect(up) as s:
+        for size in (1, 2, 100, 1460, 1461, 5000, 100000):
+            data = os.urandom(size)
+            assert exchange(s, data) == data, size
+
+
+def test_a_large_transfer_comes_back_whole(up):
+    data = random.Random(1).randbytes(3 << 20)
+    with connect(up) as s:
+        assert exchange(s, data) == data
+
+
+def test_the_end_of_one_way_is_not_the_end_of_the_other(up):
+    data = os.urandom(200000)
+    with connect(up) as s:
+        sender = threading.Thread(target=lambda: (s.sendall(data), s.shutdown(socket.SHUT_WR)))
+        sender.start()
+        assert receive(s, len(data) + 1) == data
+        sender.join()
+
+
+def test_many_connections_are_told_apart(up):
+    sockets = [connect(up) for _ in range(40)]
+    for turn in range(3):
+        for number, s in enumerate(sockets):
+            s.sendall(b"%d of %d" % (turn, number))
+        for number, s in enumerate(sockets):
+            wanted = b"%d of %d" % (turn, number)
+            assert receive(s, len(wanted)) == wanted
+    for s in sockets:
+        s.close()
+
+
+def test_resets_leave_the_server_serving(up):
+    for _ in range(20):
+        s = connect(up)
+        s.sendall(os.urandom(3000))
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        s.close()
+    with connect(up) as s:
+        assert exchange(s, b"still there") == b"still there"
+
+
+def test_a_peer_that_reads_nothing_holds_up_only_itself(up):
+    with connect(up) as lazy, connect(up) as other:
+        lazy.settimeout(1)
+        with pytest.raises(TimeoutError):
+            for _ in range(200):
+                lazy.sendall(bytes(65536))
+        assert exchange(other, b"not me") == b"not me"
+
+
+# Segments by hand.
+
+class Peer:
+    """One end of a connection to port 7, which sends what it is told and keeps what comes."""
+
+    def __init__(self, m, port=4000):
+        self.m, self.nic, self.port = m, m.nics[0], port
+        self.isn, self.sent, self.next, self.data, self.flags = 0x1000, 0, None, {}, []
+
+    def segment(self, flags, at=None, payload=b"", **more):
+        sequence = self.isn + 1 + (self.sent if at is None else at)
+        tcp = TCP(sport=self.port, dport=7, flags=flags, seq=sequence, ack=self.next or 0, window=60000, **more)
+        self.nic.send(bytes(Ether(src=HOST_MAC, dst=self.nic.mac) / IP(src=HOST_IP, dst=GUEST_IP) / tcp / payload))
+
+    def take(self, seconds=0.3):
+        """The next segment for this end, noted; None if there is none for so long."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            frame = self.nic.receive(0.05)
+            if frame is None or answer_arp(self.nic, frame):
+                continue
+            packet = Ether(frame)
+            if packet.haslayer(TCP) and packet[TCP].dport == self.port:
+                self.note(packet[TCP])
+                return packet[TCP]
+        return None
+
+    def note(self, tcp):
+        self.flags.append(str(tcp.flags))
+        payload = bytes(tcp.payload)[:]
+        if payload and tcp.dataofs and not tcp.flags.S:
+            self.data[(tcp.seq - self.first) & 0xffffffff] = payload
+        if tcp.flags.S:
+            self.first, self.next = tcp.seq + 1, tcp.seq + 1
+
+    def stream(self):
+        """What has come without a gap."""
+        got = b""
+        for at in sorted(self.data):
+            if at <= len(got):
+                got = got[:at] + self.data[at] + got[at + len(self.data[at]):]
+        return got
+
+    def open(self, seconds=20):
+        end = time.monotonic() + seconds
+        while self.next is None and time.monotonic() < end:
+            self.nic.send(bytes(Ether(src=HOST_MAC, dst=self.nic.mac) / IP(src=HOST_IP, dst=GUEST_IP) /
+                                TCP(sport=self.port, dport=7, flags="S", seq=self.isn, window=60000, options=[("MSS", 1460)])))
+            self.take(1)
+        assert self.next is not None, self.m.text[-2000:]
+        self.segment("A")
+        return self
+
+    def until(self, wanted, seconds=20):
+        """Acknowledges what comes until that is it."""
+        end = time.monotonic() + seconds
+        while self.stream() != wanted and time.monotonic() < end:
+            if self.take(0.3):
+                self.next = (self.first + len(self.stream())) & 0xffffffff
+                self.segment("A")
+        assert self.stream() == wanted
+
+
+@pytest.fixture
+def wire(machine):
+    m = machine().up()
+    m.control.start("tcpecho")
+    m.wait_line("tcpecho: port 7")
+    return m
+
+
+def pieces(data, size):
+    return [(at, data[at:at + size]) for at in range(0, len(data), size)]
+
+
+def said(peer, data, order):
+    """Sends pieces of data in some order, and waits for all of it to come back."""
+    for at, piece in order:
+        peer.segment("PA", at, piece)
+    peer.sent = len(data)
+    peer.until(data)
+
+
+def test_segments_in_any_order_twice_and_overlapping_make_one_stream(wire):
+    rng = random.Random(7)
+    for number in range(4):
+        data = rng.randbytes(6000)
+        order = pieces(data, 500) + pieces(data, 700) + [(at, data[at:at + 900]) for at in range(13, 5000, 611)]
+        rng.shuffle(order)
+        said(Peer(wire, 4000 + number).open(), data, order)
+
+
+def test_wrong_sums_and_bad_offsets_are_not_taken(wire):
+    peer, data = Peer(wire).open(), b"the truth"
+    peer.segment("PA", 0, b"a lie 123", chksum=0x1234)
+    peer.segment("PA", 0, b"a lie 123", dataofs=15)
+    peer.segment("PA", 0, b"a lie 123", dataofs=2)
+    said(peer, data, [(0, data)])
+
+
+def test_options_of_all_lengths_and_none_that_make_sense(wire):
+    for number, options in enumerate(([(2, b"\x05\xb4")], [(253, b"\0" * 36)], [(8, b"\0" * 8)], [(5, b"\0" * 30)], [(3, b"\xff")])):
+        peer = Peer(wire, 4100 + number)
+        while peer.next is None:
+            wire.nics[0].send(bytes(Ether(src=HOST_MAC, dst=wire.nics[0].mac) / IP(src=HOST_IP, dst=GUEST_IP) /
+                                    TCP(sport=peer.port, dport=7, flags="S", seq=peer.isn, window=60000, options=options)))
+            peer.take(1)
+        peer.segment("A")
+        said(peer, b"heard", [(0, b"heard")])
+
+
+def test_a_reset_outside_of_the_window_ends_nothing(wire):
+    peer = Peer(wire).open()
+    said(peer, b"one", [(0, b"one")])
+    peer.segment("R", 1 << 30)
+    peer.segment("PA", 3, b"two")
+    peer.sent = 6
+    peer.until(b"onetwo")
+    peer.segment("R")
+    peer.segment("PA", 6, b"three")
+    end = time.monotonic() + 2
+    while time.monotonic() < end:
+        peer.take(0.3)
+    assert peer.stream() == b"onetwo"
+
+
+def test_lost_answers_are_sent_again(wire):
+    peer = Peer(wire).open()
+    peer.segment("PA", 0, b"again, please")
+    peer.sent = 13
+    first = None
+    while first is None or not bytes(first.payload).startswith(b"again"):
+        first = peer.take(5)  # and not acknowledged
+    second = None
+    while second is None or not bytes(second.payload).startswith(b"again"):
+        second = peer.take(10)
+        assert second is not None
+    assert second.seq == first.seq
+
+
+def test_a_flood_of_openings_leaves_room_for_one_who_means_it(wire):
+    nic = wire.nics[0]
+    for number in range(2000):
+        nic.send(bytes(Ether(src=HOST_MAC, dst=nic.mac) / IP(src=f"10.0.2.{3 + number % 200}", dst=GUEST_IP) /
+                       TCP(sport=1024 + number, dport=7, flags="S", seq=number, window=1000)))
+    peer = Peer(wire, 5000).open(60)
+    said(peer, b"me", [(0, b"me")])
