@@ -4,7 +4,7 @@
 #include "libos/time/time.h"
 
 #define UNIT  (1UL << 32) /* a slice of all time, in passes */
-#define LEAST 16          /* a child that used less than this part of a slice was blocked, */
+#define LEAST 3           /* a child that used less than this part of a slice blocked early, */
 #define WHOLE 8           /* and one that left less than this part had all of it */
 
 static struct stride_child *child(struct stride *stride, size_t n)

@@ -5,8 +5,8 @@
  * knows nothing of it.
  *
  * The children keep no slots of their own: those are given back when they join. A child that blocks
- * early is charged for what it used, and tried again once a slice; while it doesn't run, the others
- * share its part, and it doesn't catch up later.
+ * early is charged for what it used, and tried again in a later slice; while it doesn't run, the
+ * others share its part, and it doesn't catch up later.
  */
 #ifndef EXOS_SCHED_STRIDE_H
 #define EXOS_SCHED_STRIDE_H
@@ -20,7 +20,7 @@
 
 struct stride_child {
     uint32_t env; /* 0: free */
-    bool is_idle; /* it gave back nearly all of the last slice that it was offered */
+    bool is_idle; /* it gave back most of the last slice that it was offered */
     uint64_t tickets, pass;
     uint64_t slices; /* that it was given and used */
     uint64_t ticks;  /* that it used */

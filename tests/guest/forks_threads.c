@@ -1,0 +1,168 @@
+/* Threads beside processes: one reads a pipe while others compute, and a fork's child has one
+ * thread, which makes more.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "libos/slice/slice.h"
+#include "libos/thread/thread.h"
+#include "test.h"
+
+#define BYTES 5000
+
+static int ends[2];
+static volatile bool stop;
+static volatile uint64_t computed, got;
+
+static void *compute(void *argument)
+{
+    while (!stop)
+        computed++;
+    return argument;
+}
+
+static void *read_all(void *argument)
+{
+    uint8_t bytes[100];
+    for (ssize_t n; (n = read(ends[0], bytes, sizeof bytes)) > 0;)
+        for (ssize_t i = 0; i < n; i++) {
+            CHECK_EQ(bytes[i], (uint8_t)got);
+            got++;
+        }
+    return argument;
+}
+
+static void *write_all(void *argument)
+{
+    for (uint64_t i = 0; i < BYTES; i++) {
+        uint8_t byte = (uint8_t)i;
+        CHECK_EQ(write(ends[1], &byte, 1), 1);
+        if (i % 500 == 0)
+            usleep(1000);
+    }
+    CHECK_OK(close(ends[1]));
+    return argument;
+}
+
+static void one_waits_while_others_run(void)
+{
+    pthread_t threads[3];
+    CHECK_OK(pipe(ends));
+    CHECK_EQ(pthread_create(&threads[0], NULL, compute, NULL), 0);
+    CHECK_EQ(pthread_create(&threads[1], NULL, read_all, NULL), 0);
+    while (computed == 0)
+        sched_yield();
+    CHECK_EQ(got, 0);
+    CHECK_EQ(pthread_create(&threads[2], NULL, write_all, NULL), 0);
+    CHECK_EQ(pthread_join(threads[2], NULL), 0);
+    CHECK_EQ(pthread_join(threads[1], NULL), 0);
+    CHECK_EQ(got, BYTES);
+    stop = true;
+    CHECK_EQ(pthread_join(threads[0], NULL), 0);
+    CHECK_OK(close(ends[0]));
+}
+
+static pthread_mutex_t held = PTHREAD_MUTEX_INITIALIZER;
+static sem_t is_held, end_it;
+static unsigned handled;
+
+static void *hold(void *argument)
+{
+    CHECK_EQ(pthread_mutex_lock(&held), 0);
+    CHECK_OK(sem_post(&is_held));
+    CHECK_OK(sem_wait(&end_it));
+    CHECK_EQ(pthread_mutex_unlock(&held), 0);
+    return argument;
+}
+
+static void before(void)
+{
+    handled += 1;
+}
+
+static void in_parent(void)
+{
+    handled += 10;
+}
+
+static void in_child(void)
+{
+    handled += 100;
+}
+
+/* Ends with 0 if the child is as it should be. */
+static _Noreturn void be_child(void)
+{
+    pthread_t thread;
+    uint64_t from = slice_ends(), before_ = computed;
+    CHECK_EQ(handled, 101);
+    CHECK_EQ(thread_count(), 1);
+    CHECK_EQ(pthread_mutex_lock(&held), EOWNERDEAD);
+    CHECK_EQ(pthread_mutex_unlock(&held), 0);
+    sched_yield();
+    CHECK_EQ(computed, before_); /* nobody computes here */
+    CHECK_EQ(pthread_create(&thread, NULL, compute, NULL), 0);
+    while (computed == before_) /* slices preempt here, too */
+        CHECK(slice_ends() < from + 50);
+    stop = true;
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    _exit(7);
+}
+
+static void a_child_has_one_thread(void)
+{
+    pthread_t holder, computer;
+    int status;
+    stop = false;
+    CHECK_OK(sem_init(&is_held, 0, 0));
+    CHECK_OK(sem_init(&end_it, 0, 0));
+    CHECK_EQ(pthread_atfork(before, in_parent, in_child), 0);
+    CHECK_EQ(pthread_create(&holder, NULL, hold, NULL), 0);
+    CHECK_EQ(pthread_create(&computer, NULL, compute, NULL), 0);
+    CHECK_OK(sem_wait(&is_held));
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    if (pid == 0)
+        be_child();
+    CHECK_EQ(handled, 11);
+    CHECK_EQ(waitpid(pid, &status, 0), pid);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+    CHECK_EQ(pthread_mutex_trylock(&held), EBUSY);
+    CHECK_OK(sem_post(&end_it));
+    stop = true;
+    CHECK_EQ(pthread_join(holder, NULL), 0);
+    CHECK_EQ(pthread_join(computer, NULL), 0);
+}
+
+/* Many times, each while other threads are somewhere else. */
+static void again_and_again(void)
+{
+    pthread_t computers[3];
+    stop = false;
+    for (size_t i = 0; i < 3; i++)
+        CHECK_EQ(pthread_create(&computers[i], NULL, compute, NULL), 0);
+    for (int i = 0; i < 20; i++) {
+        int status;
+        pid_t pid = fork();
+        CHECK(pid >= 0);
+        if (pid == 0)
+            _exit(thread_count() == 1 ? i : 99);
+        CHECK_EQ(waitpid(pid, &status, 0), pid);
+        CHECK(WIFEXITED(status) && WEXITSTATUS(status) == i);
+    }
+    stop = true;
+    for (size_t i = 0; i < 3; i++)
+        CHECK_EQ(pthread_join(computers[i], NULL), 0);
+}
+
+int main(void)
+{
+    one_waits_while_others_run();
+    a_child_has_one_thread();
+    again_and_again();
+    return 0;
+}
