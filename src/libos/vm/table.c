@@ -90,13 +90,14 @@ size_t vm_flush(void *start, size_t pages)
     if (end < va || end > AEGIS_EXPOSED_BASE || vm_window_open() < 0)
         return 0;
     exos_hold();
-    while ((va = vm_next_present(va, end)) < end) {
+    while (va < end) {
         uint64_t behind = (va / LEVEL_0 + 1) * LEVEL_0, stop = behind < end ? behind : end;
         uint64_t served = va;
         for (; (va = vm_next_present(va, stop)) < stop; va += AEGIS_PAGE_SIZE)
             if (vm_find(va)->table)
                 forgotten += aegis_unmap(0, va, 1) == 0;
-        give_table(served);
+        if (vm_is_shown(served))
+            give_table(served);
         va = stop;
     }
     exos_release();

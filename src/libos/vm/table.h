@@ -35,8 +35,9 @@ struct vm_table {
 int64_t vm_set_table(void *start, size_t pages, const struct vm_table *table);
 
 /*
- * Have the hardware's table forget what is in a range, which stays in the program's own, and give
- * back the page tables that are empty then. Returns how many pages were forgotten.
+ * Have the hardware's table forget what is in a range of regions with tables of their own, which
+ * stays there, and give back the page tables that serve the range and are empty then, whatever the
+ * regions; so also what munmap has left. Returns how many pages were forgotten.
  */
 size_t vm_flush(void *start, size_t pages);
 
