@@ -22,7 +22,7 @@ PROGRAMS = {
     "xdp-load": ["peers/linux/xdp-load.c"],
     "rows": ["peers/linux/port.c", "guest/rows.c", "guest/measure.c"],
     "suite": ["guest/suite.c", "guest/measure.c", "guest/vm.c",
-              "guest/thread.c", "guest/matmul.c", "guest/ipc.c"],
+              "guest/thread.c", "guest/matmul.c", "guest/text.c", "guest/ipc.c"],
 }
 BPF_PROGRAMS = [bpf.ECHO, ROOT / "bench/handlers/filter-4tuple.c"]
 

@@ -6,7 +6,7 @@ aegis_unit_test(libos_net_test SOURCES unit/libos/net_test.c ${libos_dir}/net/pa
 aegis_unit_test(libos_filter_test SOURCES unit/libos/filter_test.c ${libos_dir}/net/filter.c LIBRARIES dpf)
 
 # The string functions, under other names beside the host's; they must not be taken for what they implement.
-add_library(libos_string OBJECT ${libos_dir}/string/copy.c ${libos_dir}/string/compare.c)
+add_library(libos_string OBJECT ${libos_dir}/string/copy.c ${libos_dir}/string/compare.c ${libos_dir}/string/find.c)
 target_compile_options(libos_string PRIVATE -include ${CMAKE_CURRENT_SOURCE_DIR}/unit/libos/string_names.h
   -fno-builtin -fno-tree-loop-distribute-patterns -fsanitize=address,undefined -fno-sanitize-recover=all)
 aegis_unit_test(libos_string_test SOURCES unit/libos/string_test.c LIBRARIES libos_string)

@@ -8,6 +8,9 @@
 #define memchr  exos_memchr
 #define strlen  exos_strlen
 #define strcmp  exos_strcmp
+#define strchr  exos_strchr
+#define strnlen exos_strnlen
+#define strcpy  exos_strcpy
 void *memcpy(void *restrict to, const void *restrict from, size_t size);
 void *memmove(void *to, const void *from, size_t size);
 void *memset(void *to, int value, size_t size);
@@ -15,3 +18,6 @@ int memcmp(const void *first, const void *second, size_t size);
 void *memchr(const void *memory, int value, size_t size);
 size_t strlen(const char *text);
 int strcmp(const char *first, const char *second);
+char *strchr(const char *text, int value);
+size_t strnlen(const char *text, size_t most);
+char *strcpy(char *restrict to, const char *restrict from);

@@ -14,6 +14,9 @@ int exos_memcmp(const void *first, const void *second, size_t size);
 void *exos_memchr(const void *memory, int value, size_t size);
 size_t exos_strlen(const char *text);
 int exos_strcmp(const char *first, const char *second);
+char *exos_strchr(const char *text, int value);
+size_t exos_strnlen(const char *text, size_t most);
+char *exos_strcpy(char *restrict to, const char *restrict from);
 
 #define ROOM 512
 static uint8_t source[ROOM], wanted[ROOM], got[ROOM];
@@ -129,6 +132,48 @@ static void strlen_stops_at_the_first_zero(void **state)
     }
 }
 
+/* A text of each length at each offset, with the byte at its first place, at its last, and nowhere.
+ */
+static void strchr_finds_the_first_or_the_end(void **state)
+{
+    (void)state;
+    EACH_OFFSET(at) EACH(size)
+    {
+        memset(got, 'x', ROOM);
+        char *text = (char *)got + at;
+        text[size] = 0;
+        assert_null(exos_strchr(text, 'y'));
+        assert_ptr_equal(exos_strchr(text, 0), text + size);
+        assert_ptr_equal(exos_strchr(text, 0x100), text + size);
+        if (size == 0)
+            continue;
+        text[size - 1] = 'y';
+        assert_ptr_equal(exos_strchr(text, 'y'), text + size - 1);
+        text[size / 2] = (char)0xfe;
+        assert_ptr_equal(exos_strchr(text, 0xfe), text + size / 2);
+        got[at + size + 1] = 0xfd;
+        assert_null(exos_strchr(text, 0xfd));
+    }
+}
+
+static void strnlen_and_strcpy_agree_with_the_hosts(void **state)
+{
+    (void)state;
+    EACH_OFFSET(at) EACH(size)
+    {
+        fill(source);
+        fill(got);
+        memcpy(wanted, got, ROOM);
+        source[at + size] = 0;
+        for (size_t most = size > 3 ? size - 3 : 0; most < size + 4; most++)
+            assert_int_equal(exos_strnlen((char *)source + at, most),
+                             strnlen((char *)source + at, most));
+        strcpy((char *)wanted + 19, (char *)source + at);
+        assert_ptr_equal(exos_strcpy((char *)got + 19, (char *)source + at), got + 19);
+        assert_memory_equal(got, wanted, ROOM);
+    }
+}
+
 static void strcmp_orders_as_unsigned_bytes(void **state)
 {
     (void)state;
@@ -163,6 +208,8 @@ int main(void)
         cmocka_unit_test(memchr_finds_the_first),
         cmocka_unit_test(strlen_stops_at_the_first_zero),
         cmocka_unit_test(strcmp_orders_as_unsigned_bytes),
+        cmocka_unit_test(strchr_finds_the_first_or_the_end),
+        cmocka_unit_test(strnlen_and_strcpy_agree_with_the_hosts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
