@@ -96,18 +96,17 @@ static void run_handler(int signal, ucontext_t *context)
     errno = saved;
 }
 
-/* Stop until SIGCONT, or an end, is sent; nobody is told. */
+/* Stop until SIGCONT, or the end, is sent; nobody is told. Only members are sent anything. */
 static void stop(void)
 {
     const volatile uint64_t *doorbell = proc_doorbell();
 
-    for (;;) {
-        uint64_t rung = doorbell ? *doorbell : 0;
+    signals.stopped = doorbell != NULL;
+    while (signals.stopped && !(signals.pending & SIGNAL_BIT(SIGKILL))) {
+        struct aegis_predicate when = AEGIS_WHEN(*doorbell, NE, *doorbell);
         signal_due();
-        if (signals.pending & (SIGNAL_BIT(SIGCONT) | SIGNAL_BIT(SIGKILL)) || !doorbell)
-            return;
-        struct aegis_predicate when = AEGIS_WHEN(*doorbell, NE, rung);
-        aegis_wait(&when, 1, AEGIS_FOREVER);
+        if (signals.stopped)
+            aegis_wait(&when, 1, AEGIS_FOREVER);
     }
 }
 

@@ -21,6 +21,18 @@ int64_t proc_find_program(const char *name, struct elf_program *program);
 int64_t proc_fill(uint32_t env, uint64_t va, uint64_t size, const void *data, uint64_t filled,
                   uint32_t prot);
 
+/*
+ * Map a segment that isn't written to into env, from pages that this program keeps for all children
+ * that run it. Returns 0, or a negated kernel error.
+ */
+int64_t proc_share_image(uint32_t env, const struct elf_segment *segment, uint32_t prot);
+
+/* Give up the pages that are kept; returns whether there were any. */
+bool proc_drop_images(void);
+
+/* A fork's child: the pages are its parent's to keep. */
+void proc_forget_images(void);
+
 /* Heads what one part passes on in a start block. */
 struct proc_record {
     char name[16];

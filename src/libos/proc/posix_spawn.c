@@ -52,6 +52,12 @@ struct proc_options proc_member(const char *path, char *const argv[], char *cons
                                    .environment = envp ? envp : none,
                                    .member = true};
 
+    if (exos.start &&
+        exos.start->cap_count <= EXOS_CAPS_MAX) { /* what one may, one's children may */
+        options.caps = exos.start->caps;
+        options.cap_count = exos.start->cap_count;
+    }
+
     proc_signals(&options.ignored, &options.blocked);
     return options;
 }

@@ -148,6 +148,7 @@ void proc_adopt(pid_t pid, uint32_t env)
     table_making = 0;
     table_self = NULL;
     table_forget_held();
+    proc_forget_images();
     proc_forget_signals();
     if (pid <= 0)
         return;

@@ -1,6 +1,7 @@
 /* Signals as POSIX has them: actions, the mask, what is pending, sending. */
 #include <errno.h>
 #include <limits.h>
+#include <setjmp.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -11,7 +12,13 @@
 #include "libos/time/time.h"
 #include "libos/wait/wait.h"
 
-struct signal_state signals = {.alarm = AEGIS_FOREVER, .stack = {.ss_flags = SS_DISABLE}};
+/* By default. */
+#define IGNORED                                                                                    \
+    (SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGCONT) | SIGNAL_BIT(SIGURG) | SIGNAL_BIT(SIGWINCH) |       \
+     SIGNAL_BIT(SIGIO))
+
+struct signal_state signals = {
+    .alarm = AEGIS_FOREVER, .ignored = IGNORED, .stack = {.ss_flags = SS_DISABLE}};
 
 static int fail(int error)
 {
@@ -32,30 +39,60 @@ static void take(void)
     if (!(sent & SIGNAL_ALL) || sent >> 40 != (uint64_t)proc_self() >> TABLE_SLOT_BITS)
         return;
     sent = __atomic_fetch_and(&table_self->pending, ~SIGNAL_ALL, __ATOMIC_ACQ_REL) & SIGNAL_ALL;
+    if (sent & SIGNAL_BIT(SIGCONT)) { /* whatever else becomes of it */
+        signals.stopped = false;
+        __atomic_fetch_and(&signals.pending, ~SIGNAL_STOPS, __ATOMIC_RELAXED);
+    }
     __atomic_fetch_or(&signals.pending, sent, __ATOMIC_RELAXED);
+}
+
+/* Children that have ended since the last look are settled, which sends SIGCHLD. */
+static void look_for_ends(void)
+{
+    static uint64_t seen;
+    uint64_t ended = aegis_env(exos.env)->ended;
+
+    if (ended == seen)
+        return;
+    seen = ended;
+    table_tidy();
 }
 
 uint64_t signal_due(void)
 {
+    if (table_self && !(signals.ignored & SIGNAL_BIT(SIGCHLD)))
+        look_for_ends();
     take();
     if (signals.alarm != AEGIS_FOREVER && time_now() >= signals.alarm) {
         signals.alarm = exos_wait_hooks.alarm = AEGIS_FOREVER;
         __atomic_fetch_or(&signals.pending, SIGNAL_BIT(SIGALRM), __ATOMIC_RELAXED);
     }
+    if (signals.pending & signals.ignored)
+        __atomic_fetch_and(&signals.pending, ~signals.ignored, __ATOMIC_RELAXED);
     return signals.pending & ~signals.mask;
 }
 
 enum signal_action signal_action_of(int signal)
 {
-    const uint64_t ignored = SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGCONT) | SIGNAL_BIT(SIGURG) |
-                             SIGNAL_BIT(SIGWINCH) | SIGNAL_BIT(SIGIO);
     _sig_func_ptr handler = signals.actions[signal].sa_handler;
 
     if (handler != SIG_DFL)
         return handler == SIG_IGN ? SIGNAL_IGNORE : SIGNAL_HANDLE;
-    if (SIGNAL_BIT(signal) & ignored)
+    if (SIGNAL_BIT(signal) & IGNORED)
         return SIGNAL_IGNORE;
     return SIGNAL_BIT(signal) & SIGNAL_STOPS ? SIGNAL_STOP : SIGNAL_END;
+}
+
+/* What follows from a new action. */
+static void note_action(int signal)
+{
+    bool ignores = signal_action_of(signal) == SIGNAL_IGNORE;
+
+    signals.ignored = (signals.ignored & ~SIGNAL_BIT(signal)) | (ignores ? SIGNAL_BIT(signal) : 0);
+    if (signal == SIGCHLD)
+        exos_wait_hooks.ended = ignores ? NULL : &aegis_env(exos.env)->ended;
+    if (ignores)
+        signal_due();
 }
 
 int sigaction(int signal, const struct sigaction *action, struct sigaction *before)
@@ -68,10 +105,7 @@ int sigaction(int signal, const struct sigaction *action, struct sigaction *befo
         return 0;
     signal_listen();
     signals.actions[signal] = *action;
-    if (signal_action_of(signal) == SIGNAL_IGNORE) {
-        take();
-        __atomic_fetch_and(&signals.pending, ~SIGNAL_BIT(signal), __ATOMIC_RELAXED);
-    }
+    note_action(signal);
     return 0;
 }
 
@@ -157,6 +191,13 @@ int pause(void)
 {
     getpid();
     return suspend();
+}
+
+void siglongjmp(sigjmp_buf buffer, int value)
+{
+    if (buffer->saves)
+        sigprocmask(SIG_SETMASK, &buffer->mask, NULL);
+    longjmp(buffer->registers, value);
 }
 
 int sigwait(const sigset_t *set, int *signal)
@@ -320,8 +361,10 @@ void proc_begin_signals(const struct exos_start *start)
 {
     signals.mask = start->blocked & SIGNAL_ALL & ~SIGNAL_SURE;
     for (int signal = 1; signal < NSIG; signal++)
-        if (start->ignored & SIGNAL_BIT(signal) & ~SIGNAL_SURE)
+        if (start->ignored & SIGNAL_BIT(signal) & ~SIGNAL_SURE) {
             signals.actions[signal].sa_handler = SIG_IGN;
+            note_action(signal);
+        }
     if (start->replaces && start->alarm)
         signals.alarm = exos_wait_hooks.alarm = start->alarm;
 }

@@ -32,13 +32,17 @@ static uint32_t protection(uint32_t flags)
            (flags & ELF_EXEC ? AEGIS_PROT_EXEC : 0);
 }
 
-static int64_t load(uint32_t env, const struct elf_program *program, size_t stack_pages)
+/* The kernel maps the first program's segments in full, and proc does the children's that are no
+ * members: their pages are all their own. */
+static int64_t load(uint32_t env, const struct elf_program *program, size_t stack_pages, bool share)
 {
     int64_t status = 0;
     for (uint32_t i = 0; i < program->count && status == 0; i++) {
         const struct elf_segment *s = &program->segments[i];
-        status =
-            proc_fill(env, s->address, s->memory_size, s->data, s->file_size, protection(s->flags));
+        status = share && !(s->flags & ELF_WRITE)
+                     ? proc_share_image(env, s, protection(s->flags))
+                     : proc_fill(env, s->address, s->memory_size, s->data, s->file_size,
+                                 protection(s->flags));
     }
     uint64_t stack = (stack_pages ? stack_pages : PROC_STACK_PAGES) * AEGIS_PAGE_SIZE;
     return status ? status
@@ -129,11 +133,22 @@ static int64_t create(struct proc *proc, const struct proc_options *options, pid
     if (env < 0)
         return env;
     *proc = (struct proc){.env = (uint32_t)env, .entry = program.entry, .pid = pid};
-    status = load(proc->env, &program, options->stack_pages);
+    status = load(proc->env, &program, options->stack_pages, options->member);
     if (status == 0)
         status = begin(proc, options, &program);
     if (status < 0)
         undo(proc);
+    return status;
+}
+
+static int64_t create_or_make_room(struct proc *proc, const struct proc_options *options, pid_t pid)
+{
+    int64_t status = create(proc, options, pid);
+
+    if ((status == -AEGIS_E_NO_PAGE || status == -AEGIS_E_QUOTA) && proc_drop_images())
+        status = create(proc, options, pid);
+    if (status == -AEGIS_E_NO_PAGE || status == -AEGIS_E_QUOTA)
+        proc_drop_images(); /* memory is short: others may have it */
     return status;
 }
 
@@ -142,11 +157,11 @@ int64_t proc_create(struct proc *proc, const struct proc_options *options)
     if (options->stack_pages > PROC_STACK_MOST)
         return -AEGIS_E_RANGE;
     if (!options->member || options->replaces)
-        return create(proc, options, options->replaces);
+        return create_or_make_room(proc, options, options->replaces);
     pid_t pid = proc_claim();
     if (pid < 0)
         return pid == -ENOMEM ? -AEGIS_E_NO_PAGE : -PROC_NO_ENTRY;
-    int64_t status = create(proc, options, pid);
+    int64_t status = create_or_make_room(proc, options, pid);
     if (status < 0) {
         proc_drop(pid);
         return status;

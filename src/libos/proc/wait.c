@@ -13,20 +13,24 @@
 #include "libos/vm/vm.h"
 #include "libos/wait/wait.h"
 
-/* The environment that carries a member now, or did last: it may have replaced itself since the
- * last look. Returns the member's life word, 0 if it has none. */
+/*
+ * The environment that carries a member now: it may have replaced itself since the last look, and
+ * the new one may have ended, with its record gone. Returns the member's life word, 0 if it has
+ * none.
+ */
 static uint64_t follow(struct proc *proc)
 {
     uint64_t life = 0;
 
     if (!proc->pid || !table_find(proc->pid, &life))
         return 0;
-    uint32_t env = life_state(life) == LIFE_LIVE ? carrier_env(life) : proc->env, left = proc->env;
-    if (env == left || env == 0 || env >= aegis_info()->env_count)
+    life = table_settle((uint32_t)proc->pid % TABLE_SLOTS);
+    uint32_t left = proc->env;
+    if (life_state(life) != LIFE_LIVE || carrier_env(life) == left || !table_carried(life))
         return life;
+    proc->env = carrier_env(life);
+    table_hold(proc->env, true);
     table_hold(left, false);
-    table_hold(env, true);
-    proc->env = env;
     table_free_env(left);
     return life;
 }
@@ -37,7 +41,8 @@ static struct proc_status status_of(const struct proc *proc, uint64_t life)
     const volatile struct aegis_env_info *info = aegis_env(proc->env);
     int status = (int)(life_rest(life) & 0xffff);
 
-    if (life_state(life) == LIFE_ZOMBIE && status != table_status(info))
+    if (life_state(life) == LIFE_ZOMBIE &&
+        (info->state != AEGIS_ENV_ENDED || status != table_status(info)))
         return (struct proc_status){.reason = AEGIS_EXIT_STATUS,
                                     .value = WIFEXITED(status) ? (uint64_t)WEXITSTATUS(status)
                                                                : (uint64_t)WTERMSIG(status) << 8};
@@ -50,7 +55,7 @@ static struct proc_status status_of(const struct proc *proc, uint64_t life)
 int proc_reap(struct proc *proc, struct proc_status *status)
 {
     uint64_t life = follow(proc);
-    if (aegis_env(proc->env)->state != AEGIS_ENV_ENDED)
+    if (aegis_env(proc->env)->state != AEGIS_ENV_ENDED && life_state(life) != LIFE_ZOMBIE)
         return 0;
     *status = status_of(proc, life);
     table_hold(proc->env, false);
@@ -65,14 +70,22 @@ int proc_reap(struct proc *proc, struct proc_status *status)
 int proc_wait(struct proc *proc, struct proc_status *status, uint64_t deadline)
 {
     for (;;) {
-        follow(proc);
-        uint32_t env = proc->env;
-        struct aegis_predicate ended = aegis_when_ended(env);
-        int64_t which = exos_wait(&ended, 1, deadline);
+        uint32_t env = proc->env, serial = aegis_env(env)->serial;
         if (proc_reap(proc, status))
             return 1;
-        if (which != 0) /* the deadline, or a signal */
-            return 0;
+        if (proc->env != env)
+            continue;
+        /* Its record may go as soon as it is there, when its owner ends. */
+        struct aegis_predicate when[] = {
+            aegis_when_ended(env),
+            {.word = (const volatile uint64_t *)aegis_env(env),
+             .mask = UINT32_MAX,
+             .value = serial,
+             .op = AEGIS_WAKE_NE},
+        };
+        int64_t which = exos_wait(when, 2, deadline);
+        if (which != 0 && which != 1) /* the deadline, or a signal */
+            return proc_reap(proc, status);
     }
 }
 
@@ -80,6 +93,8 @@ int64_t proc_kill(struct proc *proc, uint64_t status)
 {
     return aegis_env_end(proc->env, status);
 }
+
+_Static_assert(offsetof(struct aegis_env_info, serial) == 0, "the first word's lower half");
 
 const char *proc_strerror(int64_t error)
 {

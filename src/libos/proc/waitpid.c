@@ -14,7 +14,7 @@
 #include "libos/time/time.h"
 #include "libos/wait/wait.h"
 
-#define LOOK_AGAIN 10000000 /* ns, where several children's environments are somebody else's */
+#define LOOK_AGAIN 2000000 /* ns, where several children's environments are somebody else's */
 
 /* What one look at the table has found. */
 struct found {
@@ -78,13 +78,31 @@ static struct found look(pid_t asked)
     return found;
 }
 
+/*
+ * Holds when an environment of another owner has ended; its record may be gone right behind that,
+ * so that leaving LIVE is what is waited for, and then, for a short while, the rest.
+ */
+static struct aegis_predicate when_it_ends(uint32_t env, uint64_t *deadline)
+{
+    struct aegis_predicate when = aegis_when_ended(env);
+
+    if (aegis_env(env)->state == AEGIS_ENV_ENDING) {
+        *deadline = time_after(LOOK_AGAIN);
+    } else {
+        when.value = AEGIS_ENV_LIVE;
+        when.op = AEGIS_WAKE_NE;
+    }
+    return when;
+}
+
 /* Sleep until another look may find more. Returns 0 or an errno value. */
 static int sleep_on(const struct found *found, uint64_t ended, uint64_t rung)
 {
-    struct aegis_predicate when[] = {AEGIS_WHEN(aegis_env(exos.env)->ended, NE, ended),
-                                     AEGIS_WHEN(*proc_doorbell(), NE, rung),
-                                     aegis_when_ended(found->foreign)};
+    struct aegis_predicate when[3] = {AEGIS_WHEN(aegis_env(exos.env)->ended, NE, ended),
+                                      AEGIS_WHEN(*proc_doorbell(), NE, rung)};
     uint64_t deadline = found->foreigns > 1 ? time_after(LOOK_AGAIN) : AEGIS_FOREVER;
+    if (found->foreigns)
+        when[2] = when_it_ends(found->foreign, &deadline);
     int64_t which = exos_wait(when, found->foreigns ? 3 : 2, deadline);
 
     return which == -EXOS_INTERRUPTED ? EINTR : 0;

@@ -22,6 +22,8 @@ int64_t exos_wait(const struct aegis_predicate *when, size_t count, uint64_t dea
         size_t total = count;
         if (doorbell)
             all[total++] = AEGIS_WHEN(*doorbell, NE, *doorbell);
+        if (exos_wait_hooks.ended && total <= EXOS_WAIT_MAX)
+            all[total++] = AEGIS_WHEN(*exos_wait_hooks.ended, NE, *exos_wait_hooks.ended);
         if (exos_wait_hooks.rung && exos_wait_hooks.rung())
             return -EXOS_INTERRUPTED;
         uint64_t alarm = exos_wait_hooks.alarm;

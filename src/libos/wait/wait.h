@@ -28,7 +28,8 @@ int64_t exos_wait(const struct aegis_predicate *when, size_t count, uint64_t dea
  * NULL while there is none; rung: called when it may have rung, and before each wait, takes care of
  * what is pending, and returns whether the wait is to end with -EXOS_INTERRUPTED; give_away: how
  * the processor is given away, aegis_wait or what runs another thread; alarm: when rung is to be
- * called even though nobody rings (rdtime ticks, AEGIS_FOREVER: never).
+ * called even though nobody rings (rdtime ticks, AEGIS_FOREVER: never); ended: another doorbell, if
+ * there is room for it among the predicates, or NULL.
  */
 struct exos_wait_hooks {
     const volatile uint64_t *doorbell;
@@ -36,6 +37,7 @@ struct exos_wait_hooks {
     int64_t (*give_away)(const struct aegis_predicate *when, uint64_t count, uint64_t deadline);
     const volatile uint64_t *threads; /* of this process; NULL: one */
     uint64_t alarm;
+    const volatile uint64_t *ended;
 };
 extern struct exos_wait_hooks exos_wait_hooks;
 
