@@ -6,10 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#if defined(__linux__)
 #include <sched.h>
 #include <sys/mman.h>
-#endif
 
 #include "bench/guest/measure.h"
 
@@ -18,6 +16,7 @@
 #define KIB    (CHUNK / 1024 * CHUNKS)
 
 static char chunk[CHUNK] __attribute__((aligned(4096)));
+static char *shared_chunk; /* the writer's: memory that it shares with the reader */
 
 static void fail(const char *what)
 {
@@ -89,19 +88,52 @@ static uint64_t run_kib(uint64_t n)
 {
     static struct peer peer;
     char byte;
-    if (!peer.to)
+    if (!peer.to) {
+        shared_chunk = mmap(NULL, CHUNK, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        if (shared_chunk == MAP_FAILED)
+            fail("mmap");
+        memset(shared_chunk, 'x', CHUNK);
         peer = start(swallow);
+    }
     return COUNT_LOOP((n + KIB - 1) / KIB, {
         for (int i = 0; i < CHUNKS; i++)
-            if (write(peer.to, chunk, sizeof chunk) != sizeof chunk)
+            if (write(peer.to, shared_chunk, CHUNK) != CHUNK)
                 fail("pipe_kib");
         if (read(peer.from, &byte, 1) != 1)
             fail("pipe_kib");
     });
 }
 
+#if defined(__linux__) /* exos_ipc.c has it with a directed yield */
+static uint64_t run_shared(uint64_t n)
+{
+    static volatile uint64_t *word;
+    if (!word) {
+        word = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        if (word == MAP_FAILED)
+            fail("mmap");
+        pid_t pid = fork();
+        if (pid < 0)
+            fail("fork");
+        while (pid == 0) {
+            while (!*word)
+                sched_yield();
+            *word = 0;
+        }
+    }
+    return COUNT_LOOP(n, {
+        *word = 1;
+        while (*word)
+            sched_yield();
+    });
+}
+#endif
+
 const struct row ipc_rows[] = {
     {"ipc", "pipe_roundtrip", 100, run_roundtrip},
     {"ipc", "pipe_kib", KIB, run_kib},
+#if defined(__linux__)
+    {"ipc", "shm_roundtrip", 100, run_shared},
+#endif
     {NULL, NULL, 0, NULL},
 };

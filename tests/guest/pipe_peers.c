@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "libos/time/time.h"
 #include "pipe_test.h"
@@ -208,6 +209,48 @@ static void what_a_hostile_peer_writes_does_no_harm(void)
     }
 }
 
+/*
+ * Long writes out of shared memory, of which the reader copies by itself: either side is killed in
+ * the middle. What a reader gets is what was written, from the beginning; a writer is told.
+ */
+static void long_writes_end_with_either_side(void)
+{
+    enum { SIZE = 200000 };
+    static uint8_t bytes[9000];
+    uint64_t until = time_after(KILLING / 2);
+    uint8_t *shared = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CHECK(shared != MAP_FAILED);
+    for (size_t i = 0; i < SIZE; i++)
+        shared[i] = (uint8_t)(i * 7 + (i >> 8));
+    for (int round = 0; round < ROUNDS_LEAST || (round < ROUNDS && time_now() < until); round++) {
+        int fds[2];
+        bool we_read = round % 2;
+        CHECK_EQ(pipe(fds), 0);
+        pid_t pid = fork();
+        CHECK(pid >= 0);
+        close(fds[we_read != (pid == 0)]);
+        if (pid == 0)
+            for (;;)
+                if (we_read ? write(fds[1], shared, SIZE) < 0
+                            : read(fds[0], bytes, sizeof bytes) <= 0)
+                    _exit(1);
+        uint32_t before = random_below(30);
+        ssize_t done = 1;
+        for (uint64_t i = 0, got = 0; done > 0; i++) {
+            if (i == before)
+                kill(pid, SIGKILL);
+            done = we_read ? read(fds[0], bytes, 1 + random_below(sizeof bytes - 1))
+                           : write(fds[1], shared, 20000 + random_below(100000));
+            for (ssize_t j = 0; we_read && j < done; j++)
+                CHECK_EQ(bytes[j], shared[got++ % SIZE]);
+        }
+        CHECK(we_read ? done == 0 : errno == EPIPE);
+        close(fds[!we_read]);
+        CHECK(WIFSIGNALED(finish(pid)));
+    }
+    CHECK_EQ(munmap(shared, SIZE), 0);
+}
+
 static const struct {
     const char *name;
     int (*run)(void);
@@ -223,5 +266,6 @@ int main(int argc, char **argv)
     a_lock_is_taken_from_the_dead_alone();
     what_a_hostile_peer_writes_does_no_harm();
     peers_may_be_killed_at_any_instruction();
+    long_writes_end_with_either_side();
     return 0;
 }

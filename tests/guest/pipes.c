@@ -9,15 +9,22 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "libos/ipc/special.h"
 #include "libos/time/time.h"
 #include "pipe_test.h"
 
 static uint8_t byte_at(uint64_t place)
 {
     return (uint8_t)(place * 167 + (place >> 8));
+}
+
+static void wait_ms(unsigned ms)
+{
+    aegis_wait(NULL, 0, time_after(ms * 1000000UL));
 }
 
 /* ---- one process, against a model: the counts of bytes */
@@ -152,6 +159,53 @@ static int orphan(void)
     return 0;
 }
 
+/* Whether what comes in is what byte_at says, to the end. */
+static int compare(int in)
+{
+    static uint8_t bytes[70000];
+    uint64_t got = 0;
+    for (ssize_t part; (part = read(in, bytes, 1 + random_below(sizeof bytes - 1))) != 0;) {
+        if (part < 0)
+            return 1;
+        for (ssize_t i = 0; i < part; i++)
+            if (bytes[i] != byte_at(got++))
+                return 2;
+    }
+    return got ? 0 : 3;
+}
+
+static int compare_in(void)
+{
+    return compare(IN);
+}
+
+/* Once the other side has closed what it doesn't use. */
+static void in_place(struct pipe_special *special, int fd)
+{
+    while (pipe_special(special, fd) != 0) {
+        CHECK_EQ(errno, EBUSY);
+        wait_ms(1);
+    }
+}
+
+static int mirror(int in_fd, int out_fd)
+{
+    struct pipe_special in, out;
+    size_t count, room_count;
+    in_place(&in, in_fd);
+    in_place(&out, out_fd);
+    for (const uint8_t *bytes; (bytes = pipe_bytes(&in, &count));) {
+        uint8_t *room = pipe_room(&out, &room_count);
+        if (!room)
+            return 1;
+        count = count < room_count ? count : room_count;
+        memcpy(room, bytes, count);
+        pipe_took(&in, count);
+        pipe_put(&out, count);
+    }
+    return errno;
+}
+
 /* ---- with children */
 
 static void made_pair(int there[2], int back[2])
@@ -281,10 +335,85 @@ static void poll_waits_for_many(void)
     }
 }
 
+/* Longer writes than the ring, out of memory that a forked reader shares, or its reader alone. */
+static void long_writes_out_of_shared_memory(bool reader_shares)
+{
+    enum { SIZE = 100000, ROUNDS = 4 };
+    static uint8_t bytes[SIZE];
+    uint8_t *shared;
+    int fds[2];
+    shared = mmap(NULL, SIZE + 10, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CHECK(shared != MAP_FAILED);
+    CHECK_EQ(pipe(fds), 0);
+    pid_t pid = reader_shares ? fork() : start("pipes", "compare", fds[0], -1);
+    if (pid == 0) {
+        close(fds[1]);
+        _exit(compare(fds[0]));
+    }
+    CHECK(pid > 0);
+    close(fds[0]);
+    for (uint64_t round = 0; round < ROUNDS; round++) {
+        for (size_t i = 0; i < SIZE; i++)
+            shared[7 + i] = byte_at(round * SIZE + i);
+        CHECK_EQ(write(fds[1], shared + 7, SIZE), SIZE);
+    }
+    memset(shared, 0, SIZE + 10);
+    for (size_t i = 0; i < SIZE; i++)
+        bytes[i] = byte_at(ROUNDS * (uint64_t)SIZE + i);
+    CHECK_EQ(write(fds[1], bytes, SIZE), SIZE);
+    close(fds[1]);
+    CHECK_EQ(finish(pid), 0);
+    CHECK_EQ(munmap(shared, SIZE + 10), 0);
+}
+
+/* In place, against a child that reads and writes in place, too. */
+static void ends_are_used_in_place(void)
+{
+    struct pipe_special in, out;
+    int there[2], back[2];
+    size_t count;
+    made_pair(there, back);
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(there[1]);
+        close(back[0]);
+        _exit(mirror(there[0], back[1]));
+    }
+    int null = open("/dev/null", O_RDONLY);
+    CHECK_FAILS(pipe_special(&in, null), EINVAL);
+    CHECK_EQ(close(null), 0);
+    CHECK_FAILS(pipe_special(&in, null), EBADF);
+    close(there[0]);
+    close(back[1]);
+    in_place(&in, back[0]);
+    in_place(&out, there[1]);
+    for (uint64_t sent = 0, got = 0; got < 200000;) {
+        uint8_t *room = pipe_room(&out, &count);
+        CHECK(room && count >= 1 && count <= PIPE_SIZE);
+        count = 1 + random_below((uint32_t)count);
+        for (size_t i = 0; i < count; i++)
+            room[i] = byte_at(sent + i);
+        pipe_put(&out, count);
+        sent += count;
+        while (got < sent) {
+            const uint8_t *bytes = pipe_bytes(&in, &count);
+            CHECK(bytes && count >= 1);
+            for (size_t i = 0; i < count; i++)
+                CHECK_EQ(bytes[i], byte_at(got + i));
+            pipe_took(&in, count);
+            got += count;
+        }
+    }
+    close(there[1]);
+    CHECK(!pipe_bytes(&in, &count) && errno == 0);
+    CHECK_EQ(finish(pid), 0);
+    close(back[0]);
+}
+
 static const struct {
     const char *name;
     int (*run)(void);
-} roles[] = {{"echo", echo}, {"sip", sip}, {"orphan", orphan}};
+} roles[] = {{"echo", echo}, {"sip", sip}, {"orphan", orphan}, {"compare", compare_in}};
 
 int main(int argc, char **argv)
 {
@@ -298,6 +427,9 @@ int main(int argc, char **argv)
     a_megabyte_goes_there_and_back();
     a_pipe_outlives_who_made_it();
     a_reader_that_ends_breaks_the_pipe();
+    long_writes_out_of_shared_memory(true);
+    long_writes_out_of_shared_memory(false);
+    ends_are_used_in_place();
     a_signal_interrupts_a_read();
     poll_waits_for_many();
     return 0;

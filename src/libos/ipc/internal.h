@@ -30,6 +30,7 @@ struct pipe_end {
     uint32_t peer_place; /* where it was found */
     uint64_t few;        /* bytes that go the quick way at a time */
     uint64_t end;        /* MEMBER_READS or MEMBER_WRITES */
+    bool declined;       /* the reader shares no memory with this process, or not this */
     struct pipe *pipe;
 };
 extern const struct fd_kind pipe_kind;
@@ -47,6 +48,25 @@ ssize_t pipe_write(struct fd_object *object, const void *bytes, size_t count);
 /* quick.c: the same for a few bytes, and whoever else has an end not in the way. */
 ssize_t pipe_quick_read(struct fd_object *object, void *bytes, size_t count);
 ssize_t pipe_quick_write(struct fd_object *object, const void *bytes, size_t count);
+
+/* offer.c. The writer's: whether count bytes from there can be offered now; they are, then. */
+bool pipe_offer(struct pipe_end *end, const void *bytes, size_t count);
+
+/* Waits until the offer is taken, or as much of it as will be: how many bytes, 0 if the reader has
+ * declined, or a negated errno value if none was taken. */
+ssize_t pipe_offer_wait(struct pipe_end *end);
+
+/* The reader's: bytes of an offer, up to count; 0 if there is none, or none that it can take.
+ * Caller must hold the reader's lock. */
+ssize_t pipe_offer_take(struct pipe_page *page, void *bytes, size_t count);
+
+/* Whether there may be something to take, so that a look is worth a lock. */
+static inline bool pipe_is_offered(const struct pipe_page *page)
+{
+    return __atomic_load_n(&page->offer.state, __ATOMIC_ACQUIRE) == OFFER_MADE &&
+           __atomic_load_n(&page->offer.taken, __ATOMIC_RELAXED) <
+               __atomic_load_n(&page->offer.size, __ATOMIC_RELAXED);
+}
 
 /* Look for a living process with the other end, and whether another has this one. False if nobody
  * has the other. */

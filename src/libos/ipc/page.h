@@ -21,7 +21,8 @@
 #include "libos/start/start.h"
 
 #define PIPE_PAGES   4
-#define PIPE_SIZE    (PIPE_PAGES * AEGIS_PAGE_SIZE)
+#define PIPE_SHIFT   14
+#define PIPE_SIZE    (1UL << PIPE_SHIFT)
 #define PIPE_MEMBERS 256 /* processes with an end of one pipe */
 #define PIPE_POLLERS 8   /* that poll beyond their predicates, at a time */
 
@@ -33,6 +34,23 @@
 #define MEMBER_ENDS         (MEMBER_READS | MEMBER_WRITES)
 #define MEMBER_SERIAL(word) ((uint32_t)((word) >> 32))
 
+/*
+ * Bytes that a writer leaves where they are: in memory that it shares with the reader at the same
+ * address, for the reader to copy from there. It waits until all is taken, as it would with bytes
+ * that don't fit the ring. The reader looks whether the pages are its own as well.
+ */
+#define OFFER_MOST     65536 /* bytes */
+#define OFFER_PAGES    (OFFER_MOST / AEGIS_PAGE_SIZE + 1)
+#define OFFER_NONE     0
+#define OFFER_MADE     1
+#define OFFER_DECLINED UINT64_MAX /* in the place of `taken` */
+struct pipe_offer {
+    uint64_t state; /* OFFER_NONE or OFFER_MADE: the writer's to change */
+    uint64_t taken; /* bytes; under the reader's lock */
+    uint64_t address, size;
+    uint64_t frames[OFFER_PAGES]; /* the numbers of the pages */
+};
+
 struct pipe_page {
     uint64_t tail;                  /* bytes written so far */
     uint64_t writer;                /* who writes: a member word without ends; 0: nobody */
@@ -43,7 +61,9 @@ struct pipe_page {
     uint64_t polled;                /* not 0: somebody is among the pollers */
     uint64_t pollers[PIPE_POLLERS]; /* pids to ring when something changes */
     uint64_t members[PIPE_MEMBERS];
+    struct pipe_offer offer;
 };
+_Static_assert(PIPE_SIZE == PIPE_PAGES * AEGIS_PAGE_SIZE, "whole pages");
 _Static_assert(sizeof(struct pipe_page) <= AEGIS_PAGE_SIZE, "one page");
 
 /* The member word of an environment, without ends. */

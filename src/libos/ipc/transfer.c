@@ -164,7 +164,8 @@ ssize_t pipe_read(struct fd_object *object, void *bytes, size_t count)
 
     while (count) {
         uint64_t head = __atomic_load_n(&page->head, __ATOMIC_RELAXED);
-        if (load(&page->tail) == head) {
+        bool empty = load(&page->tail) == head;
+        if (empty && !pipe_is_offered(page)) {
             int result = pipe_await(end, &page->tail, head);
             if (result <= 0)
                 return result;
@@ -174,6 +175,8 @@ ssize_t pipe_read(struct fd_object *object, void *bytes, size_t count)
         if (error)
             return error;
         ssize_t got = take(page, bytes, count);
+        if (got == 0)
+            got = pipe_offer_take(page, bytes, count);
         pipe_unlock(&page->reader);
         if (got) {
             pipe_changed(page);
@@ -231,8 +234,11 @@ static inline ssize_t write_some(struct pipe_end *end, const uint8_t *bytes, siz
     int error = lock(end, &page->writer);
     if (error)
         return error;
-    ssize_t done = put(page, bytes, count, &seen);
+    bool offered = count > PIPE_SIZE && pipe_offer(end, bytes, count);
+    ssize_t done = offered ? 0 : put(page, bytes, count, &seen);
     pipe_unlock(&page->writer);
+    if (offered)
+        return pipe_offer_wait(end);
     if (done > 0)
         pipe_changed(page);
     if (__builtin_expect(done != 0, 1))
@@ -276,9 +282,10 @@ static short look(struct pipe_end *end)
     struct pipe_page *page = end->page;
     uint64_t used = load(&page->tail) - load(&page->head);
     bool reads = end->end == MEMBER_READS;
+    bool bytes = used || pipe_is_offered(page);
     bool alone = !pipe_find(page, end->pipe->self, end->end ^ MEMBER_ENDS, &end->peer_place);
     if (reads)
-        return (short)((used ? POLLIN | POLLRDNORM : 0) | (alone ? POLLHUP : 0));
+        return (short)((bytes ? POLLIN | POLLRDNORM : 0) | (alone ? POLLHUP : 0));
     return (short)((used <= PIPE_SIZE - PIPE_BUF || used > PIPE_SIZE ? POLLOUT | POLLWRNORM : 0) |
                    (alone ? POLLERR : 0));
 }

@@ -17,10 +17,20 @@ static inline size_t copy_words(unsigned char **to, const unsigned char **from, 
 {
     word *t = (word *)*to;
     const word *f = (const word *)*from;
-    for (; size >= 4 * WORD; size -= 4 * WORD, t += 4, f += 4) {
-        word a = f[0], b = f[1], c = f[2], d = f[3];
-        t[0] = a, t[1] = b, t[2] = c, t[3] = d;
+#define FOUR(n)                                                                                    \
+    do {                                                                                           \
+        word a = f[n], b = f[(n) + 1], c = f[(n) + 2], d = f[(n) + 3];                             \
+        t[n] = a, t[(n) + 1] = b, t[(n) + 2] = c, t[(n) + 3] = d;                                  \
+    } while (0)
+    for (; size >= 16 * WORD; size -= 16 * WORD, t += 16, f += 16) {
+        FOUR(0);
+        FOUR(4);
+        FOUR(8);
+        FOUR(12);
     }
+    for (; size >= 4 * WORD; size -= 4 * WORD, t += 4, f += 4)
+        FOUR(0);
+#undef FOUR
     for (; size >= WORD; size -= WORD)
         *t++ = *f++;
     *to = (unsigned char *)t;
