@@ -22,7 +22,8 @@ PROGRAMS = {
     "xdp-load": ["peers/linux/xdp-load.c"],
     "rows": ["peers/linux/port.c", "guest/rows.c", "guest/measure.c"],
     "suite": ["guest/suite.c", "guest/measure.c", "guest/vm.c",
-              "guest/thread.c", "guest/matmul.c", "guest/text.c", "guest/ipc.c"],
+              "guest/thread.c", "guest/matmul.c", "guest/proc.c", "guest/text.c", "guest/ipc.c"],
+    "true": ["guest/true.c"],
 }
 BPF_PROGRAMS = [bpf.ECHO, ROOT / "bench/handlers/filter-4tuple.c"]
 

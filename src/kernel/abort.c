@@ -15,8 +15,7 @@
 #define LOOK_STEP 256 /* pages of the owner's list looked at in a step */
 #define TAKE_STEP 32  /* resources taken in a step: some 10,000 instructions of pages */
 #define FREE_STEP 256 /* mappings removed in a step */
-#define PASS_COST 64  /* what a page that is inherited takes of a step: its mappings are looked at \
-                       */
+#define PASS_COST 64  /* what an inherited page takes of a step: its mappings are looked at */
 
 _Static_assert(sizeof(struct aegis_repossession) == PAGE_SIZE, "a page");
 

@@ -35,9 +35,12 @@ struct env *env_table[ENV_COUNT];
 struct aegis_env_info *env_infos;
 uint32_t env_page_lists[ENV_COUNT];
 
+uint32_t env_numbers;
+
 static uint32_t next_serial = 1;
 static uint64_t asid_max;
 
+#define END_STEP_LEAVES   HARD(128, 1)  /* mappings, behind which no further table is begun */
 #define END_STEP_MAPPINGS HARD(128, 16) /* of all pages in one step */
 /* Taken back in one step: keeps interrupts off for some 10,000 instructions. */
 #define END_STEP_PAGES    HARD(64, 3)
@@ -89,6 +92,8 @@ struct env *env_make(uint32_t number, uint32_t owner, struct aegis_page *page,
     page->last = i->serial;
     root->last = i->serial;
     env_table[number] = env;
+    if (number >= env_numbers)
+        env_numbers = number + 1;
     return env;
 }
 
@@ -234,7 +239,7 @@ static void forget_record(uint32_t number)
  */
 static void leave_children(uint32_t number)
 {
-    for (uint32_t n = 1; n < ENV_COUNT; n++) {
+    for (uint32_t n = 1; n < env_numbers; n++) {
         struct aegis_env_info *child = &env_infos[n];
         if (child->state == AEGIS_ENV_NONE || child->owner != number || n == number)
             continue;
@@ -266,20 +271,70 @@ static void become_ended(struct env *env, struct aegis_page *env_page)
     env_infos[i->owner].ended++;
 }
 
+/* The next entry from i on that isn't 0, or end, a multiple of 8: most tables are nearly empty. */
+static inline size_t next_entry(const pte_t *table, size_t i, size_t end)
+{
+    while (i < end && !table[i])
+        i += i % 8 == 0 && !(table[i + 1] | table[i + 2] | table[i + 3] | table[i + 4] |
+                             table[i + 5] | table[i + 6] | table[i + 7])
+                 ? 8
+                 : 1;
+    return i;
+}
+
+static void release_table(struct aegis_page *table)
+{
+    page_release(&pages[table->links]);
+    page_release(table);
+}
+
 /*
  * Tables of env may hold mappings of others' pages, and its pages may be mapped by others: both are
  * undone before the page is freed. A table's links page has to outlive the table, so tables go in a
  * pass of their own: whichever comes first on the list, its partner is found by table->links.
+ * Returns how many mappings there were.
  */
-static void empty_table(struct aegis_page *table)
+static size_t empty_table(struct aegis_page *table)
 {
     pte_t *entries = page_memory(table);
+    size_t count = 0;
 
-    for (size_t i = 0; i < PTES; i++)
-        if ((entries[i] & PTE_V) && (entries[i] & PTE_LEAF))
-            map_remove(table, &entries[i]);
-    page_release(&pages[table->links]);
-    page_release(table);
+    for (size_t i = next_entry(entries, 0, PTES); i < PTES; i = next_entry(entries, i + 1, PTES)) {
+        map_remove(table, &entries[i]);
+        count++;
+    }
+    release_table(table);
+    return count;
+}
+
+/* Takes back tables of env's, as many as a step may; returns whether there were none. */
+static bool end_tables(const struct env *env)
+{
+    size_t removed = 0;
+
+    for (size_t i = next_entry(env->root, 0, PTES / 2); i < PTES / 2;
+         i = next_entry(env->root, i + 1, PTES / 2)) {
+        if (i == EXPOSED_INDEX)
+            continue;
+        pte_t *level1 = ppn_to_virt(pte_ppn(env->root[i]));
+        for (size_t j = next_entry(level1, 0, PTES); j < PTES;
+             j = next_entry(level1, j + 1, PTES)) {
+            if (removed >= END_STEP_LEAVES)
+                return false;
+            if (level1[j] & PTE_LEAF) { /* a megapage */
+                map_remove(map_table_of(level1), &level1[j]);
+                removed += AEGIS_MEGAPAGE;
+                continue;
+            }
+            struct aegis_page *table = page_of(pte_ppn(level1[j]));
+            level1[j] = 0;
+            removed += empty_table(table) + 1;
+        }
+        env->root[i] = 0;
+        release_table(map_table_of(level1));
+        removed++;
+    }
+    return removed == 0;
 }
 
 bool env_end_step(struct env *env)
@@ -295,28 +350,8 @@ bool env_end_step(struct env *env)
             unbind_all(env);
         return false;
     }
-    /* Tables first, a single one a step: each has up to 512 mappings, a megapage as many pages. */
-    pte_t *level1, *level0;
-    for (size_t i = 0; i < PTES / 2; i++) {
-        if (i == EXPOSED_INDEX || !(env->root[i] & PTE_V))
-            continue;
-        level1 = ppn_to_virt(pte_ppn(env->root[i]));
-        for (size_t j = 0; j < PTES; j++) {
-            if (!(level1[j] & PTE_V))
-                continue;
-            if (level1[j] & PTE_LEAF) { /* a megapage */
-                map_remove(map_table_of(level1), &level1[j]);
-                return false;
-            }
-            level0 = ppn_to_virt(pte_ppn(level1[j]));
-            level1[j] = 0;
-            empty_table(page_of(virt_to_phys(level0) >> PAGE_SHIFT));
-            return false;
-        }
-        env->root[i] = 0;
-        empty_table(page_of(virt_to_phys(level1) >> PAGE_SHIFT));
+    if (!end_tables(env))
         return false;
-    }
     size_t most = END_STEP_MAPPINGS;
     for (size_t n = 0; page && n < END_STEP_PAGES; n++, page = next) {
         next = page->next == NO_PAGE ? NULL : &pages[page->next];

@@ -165,7 +165,8 @@ _Static_assert(offsetof(struct aegis_env_info, state) == INFO_STATE, "entry.S");
 _Static_assert(sizeof(struct env) <= PAGE_SIZE, "one page");
 
 extern struct env *env_table[ENV_COUNT];
-extern struct aegis_env_info *env_infos;   /* exposed */
+extern uint32_t env_numbers;             /* no environment ever had this number, or a higher one */
+extern struct aegis_env_info *env_infos; /* exposed */
 extern uint32_t env_page_lists[ENV_COUNT]; /* first page of each, or NO_PAGE */
 
 void env_init(void);

@@ -216,7 +216,7 @@ void gate_release(struct env *env)
 /* Clears the gates to callee in all tables but one. */
 static void clear(const struct env *callee, const struct env *but)
 {
-    for (uint32_t n = 1; n < ENV_COUNT; n++) {
+    for (uint32_t n = 1; n < env_numbers; n++) {
         struct env *env = env_table[n];
         if (!env || env == but)
             continue;

@@ -26,7 +26,8 @@
 
 static struct handler *handlers;
 static uint32_t handler_count;
-static void *scratch; /* ASH_SCRATCH_MAX bytes: one download at a time */
+static uint32_t handlers_used; /* those from here on were never loaded */
+static void *scratch;          /* ASH_SCRATCH_MAX bytes: one download at a time */
 
 /* All handlers' stack: none is interrupted by another. */
 static uint8_t stack[ASH_DEPTH_MAX * ASH_STACK_FRAME] __attribute__((aligned(16)));
@@ -237,6 +238,8 @@ static long finish_load(uint32_t index, struct code code)
     memcpy(code_open(&code), load.code, size);
     code_close(&code);
 
+    if (h >= handlers + handlers_used)
+        handlers_used = (uint32_t)(h - handlers) + 1;
     *h = (struct handler){.owner = load.env,
                           .number = index,
                           .generation = h->generation + 1,
@@ -406,7 +409,7 @@ uint64_t handler_held(const struct env *env)
 
 bool handler_take(uint32_t env, uint32_t *index)
 {
-    for (uint32_t i = handler_count; i-- > 0;)
+    for (uint32_t i = handlers_used; i-- > 0;)
         if (handlers[i].owner == env) {
             unload(&handlers[i]);
             *index = i;

@@ -22,7 +22,7 @@ struct span {
 };
 
 /* Whether the page that entry maps is to be put where to is. */
-static bool is_meant(pte_t entry, enum aegis_share how)
+static inline __attribute__((always_inline)) bool is_meant(pte_t entry, enum aegis_share how)
 {
     if (!(entry & PTE_V))
         return false;
@@ -49,11 +49,11 @@ static long find_span(const struct env *env, uint64_t va, uint64_t count, struct
 {
     uint64_t left = PTES - pte_index(va, 0);
 
-    *span = (struct span){.va = va,
-                          .count = count < left ? count : left,
-                          .from = map_entry(this_hart->env, va, 0, NULL),
-                          .to = map_entry(env, va, 0, NULL)};
-    return is_mega(this_hart->env, va) ? -AEGIS_E_STATE : 0;
+    span->va = va;
+    span->count = count < left ? count : left;
+    span->from = map_entry(this_hart->env, va, 0, NULL);
+    span->to = map_entry(env, va, 0, NULL);
+    return !span->from && is_mega(this_hart->env, va) ? -AEGIS_E_STATE : 0;
 }
 
 /* How many pages of a span are to be put into env, or negated NO_TABLE. */

@@ -296,6 +296,8 @@ static void publish(void)
 {
     struct aegis_binding_info *i = netif_row(bind.index);
 
+    if (bind.index >= netif_rows)
+        netif_rows = bind.index + 1;
     *i = (struct aegis_binding_info){.owner = bind.owner,
                                      .binder = bind.env,
                                      .parent = bind.parent,

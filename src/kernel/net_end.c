@@ -222,7 +222,7 @@ bool net_end_env(uint32_t env)
     uint32_t victim = info->binding_count;
 
     net_bind_end_env(env);
-    for (uint32_t i = 0; i < info->binding_count; i++) {
+    for (uint32_t i = 0; i < netif_rows; i++) {
         struct aegis_binding_info *b = netif_row(i);
         if (!b->owner)
             continue;

@@ -33,6 +33,8 @@ struct binding *bindings;
  */
 static bool *zombies;
 
+uint32_t netif_rows;
+
 struct aegis_binding_info *netif_binding(uint64_t index)
 {
     return index < info->binding_count && infos[index].owner ? &infos[index] : NULL;
@@ -84,6 +86,7 @@ static void bind_root(uint32_t number)
     codegen_begin(&job, NULL, &root->egress);
     while (!codegen_step(&job, &root->egress_code))
         ;
+    netif_rows = number + 1;
     infos[number] = (struct aegis_binding_info){
         .owner = FIRST_ENV, .binder = FIRST_ENV, .parent = number, .netif = (uint16_t)number};
     netif_note_egress(number);

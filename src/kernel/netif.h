@@ -85,6 +85,9 @@ struct aegis_binding_info *netif_binding(uint64_t index);
 /* Number index, bound or not. */
 struct aegis_binding_info *netif_row(uint32_t index);
 
+/* Rows from here on were never bound. */
+extern uint32_t netif_rows;
+
 /* Whether index is unbound, and in the classifier in use still. */
 bool netif_is_zombie(uint32_t index);
 void netif_set_zombie(uint32_t index, bool is_zombie);

@@ -120,8 +120,13 @@ static int64_t copy_hot(uint32_t env)
                             page_of((uint64_t)&upcall_counted),
                             page_of(tp)};
     int64_t status = copy(env, (uint64_t)__resident_start, (uint64_t)__resident_end);
-    for (size_t i = 0; i < sizeof hot / sizeof *hot && status == 0; i++)
-        status = copy(env, hot[i], hot[i] + AEGIS_PAGE_SIZE);
+    for (size_t i = 0; i < sizeof hot / sizeof *hot && status == 0; i++) {
+        size_t before = 0;
+        while (hot[before] != hot[i])
+            before++;
+        if (before == i) /* several may lie in one page */
+            status = copy(env, hot[i], hot[i] + AEGIS_PAGE_SIZE);
+    }
     return status;
 }
 
