@@ -153,7 +153,6 @@ static void an_untrusting_server_shows_nothing(void)
                      "addi sp, sp, -32\n"
                      "sd tp, 0(sp)\n"
                      "sd ra, 8(sp)\n"
-                     "sd gp, 16(sp)\n"
                      "lla t1, own_sp\n"
                      "sd sp, 0(t1)\n"
                      "li ra, 0\n"
