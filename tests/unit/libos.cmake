@@ -5,6 +5,9 @@ aegis_unit_test(libos_net_test SOURCES unit/libos/net_test.c ${libos_dir}/net/pa
   ${libos_dir}/net/datagram.c)
 aegis_unit_test(libos_filter_test SOURCES unit/libos/filter_test.c ${libos_dir}/net/filter.c LIBRARIES dpf)
 
+# Terminals, beside those of the host.
+aegis_unit_test(libos_tty_test SOURCES unit/libos/tty_test.c ${libos_dir}/tty/line.c ${libos_dir}/tty/rings.c)
+
 # The string functions, under other names beside the host's; they must not be taken for what they implement.
 add_library(libos_string OBJECT ${libos_dir}/string/copy.c ${libos_dir}/string/compare.c ${libos_dir}/string/find.c)
 target_compile_options(libos_string PRIVATE -include ${CMAKE_CURRENT_SOURCE_DIR}/unit/libos/string_names.h

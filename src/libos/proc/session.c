@@ -268,7 +268,7 @@ size_t proc_list(struct proc_view *views, size_t most)
 
     for (uint32_t slot = 1; table_self && slot < TABLE_SLOTS; slot++) {
         const struct table_entry *entry = table_entry(slot);
-        uint64_t life = table_life(entry), kin = entry->kin;
+        uint64_t life = table_settle(slot), kin = entry->kin; /* some may have ended unseen */
         if (life_state(life) != LIFE_LIVE && life_state(life) != LIFE_ZOMBIE)
             continue;
         if (count++ >= most)
@@ -276,7 +276,7 @@ size_t proc_list(struct proc_view *views, size_t most)
         bool lives = life_state(life) == LIFE_LIVE;
         struct proc_view *view = &views[count - 1];
         *view = (struct proc_view){.pid = table_pid(slot, life),
-                                   .parent = (pid_t)kin,
+                                   .parent = table_parent(entry),
                                    .group = (pid_t)(kin >> 32),
                                    .state = lives ? PROC_RUNNING : PROC_ZOMBIE,
                                    .env = lives ? carrier_env(life) : 0,
