@@ -13,9 +13,9 @@
  *
  * All numbers are little-endian. The host numbers its requests; a reply carries the request's id
  * and its type | CONTROL_REPLY, or CONTROL_ERROR. Requests are answered in the order of their
- * arrival, but for FRAMES, which waits for something to tell. The conversation begins with HELLO
- * from either side; a HELLO with another `self` than before means that the peer restarted: whatever
- * was under way is lost.
+ * arrival, but for FRAMES and CONSOLE_READ, which wait for something to tell. The conversation
+ * begins with HELLO from either side; a HELLO with another `self` than before means that the peer
+ * restarted: whatever was under way is lost.
  *
  * Free-standing: calls only memcpy, memset and memcmp.
  */
@@ -36,7 +36,10 @@
 #define CONTROL_BYTES_MAX     2048   /* bytes of a captured frame: AEGIS_SLOT_SIZE */
 #define CONTROL_ARGUMENTS_MAX 1024   /* bytes of a program's arguments, zeros included */
 #define CONTROL_EXTENTS_MAX   1024   /* bytes of what names the extents that it gets, likewise */
+#define CONTROL_OUTPUT_MAX    4096   /* bytes of a console's output in one answer */
+#define CONTROL_INPUT_MAX     1024   /* bytes of a console's input in one request */
 #define CONTROL_FRAMES_MS     1000   /* after which FRAMES is answered without one */
+#define CONTROL_LEASE_MS      4000   /* after which a quiet client of a console is gone */
 #define CONTROL_WORD_SIZE     128    /* of what an aborted handler says: AEGIS_MESSAGE_SIZE */
 /*
  * The largest message: a load, which carries its filters and its handler together, so that it is
@@ -66,6 +69,11 @@ enum control_type {
     CONTROL_MAPS = 0x20,
     CONTROL_MAP_READ = 0x21,
     CONTROL_MAP_WRITE = 0x22,
+    CONTROL_CONSOLE = 0x30,
+    CONTROL_CONSOLE_READ = 0x31,
+    CONTROL_CONSOLE_WRITE = 0x32,
+    CONTROL_CONSOLE_SIZE = 0x33,
+    CONTROL_CONSOLE_DETACH = 0x34,
     CONTROL_INFO = 0x101, /* these two are for aegisctl's broker, not for the agent */
     CONTROL_HALT = 0x102,
     CONTROL_ERROR = 0xffff,

@@ -9,12 +9,14 @@ REPLY = 0x8000
 HELLO, LOAD, UNLOAD, LIST, STATUS, STOP, START, INFO, HALT = 1, 2, 3, 4, 5, 6, 7, 0x101, 0x102
 CAPTURE, FRAMES, CAPTURE_END = 0x10, 0x11, 0x12
 MAPS, MAP_READ, MAP_WRITE = 0x20, 0x21, 0x22
+CONSOLE, CONSOLE_READ, CONSOLE_WRITE, CONSOLE_SIZE, CONSOLE_DETACH = 0x30, 0x31, 0x32, 0x33, 0x34
 BODY_MAX = 2 * 65536 + 262144 + 1024
 ERROR = 0xFFFF
 ROW = 0x100  # + number of the record in messages.def, counted from 0
 RECORDS = ("hello load loaded unload unloaded list listed binding_row handler_row maps mapped map_row map_read map_data "
            "map_write map_written status state netif_row stop stopping start started capture capturing frames framed frame_row "
-           "capture_end capture_ended info informed forward_row halt halted error").split()
+           "capture_end capture_ended console attached console_read console_output console_write console_written console_size "
+           "console_sized console_detach console_detached info informed forward_row halt halted error").split()
 
 # record -> {tag: (name, kind)}; n: a number of 4 bytes, N: of 8, s: text, b: bytes
 FIELDS = {
@@ -56,6 +58,14 @@ FIELDS = {
     "frame_row": {1: ("time", "N"), 2: ("length", "n"), 3: ("sent", "n"), 4: ("bytes", "b")},
     "capture_end": {1: ("capture", "n")},
     "capture_ended": {1: ("dropped", "N"), 2: ("left", "N"), 3: ("capture", "n")},
+    "console": {1: ("columns", "n"), 2: ("rows", "n"), 3: ("own", "n"), 4: ("plain", "n"), 5: ("command", "b")},
+    "attached": {1: ("console", "n"), 2: ("process", "n"), 3: ("position", "N"), 4: ("others", "n")},
+    "console_read": {1: ("console", "n"), 2: ("position", "N")},
+    "console_output": {1: ("position", "N"), 2: ("bytes", "b"), 3: ("ended", "n"), 4: ("status", "n")},
+    "console_write": {1: ("console", "n"), 2: ("bytes", "b"), 3: ("end", "n")},
+    "console_written": {1: ("taken", "n")},
+    "console_size": {1: ("console", "n"), 2: ("columns", "n"), 3: ("rows", "n")},
+    "console_detach": {1: ("console", "n")},
     "error": {1: ("code", "n"), 2: ("text", "s")},
 }
 PACK = {"n": lambda v: struct.pack("<I", v), "N": lambda v: struct.pack("<Q", v), "s": lambda v: v.encode(), "b": bytes}

@@ -182,6 +182,23 @@ size_t captures_wait(struct aegis_predicate *when, size_t most, uint64_t *deadli
 /* End all: the host has forgotten them. */
 void captures_end_all(void);
 
+/* ---- console.c: the machine's shell, and clients' own ---- */
+
+bool console_attach(const struct control_message *message, struct refusal *refusal);
+bool console_output(const struct control_message *message, struct refusal *refusal);
+bool console_input(const struct control_message *message, struct refusal *refusal);
+bool console_resize(const struct control_message *message, struct refusal *refusal);
+bool console_detach(const struct control_message *message, struct refusal *refusal);
+
+/* Take what programs have printed, answer who waits for it, forget who is gone. */
+void consoles_serve(void);
+
+/* What to wait for until that has something to do: whether *when was set; lowers *deadline. */
+bool consoles_wait(struct aegis_predicate *when, uint64_t *deadline);
+
+/* Forget all clients: the host has. The machine's shell stays. */
+void consoles_end_all(void);
+
 /* ---- requests.c ---- */
 
 #define REPLY_SIZE 16384 /* bytes of a reply's body, unless the host takes less */

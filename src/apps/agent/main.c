@@ -92,9 +92,12 @@ int main(void)
             return stop; /* init ends the machine with it */
         }
         captures_answer();
+        consoles_serve();
         struct aegis_predicate when[AEGIS_PREDICATES_MAX] = {console_readable(), apps_when_ended()};
         uint64_t deadline = AEGIS_FOREVER;
-        size_t more = captures_wait(when + 2, AEGIS_PREDICATES_MAX - 2, &deadline);
-        aegis_wait(when, 2 + more, deadline);
+        size_t count = 2;
+        count += consoles_wait(when + count, &deadline);
+        count += captures_wait(when + count, AEGIS_PREDICATES_MAX - count, &deadline);
+        aegis_wait(when, count, deadline);
     }
 }

@@ -267,6 +267,11 @@ void request_answer(const struct control_message *message, int *exit_status)
         {CONTROL_MAPS, request_maps},
         {CONTROL_MAP_READ, request_map_read},
         {CONTROL_MAP_WRITE, request_map_write},
+        {CONTROL_CONSOLE, console_attach},
+        {CONTROL_CONSOLE_READ, console_output},
+        {CONTROL_CONSOLE_WRITE, console_input},
+        {CONTROL_CONSOLE_SIZE, console_resize},
+        {CONTROL_CONSOLE_DETACH, console_detach},
     };
     struct refusal refusal = {0};
     bool done = false, known = false;

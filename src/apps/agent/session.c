@@ -58,8 +58,10 @@ static void take_hello(const struct control_message *message)
     if (!message->body ||
         control_decode(CONTROL_RECORD_hello, message->body, message->size, &hello))
         return;
-    if (hello.self != peer)
-        captures_end_all(); /* whoever began them is gone */
+    if (hello.self != peer) { /* whoever began them is gone */
+        captures_end_all();
+        consoles_end_all();
+    }
     peer = hello.self;
     session_peer_max = hello.body_max;
     session_hello(hello.self);

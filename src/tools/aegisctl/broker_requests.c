@@ -111,11 +111,15 @@ void broker_take_request(void *context, const struct origin *origin,
         void (*act)(struct broker *b, const struct origin *origin,
                     const struct control_message *request);
     } requests[] = {
-        {CONTROL_LOAD, do_pass},     {CONTROL_START, do_pass},       {CONTROL_UNLOAD, do_pass},
-        {CONTROL_LIST, do_pass},     {CONTROL_STATUS, do_pass},      {CONTROL_MAPS, do_pass},
-        {CONTROL_MAP_READ, do_pass}, {CONTROL_MAP_WRITE, do_pass},   {CONTROL_CAPTURE, do_pass},
-        {CONTROL_FRAMES, do_pass},   {CONTROL_CAPTURE_END, do_pass}, {CONTROL_INFO, do_info},
-        {CONTROL_HALT, do_halt},
+        {CONTROL_LOAD, do_pass},         {CONTROL_START, do_pass},
+        {CONTROL_UNLOAD, do_pass},       {CONTROL_LIST, do_pass},
+        {CONTROL_STATUS, do_pass},       {CONTROL_MAPS, do_pass},
+        {CONTROL_MAP_READ, do_pass},     {CONTROL_MAP_WRITE, do_pass},
+        {CONTROL_CAPTURE, do_pass},      {CONTROL_FRAMES, do_pass},
+        {CONTROL_CAPTURE_END, do_pass},  {CONTROL_INFO, do_info},
+        {CONTROL_HALT, do_halt},         {CONTROL_CONSOLE, do_pass},
+        {CONTROL_CONSOLE_READ, do_pass}, {CONTROL_CONSOLE_WRITE, do_pass},
+        {CONTROL_CONSOLE_SIZE, do_pass}, {CONTROL_CONSOLE_DETACH, do_pass},
     };
     struct broker *b = context;
 

@@ -8,7 +8,7 @@
 static const struct command *const commands[] = {
     &command_run,  &command_load,    &command_start,   &command_unload, &command_list,
     &command_maps, &command_capture, &command_rtt,     &command_status, &command_log,
-    &command_stop, &command_post,    &command_symbols, &command_disk,
+    &command_stop, &command_post,    &command_symbols, &command_disk,   &command_console,
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 

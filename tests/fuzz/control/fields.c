@@ -17,6 +17,8 @@ union any {
     struct control_handler_row handler;
     struct control_unloaded unloaded;
     struct control_map_data map;
+    struct control_console console;
+    struct control_console_output output;
     uint8_t bytes[2048];
 };
 

@@ -92,6 +92,37 @@ static void names_and_bytes_may_be_absent_where_the_record_says_so(void **state)
                      -CONTROL_E_MALFORMED);
 }
 
+/* A console's output and input carry any bytes, up to their limits and not beyond. */
+static void a_consoles_bytes_come_back_and_have_a_limit(void **state)
+{
+    static uint8_t bytes[CONTROL_OUTPUT_MAX + 1];
+    struct control_console_output in = {.position = UINT64_MAX - 1,
+                                        .bytes = {bytes, CONTROL_OUTPUT_MAX},
+                                        .ended = 1,
+                                        .status = 139},
+                                  out;
+    struct control_console_write write = {.console = 7, .bytes = {bytes, CONTROL_INPUT_MAX + 1}};
+    int size;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        bytes[i] = (uint8_t)(i * 7);
+    }
+    size = control_encode(CONTROL_RECORD_console_output, &in, body, sizeof body);
+    assert_true(size > 0);
+    assert_int_equal(control_decode(CONTROL_RECORD_console_output, body, (size_t)size, &out), 0);
+    assert_true(out.position == in.position && out.ended == 1 && out.status == 139);
+    assert_int_equal(out.bytes.size, CONTROL_OUTPUT_MAX);
+    assert_memory_equal(out.bytes.data, bytes, CONTROL_OUTPUT_MAX);
+    in.bytes.size++;
+    assert_int_equal(control_encode(CONTROL_RECORD_console_output, &in, body, sizeof body),
+                     -CONTROL_E_MALFORMED);
+    assert_int_equal(control_encode(CONTROL_RECORD_console_write, &write, body, sizeof body),
+                     -CONTROL_E_MALFORMED);
+    write.bytes.size--;
+    assert_true(control_encode(CONTROL_RECORD_console_write, &write, body, sizeof body) > 0);
+}
+
 /* At the last size only is nothing cut short or missing. The copy is exact, so that ASan sees a
  * read beyond it. */
 static void a_body_cut_anywhere_is_refused(void **state)
@@ -299,6 +330,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(frame_rows_follow_their_answer_and_have_a_limit),
         cmocka_unit_test(a_load_comes_back),
+        cmocka_unit_test(a_consoles_bytes_come_back_and_have_a_limit),
         cmocka_unit_test(the_largest_load_fits_a_body),
         cmocka_unit_test(names_and_bytes_may_be_absent_where_the_record_says_so),
         cmocka_unit_test(a_body_cut_anywhere_is_refused),

@@ -1,0 +1,163 @@
+/*
+ * sh: a shell after POSIX's (XCU 2), as far as ExOS has what that speaks of. Written with POSIX
+ * calls alone (posix_spawn, waitpid, pipe, dup2, tcsetpgrp, and fork for subshells), so that the
+ * host can run it as well, beside its own shell, as a test.
+ *
+ * A job is a pipeline. In an interactive shell each has a process group of its own, and the
+ * terminal's foreground is the job that is waited for: ^C ends that and not the shell.
+ */
+#ifndef SH_SHELL_H
+#define SH_SHELL_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "expand.h"
+
+#define STATUS_USAGE     2   /* a mistake in the command's text */
+#define STATUS_NO_RUN    126 /* the program is there and can't be run */
+#define STATUS_NOT_FOUND 127
+#define STATUS_SIGNAL    128 /* + the signal that ended it */
+
+struct shell {
+    const char *name;                  /* $0 */
+    char *const *arguments;            /* $1 ... with a NULL at the end */
+    int status;                        /* $? */
+    pid_t last;                        /* $!, 0: none yet */
+    pid_t pid;                         /* $$, of the shell that the user started */
+    bool interactive;                  /* lines are edited, jobs have groups */
+    bool child;                        /* this is a subshell: its jobs are in its own group */
+    bool leaving;                      /* exit was called */
+    volatile sig_atomic_t interrupted; /* ^C: what runs is given up */
+};
+extern struct shell shell;
+
+/* "sh: ..." on stderr. */
+void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* ---- vars.c ---- */
+
+/* The variables begin as the environment. */
+void vars_init(char *const *environment);
+const char *vars_get(const char *name, size_t length);
+/* Set NAME[0..length); exported stays as it is if exported is false. False: no memory. */
+bool vars_set(const char *name, size_t length, const char *value, bool exported);
+void vars_unset(const char *name);
+/* Print those that are exported, as commands that would make them so. */
+void vars_print(FILE *to);
+/*
+ * The environment of a command: what is exported, and before it count NAME=VALUE of its own. The
+ * list is the caller's to free, its strings are not. NULL: no memory.
+ */
+char **vars_environment(char *const *own, size_t count);
+/* For sh_expand: variables and the special parameters. */
+extern const struct sh_values vars_values;
+
+/* ---- run.c: trees ---- */
+
+/* Run a list; shell.status is its status. */
+void run_list(const struct sh_node *list);
+/* Run one command in this process: a builtin, or what is compound. */
+void run_command(const struct sh_node *command);
+/* Whether a command has to run in this process: it is compound, or a builtin, or no program at all.
+ */
+bool run_is_own(const struct sh_node *command);
+/* In a new process made by fork: run a command to its end. */
+_Noreturn void run_child(const struct sh_node *command);
+
+/* ---- redirect.c ---- */
+
+#define REDIRECT_MAX 16
+struct redirected {
+    int count;
+    struct {
+        int fd, saved; /* saved is -1: it was closed */
+    } undo[REDIRECT_MAX];
+};
+
+/* Open what a redirection names, to be closed by the caller unless it is a duplicate; -1: said why.
+ */
+int redirect_open(const struct sh_redirect *redirect, bool *close_it);
+/* Do them in this process, and undo that. False: said why, and nothing is changed. */
+bool redirect_begin(const struct sh_redirect *redirects, struct redirected *state);
+void redirect_end(struct redirected *state);
+
+/* ---- jobs.c ---- */
+
+#define JOBS_MAX      32
+#define PROCESSES_MAX 64 /* of a job */
+
+struct process {
+    pid_t pid;  /* 0: it could not be started */
+    int status; /* -1: it runs */
+};
+
+struct job {
+    int number;  /* %1 ...; 0: free */
+    pid_t group; /* 0: that of the shell */
+    size_t count;
+    struct process processes[PROCESSES_MAX];
+    char text[80];
+    bool background;
+};
+
+/* A new one without processes, or NULL: said why. */
+struct job *job_new(const struct sh_node *node);
+void job_add(struct job *job, pid_t pid, int status);
+/* Wait for a job in the foreground, forget it, and say how it ended if that was by a signal; its
+ * status. */
+int job_wait(struct job *job);
+/* The %N, %% or number of a process that text names, or NULL. */
+struct job *job_named(const char *text);
+struct job *job_of(pid_t pid);
+bool job_runs(const struct job *job);
+int job_status(const struct job *job);
+/* Learn which processes have ended; wait: for one at least. False: there are none. */
+bool jobs_reap(bool wait);
+/* Print the jobs; those that have ended are forgotten. only_ended: of those alone. */
+void jobs_print(FILE *to, bool only_ended);
+/* The next background job that runs, after job (NULL: the first). */
+struct job *jobs_next(const struct job *job);
+/* Make a group the terminal's foreground, if there is a terminal. */
+void jobs_foreground(pid_t group);
+/* In a subshell: they are the parent's. */
+void jobs_forget(void);
+
+/* ---- pipeline.c ---- */
+
+/* Run a pipeline; sets shell.status. */
+void pipeline_run(const struct sh_node *pipeline, bool background);
+/* Run any tree in the background, in a subshell. */
+void pipeline_background(const struct sh_node *node);
+
+/* ---- builtins.c ---- */
+
+typedef int builtin(int argc, char **argv); /* returns its status */
+/* The builtin of that name, or NULL. */
+builtin *builtin_find(const char *name);
+/* The index-th name, or NULL. */
+const char *builtin_name(size_t index);
+
+/* ---- names.c: programs, signals ---- */
+
+/* Whether a program of that name can be found. */
+bool program_exists(const char *name);
+/* The index-th program, or NULL: for completion. */
+const char *program_name(size_t index);
+
+/* ---- input.c: where commands come from ---- */
+
+struct input {
+    int fd;           /* -1: text */
+    const char *text; /* of sh -c */
+    bool edited;      /* a terminal, with the line editor */
+};
+
+/* Read and run all commands of an input. */
+void input_run(struct input *input);
+/* The history's lines, oldest first, or NULL. */
+const char *input_history(size_t index);
+
+#endif

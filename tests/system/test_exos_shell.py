@@ -1,0 +1,425 @@
+"""The machine's shell as its users have it, through aegisctl console: at a terminal, between pipes, with several clients, with
+ones that die, with programs that crash, and with bytes that nobody would type."""
+import os
+import pathlib
+import pty
+import random
+import re
+import select
+import shutil
+import signal
+import subprocess
+import tempfile
+import termios
+import time
+
+import pytest
+
+import images
+import protocol
+from conftest import BUILD, Aegisctl
+from machine import Refused
+
+pytestmark = pytest.mark.timeout_s(180)
+LIMIT = 30  # seconds: far more than anything takes
+PROMPT = r"\raegis\$ \x1b\[K\r\x1b\[7C"
+
+PROGRAMS = {  # what no archive has: programs that crash, and one that looks at its terminal
+    "null": "int main(void) { char *volatile p = (char *)8; return *p; }",
+    "overflow": "#include <string.h>\n__attribute__((noinline)) int deeper(int n) { volatile char page[2000];"
+                " memset((void *)page, n, sizeof page); return n ? deeper(n + 1) + page[7] : 0; }\n"
+                "int main(void) { return deeper(1); }",
+    "size": "#include <stdio.h>\n#include <sys/ioctl.h>\nint main(void) { struct winsize s;"
+            " if (ioctl(0, TIOCGWINSZ, &s)) return 1; printf(\"%d x %d\\n\", s.ws_col, s.ws_row); return 0; }",
+    "ticks": "#include <stdio.h>\n#include <unistd.h>\nint main(void) { for (int i = 0; i < 40; i++) { printf(\"tick %d\\n\", i);"
+             " fflush(stdout); usleep(50000); } return 0; }",
+}
+
+
+@pytest.fixture(scope="module")
+def shared():
+    """A machine for all tests of this file, with PROGRAMS in its archive."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="av", dir="/tmp"))
+    files = images.cpio_files((BUILD / "guest/initrd.cpio").read_bytes())
+    for name, source in PROGRAMS.items():
+        (folder / f"{name}.c").write_text(source)
+        subprocess.run([BUILD / "bin/exos-cc", "-o", folder / name, folder / f"{name}.c"], check=True, timeout=60)
+        subprocess.run(["riscv64-unknown-elf-strip", folder / name], check=True, timeout=60)
+        files.append((name, (folder / name).read_bytes()))
+    files.append(("numbers", b"".join(b"line %d\n" % i for i in range(20000))))
+    (folder / "initrd").write_bytes(images.cpio(files))
+    ctl = Aegisctl(folder)
+    ctl.files = dict(files)
+    ctl.ok("run", "--detach", "--initrd", folder / "initrd")
+    yield ctl
+    ctl("stop")
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def ctl(shared):
+    """The machine, which each test leaves as it has found it: no processes, and memory, but the agent and the machine's shell."""
+    yield shared
+    end = time.monotonic() + LIMIT
+    while len(left := processes(shared)) > 1 or (left and left[0] != "sh"):
+        assert time.monotonic() < end, f"left over: {left}"
+        time.sleep(0.2)
+
+
+def processes(ctl):
+    """Names of the session's processes but for the agent, and for those of this look itself."""
+    done = ctl("console", "ps")
+    assert done.returncode == 0, done
+    rows = [line.split() for line in done.stdout.splitlines()[1:]]
+    own = {row[0] for row in rows if row[-1] == "ps"} | {row[1] for row in rows if row[-1] == "ps"}
+    return [row[-1] for row in rows if row[0] not in own and row[-1] != "agent" and row[4] == "runs"]
+
+
+def sh(ctl, text, timeout=60):
+    """Run text in a shell of its own: (status, output)."""
+    done = subprocess.run([ctl.program, "console"], input=text.encode() if isinstance(text, str) else text, env=ctl.env,
+                          capture_output=True, timeout=timeout, check=False)
+    assert not done.stderr, done
+    return done.returncode, done.stdout
+
+
+class Terminal:
+    """aegisctl console at a terminal."""
+
+    def __init__(self, ctl, *arguments, columns=80, rows=24, own=True):
+        self.text = ""
+        master, slave = pty.openpty()
+        termios.tcsetwinsize(slave, (rows, columns))
+        self.before = termios.tcgetattr(slave)
+        self.slave, self.fd = slave, master
+        command = [ctl.program, "console", *(["--own"] if own else []), *arguments]
+        self.process = subprocess.Popen(command, env=ctl.env, stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
+
+    def read(self, seconds):
+        if select.select([self.fd], [], [], seconds)[0]:
+            self.text += os.read(self.fd, 65536).decode(errors="replace")
+
+    def until(self, pattern, seconds=LIMIT):
+        end = time.monotonic() + seconds
+        while not (found := re.search(pattern, self.text)):
+            assert time.monotonic() < end, f"no {pattern!r} in {self.text!r}"
+            self.read(0.2)
+        before, self.text = self.text[:found.end()], self.text[found.end():]
+        return before
+
+    def type(self, keys):
+        os.write(self.fd, keys if isinstance(keys, bytes) else keys.encode())
+
+    def prompt(self):
+        return self.until(PROMPT)
+
+    def line(self, text, pattern=""):
+        """Type a line at the prompt: what is printed up to the next prompt, in which pattern stands."""
+        self.type(text + "\r")
+        self.until(r"\r\r\n")  # the line is left
+        printed = "\r\n" + self.prompt()
+        assert re.search(pattern, printed), (text, pattern, printed)
+        return printed
+
+    def end(self, seconds=LIMIT):
+        """The exit status, and that the terminal is as it was."""
+        end = time.monotonic() + seconds
+        while (status := self.process.poll()) is None:
+            assert time.monotonic() < end, self.text
+            self.read(0.1)
+        assert termios.tcgetattr(self.slave) == self.before
+        os.close(self.fd)
+        os.close(self.slave)
+        return status
+
+
+@pytest.fixture
+def terminal(ctl):
+    made = []
+
+    def make(*arguments, **more):
+        made.append(Terminal(ctl, *arguments, **more))
+        return made[-1]
+
+    yield make
+    for t in made:
+        if t.process.poll() is None:
+            t.process.kill()
+            t.process.wait()
+
+
+def test_a_pipeline_of_five_programs(ctl, terminal):
+    pipeline = "cat numbers | cat | grep 9 | grep -v 8 | wc -l"
+    lines = [line for line in ctl.files["numbers"].decode().splitlines() if "9" in line and "8" not in line]
+    assert ctl.ok("console", pipeline) == f"{len(lines)}\n"
+    t = terminal()
+    t.prompt()
+    t.line(pipeline, rf"\r\n{len(lines)}\r\n")
+    t.line("echo a b c | cat | cat | cat | wc -w", r"\r\n3\r\n")
+    t.type("exit 5\r")
+    assert t.end() == 5
+
+
+def test_scripts_are_run_as_they_are_piped_in(ctl):
+    assert sh(ctl, "echo hi\n") == (0, b"hi\n")
+    assert sh(ctl, "x='a  b'\necho \"$x\" $x\nfalse && echo no || echo yes; ! true; echo $?; exit 3\n") == (3, b"a  b a b\nyes\n1\n")
+    assert sh(ctl, "cat\nwhat is left\nis cat's") == (0, b"what is left\nis cat's")
+    assert sh(ctl, "if true; then for i in 1 2; do echo $i; done; fi; while false; do true; done") == (0, b"1\n2\n")
+    assert sh(ctl, "(echo in; exit 4); echo $?; { echo a; echo b; } | cat; help | grep -c '^  wait'") == (0, b"in\n4\na\nb\n1\n")
+    assert sh(ctl, "echo unfinished 'quote") == (2, b"sh: syntax error: a ' is missing\n")
+    assert sh(ctl, "nosuch; echo $?") == (0, b"sh: nosuch: not found\n127\n")
+    assert sh(ctl, "kill -9 $$")[0] == 128 + 9
+    assert sh(ctl, "export A=1; B=2 env | grep '^[AB]='; echo $#")[1].split() == [b"B=2", b"A=1", b"0"]
+
+
+def test_a_script_of_many_lines_and_a_program_that_reads_it(ctl):
+    lines = "".join(f"x{i}=v{i}\n" for i in range(300))
+    assert sh(ctl, lines + "echo $x7 $x299\n") == (0, b"v7 v299\n")
+    data = random.Random(1).randbytes(100000)
+    status, out = sh(ctl, b"cat\n" + data)
+    assert status == 0 and out == data
+
+
+def test_output_larger_than_all_buffers_arrives_whole(ctl):
+    done = subprocess.run([ctl.program, "console", "cat numbers agent numbers"], env=ctl.env, stdin=subprocess.DEVNULL,
+                          capture_output=True, timeout=60, check=True)
+    whole = ctl.files["numbers"] + ctl.files["agent"] + ctl.files["numbers"]
+    assert len(whole) > 400000 and done.stdout == whole
+
+
+def test_a_slow_reader_loses_nothing(ctl):
+    process = subprocess.Popen([ctl.program, "console", "cat agent agent"], env=ctl.env, stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE)
+    time.sleep(6)  # longer than a client may be quiet
+    out = process.stdout.read()
+    assert process.wait(LIMIT) == 0 and out == 2 * ctl.files["agent"]
+
+
+def test_background_jobs(ctl, terminal):
+    t = terminal()
+    t.prompt()
+    t.line("sleep 100 &", r"\[1\] \d+\r\n")
+    t.line("sleep 200 | cat &", r"\[2\] \d+\r\n")
+    t.line("jobs", r"\[1\] Running +sleep 100\r\n\[2\] Running +sleep 200 \| cat\r\n")
+    t.line("kill %2; wait %2; echo $?", r"\r\n143\r\n|\r\n0\r\n")
+    t.line("kill $(", "not there")
+    t.line("kill -INT %1", "")
+    time.sleep(0.5)
+    t.line("", r"\[1\] interrupted +sleep 100")
+    t.line("sleep 0.3 & wait $!; echo waited $?", r"waited 0\r\n")
+    t.line("jobs; echo none", r"\r\nnone\r\n")
+    t.type("sleep 300 &\r")
+    t.until(r"\[1\] \d+")
+    t.prompt()
+    t.type("fg\r")
+    t.until(r"sleep 300\r\n")
+    time.sleep(0.3)
+    t.type("\x03")
+    t.prompt()
+    t.type("exit\r")
+    assert t.end() == 130
+
+
+def test_crashes_are_reported_and_the_shell_goes_on(ctl, terminal):
+    t = terminal()
+    t.prompt()
+    printed = t.line("null", r"segmentation fault \(SIGSEGV\)")
+    assert re.search(r"null: nothing is there: SIGSEGV at pc 0x1[0-9a-f]{4}, address 0x8; called from 0x1", printed), printed
+    t.line("echo $?", r"\r\n139\r\n")
+    printed = t.line("overflow", r"segmentation fault \(SIGSEGV\)")
+    assert re.search(r"overflow: stack overflow.*: SIGSEGV at pc .*called from( 0x1[0-9a-f]{4})+", printed), printed
+    t.line("null | cat; echo $?; cat numbers | overflow; echo $?", r"\r\n0\r\n(.|\n)*\r\n139\r\n")
+    t.line("echo still here", r"\r\nstill here\r\n")
+    t.type("\x04")
+    assert t.end() == 0
+
+
+def test_an_interrupt_ends_the_foreground_and_not_the_shell(ctl, terminal):
+    t = terminal()
+    t.prompt()
+    for command in ("sleep 100", "cat", "cat numbers numbers numbers | sleep 100", "while true; do true; done", "sh -c 'sleep 100'"):
+        t.type(command + "\r")
+        t.until(r"\r\r\n")
+        time.sleep(0.5)
+        t.type("\x03")
+        t.prompt()
+        t.line("echo $?", r"\r\n130\r\n")
+    t.type("gone\x03")
+    t.until(r"\^C\r\r\n")
+    t.prompt()
+    t.type("cat | wc -l\r")
+    t.until(r"\r\r\n")
+    t.type("one\rtwo\x7f\x7f\x7f2\r\x04")
+    t.until(r"\r\n2\r\n")
+    t.prompt()
+    t.type("exit\r")
+    assert t.end() == 0
+
+
+def test_lines_are_edited_and_remembered(ctl, terminal):
+    t = terminal()
+    t.prompt()
+    t.line("echo onE\x1b[D\x08ne\x05!", r"\r\noneE!\r\n|\r\none!\r\n|\r\nonneE!\r\n")
+    t.line("echo two", r"\r\ntwo\r\n")
+    t.type("\x1b[A\x1b[A")
+    t.until(r"echo on")
+    t.line("\x15echo three", r"\r\nthree\r\n")
+    t.type("\x12tw")
+    t.until(r"search 'tw': echo two")
+    t.line("", r"\r\ntwo\r\n")
+    t.type("matm\t")
+    t.until(r"matmul ")
+    t.line("10", r"10 x 10: trace")
+    t.line("history", r"\d+  matmul 10\r\n")
+    t.type("\x04")
+    assert t.end() == 0
+
+
+def test_the_terminals_size_is_the_programs(ctl, terminal):
+    t = terminal(columns=101, rows=31)
+    t.prompt()
+    t.line("size", r"\r\n101 x 31\r\n")
+    termios.tcsetwinsize(t.slave, (20, 60))
+    t.process.send_signal(signal.SIGWINCH)
+    time.sleep(0.5)
+    t.line("size", r"\r\n60 x 20\r\n")
+    t.type("\x04")
+    assert t.end() == 0
+    assert sh(ctl, "size")[0] == 1  # none between pipes
+
+
+def test_a_killed_client_leaves_the_machines_shell_and_takes_its_own_along(ctl, terminal):
+    t = terminal(own=False)
+    t.prompt()
+    t.line("mark=set; ticks &", r"\[\d+\] \d+")
+    t.until(r"tick 3\r\n")
+    t.process.kill()
+    t.process.wait()
+    time.sleep(2.5)
+    again = terminal(own=False)
+    again.until(r"attached to the shell")
+    again.until(r"tick 39\r\n")  # what was printed meanwhile was kept
+    again.type("\r")
+    again.until(r"Done +ticks\r\n")
+    again.prompt()
+    again.line("echo $mark", r"\r\nset\r\n")
+    again.type("exit\r")
+    assert again.end() == 0
+    own = terminal()
+    own.prompt()
+    own.type("sleep 1000\r")
+    own.until(r"\r\r\n")
+    time.sleep(0.5)
+    assert "sleep" in processes(ctl)
+    own.process.kill()
+    own.process.wait()  # the fixture ctl sees that the sleep ends
+
+
+def test_two_clients_see_and_type_the_same(ctl, terminal):
+    first, second = terminal(own=False), terminal(own=False)
+    first.until(r"; \^\] detaches")
+    second.until(r"; \^\] detaches")
+    first.prompt()
+    first.line("echo by one", r"\r\nby one\r\n")
+    second.until(r"\r\nby one\r\n")
+    second.type("echo by two\r")
+    first.until(r"\r\nby two\r\n")
+    second.until(r"\r\nby two\r\n")
+    third = terminal(own=False)
+    third.until(r"with 2 more")
+    third.type("\x1d")
+    assert third.end() == 0
+    second.type("\x1d")
+    second.until("detached")
+    assert second.end() == 0
+    first.type("\rexit 6\r")
+    assert first.end() == 6
+
+
+def test_a_signal_detaches_and_restores_the_terminal(ctl, terminal):
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        t = terminal()
+        t.prompt()
+        t.process.send_signal(number)
+        assert t.end() == 0
+
+
+def test_hostile_bytes_are_only_bytes(ctl, terminal):
+    random_ = random.Random(7)
+    t = terminal()
+    t.prompt()
+    for _ in range(20):
+        keys = bytes(b for b in random_.randbytes(400) if b not in (0x1d, 0x04, 0x0d, 0x0a))
+        t.type(keys)
+        t.read(0.05)
+    t.type(b"\x03")
+    time.sleep(0.5)
+    t.type(b"\x07\x15echo alive\r")
+    t.until(r"\r\nalive\r\n")
+    t.type("cat\r")
+    t.until(r"\r\r\n")
+    t.type(bytes(b for b in random_.randbytes(300) if b not in (0x1d, 0x03, 0x1c, 0x04)) + b"\r\x04")
+    time.sleep(0.5)
+    t.type("\x03")
+    time.sleep(0.5)
+    t.text = ""
+    t.type("\x15echo again\r")
+    t.until(r"\r\nagain\r\n")
+    t.type("exit\r")
+    t.end()
+    for seed in range(10):
+        noise = bytes(b for b in random.Random(seed).randbytes(3000) if b not in b"&")  # nothing is left in the background
+        status, _ = sh(ctl, noise)
+        assert status < 256
+
+
+def test_programs_say_how_they_are_used(ctl):
+    for name in "cat echo env grep ls matmul primes ps sleep time top wc sh".split():
+        done = ctl("console", f"{name} --help")
+        assert done.returncode == 0 and done.stdout.startswith(f"usage: {name}"), (name, done)
+    for wrong in ("grep", "matmul x", "primes 1", "ps -x", "sleep", "sleep 1x", "time", "top -n 0", "wc -x", "kill", "ls -q",
+                  "grep -x a", "sh -q", "matmul 1 2", "exit x"):
+        done = ctl("console", "--", wrong)
+        assert done.returncode == 2 and "usage: " in done.stdout, (wrong, done)
+    for failing in ("cat nofile", "grep x nofile", "wc nofile", "kill 9999", "echo x >numbers", "time nosuch", "env nosuch"):
+        assert ctl("console", failing).returncode in (1, 2, 127), failing
+    assert ctl.ok("console", "primes 30").split() == "2 3 5 7 11 13 17 19 23 29".split()
+    assert re.search(r"\d+ slices, \d+ instructions", ctl.ok("console", "time true"))
+    assert re.search(r"agent", ctl.ok("console", "top -n 1 -d 1"))
+
+
+def test_the_protocol_refuses_what_is_wrong(machine):
+    m = machine().up()
+
+    def refused(kind, record, **fields):
+        with pytest.raises(Refused) as found:
+            m.control.ask(kind, protocol.encode(record, **fields))
+        return found.value.code
+
+    def attach(**fields):
+        return protocol.decode("attached", m.control.ask(protocol.CONSOLE, protocol.encode("console", **fields)))
+
+    assert refused(protocol.CONSOLE_READ, "console_read", console=7, position=0) == 0x1030
+    assert refused(protocol.CONSOLE_WRITE, "console_write", console=0, bytes=b"x") == 0x1030
+    assert refused(protocol.CONSOLE_DETACH, "console_detach", console=0xFFFFFFFF) == 0x1030
+    assert refused(protocol.CONSOLE, "console", own=1, command=b"a\0b") == 0x1001
+    assert refused(protocol.CONSOLE, "console", own=0, command=b"ps") == 0x1001
+    assert refused(protocol.CONSOLE, "console", own=0, plain=1) == 0x1001
+    clients = [attach(own=1, plain=1)["console"] for _ in range(7)]
+    assert refused(protocol.CONSOLE, "console", own=1, plain=1) == 0x100A
+    first = clients[0]
+    assert refused(protocol.CONSOLE_SIZE, "console_size", console=first, columns=1 << 20, rows=1) == 0x1001
+    m.control.ask(protocol.CONSOLE_WRITE, protocol.encode("console_write", console=first, bytes=b"echo $((1\n" * 5 + b"echo ok\n", end=1))
+    out, position, over = b"", 0, {}
+    while not over.get("ended"):
+        body = m.control.ask(protocol.CONSOLE_READ, protocol.encode("console_read", console=first, position=position))
+        over = protocol.decode("console_output", body)
+        out += over.get("bytes", b"")
+        position = over["position"] + len(over.get("bytes", b""))
+    assert b"syntax error" in out and over["status"] == 2
+    assert refused(protocol.CONSOLE_READ, "console_read", console=first, position=position) == 0x1030
+    time.sleep(5)  # all are quiet for longer than a client may be
+    assert attach(own=1, plain=1)["console"] not in clients
+    assert refused(protocol.CONSOLE_READ, "console_read", console=clients[1], position=0) == 0x1030
+    m.control.hello()  # a new host: its clients are its own
+    assert len([attach(own=1, plain=1) for _ in range(7)]) == 7 and m.alive()

@@ -1,0 +1,195 @@
+"""The program sh, built for the host, beside the host's /bin/sh: scripts, and words made at random, give the same output and
+the same exit status. What only an interactive shell does is typed into one on a terminal."""
+import os
+import pty
+import random
+import re
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+SH = os.path.abspath(sys.argv[1])
+ENV = {"PATH": "/usr/bin:/bin", "HOME": "/home/x", "LC_ALL": "C", "ASAN_OPTIONS": "detect_leaks=0"}
+
+SCRIPTS = [
+    "echo hi; echo \"a  b\" 'c  d' e\\ f $HOME \"$HOME\" a\"b\"'c'",
+    "x=5; echo $x ${x}y \"$x z\" '$x'; y=$x$x; echo $y; x='a  b'; echo $x \"$x\"; z=$x; echo \"$z\"",
+    "echo one | cat | cat | tr a-z A-Z | cat",
+    "false || echo or; true && echo and; ! true; echo $?; ! false; echo $?; true && false || echo last",
+    "(exit 3); echo $?; (x=1; echo $x); echo \"[$x]\"; (echo a; echo b) | sort -r",
+    "{ echo g1; echo g2; } | sort -r; { echo to; } >out; cat out",
+    "for i in 1 2 '3 4' $none; do echo \"i$i\"; done; for i in; do echo no; done; echo $?",
+    "if false; then echo no; elif true; then echo elif; else echo else; fi; if false; then echo no; fi; echo $?",
+    "n=x; while test $n != xxxx; do echo $n; n=x$n; done; echo $?; until test $n = x; do n=x; done; echo $n",
+    "ls /nonexistent 2>/dev/null; test $? -ne 0; echo $?",
+    "nosuchprogram 2>/dev/null; echo $?; ./out.txt 2>/dev/null; echo $?; / 2>/dev/null; echo $?",
+    "echo x >out; echo y >>out; cat <out; cat <out >&2; cat <nofile 2>/dev/null || echo no; echo z >/nofile/x 2>/dev/null || echo no",
+    "sh -c 'echo out; echo err >&2' >both 2>&1; cat both; sh -c 'echo e >&2' 2>&1 >/dev/null | cat",
+    "sleep 0.1 & wait $!; echo $?; sh -c 'exit 4' & wait $!; echo $?; wait; echo $?",
+    "sh -c 'kill -TERM $$' 2>/dev/null; echo $?; sh -c 'kill -9 $$' 2>/dev/null; echo $?",
+    "A=1 sh -c 'echo $A'; echo \"[$A]\"; B=2; sh -c 'echo [$B]'; export B; sh -c 'echo [$B]'; unset B; sh -c 'echo [$B]'",
+    "export C='it'\\''s'; sh -c 'echo $C'; C=new; sh -c 'echo $C'; export D; sh -c 'echo [$D]'",
+    "echo $# \"$@\" \"$*\" $0x",
+    "false; echo $?; false | true; echo $?; true | false; echo $?; echo $?",
+    "exit 7; echo not", "false", "true; exit", "(exit 9)", "exit 0",
+    "x=1 y=$x; echo $y; a=; echo \"[$a]\"", "echo a;echo b # comment\n# another\necho c\\\nd",
+    "if true; then if false; then echo x; else for i in a b; do { echo $i; }; done; fi; fi | cat",
+    "printf '%s.' \\$ \\\\ \\\" \"\\a \\\\ \\$ \\`\"",
+    "true & true & wait; echo $?", "echo $none$none; \"\" 2>/dev/null; echo $?; $none; echo $?; $none echo yes",
+    ">made; test -f made; echo $?; 2>&1 echo hi", "false && echo a || echo b && echo c",
+    "while true; do exit 5; done", "echo a | while test -z \"$r\"; do r=x; cat; done; echo \"[$r]\"",
+    "type nosuch 2>/dev/null >/dev/null; test $? -ne 0; echo $?; : a b; echo $?",
+    "echo 'quoted\nover lines' \"and\nthis\"", "yes | head -n 3; echo $?", "set_not=1;echo $set_not|cat|cat;wait",
+    "e=ch; e${e}o word; x='cat out'; echo q >out; $x",
+]
+
+
+def run(shell, arguments, text=None):
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(["sh", *arguments], executable=shell, input=text, cwd=folder, env=ENV, capture_output=True, timeout=60)
+        return done.returncode, done.stdout
+
+
+def same(arguments, text=None):
+    mine, theirs = run(SH, arguments, text), run("/bin/sh", arguments, text)
+    assert mine == theirs, f"{arguments} {text!r}:\nsh_host  {mine}\n/bin/sh  {theirs}"
+
+
+def test_scripts():
+    for script in SCRIPTS:
+        same(["-c", script])
+        same(["-c", script, "name", "p 1", "", "p3"])
+        same([], script.encode() + b"\n")
+    # as POSIX wants it (XCU sh, STDIN), where /bin/sh reads ahead
+    assert run(SH, [], b"cat\nwhat follows\nis data\n") == (0, b"what follows\nis data\n")
+    assert run(SH, [], b"x=1; cat >/dev/null\necho gone") == (0, b"")
+
+
+def test_scripts_in_files():
+    with tempfile.NamedTemporaryFile("w") as file:
+        file.write('echo "$0" $1 "$2"; for a; do echo "<$a>"; done; exit 6\n')
+        file.flush()
+        same([file.name, "x y", "z"])
+        os.chmod(file.name, 0o755)
+        same(["-c", f"{file.name} a b; echo $?"])
+    assert run(SH, ["/nonexistent/script"])[0] == 127  # POSIX, where /bin/sh has 2
+
+
+def some_word(random_):
+    parts = ["a", "b c", "$x", "${y}", "'", '"', "\\", " ", "$", "$none", "x", "1", "$?", "\t", '"$x"', "'$x'", '""']
+    word = "".join(random_.choice(parts) for _ in range(random_.randrange(8)))
+    return re.sub(r"\$+", "$", word)  # $$ differs
+
+
+def test_random_words():
+    """Texts that /bin/sh takes and this shell does too mean the same; this one's refusals are its own affair, but for what both
+    refuse."""
+    random_ = random.Random(1)
+    prefix = "x=' p  q '; y=r; false; printf '<%s>' -- "
+    texts = [" ".join(some_word(random_) for _ in range(3)).rstrip("\\") for _ in range(1500)]
+    with tempfile.TemporaryDirectory() as folder:
+        script = os.path.join(folder, "all")
+        for shell, name in ((SH, "mine"), ("/bin/sh", "theirs")):
+            with open(script, "w") as file: # each in a shell of its own, with status and output on a line
+                for text in texts:
+                    quoted = (prefix + text).replace("'", "'\\''")
+                    file.write(f"{shell} -c '{quoted}' 2>/dev/null; echo \"|$?\"\n")
+            with open(os.path.join(folder, name), "wb") as out:
+                subprocess.run(["/bin/sh", script], env=ENV, stdout=out, timeout=100, check=False)
+        mine, theirs = (open(os.path.join(folder, n), "rb").read().split(b"\n") for n in ("mine", "theirs"))
+    assert len(mine) == len(theirs)
+    assert mine == theirs, next((t, a, b) for t, a, b in zip(texts, mine, theirs) if a != b)
+
+
+class Terminal:
+    def __init__(self):
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.execve(SH, ["sh"], ENV)
+        self.text = ""
+
+    def until(self, pattern, seconds=20):
+        end = time.monotonic() + seconds
+        while not (found := re.search(pattern, self.text)):
+            assert time.monotonic() < end, f"no {pattern!r} in {self.text!r}"
+            if select.select([self.fd], [], [], 0.2)[0]:
+                try:
+                    self.text += os.read(self.fd, 4096).decode(errors="replace")
+                except OSError:
+                    assert re.search(pattern, self.text), f"ended without {pattern!r}: {self.text!r}"
+        self.text = self.text[found.end():]
+        return found
+
+    def type(self, keys):
+        os.write(self.fd, keys.encode())
+
+    def prompt(self):
+        self.until(r"\raegis\$ \x1b\[K")
+
+    def line(self, text, pattern):
+        """Type a line at the prompt; what it prints, and the next prompt."""
+        self.type(text + "\r")
+        self.until(pattern)
+        self.prompt()
+
+
+def test_a_terminal():
+    t = Terminal()
+    t.prompt()
+    t.line("echo $(", "not there")
+    t.line("echo one", r"\r\none\r\n")
+    t.type("\x1b[A\x7f\x7f\x7ftwo\r")
+    t.until(r"\r\ntwo\r\n")
+    t.prompt()
+    t.type("echo 'a\r")
+    t.until("> ")
+    t.line("b'", r"a\r\nb\r\n")
+    t.line("sleep 100 &", r"\[1\] \d+")
+    t.line("jobs", r"\[1\] Running +sleep 100")
+    t.line("kill %1; wait; jobs; echo done", r"\r\ndone")
+    begin = time.monotonic()
+    t.type("sleep 50; echo not\r")
+    time.sleep(0.5)
+    t.line("\x03", "")
+    t.line("echo $?", r"\r\n130\r\n")
+    t.type("while true; do true; done\r")
+    time.sleep(0.3)
+    t.type("\x03")
+    t.prompt()
+    t.line("echo still $?", r"still 130\r\n")
+    assert time.monotonic() - begin < 40
+    t.line("sh -c 'kill -SEGV $$'", r"segmentation fault \(SIGSEGV\)")
+    t.type("(sleep 0.3; cat) | cat | wc -c\r")
+    time.sleep(0.6)
+    t.type("12\r")
+    time.sleep(0.3)
+    t.type("\x04")
+    t.until(r"\r\n3\r\n")
+    t.prompt()
+    t.type("sleep 0.3 &\r")
+    time.sleep(0.8)
+    t.line("", r"\[1\] Done +sleep 0.3")
+    t.line("sleep 30 &", r"\[1\] \d+")
+    t.type("fg\r")
+    t.until(r"sleep 30\r\n")
+    time.sleep(0.3)
+    t.type("\x03")
+    t.prompt()
+    t.line("echo gone && history", r"\d+  echo gone")
+    t.type("exit 12\r")
+    _, status = os.waitpid(t.pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 12
+
+
+def main():
+    signal.alarm(115)
+    for name, test in list(globals().items()):
+        if name.startswith("test_"):
+            test()
+            print(name, "ok", flush=True)
+
+
+main()
