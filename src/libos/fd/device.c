@@ -69,6 +69,24 @@ static int null_open(int flags, struct fd_object **object)
     return device_open(&fd_null_kind, flags, object);
 }
 
+#define LOG_LINES 7 /* whose ends log knows for such in one call */
+
+/* How much of a text goes into one call: whole lines, unless not even one fits. */
+static size_t log_part(const char *text, size_t count)
+{
+    size_t end = 0, lines = 0;
+
+    count = count < AEGIS_LOG_MAX ? count : AEGIS_LOG_MAX;
+    while (end < count && lines < LOG_LINES) {
+        const char *newline = memchr(text + end, '\n', count - end);
+        if (!newline)
+            return end ? end : count;
+        end = (size_t)(newline - text) + 1;
+        lines++;
+    }
+    return end;
+}
+
 /*
  * By way of the stack, in pieces that the kernel takes: the caller's bytes may lie in a page that
  * is not there yet, for which the kernel has no patience.
@@ -79,7 +97,7 @@ static ssize_t log_write(struct fd_object *object, const void *bytes, size_t cou
     size_t done = 0;
     (void)object;
     while (done < count) {
-        size_t part = count - done < sizeof piece ? count - done : sizeof piece;
+        size_t part = log_part((const char *)bytes + done, count - done);
         memcpy(piece, (const char *)bytes + done, part);
         int64_t status = aegis_log(piece, part);
         if (status < 0)
