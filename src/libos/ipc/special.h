@@ -18,7 +18,7 @@ struct pipe_special {
     struct pipe_end *end;
     struct pipe_page *page;
     uint8_t *ring;
-    uint64_t peer; /* who is given the slice */
+    uint32_t peer; /* who is given the slice */
 };
 
 /*
@@ -62,9 +62,10 @@ static inline void pipe_publish(uint64_t *counter, uint64_t value)
 static inline const uint8_t *pipe_bytes(struct pipe_special *special, size_t *count)
 {
     struct pipe_page *page = special->page;
+    if (page->tail == page->head)
+        aegis_yield_bare(special->peer); /* other threads wait for the next slice */
+    page = special->page;                /* rather than kept across the yield */
     uint64_t head = __atomic_load_n(&page->head, __ATOMIC_RELAXED), used;
-    if (__atomic_load_n(&page->tail, __ATOMIC_RELAXED) == head)
-        aegis_yield_bare((uint32_t)special->peer); /* other threads wait for the next slice */
     while (PIPE_IS_NONE(used = __atomic_load_n(&page->tail, __ATOMIC_ACQUIRE) - head))
         if (pipe_special_wait(special, &page->tail, head) != 0)
             return NULL;
@@ -75,8 +76,9 @@ static inline const uint8_t *pipe_bytes(struct pipe_special *special, size_t *co
 /* The first count of pipe_bytes' bytes have been read. */
 static inline void pipe_took(struct pipe_special *special, size_t count)
 {
-    pipe_publish(&special->page->head, special->page->head + count);
-    pipe_changed(special->page);
+    struct pipe_page *page = special->page;
+    pipe_publish(&page->head, page->head + count);
+    pipe_changed(page);
 }
 
 /*
@@ -98,8 +100,9 @@ static inline uint8_t *pipe_room(struct pipe_special *special, size_t *count)
 /* The first count bytes of pipe_room's have been written. */
 static inline void pipe_put(struct pipe_special *special, size_t count)
 {
-    pipe_publish(&special->page->tail, special->page->tail + count);
-    pipe_changed(special->page);
+    struct pipe_page *page = special->page;
+    pipe_publish(&page->tail, page->tail + count);
+    pipe_changed(page);
 }
 
 #endif
