@@ -87,10 +87,11 @@ enum aegis_share {
     AEGIS_SHARE_PRIVATE, /* the same page, from now on for neither to write: copy on write */
     AEGIS_SHARE_SHARED,  /* the same page, with the same protection */
     AEGIS_SHARE_COPY,    /* a page of its own with the same bytes and protection */
+    AEGIS_SHARE_FRESH,   /* a cleared page of its own with the same protection */
     AEGIS_SHARES,        /* how many ways there are */
 };
 #define AEGIS_SHARE_MAX 256 /* pages that map_share takes */
-#define AEGIS_COPY_MAX  16  /* pages that map_share takes with AEGIS_SHARE_COPY */
+#define AEGIS_COPY_MAX  16  /* pages that map_share takes with AEGIS_SHARE_COPY or _FRESH */
 
 /*
  * The window on one's own PTEs: the level-0 PTE of va is the word at AEGIS_WINDOW_PTE(va), with the

@@ -21,12 +21,18 @@ struct span {
     pte_t *from, *to; /* first entries; NULL without a table */
 };
 
+/* Whether env gets pages of its own. */
+static inline bool is_new(enum aegis_share how)
+{
+    return how == AEGIS_SHARE_COPY || how == AEGIS_SHARE_FRESH;
+}
+
 /* Whether the page that entry maps is to be put where to is. */
 static inline __attribute__((always_inline)) bool is_meant(pte_t entry, enum aegis_share how)
 {
     if (!(entry & PTE_V))
         return false;
-    if (how == AEGIS_SHARE_COPY)
+    if (is_new(how))
         return entry & PTE_R;
     const struct aegis_page *page = page_of(pte_ppn(entry));
     bool own = page->owner == this_hart->env->number;
@@ -87,12 +93,15 @@ static void share(struct aegis_page *table, pte_t *to, pte_t *from, uint64_t va,
     map_flush(this_hart->env, va);
 }
 
-static void copy(struct aegis_page *table, pte_t *to, const pte_t *from)
+static void make(struct aegis_page *table, pte_t *to, const pte_t *from, enum aegis_share how)
 {
     struct aegis_page *page = page_find_free();
 
     page_take_unclear(page, table->owner);
-    memcpy(page_memory(page), page_memory(page_of(pte_ppn(*from))), PAGE_SIZE);
+    if (how == AEGIS_SHARE_COPY)
+        memcpy(page_memory(page), page_memory(page_of(pte_ppn(*from))), PAGE_SIZE);
+    else
+        memset(page_memory(page), 0, PAGE_SIZE);
     map_insert(table, to, page, *from & (PTE_V | PTE_U | PTE_LEAF));
 }
 
@@ -104,8 +113,8 @@ static void put_span(const struct span *span, enum aegis_share how)
     for (uint64_t i = 0; i < span->count; i++) {
         if (!is_meant(span->from[i], how) || (span->to[i] & PTE_V))
             continue;
-        if (how == AEGIS_SHARE_COPY)
-            copy(table, &span->to[i], &span->from[i]);
+        if (is_new(how))
+            make(table, &span->to[i], &span->from[i], how);
         else
             share(table, &span->to[i], &span->from[i], span->va + i * PAGE_SIZE, how);
     }
@@ -120,7 +129,7 @@ static long check_arguments(uint32_t number, uint64_t va, uint64_t count, uint32
         error = -AEGIS_E_INVALID;
     if (!error)
         error = place_check_range(va, count);
-    if (!error && count > (how == AEGIS_SHARE_COPY ? AEGIS_COPY_MAX : AEGIS_SHARE_MAX))
+    if (!error && count > (is_new(how) ? AEGIS_COPY_MAX : AEGIS_SHARE_MAX))
         error = -AEGIS_E_RANGE;
     return error;
 }
@@ -141,9 +150,9 @@ long call_map_share(uint32_t number, uint64_t va, uint64_t count, uint32_t how)
             return n;
         found += (uint64_t)n;
     }
-    if (how == AEGIS_SHARE_COPY && info->free_pages < found)
+    if (is_new(how) && info->free_pages < found)
         return -AEGIS_E_NO_PAGE;
-    if (how == AEGIS_SHARE_COPY && !quota_allows(env->number, AEGIS_QUOTA_PAGES, found))
+    if (is_new(how) && !quota_allows(env->number, AEGIS_QUOTA_PAGES, found))
         return -AEGIS_E_QUOTA;
     for (uint64_t done = 0; done < count; done += span.count) {
         find_span(env, va + done * PAGE_SIZE, count - done, &span);

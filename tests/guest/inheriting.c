@@ -193,6 +193,15 @@ static _Noreturn int stay(void)
         aegis_wait(NULL, 0, AEGIS_FOREVER);
 }
 
+static int find_it_clear(void)
+{
+    uint64_t any = 0;
+    for (size_t i = 0; i < AEGIS_PAGE_SIZE / sizeof any; i++)
+        any |= MEMORY[i];
+    MEMORY[0] = 1;
+    return any == 0 ? 9 : 1;
+}
+
 static int own_and_write(void)
 {
     uint64_t page = MEMORY[1];
@@ -410,6 +419,12 @@ static void copies_are_the_childs(void)
     CHECK_OK(proc_start(&child));
     finish_with(&child, 0);
     CHECK_EQ(MEMORY[0], VALUE);
+
+    child = make_child("clear");
+    CHECK_EQ(aegis_map_share(child.env, VA, AEGIS_COPY_MAX, AEGIS_SHARE_FRESH), 1);
+    CHECK_OK(proc_start(&child));
+    finish_with(&child, 9);
+    CHECK_EQ(MEMORY[0], VALUE);
     drop(page);
 }
 
@@ -455,6 +470,7 @@ static int run_role(const char *role)
                  {"lend", lend},
                  {"wait", wait_for_word},
                  {"own", own_and_write},
+                 {"clear", find_it_clear},
 
                  {"stay", stay}};
     for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)

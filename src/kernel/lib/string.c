@@ -46,6 +46,14 @@ void *memcpy(void *restrict to, const void *restrict from, size_t length)
         *(quarter *)t = *(const quarter *)f;
         t += 4, f += 4, length -= 4;
     }
+    for (; length >= 64; length -= 64, t += 64, f += 64) {
+        const word *from8 = (const word *)f;
+        word a = from8[0], b = from8[1], c = from8[2], d = from8[3];
+        word g = from8[4], h = from8[5], i = from8[6], j = from8[7];
+        word *to8 = (word *)t;
+        to8[0] = a, to8[1] = b, to8[2] = c, to8[3] = d;
+        to8[4] = g, to8[5] = h, to8[6] = i, to8[7] = j;
+    }
     for (; length >= 32; length -= 32, t += 32, f += 32) {
         word a = ((const word *)f)[0], b = ((const word *)f)[1];
         word c = ((const word *)f)[2], d = ((const word *)f)[3];
@@ -91,6 +99,12 @@ void *memset(void *to, int byte, size_t length)
 
     for (; ((uintptr_t)t & 7) && length; length--)
         *t++ = (uint8_t)byte;
+    for (; length >= 128; length -= 128, t += 128) { /* of a page, mostly */
+        word *w = (word *)t;
+        w[0] = all, w[1] = all, w[2] = all, w[3] = all, w[4] = all, w[5] = all, w[6] = all;
+        w[7] = all, w[8] = all, w[9] = all, w[10] = all, w[11] = all, w[12] = all, w[13] = all;
+        w[14] = all, w[15] = all;
+    }
     for (; length >= 32; length -= 32, t += 32)
         ((word *)t)[0] = all, ((word *)t)[1] = all, ((word *)t)[2] = all, ((word *)t)[3] = all;
     for (; length >= 8; length -= 8, t += 8)

@@ -51,17 +51,22 @@ static uint64_t to_table_end(uint64_t va, uint64_t end)
     return stop < end ? stop : end;
 }
 
-/* Copies of what is there in [start, end), for the child alone. */
-static int64_t copy(uint32_t env, uint64_t start, uint64_t end)
+/* Pages for the child alone, for those that are there in [start, end). */
+static int64_t give(uint32_t env, uint64_t start, uint64_t end, enum aegis_share how)
 {
     int64_t status = 0;
     for (uint64_t va = start; va < end && status >= 0;) {
         uint64_t left = (to_table_end(va, end) - va) / AEGIS_PAGE_SIZE;
         uint64_t count = left < AEGIS_COPY_MAX ? left : AEGIS_COPY_MAX;
-        status = share(env, va, count, AEGIS_SHARE_COPY);
+        status = share(env, va, count, how);
         va += count * AEGIS_PAGE_SIZE;
     }
     return status < 0 ? status : 0;
+}
+
+static int64_t copy(uint32_t env, uint64_t start, uint64_t end)
+{
+    return give(env, start, end, AEGIS_SHARE_COPY);
 }
 
 static uint64_t present(uint64_t va, uint64_t count)
@@ -119,7 +124,8 @@ static int64_t copy_hot(uint32_t env)
                             page_of((uint64_t)&vm_cow_handler),
                             page_of((uint64_t)&upcall_counted),
                             page_of(tp)};
-    int64_t status = copy(env, (uint64_t)__resident_start, (uint64_t)__resident_end);
+    int64_t status =
+        give(env, (uint64_t)__resident_start, (uint64_t)__resident_end, AEGIS_SHARE_FRESH);
     for (size_t i = 0; i < sizeof hot / sizeof *hot && status == 0; i++) {
         size_t before = 0;
         while (hot[before] != hot[i])
