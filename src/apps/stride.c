@@ -53,7 +53,7 @@ static void print_shares(int count)
 {
     printf("%llu", (unsigned long long)stride.turns);
     for (int i = 0; i < count; i++)
-        printf("\t%llu", (unsigned long long)stride.children[i].slices);
+        printf(" %llu", (unsigned long long)stride.children[i].slices);
     printf("\n");
 }
 

@@ -245,6 +245,45 @@ static void an_overflow_is_a_fault(void)
     upcall_set(UPCALL_STORE_PAGE, before);
 }
 
+static pthread_mutex_t taken = PTHREAD_MUTEX_INITIALIZER;
+static volatile int handlers_error;
+static volatile uint64_t slept;
+
+/* It can't be left for another thread: it waits with the whole process, or is told. */
+static bool wait_in_handler(struct upcall_context *context)
+{
+    uint64_t before = time_now(), had = turns;
+    handlers_error = pthread_mutex_lock(&taken);
+    usleep(20000);
+    slept = time_to_ns(time_now() - before);
+    CHECK_EQ(turns, had);
+    context->pc += 2;
+    return true;
+}
+
+static void *break_off(void *argument)
+{
+    __asm__ volatile("c.ebreak" ::: "memory");
+    return argument;
+}
+
+static void a_handler_keeps_its_stack(void)
+{
+    pthread_t thread, counter;
+    upcall_handler before = upcall_set(UPCALL_BREAKPOINT, wait_in_handler);
+    stop = false;
+    CHECK_EQ(pthread_mutex_lock(&taken), 0);
+    CHECK_EQ(pthread_create(&counter, NULL, count_turns, NULL), 0);
+    CHECK_EQ(pthread_create(&thread, NULL, break_off, NULL), 0);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    CHECK_EQ(handlers_error, EDEADLK);
+    CHECK(slept >= 20000000);
+    stop = true;
+    CHECK_EQ(pthread_join(counter, NULL), 0);
+    CHECK_EQ(pthread_mutex_unlock(&taken), 0);
+    upcall_set(UPCALL_BREAKPOINT, before);
+}
+
 static unsigned destroyed;
 
 static void destroy(void *value)
@@ -335,6 +374,7 @@ int main(void)
     errors_are_defined();
     a_sleep_is_one_threads();
     an_overflow_is_a_fault();
+    a_handler_keeps_its_stack();
     keys_have_destructors();
     attributes_are_kept();
     the_heap_serves_all();

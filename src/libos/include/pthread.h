@@ -6,8 +6,8 @@
  * Where POSIX leaves open what happens: locking a mutex of the default type twice is EDEADLK, and
  * unlocking another's EPERM; destroying what somebody waits for or holds is EBUSY, and using it
  * after that EINVAL; a mutex whose holder has ended is had with EOWNERDEAD by the next, robust or
- * not. There is no cancellation and nothing is shared between processes: attributes that ask for
- * that get ENOTSUP.
+ * not; a handler of an exception that would have to wait for one gets EDEADLK. There is no
+ * cancellation and nothing is shared between processes: attributes that ask for that get ENOTSUP.
  */
 #ifndef EXOS_PTHREAD_H
 #define EXOS_PTHREAD_H

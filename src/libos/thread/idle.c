@@ -172,8 +172,12 @@ void thread_wait_idly(void)
         thread_unblock(thread_all, THREAD_RUNG);
 }
 
+/* A handler's stack is the only one of its kind, and who holds something lets nobody else run:
+ * there the process waits. */
 int64_t thread_give_away(const struct aegis_predicate *when, uint64_t count, uint64_t deadline)
 {
+    if (exos_held || upcall_is_inside())
+        return aegis_wait(when, count, deadline);
     uint64_t which = which_holds(when, count);
 
     if (which < count)

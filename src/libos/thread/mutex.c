@@ -11,6 +11,7 @@
 
 #include "libos/thread/internal.h"
 #include "libos/time/deadline.h"
+#include "libos/upcall/upcall.h"
 
 #define WAITED    1UL
 #define DESTROYED 1 /* flags */
@@ -72,6 +73,8 @@ static int take_slowly(pthread_mutex_t *mutex, struct thread *self, uint64_t dea
             return take_over(mutex, self);
         if (deadline == 0)
             return EBUSY;
+        if (upcall_is_inside())
+            return EDEADLK; /* a handler's stack can't be left for another thread's */
         mutex->owner |= WAITED;
         self->wanted = mutex;
         self->request = woken;

@@ -181,6 +181,11 @@ bool upcall_is_handling(uint64_t pc)
            pc - (uint64_t)upcall_tail < (uint64_t)(upcall_tail_end - upcall_tail);
 }
 
+bool upcall_is_inside(void)
+{
+    return frames.page.depth > 0;
+}
+
 /* Before main: upcall_probe has to work without any handler set. */
 __attribute__((constructor)) static void bind_for_probes(void)
 {

@@ -144,4 +144,7 @@ uint64_t upcall_count(void);
  */
 bool upcall_is_handling(uint64_t pc);
 
+/* For what has to know on whose stack it is: whether any upcall is being handled. */
+bool upcall_is_inside(void);
+
 #endif
