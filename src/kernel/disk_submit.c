@@ -162,14 +162,13 @@ check_range(const struct disk *disk, const struct aegis_extent_info *extent,
 }
 
 /* What is to be known of a request before its memory is looked at: 0, or why it can't be made. */
-static inline __attribute__((always_inline)) long check(const struct env *self,
-                                                        const struct disk *disk,
-                                                        const struct aegis_extent_info *extent,
-                                                        const struct aegis_disk_request *r)
+static inline __attribute__((always_inline)) long
+check(const struct env *self, const struct disk *disk, const struct aegis_extent_info *extent,
+      const struct aegis_disk_request *r, uint32_t rights)
 {
     if (r->op >= AEGIS_DISK_OPS)
         return -AEGIS_E_INVALID;
-    if (ops[r->op].rights & ~self->extents[r->binding].rights)
+    if (ops[r->op].rights & ~rights)
         return -AEGIS_E_RIGHTS;
     if (extent->state != AEGIS_EXTENT_READY || !self->disk_ring)
         return -AEGIS_E_STATE;
@@ -225,11 +224,12 @@ static inline __attribute__((always_inline)) long submit(struct env *self, uaddr
                                          .memory = asked->memory,
                                          .length = asked->length,
                                          .pieces = asked->pieces};
-    if (r.binding >= AEGIS_DISK_BINDINGS || !self->extents[r.binding].rights)
+    uint32_t rights = r.binding < AEGIS_DISK_BINDINGS ? extent_rights(self, r.binding) : 0;
+    if (!rights)
         return -AEGIS_E_RANGE;
     struct aegis_extent_info *extent = &extents[self->extents[r.binding].extent];
     struct disk *disk = &disks[extent->disk];
-    long error = check(self, disk, extent, &r);
+    long error = check(self, disk, extent, &r, rights);
     if (error)
         return error;
     if (r.op == AEGIS_DISK_FLUSH && !disk->blk.has_cache) {

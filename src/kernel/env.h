@@ -142,7 +142,8 @@ struct env {
     struct {
         uint32_t extent; /* its number */
         uint32_t rights; /* 0: the binding is free */
-    } extents[AEGIS_DISK_BINDINGS];
+        uint64_t epoch;  /* the extent's when it was made: it is free as well if that is over */
+    } extents[AEGIS_DISK_BINDINGS]; /* extent_rights (extent.h) */
     /* Of each interface: the classifier that is begun after its last undone binding (net_end.c). */
     uint64_t settled_by[AEGIS_NETIF_MAX];
     bool unbound; /* while it ends: what pinned its pages is gone */

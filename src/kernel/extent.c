@@ -12,7 +12,7 @@
 #define OWN_MOST 64 /* blocks that extent_is_own looks at, some 200 instructions each */
 
 struct aegis_extent_info *extents;
-uint64_t *extent_charges; /* by number */
+uint64_t *extent_charges, *extent_epochs; /* by number */
 
 /* The number of a slot of a disk's table. */
 static uint32_t number_of(const struct disk *disk, uint32_t slot)
@@ -82,6 +82,7 @@ void extent_init(void)
     extents = expose_alloc((info->extent_count + 1) * sizeof(*extents), &info->extents);
     size_t bytes = (info->extent_count + 1) * sizeof(*extent_charges);
     extent_charges = boot_alloc((bytes + PAGE_SIZE - 1) / PAGE_SIZE, 1);
+    extent_epochs = boot_alloc((bytes + PAGE_SIZE - 1) / PAGE_SIZE, 1);
     for (uint32_t n = 0; n < info->disk_count; n++)
         init_disk(&disks[n]);
 }
@@ -143,10 +144,12 @@ uint64_t *extent_generation(uint64_t index)
 
 void extent_drop(uint32_t index, uint32_t keep)
 {
-    for (uint32_t n = 1; n < ENV_COUNT; n++)
-        for (uint32_t b = 0; env_table[n] && n != keep && b < AEGIS_DISK_BINDINGS; b++)
-            if (env_table[n]->extents[b].extent == index)
-                env_table[n]->extents[b].rights = 0;
+    uint64_t epoch = extent_epochs[index]++;
+
+    for (uint32_t b = 0; keep && b < AEGIS_DISK_BINDINGS; b++)
+        if (env_table[keep]->extents[b].extent == index &&
+            env_table[keep]->extents[b].epoch == epoch)
+            env_table[keep]->extents[b].epoch++;
 }
 
 /* A single step: requests of theirs that the device has go on, and reach no other extent. */

@@ -14,12 +14,23 @@
 #include <stdint.h>
 
 #include "abi/abi.h"
+#include "kernel/env.h"
 
 struct disk;
-struct env;
 struct table_change;
 
 extern struct aegis_extent_info *extents; /* info->extent_count of them */
+
+/* By number: how often all bindings to it were undone. However many there are, that is one step. */
+extern uint64_t *extent_epochs;
+
+/* The rights of one of env's bindings; 0: it is free. */
+static inline uint32_t extent_rights(const struct env *env, uint32_t binding)
+{
+    return env->extents[binding].epoch == extent_epochs[env->extents[binding].extent]
+               ? env->extents[binding].rights
+               : 0;
+}
 
 /* Makes the array, of what is in the disks' tables; roots become FIRST_ENV's. */
 void extent_init(void);

@@ -267,13 +267,14 @@ long call_disk_bind(uint32_t index, uint32_t rights, uaddr_t capability)
         return -AEGIS_E_RIGHTS;
     if (extents[index].state == AEGIS_EXTENT_ENDING)
         return -AEGIS_E_STATE;
-    while (binding < AEGIS_DISK_BINDINGS && self->extents[binding].rights)
+    while (binding < AEGIS_DISK_BINDINGS && extent_rights(self, binding))
         binding++;
     if (binding == AEGIS_DISK_BINDINGS)
         return -AEGIS_E_NO_SLOT;
 
     self->extents[binding].extent = index;
     self->extents[binding].rights = rights;
+    self->extents[binding].epoch = extent_epochs[index];
     return binding;
 }
 
@@ -281,7 +282,7 @@ long call_disk_unbind(uint32_t binding)
 {
     struct env *self = this_hart->env;
 
-    if (binding >= AEGIS_DISK_BINDINGS || !self->extents[binding].rights)
+    if (binding >= AEGIS_DISK_BINDINGS || !extent_rights(self, binding))
         return -AEGIS_E_RANGE;
     self->extents[binding].rights = 0;
     return 0;

@@ -113,7 +113,7 @@ static void check_requests(const struct disk *disk, uint32_t number, uint64_t *o
 static void check_bindings(const struct env *env)
 {
     for (uint32_t b = 0; b < AEGIS_DISK_BINDINGS; b++) {
-        uint32_t rights = env->extents[b].rights, extent = env->extents[b].extent;
+        uint32_t rights = extent_rights(env, b), extent = env->extents[b].extent;
         if (!rights)
             continue;
         HOLDS(extent_binding,
@@ -187,6 +187,7 @@ bool break_extent_binding(void)
     for (uint32_t n = 1; n < ENV_COUNT && info->extent_count; n++)
         if (env_table[n]) {
             env_table[n]->extents[0].rights = AEGIS_RIGHT_DELEGATE;
+            env_table[n]->extents[0].epoch = extent_epochs[env_table[n]->extents[0].extent];
             return true;
         }
     return false;
