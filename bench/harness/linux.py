@@ -13,7 +13,7 @@ from . import bpf
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "bench/peers/linux"
-MODULES = ("virtio_mmio", "virtio_net")
+MODULES = ("virtio_mmio", "virtio_net", "virtio_blk")
 CROSS = "riscv64-linux-gnu-gcc"
 # Quiet, so that Linux isn't charged for its messages; no router solicitations into the samples.
 COMMAND_LINE = "console=ttyS0 quiet loglevel=0 ipv6.disable=1 rdinit=/init panic=-1"
@@ -21,6 +21,7 @@ PROGRAMS = {
     "udp-echo": ["peers/linux/udp-echo.c"],
     "xdp-load": ["peers/linux/xdp-load.c"],
     "rows": ["peers/linux/port.c", "guest/rows.c", "guest/measure.c"],
+    "disk": ["peers/linux/disk.c", "guest/disk.c"],
     "suite": ["guest/suite.c", "guest/measure.c", "guest/vm.c",
               "guest/thread.c", "guest/matmul.c", "guest/proc.c", "guest/text.c", "guest/ipc.c"],
     "true": ["guest/true.c"],
@@ -89,7 +90,7 @@ def build_initramfs(base, target):
         order = module_order(next((base / "usr/lib/modules").iterdir()), MODULES)
         for module, data in order:
             (folder / f"{module}.ko").write_bytes(data)
-        (folder / "modules").write_text("".join(f"{module}.ko\n" for module, _ in order))
+        (folder / "modules").write_text("".join(f"{module}.ko\n" for module, _ in order if module != "virtio_blk"))
         shutil.copy(SOURCES / "init", folder / "init")
         shutil.copy(base / "usr/bin/busybox", folder / "busybox")
         files += ["init", "busybox", "modules", *(f"{module}.ko" for module, _ in order)]
@@ -120,5 +121,5 @@ def prepare(say):
 
 
 def arguments(prepared, task):
-    """QEMU's arguments for the peer doing task: udp, xdp, filter, rows, suite-GROUP or boot."""
+    """QEMU's arguments for the peer doing task: udp, xdp, filter, rows, suite-GROUP, disk or boot."""
     return [*prepared, "-append", f"{COMMAND_LINE} bench={task}"]

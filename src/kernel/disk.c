@@ -35,12 +35,6 @@ void disk_complete(struct env *env, uint64_t cookie, int64_t status)
     ring->head = env->disk_head = head + 1;
 }
 
-/* The environment that made a request, or NULL if it has ended. */
-static struct env *asker(const struct disk_request *q)
-{
-    return q->serial && env_infos[q->env].serial == q->serial ? env_table[q->env] : NULL;
-}
-
 static int64_t error_of(enum blk_status status)
 {
     return status == BLK_OK ? 0 : status == BLK_UNSUPP ? -AEGIS_E_INVALID : -AEGIS_E_DEVICE;
@@ -64,7 +58,7 @@ static __attribute__((noinline)) uint64_t take_answer(struct disk *disk)
         return OWN_ANSWER | status;
     struct disk_request *q = &disk->requests[slot];
     __asm__("" : "+r"(q)); /* or it is worked out anew wherever it is needed */
-    struct env *env = asker(q);
+    struct env *env = q->asker;
     disk->info->done++;
     if (__builtin_expect(status != BLK_OK, 0))
         disk->info->errors++;
@@ -78,7 +72,7 @@ static __attribute__((noinline)) uint64_t take_answer(struct disk *disk)
     env->disk_requests--;
     if (!q->is_late)
         disk_complete(env, q->cookie, error_of(status));
-    return q->env;
+    return env->number;
 }
 
 /* The kernel's own request, and the answers of this entry are taken. */
@@ -98,7 +92,7 @@ static __attribute__((noinline)) void finish_own(struct disk *disk, bool is_righ
  * table's step comes last, and once an entry: it takes up to 35,000 instructions, and what it asks
  * for raises another interrupt, however fast it is answered.
  */
-static void take_answers(struct disk *disk)
+static inline __attribute__((always_inline)) void take_answers(struct disk *disk)
 {
     uint64_t clock = charge_runs() ? time_now() : 0, own = 0;
     uint32_t left = ANSWERS;
@@ -132,7 +126,7 @@ static bool disk_interrupt(void *argument)
 static void expire(struct disk *disk, uint32_t slot)
 {
     struct disk_request *q = &disk->requests[slot];
-    struct env *env = asker(q);
+    struct env *env = q->asker;
 
     q->is_late = true;
     disk->info->late++;
@@ -259,6 +253,12 @@ void disk_forget(struct env *env)
     if (env->disk_ring)
         page_unpin(page_of(virt_to_phys(env->disk_ring) >> PAGE_SHIFT));
     env->disk_ring = NULL;
+    for (uint32_t n = 0; env->disk_requests && n < info->disk_count; n++)
+        for (uint32_t slot = 0; slot < disks[n].blk.slot_count; slot++)
+            if (disks[n].blk.slots[slot].is_busy && disks[n].requests[slot].asker == env) {
+                disks[n].requests[slot].asker = NULL;
+                env->disk_requests--;
+            }
 }
 
 long call_disk_ring(uaddr_t address)

@@ -22,8 +22,8 @@ struct env;
 /* What is known of the request in a slot of the device's. */
 struct disk_request {
     uint64_t cookie;
-    uint64_t deadline;    /* rdtime */
-    uint32_t env, serial; /* whose it is; serial 0: the kernel's own */
+    uint64_t deadline; /* rdtime */
+    struct env *asker; /* whose it is; NULL: the kernel's own, or it has ended */
     uint32_t extent;
     uint16_t page_count;
     bool is_late;                         /* its owner was told that it hasn't been answered */

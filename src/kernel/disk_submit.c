@@ -41,13 +41,12 @@ struct gather {
     bool into; /* the device writes there */
 };
 
-/* Pins the page of the n bytes from va on, which lie in one, and names them to the device: 0, or a
- * negated error. */
+/* Pins the page of the n bytes from va on, which lie in one, and names them to the device as part
+ * number count: 0, or a negated error. */
 static inline __attribute__((always_inline)) long gather_part(const struct gather *g, uaddr_t va,
-                                                              uint64_t n)
+                                                              uint64_t n, uint64_t count)
 {
     struct disk_request *q = g->q;
-    uint64_t count = q->page_count;
 
     if (va >= AEGIS_EXPOSED_BASE)
         return -AEGIS_E_ADDRESS;
@@ -61,7 +60,7 @@ static inline __attribute__((always_inline)) long gather_part(const struct gathe
         return -AEGIS_E_OWNER;
     if (page->state != AEGIS_PAGE_DATA || !page_can_pin(page))
         return -AEGIS_E_STATE;
-    if (count == g->disk->blk.pieces_most)
+    if (count && count == g->disk->blk.pieces_most)
         return -AEGIS_E_RANGE;
     page_pin(page); /* now, so that a page that is named often is counted as often */
     blk_piece(&g->disk->blk, g->slot, count, physical, n, g->into);
@@ -80,7 +79,7 @@ static long gather_piece(const struct gather *g, uaddr_t va, uint64_t length)
     for (uint64_t n; length && !error; va += n, length -= n) {
         n = PAGE_SIZE - va % PAGE_SIZE;
         n = n < length ? n : length;
-        error = gather_part(g, va, n);
+        error = gather_part(g, va, n, g->q->page_count);
     }
     return error;
 }
@@ -109,17 +108,18 @@ static long gather_pieces(const struct gather *g, uaddr_t list, uint64_t length,
 static long __attribute__((noinline))
 gather_many(const struct gather *g, uaddr_t memory, uint64_t length, uint32_t pieces)
 {
-    long error =
-        pieces ? gather_pieces(g, memory, length, pieces) : gather_piece(g, memory, length);
+    long error;
 
+    g->q->page_count = 0;
+    error = pieces ? gather_pieces(g, memory, length, pieces) : gather_piece(g, memory, length);
     if (__builtin_expect(error != 0, 0)) {
         while (g->q->page_count > 0)
             page_unpin(g->q->pages[--g->q->page_count]);
     }
-    return error;
+    return error ? error : g->q->page_count;
 }
 
-/* All of a request's memory; most are one page, or within one. */
+/* All of a request's memory; most are one page, or within one. Returns how many parts it has. */
 static inline __attribute__((always_inline)) long gather(struct env *self, struct disk *disk,
                                                          struct disk_request *q,
                                                          const struct aegis_disk_request *r)
@@ -128,8 +128,9 @@ static inline __attribute__((always_inline)) long gather(struct env *self, struc
 
     if (r->pieces == 0 && r->length <= PAGE_SIZE - va % PAGE_SIZE &&
         (va | r->length) % AEGIS_DISK_SECTOR == 0) {
-        const struct gather g = {self, disk, q, disk->blk.free, r->op == AEGIS_DISK_READ};
-        return gather_part(&g, va, r->length);
+        const struct gather one = {self, disk, q, disk->blk.free, r->op == AEGIS_DISK_READ};
+        long error = gather_part(&one, va, r->length, 0);
+        return error ? error : 1;
     }
     const struct gather g = {self, disk, q, disk->blk.free, r->op == AEGIS_DISK_READ};
     return gather_many(&g, va, r->length, r->pieces);
@@ -184,24 +185,22 @@ check(const struct env *self, const struct disk *disk, const struct aegis_extent
 }
 
 /* Gives the device what check and gather have found good. */
-static inline __attribute__((always_inline)) void give(struct env *self, struct disk *disk,
-                                                       struct disk_request *q,
-                                                       struct aegis_extent_info *extent,
-                                                       const struct aegis_disk_request *r)
+static inline __attribute__((always_inline)) void
+give(struct env *self, struct disk *disk, struct disk_request *q, struct aegis_extent_info *extent,
+     const struct aegis_disk_request *r, uint64_t parts)
 {
     struct blk *blk = &disk->blk;
     uint64_t at = extent->first * AEGIS_DISK_BLOCK + r->offset;
 
     q->cookie = r->cookie;
-    q->env = self->number;
-    q->serial = self->info->serial;
+    q->asker = self;
     q->extent = self->extents[r->binding].extent;
     q->is_late = false;
     disk_set_deadline(q);
     extent->busy++;
     self->disk_requests++;
     if (__builtin_expect(ops[r->op].has_memory, 1))
-        blk_give(blk, blk_take(blk), ops[r->op].type, at / BLK_SECTOR, q->page_count);
+        blk_give(blk, blk_take(blk), ops[r->op].type, at / BLK_SECTOR, parts);
     else
         blk_go(blk, blk->free, ops[r->op].type, at / blk->block_size, r->length / blk->block_size,
                0);
@@ -238,12 +237,15 @@ static inline __attribute__((always_inline)) long submit(struct env *self, uaddr
     }
     struct disk_request *q = &disk->requests[disk->blk.free];
     __asm__("" : "+r"(q)); /* or it is worked out anew wherever it is needed */
-    q->page_count = 0;
-    error = ops[r.op].has_memory ? gather(self, disk, q, &r) : 0;
-    if (error)
-        return error;
+    long gathered = 0;
+    if (ops[r.op].has_memory)
+        gathered = gather(self, disk, q, &r);
+    else
+        q->page_count = 0;
+    if (gathered < 0)
+        return gathered;
 
-    give(self, disk, q, extent, &r);
+    give(self, disk, q, extent, &r, (uint64_t)gathered);
     *which = disk;
     *parts += r.length / PAGE_SIZE + r.pieces;
     return 0;

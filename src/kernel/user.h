@@ -22,20 +22,25 @@ typedef uint64_t uaddr_t;
  */
 void *user_at(const struct env *env, uaddr_t va, uint64_t bits);
 
-/* The same, in line, for calls that are made often: mostly the table is at hand and no bit is to be
- * set. bits is a constant. */
+/* The same, in line, for calls that are made often: mostly the table is remembered and no bit is to
+ * be set. bits is a constant. */
 static inline __attribute__((always_inline)) void *user_look(const struct env *env, uaddr_t va,
                                                              uint64_t bits)
 {
     uint64_t need = PTE_V | PTE_U | PTE_A | bits | (bits & PTE_W ? PTE_D : 0);
+    uint64_t region = va >> REGION_SHIFT;
+    const struct leaf_cache *leaf = &env->leaf; /* of no window on PTEs (map_walk) */
 
-    if (__builtin_expect(map_is_at_hand(env, va) && va < AEGIS_WINDOW_BASE, 1)) {
-        pte_t entry = env->leaf.table[pte_index(va, 0)];
+    if (region != leaf->region)
+        leaf = region == env->former[0].region ? &env->former[0] : &env->former[1];
+    if (__builtin_expect(region == leaf->region, 1)) {
+        pte_t entry = leaf->table[pte_index(va, 0)];
         if (__builtin_expect((entry & need) == need, 1))
             return (uint8_t *)ppn_to_virt(pte_ppn(entry)) + va % PAGE_SIZE;
     }
     return user_at(env, va, bits);
 }
+_Static_assert(LEAVES_FORMER == 2, "user_look");
 
 /* Copy between the caller and the kernel; false, and for user_write nothing written, if not
  * allowed. */

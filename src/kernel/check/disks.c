@@ -88,8 +88,8 @@ static void check_requests(const struct disk *disk, uint32_t number, uint64_t *o
         if (!blk->slots[i].is_busy)
             continue;
         if (i == blk_own_slot(blk)) {
-            HOLDS(disk_requests, q->serial == 0, "disk %u: the kernel's slot is %u's", number,
-                  q->env);
+            HOLDS(disk_requests, !q->asker, "disk %u: the kernel's slot is %u's", number,
+                  q->asker->number);
             continue;
         }
         busy++;
@@ -97,8 +97,11 @@ static void check_requests(const struct disk *disk, uint32_t number, uint64_t *o
             shadow_of(q->pages[n])->pins++;
         HOLDS(disk_requests, q->extent < info->extent_count && extents[q->extent].busy,
               "disk %u: a request goes to %u", number, q->extent);
-        if (env_infos[q->env].serial == q->serial)
-            of_env[q->env]++;
+        if (!q->asker)
+            continue;
+        HOLDS(disk_requests, env_lives(q->asker->number) && env_table[q->asker->number] == q->asker,
+              "disk %u: a request is %u's, who has ended", number, q->asker->number);
+        of_env[q->asker->number]++;
     }
     HOLDS(disk_requests, free == blk->free_count && busy + free + 1 == blk->slot_count,
           "disk %u: %u slots are free, not %u, and %lu busy", number, free, blk->free_count, busy);

@@ -309,8 +309,7 @@ static void who_ends_leaves_its_pages_to_the_device(void **state)
     q = &disks[0].requests[0];
     for (uint32_t slot = 0; !disks[0].blk.slots[slot].is_busy; slot++)
         q = &disks[0].requests[slot + 1];
-    q->env = child;
-    q->serial = env_infos[child].serial;
+    q->asker = env_table[child];
     this_hart->env->disk_requests--;
     env_table[child]->disk_requests++;
     world_end(child);
