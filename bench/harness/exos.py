@@ -5,6 +5,7 @@ from .kernel import add, run_rows
 from .results import AEGIS
 from .systems import LINUX
 
+ARCHIVES = {"proc": "bench-proc.cpio"}  # a small program, as what fork costs depends on its size
 LIMIT_AEGIS, LIMIT_LINUX = 120, 300  # seconds
 IN_TIME = {"sched"}  # counts slices, not instructions: a thousand of them are ten seconds, or a minute and a half under icount
 RATIOS = {("vm", "matmul150_double"): "matmul150"}  # of the counts of the row named on the right
@@ -22,7 +23,7 @@ def measure(group):
     def run(context):
         if aegis.available(context):
             context.say(f"{group}: the rows on ExOS, under icount")
-            arguments = aegis.image(context, "bench-exos.cpio")
+            arguments = aegis.image(context, ARCHIVES.get(group, "bench-exos.cpio"))
             arguments[arguments.index("-append") + 1] += f" bench={group}"
             add(context, AEGIS, run_rows(AEGIS, arguments, aegis.ROWS_DONE, LIMIT_AEGIS, icount=group not in IN_TIME))
         if context.linux:
