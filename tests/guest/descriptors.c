@@ -12,10 +12,13 @@
 #include <sys/select.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "image/cpio.h"
+#include "libos/proc/part.h"
 #include "libos/time/time.h"
+#include "libos/vm/vm.h"
 #include "test.h"
 
 #define FILE_NAME "descriptors" /* this program, which its archive holds */
@@ -335,6 +338,44 @@ static void the_root_lists_the_archive(void)
     CHECK(!opendir(FILE_NAME) && errno == ENOTDIR);
 }
 
+/* A parent may pass what it likes: the bytes make descriptors or don't, and that is all. */
+static int take_anything(void)
+{
+    static const char *const tags[] = {"null", "log ", "file", "pipe", "\0\0\0"};
+    static uint8_t bytes[400];
+    extern const struct exos_part fd_part;
+    for (int round = 0; round < 500; round++) {
+        for (size_t i = 0; i < sizeof bytes; i++)
+            bytes[i] = (uint8_t)(random_below(3) ? 0 : random_below(256));
+        for (size_t at = 0; at + 40 < sizeof bytes; at += 32) {
+            uint64_t address = VM_SHARED_BASE + random_below(100) * AEGIS_PAGE_SIZE / 2;
+            memcpy(bytes + at, tags[random_below(5)], 4);
+            bytes[at + 12] = (uint8_t)(random_below(2) ? 16 : random_below(40));
+            memset(bytes + at + 13, 0, 3);
+            if (random_below(2)) {
+                memcpy(bytes + at + 16, &address, sizeof address);
+                address = random_below(4) << 16;
+                memcpy(bytes + at + 24, &address, sizeof address);
+            }
+        }
+        struct exos_pass pass = {bytes, bytes + random_below(sizeof bytes)};
+        fd_part.at_start(&pass);
+        for (int fd = 0; fd < MOST; fd++)
+            close(fd);
+    }
+    return 0;
+}
+
+static void what_a_parent_passes_is_not_trusted(void)
+{
+    int status;
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(take_anything());
+    CHECK_EQ(waitpid(pid, &status, 0), pid);
+    CHECK_EQ(status, 0);
+}
+
 int main(void)
 {
     CHECK_EQ(
@@ -352,5 +393,6 @@ int main(void)
     streams_and_descriptors_are_one();
     writing_that_fails_is_told();
     the_root_lists_the_archive();
+    what_a_parent_passes_is_not_trusted();
     return 0;
 }

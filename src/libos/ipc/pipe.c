@@ -10,6 +10,7 @@
 
 #include "libos/ipc/internal.h"
 #include "libos/start/error.h"
+#include "libos/upcall/upcall.h"
 #include "libos/vm/vm.h"
 
 #define ALL_PAGES (1 + PIPE_PAGES)
@@ -130,6 +131,15 @@ static void pipe_undo_pass(struct fd_object *object, const struct exos_child *ch
         pipe_leave(end->page, (uint32_t)place, member, end->end);
 }
 
+static bool are_there(struct pipe_page *page)
+{
+    uint64_t word;
+    for (size_t i = 0; i < ALL_PAGES; i++)
+        if (!upcall_probe((uint64_t *)page + i * AEGIS_PAGE_SIZE / sizeof word, &word))
+            return false;
+    return true;
+}
+
 /* Whether a parent has mapped a pipe's pages there: nothing else of its bytes needs to be right. */
 static int adopt(uint64_t address, struct pipe **pipe)
 {
@@ -139,9 +149,10 @@ static int adopt(uint64_t address, struct pipe **pipe)
             (*pipe)->references++;
             return 0;
         }
-    if (address % AEGIS_PAGE_SIZE || vm_shared_adopt(page, ALL_PAGES) != 0)
+    if (address % AEGIS_PAGE_SIZE || address < VM_SHARED_BASE || address >= VM_END ||
+        vm_shared_adopt(page, ALL_PAGES) != 0)
         return -EINVAL;
-    *pipe = pipe_view(page);
+    *pipe = are_there(page) ? pipe_view(page) : NULL;
     if (!*pipe)
         vm_free(page);
     return *pipe ? 0 : -ENOMEM;
