@@ -143,7 +143,8 @@ class Shell:
         self.number += 1
         mark = f"=={self.number}=="
         begin = self.log.stat().st_size
-        self.process.stdin.write(f"{text}\nprintf '\\n{mark}%d\\n' $?\n")
+        # a command that reads gets nothing: what follows it is typed for the shell
+        self.process.stdin.write(f"{{ {text}\n}} </dev/null\nprintf '\\n{mark}%d\\n' $?\n")
         self.process.stdin.flush()
         end = time.monotonic() + LIMIT
         while time.monotonic() < end:
