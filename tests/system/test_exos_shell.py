@@ -386,6 +386,8 @@ def test_programs_say_how_they_are_used(ctl):
     assert ctl.ok("console", "primes 30").split() == "2 3 5 7 11 13 17 19 23 29".split()
     assert re.search(r"\d+ slices, \d+ instructions", ctl.ok("console", "time true"))
     assert re.search(r"agent", ctl.ok("console", "top -n 1 -d 1"))
+    rows = ctl.ok("console", "bench sched", timeout=120)
+    assert re.search(r'"group": "sched", "row": "stride_error", "value": [0-9.]+', rows), rows
 
 
 def test_the_protocol_refuses_what_is_wrong(machine):
