@@ -2,7 +2,10 @@
 
 #include "filter.h"
 #include "libos/net/headers.h"
+#include "libos/time/time.h"
 #include "test.h"
+
+#define LIMIT 40000000000UL /* ns */
 
 struct proc netd;
 
@@ -16,6 +19,17 @@ struct aegis_cap netd_call(void)
 void netd_introduce(void)
 {
     exos.start->caps[TEST_CAP_MONITOR] = netd_call();
+}
+
+/* It serves from then on. The checked kernel takes its time for netd's handler. */
+static void await_ring(uint32_t binding)
+{
+    uint64_t limit = time_after(LIMIT);
+    while (!aegis_binding(binding)->slots) {
+        if (time_now() > limit || aegis_env(netd.env)->state != AEGIS_ENV_LIVE)
+            FAIL("netd doesn't begin");
+        aegis_wait(NULL, 0, time_after(LIMIT / 1000));
+    }
 }
 
 void netd_start(void)
@@ -39,8 +53,10 @@ void netd_start(void)
     request.ingress_size = received.size;
     request.egress = sent.words;
     request.egress_size = sent.size;
-    CHECK(aegis_net_bind(&request) >= 0);
+    int64_t arp = aegis_net_bind(&request);
+    CHECK(arp >= 0);
     CHECK_OK(proc_start(&netd));
+    await_ring((uint32_t)arp);
 }
 
 void netd_end(void)
