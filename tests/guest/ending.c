@@ -112,7 +112,29 @@ static void look_around(void)
     setpgid(0, below(2) ? 0 : getpgrp());
 }
 
-static void (*const steps[])(void) = {make,    make,           end_one,     collect,
+static void step(void);
+
+/* The child goes on with what this process did, for a while. */
+static void split(void)
+{
+    struct proc_view views[1];
+
+    if (proc_list(views, 1) > MEMBERS)
+        return;
+    pid_t pid = fork();
+    spawned += pid > 0;
+    refused += pid < 0;
+    if (pid < 0 && errno != ENOMEM && errno != EAGAIN)
+        die("fork", errno);
+    if (pid)
+        return;
+    state += (uint64_t)getpid();
+    for (uint32_t i = below(20); i > 0; i--)
+        step();
+    _exit((int)below(256));
+}
+
+static void (*const steps[])(void) = {make,    make,           split,       end_one,
                                       collect, pause_a_little, look_around, end_by_force};
 
 static void step(void)

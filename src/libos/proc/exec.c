@@ -3,7 +3,9 @@
  * signals; the old one ends. Until the new one runs nothing has changed for anybody.
  */
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "libos/proc/internal.h"
@@ -38,6 +40,49 @@ int execve(const char *path, char *const argv[], char *const envp[])
 int execv(const char *path, char *const argv[])
 {
     return execve(path, argv, environ);
+}
+
+/* The arguments up to NULL, as a vector; behind them, if `environment` is given, stands that. */
+static int exec_list(const char *path, const char *first, va_list list, bool environment)
+{
+    size_t count = 1;
+    va_list counted;
+
+    va_copy(counted, list);
+    for (const char *word = first; word; word = va_arg(counted, const char *))
+        count++;
+    va_end(counted);
+    char **argv = malloc(count * sizeof *argv);
+    if (!argv)
+        return -1;
+    argv[0] = (char *)(uintptr_t)first;
+    for (size_t i = 1; i < count; i++)
+        argv[i] = va_arg(list, char *);
+    int result = execve(path, argv, environment ? va_arg(list, char *const *) : environ);
+    free(argv);
+    return result;
+}
+
+#define EXEC_LIST(with_environment)                                                                \
+    va_list list;                                                                                  \
+    va_start(list, first);                                                                         \
+    int result = exec_list(path, first, list, with_environment);                                   \
+    va_end(list);                                                                                  \
+    return result
+
+int execl(const char *path, const char *first, ...)
+{
+    EXEC_LIST(false);
+}
+
+int execlp(const char *path, const char *first, ...)
+{
+    EXEC_LIST(false);
+}
+
+int execle(const char *path, const char *first, ...)
+{
+    EXEC_LIST(true);
 }
 
 int execvp(const char *file, char *const argv[])

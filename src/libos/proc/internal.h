@@ -11,8 +11,8 @@
 
 struct table_entry;
 
-/* Find a program of the initial RAM disk and read it. Returns 0, or a negated PROC_*_ERROR. */
-int64_t proc_find_program(const char *name, struct elf_program *program);
+/* Find the program that options name and read it. Returns 0, or a negated PROC_*_ERROR. */
+int64_t proc_find_program(const struct proc_options *options, struct elf_program *program);
 
 /*
  * Give env size bytes of memory at va (any alignment), which begin with `filled` bytes of data and

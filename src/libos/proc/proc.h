@@ -27,6 +27,9 @@
 
 struct proc_options {
     const char *name; /* program in the archive, and of the environment (cut to 15 bytes) */
+    const void
+        *image; /* the program itself, an ELF file in memory, instead; NULL: in the archive */
+    size_t image_size; /* its bytes */
     int argc;
     char *const *argv;
     const struct aegis_cap *caps; /* handed over in the start block */

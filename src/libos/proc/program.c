@@ -17,15 +17,19 @@
 
 static char *window;
 
-int64_t proc_find_program(const char *name, struct elf_program *program)
+int64_t proc_find_program(const struct proc_options *options, struct elf_program *program)
 {
     const volatile struct aegis_info *info = aegis_info();
-    struct cpio_entry file;
+    struct cpio_entry file = {.data = options->image};
+    size_t size = options->image_size;
 
-    int status = cpio_find((const void *)info->initrd, info->initrd_size, name, &file);
-    if (status < 0)
-        return status - PROC_CPIO_ERROR;
-    status = elf_read(file.data, file.size, AEGIS_PROGRAM_BASE, VM_BASE, program);
+    if (!options->image) {
+        int status = cpio_find((const void *)info->initrd, info->initrd_size, options->name, &file);
+        if (status < 0)
+            return status - PROC_CPIO_ERROR;
+        size = file.size;
+    }
+    int status = elf_read(file.data, size, AEGIS_PROGRAM_BASE, VM_BASE, program);
     return status < 0 ? status - PROC_ELF_ERROR : 0;
 }
 

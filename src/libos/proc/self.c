@@ -63,6 +63,11 @@ int setpgid(pid_t pid, pid_t group)
     return 0;
 }
 
+int setpgrp(void)
+{
+    return setpgid(0, 0);
+}
+
 /* The record that a part has written, by name; both ends NULL if there is none. */
 static struct exos_pass find_record(const struct exos_start *start, const char *name)
 {

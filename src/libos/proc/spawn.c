@@ -121,7 +121,7 @@ static void undo(struct proc *proc)
 static int64_t create(struct proc *proc, const struct proc_options *options, pid_t pid)
 {
     struct elf_program program;
-    int64_t status = proc_find_program(options->name, &program);
+    int64_t status = proc_find_program(options, &program);
 
     if (status < 0)
         return status;
@@ -133,7 +133,7 @@ static int64_t create(struct proc *proc, const struct proc_options *options, pid
     if (env < 0)
         return env;
     *proc = (struct proc){.env = (uint32_t)env, .entry = program.entry, .pid = pid};
-    status = load(proc->env, &program, options->stack_pages, options->member);
+    status = load(proc->env, &program, options->stack_pages, options->member && !options->image);
     if (status == 0)
         status = begin(proc, options, &program);
     if (status < 0)
