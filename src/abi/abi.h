@@ -90,6 +90,9 @@ enum aegis_share {
     AEGIS_SHARE_FRESH,   /* a cleared page of its own with the same protection */
     AEGIS_SHARES,        /* how many ways there are */
 };
+#define AEGIS_SHARE_PINNED                                                                         \
+    (1L << 32) /* in map_share's result: there were pages that are no private ones, being pinned   \
+                */
 #define AEGIS_SHARE_MAX 256 /* pages that map_share takes */
 #define AEGIS_COPY_MAX  16  /* pages that map_share takes with AEGIS_SHARE_COPY or _FRESH */
 

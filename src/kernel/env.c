@@ -271,17 +271,6 @@ static void become_ended(struct env *env, struct aegis_page *env_page)
     env_infos[i->owner].ended++;
 }
 
-/* The next entry from i on that isn't 0, or end, a multiple of 8: most tables are nearly empty. */
-static inline size_t next_entry(const pte_t *table, size_t i, size_t end)
-{
-    while (i < end && !table[i])
-        i += i % 8 == 0 && !(table[i + 1] | table[i + 2] | table[i + 3] | table[i + 4] |
-                             table[i + 5] | table[i + 6] | table[i + 7])
-                 ? 8
-                 : 1;
-    return i;
-}
-
 static void release_table(struct aegis_page *table)
 {
     page_release(&pages[table->links]);
@@ -296,13 +285,8 @@ static void release_table(struct aegis_page *table)
  */
 static size_t empty_table(struct aegis_page *table)
 {
-    pte_t *entries = page_memory(table);
-    size_t count = 0;
+    size_t count = map_remove_table(table);
 
-    for (size_t i = next_entry(entries, 0, PTES); i < PTES; i = next_entry(entries, i + 1, PTES)) {
-        map_remove(table, &entries[i]);
-        count++;
-    }
     release_table(table);
     return count;
 }
@@ -312,13 +296,13 @@ static bool end_tables(const struct env *env)
 {
     size_t removed = 0;
 
-    for (size_t i = next_entry(env->root, 0, PTES / 2); i < PTES / 2;
-         i = next_entry(env->root, i + 1, PTES / 2)) {
+    for (size_t i = map_next_entry(env->root, 0, PTES / 2); i < PTES / 2;
+         i = map_next_entry(env->root, i + 1, PTES / 2)) {
         if (i == EXPOSED_INDEX)
             continue;
         pte_t *level1 = ppn_to_virt(pte_ppn(env->root[i]));
-        for (size_t j = next_entry(level1, 0, PTES); j < PTES;
-             j = next_entry(level1, j + 1, PTES)) {
+        for (size_t j = map_next_entry(level1, 0, PTES); j < PTES;
+             j = map_next_entry(level1, j + 1, PTES)) {
             if (removed >= END_STEP_LEAVES)
                 return false;
             if (level1[j] & PTE_LEAF) { /* a megapage */

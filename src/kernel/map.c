@@ -140,10 +140,8 @@ static inline void link(struct aegis_page *page, uint32_t location, bool front)
         link_of(last)->next = location;
 }
 
-static inline void unlink(struct aegis_page *page, uint32_t location)
+static inline void unlink(struct aegis_page *page, uint32_t location, struct link link)
 {
-    struct link link = *link_of(location);
-
     if (page->links == location)
         page->links = link.next;
     else
@@ -170,22 +168,60 @@ void map_insert(struct aegis_page *table, pte_t *entry, struct aegis_page *page,
         page[i].refs++;
 }
 
+/* Takes the mapping at a location off the list of page; link is its own. */
+static inline void leave_list(struct aegis_page *page, uint32_t location, struct link link)
+{
+    page->refs--;
+    if (__builtin_expect(location == map_walk_on.at, 0))
+        map_walk_on.at = link.next;
+    if (link.previous == location) /* it is alone there */
+        page->links = NO_PAGE;
+    else
+        unlink(page, location, link);
+}
+
 void map_remove(struct aegis_page *table, pte_t *entry)
 {
     struct aegis_page *page = page_of(pte_ppn(*entry));
     uint32_t location = location_of(table, entry);
 
-    if (__builtin_expect(location == map_walk_on.at, 0))
-        map_walk_on.at = link_of(location)->next;
     if (__builtin_expect(env_table[table->owner]->wake.count, 0))
         wake_lose(env_table[table->owner], page, table->level);
-    unlink(page, location);
-    page->refs--;
+    leave_list(page, location, *link_of(location));
     *entry = 0;
     if (table->level == 0)
         return;
     for (size_t i = 1; i < AEGIS_MEGAPAGE; i++)
         page[i].refs--;
+}
+
+void map_remove_run(const struct env *env, struct aegis_page *table, pte_t *entry, uint64_t va,
+                    uint64_t count)
+{
+    const struct link *links = links_of(table);
+    uint32_t first = (uint32_t)(table - pages) << SLOT_BITS;
+    size_t slot = pte_index(va, 0);
+
+    for (uint64_t i = 0; i < count; i++, slot++) {
+        leave_list(page_of(pte_ppn(entry[i])), first | (uint32_t)slot, links[slot]);
+        entry[i] = 0;
+        map_flush(env, va + i * PAGE_SIZE);
+    }
+}
+
+size_t map_remove_table(const struct aegis_page *table)
+{
+    const pte_t *entries = page_memory(table);
+    const struct link *links = links_of(table);
+    uint32_t first = (uint32_t)(table - pages) << SLOT_BITS;
+    size_t count = 0;
+
+    for (size_t i = map_next_entry(entries, 0, PTES); i < PTES;
+         i = map_next_entry(entries, i + 1, PTES)) {
+        leave_list(page_of(pte_ppn(entries[i])), first | (uint32_t)i, links[i]);
+        count++;
+    }
+    return count;
 }
 
 void map_remove_at(uint32_t location)

@@ -118,6 +118,17 @@ static inline struct aegis_page *map_table_of(const pte_t *entry)
     return page_of(virt_to_phys(entry) >> PAGE_SHIFT);
 }
 
+/* The next entry from i on that isn't 0, or end, a multiple of 8: most tables are nearly empty. */
+static inline size_t map_next_entry(const pte_t *table, size_t i, size_t end)
+{
+    while (i < end && !table[i])
+        i += i % 8 == 0 && !(table[i + 1] | table[i + 2] | table[i + 3] | table[i + 4] |
+                             table[i + 5] | table[i + 6] | table[i + 7])
+                 ? 8
+                 : 1;
+    return i;
+}
+
 /* Fills an empty leaf entry, in table, with page, or with the megapage that begins there, and PTE
  * bits. */
 void map_insert(struct aegis_page *table, pte_t *entry, struct aegis_page *page, uint64_t bits);
@@ -125,7 +136,19 @@ void map_insert(struct aegis_page *table, pte_t *entry, struct aegis_page *page,
 /* Empties a valid leaf entry in table. The caller flushes. */
 void map_remove(struct aegis_page *table, pte_t *entry);
 
-/* The same of the mapping at a location (map_list.h), and flushes it. */
+/* The same of count entries from that of va on, of a table of level 0 of env, which waits for
+ * nothing; flushes each. */
+void map_remove_run(const struct env *env, struct aegis_page *table, pte_t *entry, uint64_t va,
+                    uint64_t count);
+
+/*
+ * The same of all in a table of level 0 that is about to go, of an environment that is ending and
+ * whose translations are forgotten: entries and links stay as they are. Returns how many there
+ * were.
+ */
+size_t map_remove_table(const struct aegis_page *table);
+
+/* map_remove of the mapping at a location (map_list.h), and flushes it. */
 void map_remove_at(uint32_t location);
 
 /* Removes every mapping of a page, in whatever environment, and flushes each. */

@@ -95,6 +95,10 @@ void place_remove(const struct env *env, const struct place *place, uint64_t va,
 {
     struct aegis_page *table = map_table_of(place->entry);
 
+    if (place->level == 0 && env->wake.count == 0) {
+        map_remove_run(env, table, place->entry, va, count);
+        return;
+    }
     for (uint64_t i = 0; i < (place->level ? 1 : count); i++) {
         map_remove(table, &place->entry[i]);
         map_flush(env, va + i * PAGE_SIZE);

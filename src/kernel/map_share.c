@@ -11,6 +11,7 @@
 
 #include "kernel/call.h"
 #include "kernel/expose.h"
+#include "kernel/map_list.h"
 #include "kernel/map_place.h"
 #include "kernel/quota.h"
 
@@ -35,11 +36,17 @@ static inline __attribute__((always_inline)) bool is_meant(pte_t entry, enum aeg
     if (is_new(how))
         return entry & PTE_R;
     const struct aegis_page *page = page_of(pte_ppn(entry));
-    bool own = page->owner == this_hart->env->number;
-    /* Rings and maps of handlers are bound to the caller; so is what the kernel or a device uses as
-     * it is, of which a child wants a copy of its own. */
-    return (own || (entry & PTE_INHERIT)) && page->state == AEGIS_PAGE_DATA &&
-           !(own && page->pins && how == AEGIS_SHARE_PRIVATE);
+    /* Rings and maps of handlers are bound to the caller. */
+    return (page->owner == this_hart->env->number || (entry & PTE_INHERIT)) &&
+           page->state == AEGIS_PAGE_DATA;
+}
+
+/* What the kernel or a device uses as it is stays the caller's: a child wants a copy of its own. */
+static inline bool is_pinned(pte_t entry)
+{
+    const struct aegis_page *page = page_of(pte_ppn(entry));
+
+    return page->pins && page->owner == this_hart->env->number;
 }
 
 /* Whether a megapage is mapped where a table could be. */
@@ -62,12 +69,12 @@ static long find_span(const struct env *env, uint64_t va, uint64_t count, struct
     return !span->from && is_mega(this_hart->env, va) ? -AEGIS_E_STATE : 0;
 }
 
-/* How many pages of a span are to be put into env, or negated NO_TABLE. */
+/* How many new pages a span takes in env, or negated NO_TABLE. */
 static long count_span(const struct env *env, const struct span *span, enum aegis_share how)
 {
     long found = 0;
 
-    if (!span->from || (!span->to && is_mega(env, span->va)))
+    if (!span->from || (!span->to && is_mega(env, span->va)) || (span->to && !is_new(how)))
         return 0;
     for (uint64_t i = 0; i < span->count; i++) {
         if (!is_meant(span->from[i], how))
@@ -79,18 +86,25 @@ static long count_span(const struct env *env, const struct span *span, enum aegi
     return found;
 }
 
-/* The page itself, which a copy on write makes read-only on both sides. */
-static void share(struct aegis_page *table, pte_t *to, pte_t *from, uint64_t va,
-                  enum aegis_share how)
+/* The page itself, which a copy on write makes read-only on both sides: map_insert, of a page that
+ * is mapped. */
+static inline void share(const struct aegis_page *table, struct link *links, size_t slot, pte_t *to,
+                         pte_t *from, uint64_t lost)
 {
-    uint64_t lost = how == AEGIS_SHARE_PRIVATE ? PTE_W : 0;
+    uint32_t location = (uint32_t)(table - pages) << SLOT_BITS | (uint32_t)slot;
+    struct aegis_page *page = page_of(pte_ppn(*from));
+    uint64_t own = page->owner == table->owner ? PTE_OWN : 0;
 
-    map_insert(table, to, page_of(pte_ppn(*from)),
-               (*from & (PTE_V | PTE_U | PTE_LEAF) & ~lost) | PTE_INHERIT);
-    if (!(*from & lost))
-        return;
+    if (__builtin_expect(page == map_walk_on.page || page == map_walk_on.list, 0))
+        map_walk_on.page = NULL;
+    struct link *first = link_of(page->links);
+    links[slot] = (struct link){.next = page->links, .previous = first->previous};
+    first->previous = location;
+    page->links = location;
+    page->refs++;
+    *to =
+        pte_make(page_ppn(page), (*from & (PTE_V | PTE_U | PTE_LEAF) & ~lost) | PTE_INHERIT | own);
     *from &= ~lost;
-    map_flush(this_hart->env, va);
 }
 
 static void make(struct aegis_page *table, pte_t *to, const pte_t *from, enum aegis_share how)
@@ -105,19 +119,41 @@ static void make(struct aegis_page *table, pte_t *to, const pte_t *from, enum ae
     map_insert(table, to, page, *from & (PTE_V | PTE_U | PTE_LEAF));
 }
 
-static void put_span(const struct span *span, enum aegis_share how)
+static long put_span(const struct span *span, enum aegis_share how)
 {
     if (!span->from || !span->to)
-        return;
+        return 0;
     struct aegis_page *table = map_table_of(span->to);
+    struct link *links = links_of(table);
+    size_t slot = pte_index(span->va, 0);
+    uint64_t lost = how == AEGIS_SHARE_PRIVATE ? PTE_W : 0;
+    long found = 0, pinned = 0;
+
     for (uint64_t i = 0; i < span->count; i++) {
-        if (!is_meant(span->from[i], how) || (span->to[i] & PTE_V))
+        pte_t entry = span->from[i];
+        if (!is_meant(entry, how) || (span->to[i] & PTE_V))
             continue;
-        if (is_new(how))
+        if (how == AEGIS_SHARE_PRIVATE && is_pinned(entry)) {
+            pinned = AEGIS_SHARE_PINNED;
+            continue;
+        }
+        found++;
+        if (is_new(how)) {
             make(table, &span->to[i], &span->from[i], how);
-        else
-            share(table, &span->to[i], &span->from[i], span->va + i * PAGE_SIZE, how);
+            continue;
+        }
+        share(table, links, slot + i, &span->to[i], &span->from[i], lost);
+        if (entry & lost)
+            map_flush(this_hart->env, span->va + i * PAGE_SIZE);
     }
+    return found | pinned;
+}
+
+/* Of two spans' results. */
+static long sum(long a, long b)
+{
+    return (((a & ~AEGIS_SHARE_PINNED) + (b & ~AEGIS_SHARE_PINNED)) |
+            ((a | b) & AEGIS_SHARE_PINNED));
 }
 
 static long check_arguments(uint32_t number, uint64_t va, uint64_t count, uint32_t how,
@@ -134,29 +170,31 @@ static long check_arguments(uint32_t number, uint64_t va, uint64_t count, uint32
     return error;
 }
 
+#define SPANS 3 /* that AEGIS_SHARE_MAX pages can lie in */
+_Static_assert(AEGIS_SHARE_MAX <= (SPANS - 1) * PTES, "as many tables");
+
 long call_map_share(uint32_t number, uint64_t va, uint64_t count, uint32_t how)
 {
-    struct span span;
+    struct span spans[SPANS];
     struct env *env;
-    uint64_t found = 0;
-    long error = check_arguments(number, va, count, how, &env);
+    size_t used = 0;
+    uint64_t needed = 0;
+    long error = check_arguments(number, va, count, how, &env), found = 0;
 
     if (error)
         return error;
-    for (uint64_t done = 0; done < count; done += span.count) {
-        error = find_span(env, va + done * PAGE_SIZE, count - done, &span);
-        long n = error ? error : count_span(env, &span, how);
+    for (uint64_t done = 0; done < count; done += spans[used++].count) {
+        error = find_span(env, va + done * PAGE_SIZE, count - done, &spans[used]);
+        long n = error ? error : count_span(env, &spans[used], how);
         if (n < 0)
             return n;
-        found += (uint64_t)n;
+        needed += (uint64_t)n;
     }
-    if (is_new(how) && info->free_pages < found)
+    if (is_new(how) && info->free_pages < needed)
         return -AEGIS_E_NO_PAGE;
-    if (is_new(how) && !quota_allows(env->number, AEGIS_QUOTA_PAGES, found))
+    if (is_new(how) && !quota_allows(env->number, AEGIS_QUOTA_PAGES, needed))
         return -AEGIS_E_QUOTA;
-    for (uint64_t done = 0; done < count; done += span.count) {
-        find_span(env, va + done * PAGE_SIZE, count - done, &span);
-        put_span(&span, how);
-    }
-    return (long)found;
+    for (size_t i = 0; i < used; i++)
+        found = sum(found, put_span(&spans[i], how));
+    return found;
 }

@@ -310,7 +310,7 @@ static void pinned_pages_are_no_private_ones(void)
     uint64_t page = page_with_value(VA);
     struct proc child = make_child("stay");
     CHECK_OK(aegis_repossession_bind((struct aegis_repossession *)VA));
-    CHECK_EQ(aegis_map_share(child.env, VA, 1, AEGIS_SHARE_PRIVATE), 0);
+    CHECK_EQ(aegis_map_share(child.env, VA, 1, AEGIS_SHARE_PRIVATE), AEGIS_SHARE_PINNED);
     CHECK(is_writable(VA));
     CHECK_EQ(aegis_map_share(child.env, VA, 1, AEGIS_SHARE_SHARED), 1);
     CHECK(is_writable(VA));

@@ -69,32 +69,22 @@ static int64_t copy(uint32_t env, uint64_t start, uint64_t end)
     return give(env, start, end, AEGIS_SHARE_COPY);
 }
 
-static uint64_t present(uint64_t va, uint64_t count)
-{
-    uint64_t found = 0;
-    for (; count; count--, va += AEGIS_PAGE_SIZE)
-        found += vm_pte((const void *)va) & AEGIS_PTE_VALID;
-    return found;
-}
-
-/*
- * Those that one table serves, from the first that is there. What isn't put is there already, or
- * pinned by a device or the kernel: then the child gets a copy.
+/* Pages that one table serves. The child gets copies of what is pinned by a device or the kernel.
  */
 static int64_t put(uint32_t env, uint64_t va, uint64_t end, enum aegis_share how)
 {
-    uint64_t count = (end - va) / AEGIS_PAGE_SIZE;
-    int64_t shared = share(env, va, count, how);
-    if (shared < 0 || how == AEGIS_SHARE_SHARED || present(va, count) == (uint64_t)shared)
-        return shared;
-    return copy(env, va, end);
+    int64_t shared = share(env, va, (end - va) / AEGIS_PAGE_SIZE, how);
+    return shared >= 0 && shared & AEGIS_SHARE_PINNED ? copy(env, va, end) : shared;
 }
 
 static int64_t put_region(uint32_t env, const struct vm_region *r)
 {
     enum aegis_share how = r->inherit == VM_SHARE ? AEGIS_SHARE_SHARED : AEGIS_SHARE_PRIVATE;
     int64_t status = 0;
-    for (uint64_t va = r->start; status >= 0 && (va = vm_next_present(va, r->end)) < r->end;) {
+    bool large = r->end - r->start > AEGIS_SHARE_MAX * AEGIS_PAGE_SIZE; /* and mostly empty */
+    for (uint64_t va = r->start; status >= 0 && va < r->end;) {
+        if (large && (va = vm_next_present(va, r->end)) == r->end)
+            break;
         uint64_t end = to_table_end(va, r->end);
         if (end - va > AEGIS_SHARE_MAX * AEGIS_PAGE_SIZE)
             end = va + AEGIS_SHARE_MAX * AEGIS_PAGE_SIZE;
