@@ -55,6 +55,12 @@ bool inherit_pass(struct aegis_page *page, size_t *most)
     return false;
 }
 
+/* Whether anybody has the page by inheritance: those mappings come first. */
+static bool is_inherited(const struct aegis_page *page)
+{
+    return page->links != NO_PAGE && (*pte_of(page->links) & PTE_INHERIT);
+}
+
 /* What the list of a page holds. */
 struct heirs {
     uint32_t first;   /* location of one of an heir's, or NO_PAGE */
@@ -82,6 +88,8 @@ static struct heirs look(const struct aegis_page *page)
 
 long inherit_free(struct aegis_page *page)
 {
+    if (!is_inherited(page))
+        return -AEGIS_E_STATE;
     struct heirs heirs = look(page);
 
     if (!heirs.all || heirs.owned)
@@ -102,6 +110,8 @@ long inherit_free(struct aegis_page *page)
 
 bool inherit_take(struct aegis_page *page)
 {
+    if (!is_inherited(page)) /* the usual case, whoever maps it however often */
+        return false;
     struct heirs heirs = look(page);
 
     if (!heirs.all || heirs.first == NO_PAGE)
