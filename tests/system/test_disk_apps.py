@@ -138,6 +138,11 @@ def test_programs_are_started_with_extents(disk):
         done = disk("start", "--wait", "--extent", extent, "dd", "if=zero", "of=null", "count=1")
         assert done.returncode == 1 and part in done.stderr, (extent, done.stderr)
         assert name[-32:] not in done.stderr
+    # What was made for a program that can't be started is given back: nobody knows its secret.
+    for wrong in (["nosuch"], ["--extent", "other:x", "dd"], ["--extent", "nosuch", "dd"]):
+        done = disk("start", "--extent", "vain:64K", *wrong)
+        assert done.returncode == 1 and "vain" not in done.stdout + done.stderr, done.stderr
+    assert "dd: 16 blocks" in start(disk, "--extent", "vain:64K", "dd", "if=zero", "of=vain", "bs=4096")
     disk.ok("stop")
     # What was told at the time leads to it after a reboot; then the label does again.
     disk.ok("run", "--detach", "--net", "none", "--disk", disk.image)
@@ -147,6 +152,19 @@ def test_programs_are_started_with_extents(disk):
     assert name[-32:] not in disk.log()
     disk.ok("stop")
     assert export(disk, "data") == disk.data[:16 * BLOCK]
+
+
+def test_a_secret_leads_to_no_extent_that_another_one_fills(disk):
+    """The agent has both already when it is shown the inner one's secret: whose that was it can't tell, so it gives neither."""
+    disk.ok("disk", "import", disk.image, "/dev/null", "--in", "to", "--blocks", 300, "--label", "inner", "--secret", SECRET)
+    inner = disk.to[:-32] + SECRET
+    disk.ok("run", "--detach", "--net", "none", "--disk", disk.image)
+    for name, label in ((disk.to, "to"), (inner, "inner")):
+        done = disk("start", "--wait", "--extent", name, "dd", "if=zero", f"of={label}", "count=0")
+        assert "no valid meaning" not in done.stdout, done.stdout
+    done = disk("start", "--extent", inner, "dd", "if=inner", "of=sum")
+    assert done.returncode == 1 and "claiming the extent 0" in done.stderr and SECRET not in done.stderr, done
+    assert "dd: 1 blocks" in start(disk, "--extent", "inner", "dd", "if=zero", "of=inner", "count=1")
 
 
 def test_without_a_disk_no_extent_is_made(disk):

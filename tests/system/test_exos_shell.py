@@ -31,6 +31,9 @@ PROGRAMS = {  # what no archive has: programs that crash, and one that looks at 
                 "int main(void) { return deeper(1); }",
     "size": "#include <stdio.h>\n#include <sys/ioctl.h>\nint main(void) { struct winsize s;"
             " if (ioctl(0, TIOCGWINSZ, &s)) return 1; printf(\"%d x %d\\n\", s.ws_col, s.ws_row); return 0; }",
+    "given": "#include <stdio.h>\n#include \"libos/start/start.h\"\nint main(void) { for (unsigned i = 0; i < exos.start->cap_count; i++)"
+             " { uint64_t name = exos.start->caps[i].name; printf(\"%s, %s\\n\", AEGIS_CAP_KIND(name) == AEGIS_KIND_ENV ? \"env\" : \"other\","
+             " AEGIS_CAP_RIGHTS(name) == AEGIS_RIGHT_CALL ? \"call\" : \"other\"); } return 0; }",
     "ticks": "#include <stdio.h>\n#include <unistd.h>\nint main(void) { for (int i = 0; i < 40; i++) { printf(\"tick %d\\n\", i);"
              " fflush(stdout); usleep(50000); } return 0; }",
 }
@@ -50,7 +53,8 @@ def shared():
     (folder / "initrd").write_bytes(images.cpio(files))
     ctl = Aegisctl(folder)
     ctl.files = dict(files)
-    ctl.ok("run", "--detach", "--initrd", folder / "initrd")
+    ctl.ok("disk", "init", folder / "disk", "--size", "1M")
+    ctl.ok("run", "--detach", "--initrd", folder / "initrd", "--disk", folder / "disk")
     yield ctl
     ctl("stop")
     shutil.rmtree(folder, ignore_errors=True)
@@ -286,6 +290,12 @@ def test_the_terminals_size_is_the_programs(ctl, terminal):
     t.type("\x04")
     assert t.end() == 0
     assert sh(ctl, "size")[0] == 1  # none between pipes
+
+
+def test_programs_of_the_shell_get_the_right_to_call_netd_and_nothing_of_the_agents(ctl):
+    """Not the roots of interfaces and disks, nor the console, which init has handed to the agent."""
+    for command in ("given", "sh -c given"):
+        assert ctl.ok("console", command) == "env, call\n"
 
 
 def test_a_killed_client_leaves_the_machines_shell_and_takes_its_own_along(ctl, terminal):

@@ -20,6 +20,9 @@
 /* The capability for the root binding of a network interface: DELEGATE and TAP. */
 struct aegis_cap agent_root(uint32_t netif);
 
+/* That of a disk's root extent; NULL: init gave none. */
+const struct aegis_cap *agent_root_extent(uint32_t disk);
+
 /* ---- apps.c: the programs that it started ---- */
 
 struct extents;
@@ -31,6 +34,12 @@ struct app {
     struct proc proc;
     bool started; /* false between app_find and app_start */
 };
+
+/*
+ * What a program gets from the agent: netd, a root binding to give ports of; any other, the right
+ * to call each interface's netd. Returns how many.
+ */
+size_t app_capabilities(const char *name, uint32_t netif, struct aegis_cap caps[EXOS_CAPS_MAX]);
 
 #define NETD "netd" /* the program that gives ports of an interface, and gets its root binding */
 
@@ -147,12 +156,17 @@ struct extents {
     size_t count;
     char names[CONTROL_EXTENTS_MAX]; /* of those that were made: lines for who asked */
     size_t size;
+    uint32_t made[EXTENTS_MAX];
+    size_t made_count;
 };
 
 /* The extents that strings name, one behind the other (messages.def); those that don't exist yet
- * are made. */
+ * are made. False with *refusal: then none was. */
 bool extents_resolve(struct extents *extents, const struct control_bytes *asked,
                      struct refusal *refusal);
+
+/* Undo what extents_resolve has made: nobody is told the secrets. */
+void extents_give_back(struct extents *extents);
 
 /* ---- start.c: the request to start a program, likewise ---- */
 

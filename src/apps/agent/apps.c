@@ -16,11 +16,7 @@ static struct app *running(const char *name)
     return NULL;
 }
 
-/*
- * What a program gets from the agent: netd, a root binding to give ports of; any other, the right
- * to call each interface's netd.
- */
-static size_t capabilities(const char *name, uint32_t netif, struct aegis_cap caps[EXOS_CAPS_MAX])
+size_t app_capabilities(const char *name, uint32_t netif, struct aegis_cap caps[EXOS_CAPS_MAX])
 {
     struct aegis_cap root = agent_root(netif);
     size_t count = 0;
@@ -42,7 +38,7 @@ struct app *app_make(const char *name, uint32_t netif, int argc, char *const arg
     struct aegis_cap caps[EXOS_CAPS_MAX];
     struct proc_options options = {.name = name, .argc = argc, .argv = argv, .caps = caps};
 
-    options.cap_count = capabilities(name, netif, caps);
+    options.cap_count = app_capabilities(name, netif, caps);
     for (size_t i = 0; extents && i < extents->count && options.cap_count < EXOS_CAPS_MAX; i++)
         caps[options.cap_count++] = extents->caps[i];
 

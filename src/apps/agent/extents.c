@@ -13,14 +13,6 @@
 #define RIGHTS (AEGIS_RIGHT_READ | AEGIS_RIGHT_WRITE | AEGIS_RIGHT_DELEGATE)
 #define BLOCK  AEGIS_DISK_BLOCK
 
-/* init has put the roots of disks behind the console and the roots of interfaces. */
-static const struct aegis_cap *root_of(uint32_t disk)
-{
-    size_t place = 1 + aegis_info()->netif_count + disk;
-
-    return place < exos.start->cap_count ? &exos.start->caps[place] : NULL;
-}
-
 static bool same_label(uint32_t extent, const char *label)
 {
     const volatile uint8_t *has = aegis_extent(extent)->label;
@@ -72,7 +64,7 @@ static int64_t make(const char *label, uint64_t blocks, uint8_t secret[AEGIS_SEC
     memcpy(request.label, label, strnlen(label, AEGIS_SECRET_SIZE));
     for (uint32_t disk = 0; disk < aegis_info()->disk_count; disk++) {
         request.parent = aegis_info()->disks[disk].extents;
-        request.capability = root_of(disk);
+        request.capability = agent_root_extent(disk);
         if (!request.capability)
             break;
         status = disk_allocate(&request);
@@ -116,10 +108,12 @@ static int64_t make_new(struct extents *extents, char *text, char *colon, struct
         return -1;
     }
     int64_t extent = make(text, blocks, secret);
-    if (extent >= 0)
+    if (extent >= 0) {
+        extents->made[extents->made_count++] = (uint32_t)extent;
         tell(extents, (uint32_t)extent, secret);
-    else
+    } else {
         refuse(refusal, CONTROL_E_KERNEL, "making the extent %s: %s", text, aegis_strerror(extent));
+    }
     return extent;
 }
 
@@ -134,12 +128,20 @@ static int64_t claim(const char *text)
         return extent;
     uint64_t disk = strtoull(text, &rest, 10), first = strtoull(rest + 1, &rest, 10);
     uint64_t count = strtoull(rest + 1, &rest, 10);
+    int64_t found = -1;
+    uint32_t matches = 0;
     for (uint32_t i = 0; i < aegis_info()->extent_count; i++) {
         const volatile struct aegis_extent_info *e = aegis_extent(i);
-        if (e->state == AEGIS_EXTENT_READY && e->owner == exos.env && e->disk == disk &&
-            e->first == first && e->count == count && (e->flags & AEGIS_EXTENT_SEALED))
-            return i;
+        if (e->state == AEGIS_EXTENT_NONE || e->disk != disk || e->first != first ||
+            e->count != count || !(e->flags & AEGIS_EXTENT_SEALED))
+            continue;
+        matches++;
+        if (e->state == AEGIS_EXTENT_READY && e->owner == exos.env)
+            found = i;
     }
+    /* One may fill another: then nobody says whose secret it was. */
+    if (matches == 1 && found >= 0)
+        return found;
     return extent;
 }
 
@@ -163,12 +165,18 @@ static int64_t resolve(struct extents *extents, char *text, struct refusal *refu
     return extent;
 }
 
-bool extents_resolve(struct extents *extents, const struct control_bytes *asked,
-                     struct refusal *refusal)
+void extents_give_back(struct extents *extents)
+{
+    while (extents->made_count > 0)
+        disk_release(extents->made[--extents->made_count]);
+}
+
+static bool resolve_all(struct extents *extents, const struct control_bytes *asked,
+                        struct refusal *refusal)
 {
     static char copy[CONTROL_EXTENTS_MAX];
 
-    extents->count = extents->size = 0;
+    extents->count = extents->size = extents->made_count = 0;
     memcpy(copy, asked->data, asked->size);
     for (uint32_t at = 0, next; at < asked->size; at = next) {
         if (extents->count == EXTENTS_MAX || !memchr(copy + at, 0, asked->size - at))
@@ -185,4 +193,14 @@ bool extents_resolve(struct extents *extents, const struct control_bytes *asked,
                           aegis_strerror(status));
     }
     return true;
+}
+
+bool extents_resolve(struct extents *extents, const struct control_bytes *asked,
+                     struct refusal *refusal)
+{
+    bool done = resolve_all(extents, asked, refusal);
+
+    if (!done)
+        extents_give_back(extents);
+    return done;
 }

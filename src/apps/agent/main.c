@@ -59,9 +59,33 @@ static void start_network(void)
            count == 1 ? "" : "s");
 }
 
+/* What init has handed over. It is kept here, since what is in the start block goes down to
+ * children: the shell's programs have no business with it. */
+static struct aegis_cap handed[EXOS_CAPS_MAX];
+static uint32_t handed_count;
+
+static void take_capabilities(void)
+{
+    if (!exos.start || exos.start->cap_count > EXOS_CAPS_MAX)
+        return;
+    handed_count = exos.start->cap_count;
+    memcpy(handed, exos.start->caps, sizeof handed);
+    memset(exos.start->caps, 0, sizeof exos.start->caps);
+    exos.start->cap_count = 0;
+}
+
 struct aegis_cap agent_root(uint32_t netif)
 {
-    return exos.start->caps[1 + netif];
+    const struct aegis_cap none = {0};
+
+    return netif < aegis_info()->netif_count && netif + 1 < handed_count ? handed[1 + netif] : none;
+}
+
+const struct aegis_cap *agent_root_extent(uint32_t disk)
+{
+    size_t place = 1 + aegis_info()->netif_count + disk;
+
+    return place < handed_count ? &handed[place] : NULL;
 }
 
 /* A machine without a console is served as it booted. */
@@ -69,8 +93,8 @@ static bool take_console(void)
 {
     int64_t status = -AEGIS_E_CAPABILITY;
 
-    if (exos.start && exos.start->cap_count > aegis_info()->netif_count)
-        status = aegis_console_bind(&exos.start->caps[0]);
+    if (handed_count > aegis_info()->netif_count)
+        status = aegis_console_bind(&handed[0]);
     if (status == 0 || status == -AEGIS_E_NO_DEVICE)
         return true;
     fprintf(stderr, "agent: the console: %s; only init can start an agent\n",
@@ -80,6 +104,7 @@ static bool take_console(void)
 
 int main(void)
 {
+    take_capabilities();
     if (!take_console())
         return 1;
     start_network();

@@ -43,6 +43,8 @@ bool request_start(const struct control_message *message, struct refusal *refusa
         status = app_start(app);
     if (app && status < 0)
         app_abandon(app);
+    if (status < 0)
+        extents_give_back(&extents);
     if (status == -(PROC_CPIO_ERROR + CPIO_E_NOT_FOUND))
         return refuse(refusal, CONTROL_E_NO_APP, "the initial RAM disk has no program %s",
                       asked.app);

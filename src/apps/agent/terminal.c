@@ -77,6 +77,8 @@ static int start_shell(struct terminal *t, const char *command, int fd)
     posix_spawnattr_setpgroup(&attributes, 0);
     for (int to = STDIN_FILENO; to <= STDERR_FILENO; to++)
         posix_spawn_file_actions_adddup2(&files, fd, to);
+    /* What is in this start block is the shell's, and all its programs'. */
+    exos.start->cap_count = (uint32_t)app_capabilities(SHELL, 0, exos.start->caps);
     int error = posix_spawnp(&t->shell, name, &files, &attributes, argv, environment);
     posix_spawn_file_actions_destroy(&files);
     posix_spawnattr_destroy(&attributes);
