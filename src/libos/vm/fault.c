@@ -98,11 +98,7 @@ int64_t vm_fill_zero(const struct vm_region *r, uint64_t va)
     if (status < 0)
         return status;
     vm_heap_filled += r == &vm_heap;
-    status = vm_note_filled(va);
-    if (status < 0) {
-        vm_release(va, va + AEGIS_PAGE_SIZE);
-        return status;
-    }
+    vm_note_filled(va);
     return writable ? 0 : aegis_protect(0, va, 1, r->prot);
 }
 

@@ -19,7 +19,7 @@ bool vm_is_lost(uint64_t va);
 
 /* Before one comes, that there is room to note it, and then the note. 0, or NO_PAGE, QUOTA. */
 int64_t vm_track(uint64_t va);
-int64_t vm_note_filled(uint64_t va);
+void vm_note_filled(uint64_t va);
 
 /* A page at va, which the region's own table, or its pager, knows. ADDRESS: they don't. */
 int64_t vm_table_refill(const struct vm_region *r, uint64_t va);

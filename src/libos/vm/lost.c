@@ -1,11 +1,9 @@
 /*
  * Which pages are gone that nobody gave away. A PTE that was taken and one that never was both read
- * zero, so from the first revocation on there is a bit for each page of the address space that has
- * been filled: absent and filled is lost. Before the first revocation nothing can be taken by
- * force.
+ * zero, so there is a bit for each page that was filled: absent and filled is lost.
  *
- * Invariant, once tracking is set and but for the moments between a mapping's change and the bit's:
- * the bit of a page in a region that is filled on demand is set if something is mapped there.
+ * Invariant, but for the moments between a mapping's change and the bit's: the bit of a page in a
+ * region that is filled on demand is set if something was filled in there and not given since.
  */
 #include <string.h>
 
@@ -36,7 +34,7 @@ _Static_assert(sizeof(struct blocks) == AEGIS_PAGE_SIZE, "a page");
 static _Alignas(AEGIS_PAGE_SIZE) struct blocks first;
 static size_t count;
 
-static bool tracking;
+static bool is_asked; /* pages were asked for: some may have been taken */
 static vm_lost_handler lost_handler;
 
 static struct block *block_number(size_t i)
@@ -45,16 +43,18 @@ static struct block *block_number(size_t i)
                        : &((struct blocks *)VM_BITS)[i / IN_PAGE - 1].block[i % IN_PAGE];
 }
 
+/* The one found last is looked at first; an upcall may come between and find another. */
 static struct block *block_of(uint64_t va)
 {
-    static size_t last;
+    static struct block *volatile last = &first.block[0];
+    struct block *b = last;
     uint64_t base = va & ~(BLOCK_SIZE - 1);
 
-    if (last < count && block_number(last)->base == base)
-        return block_number(last);
+    if (b->base == base && count)
+        return b;
     for (size_t i = 0; i < count; i++)
-        if (block_number(i)->base == base)
-            return block_number(last = i);
+        if ((b = block_number(i))->base == base)
+            return last = b;
     return NULL;
 }
 
@@ -76,7 +76,7 @@ static int64_t need_bits(uint64_t va)
 
 int64_t vm_track(uint64_t va)
 {
-    return tracking ? need_bits(va) : 0;
+    return need_bits(va);
 }
 
 static uint64_t *word_of(struct block *b, uint64_t va)
@@ -106,12 +106,9 @@ static bool is_set(uint64_t va)
     return b && *word_of(b, va) & bit_of(va);
 }
 
-int64_t vm_note_filled(uint64_t va)
+void vm_note_filled(uint64_t va)
 {
-    int64_t status = vm_track(va); /* which may have begun only now */
-    if (tracking && status == 0)
-        set(va);
-    return status;
+    set(va);
 }
 
 void vm_note_given(uint64_t start, uint64_t end)
@@ -126,7 +123,7 @@ void vm_note_given(uint64_t start, uint64_t end)
 
 bool vm_is_lost(uint64_t va)
 {
-    if (!tracking || !is_set(va))
+    if (!is_set(va))
         return false;
     if (!lost_handler || !lost_handler(va))
         return true;
@@ -147,14 +144,15 @@ static bool is_filled_on_demand(const struct vm_region *r)
 }
 
 /*
- * In the upcall that asks first: what is there now was filled. It takes no pages, which would have
- * to be given back as well, unless a program has memory in more than fifteen places: without a
- * window nothing has been filled yet.
+ * In the upcall that asks first: what was there from the beginning, of the stack, is noted, too. It
+ * takes no pages, which would have to be given back as well, unless a program has memory in more
+ * than fifteen places.
  */
 int64_t vm_begin_tracking(void)
 {
-    if (tracking)
+    if (is_asked)
         return 0;
+    is_asked = true;
     upcall_repossessed(NULL, 0); /* binds the vector */
     for (const struct vm_region *r = vm_window_is_open() ? vm_find_next(0) : NULL; r;
          r = vm_find_next(r->end)) {
@@ -168,7 +166,6 @@ int64_t vm_begin_tracking(void)
             set(va);
         }
     }
-    tracking = true;
     return 0;
 }
 
@@ -191,7 +188,7 @@ static uint64_t seen; /* of the repossession vector */
 void vm_lost_forked(void)
 {
     seen = 0;
-    for (const struct vm_region *r = vm_find_next(0); r && tracking; r = vm_find_next(r->end))
+    for (const struct vm_region *r = vm_find_next(0); r; r = vm_find_next(r->end))
         if (r->inherit == VM_NOTHING)
             vm_note_given(r->start, r->end);
 }
@@ -200,7 +197,7 @@ void vm_mend(void)
 {
     struct aegis_repossessed taken[16];
 
-    for (uint64_t n; tracking && (n = upcall_repossessed_since(&seen, taken, 16)) > 0;)
+    for (uint64_t n; is_asked && (n = upcall_repossessed_since(&seen, taken, 16)) > 0;)
         for (uint64_t i = 0; i < n; i++)
             if (taken[i].kind == AEGIS_KIND_PAGE)
                 vm_tables_forget(taken[i].index);
@@ -210,8 +207,6 @@ size_t vm_lost(uint64_t *addresses, size_t most)
 {
     size_t found = 0;
 
-    if (!tracking)
-        return 0;
     vm_mend();
     for (size_t i = 0; i < count; i++)
         found = look(block_number(i), addresses, most, found);

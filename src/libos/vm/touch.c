@@ -72,6 +72,63 @@ static size_t extent(const struct argument *a, uint64_t next)
     return bytes;
 }
 
+/* What structures name that arguments point to; they can be read by now. */
+
+static bool touch_frames(const uint64_t *values)
+{
+    const struct aegis_frame_out *frames = (const struct aegis_frame_out *)values[1];
+    for (uint64_t i = 0; i < values[2] && i < AEGIS_SEND_MAX; i++)
+        if (vm_touch(frames[i].address, frames[i].length, false) < 0)
+            return false;
+    return true;
+}
+
+static bool touch_filters(const uint64_t *values)
+{
+    const struct aegis_net_binding *b = (const struct aegis_net_binding *)values[0];
+    return vm_touch(b->ingress, b->ingress_size, false) == 0 &&
+           vm_touch(b->egress, b->egress_size, false) == 0;
+}
+
+static bool touch_image(const uint64_t *values)
+{
+    const struct aegis_handler_request *r = (const struct aegis_handler_request *)values[0];
+    return vm_touch(r->image, r->image_size, false) == 0;
+}
+
+static bool touch_request(const struct aegis_disk_request *r)
+{
+    bool write = r->op == AEGIS_DISK_READ;
+    const struct aegis_disk_piece *pieces = r->memory;
+    if (r->op != AEGIS_DISK_READ && r->op != AEGIS_DISK_WRITE)
+        return true;
+    if (!r->pieces)
+        return vm_touch(r->memory, r->length, write) == 0;
+    if (r->pieces > AEGIS_DISK_PAGES || vm_touch(pieces, r->pieces * sizeof *pieces, false) < 0)
+        return false;
+    for (uint32_t i = 0; i < r->pieces; i++)
+        if (vm_touch(pieces[i].address, pieces[i].length, write) < 0)
+            return false;
+    return true;
+}
+
+static bool touch_requests(const uint64_t *values)
+{
+    const struct aegis_disk_request *requests = (const struct aegis_disk_request *)values[0];
+    for (uint64_t i = 0; i < values[1] && i < AEGIS_DISK_SUBMIT; i++)
+        if (!touch_request(&requests[i]))
+            return false;
+    return true;
+}
+
+static const struct {
+    uint16_t number;
+    bool (*touch)(const uint64_t *values);
+} named[] = {{AEGIS_CALL_net_send, touch_frames},
+             {AEGIS_CALL_net_bind, touch_filters},
+             {AEGIS_CALL_handler_load, touch_image},
+             {AEGIS_CALL_disk_submit, touch_requests}};
+
 bool vm_touch_arguments(uint64_t number, const uint64_t *values)
 {
     const struct call *call = calls;
@@ -86,6 +143,9 @@ bool vm_touch_arguments(uint64_t number, const uint64_t *values)
             vm_touch((void *)values[i], extent(a, values[i + 1]), write) < 0)
             return false;
     }
+    for (size_t i = 0; i < sizeof named / sizeof *named; i++)
+        if (named[i].number == number)
+            return named[i].touch(values);
     return true;
 }
 _Static_assert(AEGIS_E_ADDRESS == STUBS_ADDRESS, "calls.S");

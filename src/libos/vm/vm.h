@@ -86,7 +86,8 @@ int64_t vm_page_at(const void *address);
  * Make sure that the kernel can read (or write) length bytes at address in a call: they are read,
  * or written with what they hold, so that memory comes that isn't there yet, and faults go to their
  * handlers. Returns 0, or ADDRESS where nobody resolves the fault. The calls' stubs do this for
- * what arguments point to; who puts addresses into structures does it for those.
+ * what arguments point to, and for frames, filters, images and disks' buffers that stand in
+ * structures; memory that the kernel keeps (rings, upcall pages) is vm_alloc's.
  */
 int64_t vm_touch(const void *address, size_t length, bool write);
 
