@@ -120,7 +120,7 @@ static void arguments_without_sense(void)
     CHECK_EQ(munmap(at, 4 * P), 0); /* there is nothing */
 }
 
-/* A model of 64 pages, and 3,000 changes of it. */
+/* A model of 64 pages, and 1,000 changes of it. */
 #define MODEL 64
 static struct {
     int prot; /* -1: no region */
@@ -188,11 +188,11 @@ static void regions_follow_a_model(void)
     char *base = map(MODEL, RW);
     for (int i = 0; i < MODEL; i++)
         model[i].prot = RW;
-    for (int round = 0; round < 3000; round++) {
+    for (int round = 0; round < 1000; round++) {
         change_once(base);
         if (round % 5 == 0)
             compare(base);
-        if (round % 500 == 499) { /* as before a fork: what regions say is what pages say */
+        if (round % 200 == 199) { /* as before a fork: what regions say is what pages say */
             CHECK_OK(vm_before_fork());
             for (int i = 0; i < MODEL; i++) {
                 const struct vm_region *r = vm_region_at((uint64_t)(base + i * P));
@@ -212,7 +212,7 @@ static void regions_follow_a_model(void)
 
 static void thousands_of_regions(void)
 {
-    enum { COUNT = 1500 };
+    enum { COUNT = 500 };
     static char *at[COUNT];
     for (int i = 0; i < COUNT; i++) {
         at[i] = map(1 + (uint64_t)i % 3, i % 2 ? RW : PROT_READ);

@@ -15,7 +15,7 @@
 #include "test.h"
 
 #define P     AEGIS_PAGE_SIZE
-#define PAGES 60
+#define PAGES 40
 #define NOTES 12 /* pages that vm takes for its notes when it is asked first */
 #define RW    (PROT_READ | PROT_WRITE)
 
@@ -102,7 +102,7 @@ static uint64_t held(size_t i, uint64_t wanted)
     return wanted;
 }
 
-/* Asked for some of the 60: those that were used last stay. */
+/* Asked for some of the pages: those that were used last stay. */
 static int paging_child(void)
 {
     region = map(PAGES);
@@ -352,7 +352,7 @@ int main(int argc, char **argv)
     passes("holding", 4);
     passes("stubborn", 20);
     a_lost_page_is_named();
-    ends_by_a_store("poor", 260, 1);
+    ends_by_a_store("poor", 180, 1);
     ends_by_a_store("overflowing", 0, 0);
     return 0;
 }

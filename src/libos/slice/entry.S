@@ -51,7 +51,7 @@ slice_prologue:
         ecall
         ebreak                          /* a hook has damaged the context */
 
-        .section .bss.resident.slice, "aw", @nobits
+        .section .bss.resident.hot.slice, "aw", @nobits
         .balign 16
 slice_context:
         .zero   SLICE_CONTEXT_SIZE

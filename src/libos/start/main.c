@@ -8,7 +8,7 @@
 #include "libos/start/internal.h"
 #include "libos/vm/internal.h"
 
-struct exos exos;
+EXOS_HOT struct exos exos;
 
 extern char __first_tls[], __image_end[];
 void __libc_init_array(void);

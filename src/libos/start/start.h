@@ -61,6 +61,12 @@ struct exos {
 extern struct exos exos;
 
 /*
+ * For variables that handlers of upcalls write to, or that every program writes to at once: they
+ * share the page that a fork's child gets a copy of before it runs. They begin as zeros.
+ */
+#define EXOS_HOT __attribute__((section(".bss.resident.hot")))
+
+/*
  * End this environment at once with a value for its exit record: bits 0 to 7 are a status, bits 8
  * to 14 the signal that was the reason, 0 if none was.
  */

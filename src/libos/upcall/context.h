@@ -18,9 +18,9 @@
 #define LIGHT_FRAME 112
 #define LIGHT_SIZE  128 /* a multiple of 16 */
 
-#define UPCALL_STACK_SIZE   16384
-#define UPCALL_STACKS_SHIFT 15 /* of both, one behind the other */
-#define UPCALL_CAUSE_END    16 /* UPCALL_CAUSES */
+#define UPCALL_STACK_SIZE   8192 /* three times what the tests use at most */
+#define UPCALL_STACKS_SHIFT 14   /* of both, one behind the other */
+#define UPCALL_CAUSE_END    16   /* UPCALL_CAUSES */
 
 /* Offsets in struct aegis_upcall_frame (abi/abi.h). */
 #define FRAME_CAUSE 0

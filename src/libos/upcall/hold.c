@@ -1,6 +1,8 @@
 #include "libos/upcall/hold.h"
 
-volatile uint64_t exos_held, exos_held_pending;
+#include "libos/start/start.h"
+
+EXOS_HOT volatile uint64_t exos_held, exos_held_pending;
 void (*exos_held_hooks[EXOS_HELD_KINDS])(void);
 
 void exos_held_over(void)

@@ -40,11 +40,9 @@ extern const char upcall_probe_load[], upcall_probe_failed[];
 extern const char upcall_tail[], upcall_tail_end[];
 extern const char upcall_touch_load[], upcall_touch_store[];
 
-/* A page of its own, since the kernel pins it; after a fork it is neither shared nor a copy. */
-#define RESIDENT __attribute__((section(".bss.resident.upcall"), aligned(AEGIS_PAGE_SIZE)))
-static RESIDENT union {
+/* The kernel pins its page; the rest of that is what faults' handlers write to (app.ld). */
+static __attribute__((section(".bss.resident.first"), aligned(AEGIS_PAGE_SIZE))) struct {
     struct aegis_upcall_page page;
-    uint8_t whole[AEGIS_PAGE_SIZE];
 } frames;
 
 static upcall_handler handlers[UPCALL_CAUSES];
@@ -55,7 +53,7 @@ static bool bound;
 extern upcall_light_handler upcall_lights[UPCALL_CAUSES];
 extern uint64_t upcall_counted;
 upcall_light_handler upcall_lights[UPCALL_CAUSES];
-uint64_t upcall_counted;
+EXOS_HOT uint64_t upcall_counted;
 
 int64_t upcall_bind(void)
 {
@@ -139,7 +137,8 @@ upcall_revoke_handler upcall_set_revoke(upcall_revoke_handler handler)
     return before;
 }
 
-static RESIDENT struct aegis_repossession repossession;
+/* A page of its own, since the kernel pins it. */
+static _Alignas(AEGIS_PAGE_SIZE) struct aegis_repossession repossession;
 static uint64_t repossessed_seen;
 static bool repossession_bound;
 

@@ -114,16 +114,17 @@ static int64_t copy_hot(uint32_t env)
                             page_of((uint64_t)&vm_cow_handler),
                             page_of((uint64_t)&upcall_counted),
                             page_of(tp)};
-    int64_t status =
-        give(env, (uint64_t)__resident_start, (uint64_t)__resident_end, AEGIS_SHARE_FRESH);
+    int64_t status = 0;
     for (size_t i = 0; i < sizeof hot / sizeof *hot && status == 0; i++) {
         size_t before = 0;
         while (hot[before] != hot[i])
             before++;
-        if (before == i) /* several may lie in one page */
+        if (before == i) /* most lie in one page: the first of the resident ones */
             status = copy(env, hot[i], hot[i] + AEGIS_PAGE_SIZE);
     }
-    return status;
+    return status < 0
+               ? status
+               : give(env, (uint64_t)__resident_start, (uint64_t)__resident_end, AEGIS_SHARE_FRESH);
 }
 
 /* Whether both sides can go on: from the first shared page on a store may need another. */

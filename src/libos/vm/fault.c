@@ -15,8 +15,8 @@
 #define KIND(kind) (1U << (kind))
 #define FILLED     (KIND(VM_ZERO) | KIND(VM_STACK)) /* absent pages are zeros */
 
-int64_t (*vm_cow_handler)(uint64_t va, uint32_t prot);
-uint64_t vm_heap_filled;
+EXOS_HOT int64_t (*vm_cow_handler)(uint64_t va, uint32_t prot);
+EXOS_HOT uint64_t vm_heap_filled;
 
 /* What was found out about an address that a look at it now wouldn't show. */
 static struct {
@@ -86,19 +86,22 @@ int64_t vm_fill_with(uint64_t va, uint64_t ppn)
 int64_t vm_fill_zero(const struct vm_region *r, uint64_t va)
 {
     bool writable = r->prot & AEGIS_PROT_WRITE;
-    int64_t status = vm_track(va);
-    if (status < 0)
-        return status;
     int64_t ppn = vm_page_for_fault();
     if (ppn < 0)
         return ppn;
+    int64_t status = vm_note_coming(va);
+    if (status < 0) {
+        aegis_page_free((uint64_t)ppn);
+        return status;
+    }
     status = map_cleared(va, ppn, writable ? r->prot : VM_READ_WRITE);
     if (status == -AEGIS_E_IN_USE) /* or its gibibyte wasn't seen in the window */
         return vm_window_show(va);
-    if (status < 0)
+    if (status < 0) {
+        vm_note_not_come(va);
         return status;
+    }
     vm_heap_filled += r == &vm_heap;
-    vm_note_filled(va);
     return writable ? 0 : aegis_protect(0, va, 1, r->prot);
 }
 
@@ -170,11 +173,16 @@ static __attribute__((noinline)) bool resolve(struct upcall_light *at)
         if (status != -AEGIS_E_ADDRESS)
             return status < 0 ? decline(VM_NO_MEMORY, va, status) : true;
     }
+    /* Where all pages that are there have r->prot, one that it allows to access isn't there: no
+     * need for a window. */
+    bool filled = r->prot & access && (KIND(r->kind) & FILLED || r->table);
+    if (filled && !(r->flags & VM_MIXED))
+        return come(r, va, access, at);
     uint64_t pte = vm_pte((const void *)va);
     if (pte & AEGIS_PTE_VALID) {
         if (AEGIS_PTE_PROT(pte) & access)
             return true; /* an upcall that came between has mended it */
-    } else if (r->prot & access && (KIND(r->kind) & FILLED || r->table)) {
+    } else if (filled) {
         return come(r, va, access, at);
     }
     return r->handler && ask(r, va, access, at);
@@ -198,6 +206,7 @@ void vm_init(uint64_t upper)
 {
     uint64_t top = (uint64_t)__builtin_frame_address(0);
 
+    vm_last = &vm_nowhere;
     vm_heap_init(upper);
     vm_first_stack.end = (top + AEGIS_PAGE_SIZE - 1) & ~(uint64_t)(AEGIS_PAGE_SIZE - 1);
     vm_first_stack.start = vm_first_stack.end - VM_STACK_LIMIT;

@@ -17,9 +17,10 @@ int64_t vm_page_for_fault(void);
 /* Whether a page was taken by force from va; not if the program's handler is content with zeros. */
 bool vm_is_lost(uint64_t va);
 
-/* Before one comes, that there is room to note it, and then the note. 0, or NO_PAGE, QUOTA. */
-int64_t vm_track(uint64_t va);
-void vm_note_filled(uint64_t va);
+/* Note that one comes, before it does, as it may be taken at once; or that it doesn't after all. 0,
+ * or NO_PAGE, QUOTA. */
+int64_t vm_note_coming(uint64_t va);
+void vm_note_not_come(uint64_t va);
 
 /* A page at va, which the region's own table, or its pager, knows. ADDRESS: they don't. */
 int64_t vm_table_refill(const struct vm_region *r, uint64_t va);

@@ -33,7 +33,7 @@ extern char __executable_start[], __rodata_start[], __data_start[], __resident_s
     __resident_end[], __image_end[];
 
 struct vm_region vm_nowhere;
-struct vm_region *vm_last = &vm_nowhere;
+EXOS_HOT struct vm_region *vm_last;
 struct vm_region vm_heap = {
     .kind = VM_ZERO, .prot = VM_READ_WRITE, .inherit = VM_COPY, .start = VM_BASE, .end = VM_BASE};
 struct vm_region vm_first_stack = {.kind = VM_STACK,

@@ -74,11 +74,6 @@ static int64_t need_bits(uint64_t va)
     return 0;
 }
 
-int64_t vm_track(uint64_t va)
-{
-    return need_bits(va);
-}
-
 static uint64_t *word_of(struct block *b, uint64_t va)
 {
     return &b->bits[(va - b->base) / AEGIS_PAGE_SIZE / 64];
@@ -106,9 +101,22 @@ static bool is_set(uint64_t va)
     return b && *word_of(b, va) & bit_of(va);
 }
 
-void vm_note_filled(uint64_t va)
+int64_t vm_note_coming(uint64_t va)
 {
-    set(va);
+    struct block *b = block_of(va);
+    if (!b) {
+        int64_t status = need_bits(va);
+        if (status < 0)
+            return status;
+        b = block_of(va);
+    }
+    __atomic_fetch_or(word_of(b, va), bit_of(va), __ATOMIC_RELAXED);
+    return 0;
+}
+
+void vm_note_not_come(uint64_t va)
+{
+    clear(va);
 }
 
 void vm_note_given(uint64_t start, uint64_t end)

@@ -104,6 +104,8 @@ size_t vm_give(size_t count)
 int64_t vm_page_for_fault(void)
 {
     int64_t ppn = aegis_page_alloc(AEGIS_ANY);
+    if (ppn >= 0)
+        return ppn;
     bool none = ppn == -AEGIS_E_NO_PAGE || ppn == -AEGIS_E_QUOTA;
     return none && !exos_held && vm_give(1) ? aegis_page_alloc(AEGIS_ANY) : ppn;
 }

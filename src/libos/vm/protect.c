@@ -63,8 +63,8 @@ static int64_t protect_one(struct vm_region *r, const void *what)
     return 0;
 }
 
-struct vm_plain vm_plain;
-struct vm_quick vm_quick;
+EXOS_HOT struct vm_plain vm_plain;
+EXOS_HOT struct vm_quick vm_quick;
 
 /* Where all pages are there r->prot, which is for pages that come, is left as it is until somebody
  * needs it exact. */

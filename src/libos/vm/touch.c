@@ -68,7 +68,7 @@ static size_t extent(const struct argument *a, uint64_t next)
     if (!counted)
         return a->size > 1 ? a->size : AEGIS_NAME_SIZE;
     if (__builtin_mul_overflow(a->size, next, &bytes) || bytes > TOUCHED)
-        return 0;
+        return SIZE_MAX; /* nobody has as much */
     return bytes;
 }
 
@@ -123,11 +123,12 @@ static bool touch_requests(const uint64_t *values)
 
 static const struct {
     uint16_t number;
+    uint16_t pointer; /* which argument points to the structures */
     bool (*touch)(const uint64_t *values);
-} named[] = {{AEGIS_CALL_net_send, touch_frames},
-             {AEGIS_CALL_net_bind, touch_filters},
-             {AEGIS_CALL_handler_load, touch_image},
-             {AEGIS_CALL_disk_submit, touch_requests}};
+} named[] = {{AEGIS_CALL_net_send, 1, touch_frames},
+             {AEGIS_CALL_net_bind, 0, touch_filters},
+             {AEGIS_CALL_handler_load, 0, touch_image},
+             {AEGIS_CALL_disk_submit, 0, touch_requests}};
 
 bool vm_touch_arguments(uint64_t number, const uint64_t *values)
 {
@@ -145,7 +146,7 @@ bool vm_touch_arguments(uint64_t number, const uint64_t *values)
     }
     for (size_t i = 0; i < sizeof named / sizeof *named; i++)
         if (named[i].number == number)
-            return named[i].touch(values);
+            return values[named[i].pointer] && named[i].touch(values);
     return true;
 }
 _Static_assert(AEGIS_E_ADDRESS == STUBS_ADDRESS, "calls.S");
