@@ -58,6 +58,27 @@ int64_t vm_touch(const void *address, size_t length, bool write)
     return 0;
 }
 
+/*
+ * vm_touch for the stubs: a program without upcalls of the library's would end by the fault of a
+ * touch, so only what a region says could come is touched. What is exposed is there.
+ */
+static bool touch(const void *address, size_t length, bool write)
+{
+    uint64_t at = (uint64_t)address, end = at + length;
+    uint32_t access = write ? AEGIS_PROT_WRITE : AEGIS_PROT_READ;
+
+    if (end < at || end > AEGIS_USER_END)
+        return false;
+    if (at >= AEGIS_EXPOSED_BASE && end <= AEGIS_WINDOW_BASE)
+        return !write;
+    for (; at < end; at = (at / AEGIS_PAGE_SIZE + 1) * AEGIS_PAGE_SIZE) {
+        const struct vm_region *r = vm_find(at);
+        if (!(r->prot & access || r->handler) || !upcall_touch((void *)at, write))
+            return false;
+    }
+    return true;
+}
+
 /* Bytes that an argument points to: a number of things, if the next argument counts them. Texts and
  * secrets of one size have no count. */
 static size_t extent(const struct argument *a, uint64_t next)
@@ -78,7 +99,7 @@ static bool touch_frames(const uint64_t *values)
 {
     const struct aegis_frame_out *frames = (const struct aegis_frame_out *)values[1];
     for (uint64_t i = 0; i < values[2] && i < AEGIS_SEND_MAX; i++)
-        if (vm_touch(frames[i].address, frames[i].length, false) < 0)
+        if (!touch(frames[i].address, frames[i].length, false))
             return false;
     return true;
 }
@@ -86,14 +107,13 @@ static bool touch_frames(const uint64_t *values)
 static bool touch_filters(const uint64_t *values)
 {
     const struct aegis_net_binding *b = (const struct aegis_net_binding *)values[0];
-    return vm_touch(b->ingress, b->ingress_size, false) == 0 &&
-           vm_touch(b->egress, b->egress_size, false) == 0;
+    return touch(b->ingress, b->ingress_size, false) && touch(b->egress, b->egress_size, false);
 }
 
 static bool touch_image(const uint64_t *values)
 {
     const struct aegis_handler_request *r = (const struct aegis_handler_request *)values[0];
-    return vm_touch(r->image, r->image_size, false) == 0;
+    return touch(r->image, r->image_size, false);
 }
 
 static bool touch_request(const struct aegis_disk_request *r)
@@ -103,11 +123,11 @@ static bool touch_request(const struct aegis_disk_request *r)
     if (r->op != AEGIS_DISK_READ && r->op != AEGIS_DISK_WRITE)
         return true;
     if (!r->pieces)
-        return vm_touch(r->memory, r->length, write) == 0;
-    if (r->pieces > AEGIS_DISK_PAGES || vm_touch(pieces, r->pieces * sizeof *pieces, false) < 0)
+        return touch(r->memory, r->length, write);
+    if (r->pieces > AEGIS_DISK_PAGES || !touch(pieces, r->pieces * sizeof *pieces, false))
         return false;
     for (uint32_t i = 0; i < r->pieces; i++)
-        if (vm_touch(pieces[i].address, pieces[i].length, write) < 0)
+        if (!touch(pieces[i].address, pieces[i].length, write))
             return false;
     return true;
 }
@@ -140,8 +160,7 @@ bool vm_touch_arguments(uint64_t number, const uint64_t *values)
     for (int i = 0; i < ARGUMENTS; i++) {
         const struct argument *a = &call->arguments[i];
         bool write = a->type && strncmp(a->type, "const", 5) != 0;
-        if (a->type && values[i] &&
-            vm_touch((void *)values[i], extent(a, values[i + 1]), write) < 0)
+        if (a->type && values[i] && !touch((void *)values[i], extent(a, values[i + 1]), write))
             return false;
     }
     for (size_t i = 0; i < sizeof named / sizeof *named; i++)
