@@ -150,6 +150,7 @@ def test_what_cannot_be_imported_is_refused_and_changes_nothing(disk, folder):
     disk.ok("disk", "import", disk.image, folder / "data", "--label", "twice")
     disk.ok("disk", "import", disk.image, folder / "data", "--label", "twice")
     before = disk.image.read_bytes()
+    (folder / "link").hardlink_to(disk.image)
     for args, part in (
             (["import", folder / "none"], "none: No such file"), (["import", folder / "nothing"], "--blocks"),
             (["import", folder], "--blocks"), (["import", folder / "data", "--at", 3], "3 to 5: the blocks are not all within"),
@@ -159,6 +160,7 @@ def test_what_cannot_be_imported_is_refused_and_changes_nothing(disk, folder):
             (["import", folder / "data", "--in", "b"], "disk show lists them"),
             (["import", folder / "data", "--in", "18,4"], "no extent has exactly the 4 blocks from 18 on"),
             (["import", "/dev/zero", "--blocks", "2000"], "2000 blocks: no run of free blocks"),
+            (["export", "a", disk.image], "it is the image itself"), (["export", "a", folder / "link"], "it is the image itself"),
             (["export", "twice", folder / "out"], "several extents are labelled"),
             (["export", "a", folder / "no" / "out"], "no/out: No such file"), (["free", "18,9"], "no extent has exactly the 9"),
             (["free", "18,1006"], "the root extent is neither freed")):

@@ -167,6 +167,18 @@ def test_a_secret_leads_to_no_extent_that_another_one_fills(disk):
     assert "dd: 1 blocks" in start(disk, "--extent", "inner", "dd", "if=zero", "of=inner", "count=1")
 
 
+def test_on_disks_that_cannot_have_it_no_extent_is_made(disk, folder):
+    (folder / "foreign").write_bytes(b"no table" * 8192)
+    disk.ok("run", "--detach", "--net", "none", "--disk", f"{disk.image},readonly", "--disk", folder / "foreign")
+    done = disk("start", "--extent", "data:1M", "dd", "if=zero", "of=data")
+    assert done.returncode == 1 and "no disk has a table of extents that can be written" in done.stderr, done.stderr
+    disk.ok("stop")
+    # The first disk that can have it does.
+    disk.ok("run", "--detach", "--net", "none", "--disk", folder / "foreign", "--disk", disk.image)
+    done = disk("start", "--wait", "--extent", "data:64K", "dd", "if=zero", "of=data")
+    assert done.returncode == 0 and done.stderr.startswith("data 1,"), done.stderr
+
+
 def test_without_a_disk_no_extent_is_made(disk):
     disk.ok("run", "--detach", "--net", "none")
     done = disk("start", "--extent", "data:1M", "dd", "if=zero", "of=data")

@@ -63,6 +63,11 @@ static int64_t make(const char *label, uint64_t blocks, uint8_t secret[AEGIS_SEC
     memcpy(request.secret, secret, AEGIS_SECRET_SIZE);
     memcpy(request.label, label, strnlen(label, AEGIS_SECRET_SIZE));
     for (uint32_t disk = 0; disk < aegis_info()->disk_count; disk++) {
+        if ((aegis_info()->disks[disk].flags & (AEGIS_DISK_TABLE | AEGIS_DISK_READ_ONLY)) !=
+            AEGIS_DISK_TABLE) {
+            status = status == -AEGIS_E_NO_DEVICE ? -AEGIS_E_STATE : status;
+            continue;
+        }
         request.parent = aegis_info()->disks[disk].extents;
         request.capability = agent_root_extent(disk);
         if (!request.capability)
@@ -111,6 +116,11 @@ static int64_t make_new(struct extents *extents, char *text, char *colon, struct
     if (extent >= 0) {
         extents->made[extents->made_count++] = (uint32_t)extent;
         tell(extents, (uint32_t)extent, secret);
+    } else if (extent == -AEGIS_E_STATE) {
+        refuse(refusal, CONTROL_E_KERNEL,
+               "making the extent %s: no disk has a table of extents that can be written (aegisctl "
+               "disk init makes one)",
+               text);
     } else {
         refuse(refusal, CONTROL_E_KERNEL, "making the extent %s: %s", text, aegis_strerror(extent));
     }

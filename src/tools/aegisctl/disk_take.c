@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "disk_image.h"
@@ -30,6 +31,27 @@ static int copy_out(const struct disk_image *image, const struct extent_entry *e
     return fflush(out) == 0 ? 0 : why_set(why, "%s: %s", file, strerror(errno));
 }
 
+/* Open the file to copy to, which is not to be the image: that would be emptied. */
+static FILE *open_output(const struct disk_image *image, const char *file, struct why *why)
+{
+    struct stat from, to;
+    FILE *out;
+
+    if (strcmp(file, "-") == 0) {
+        return stdout;
+    }
+    if (stat(file, &to) == 0 && fstat(image->fd, &from) == 0 && to.st_dev == from.st_dev &&
+        to.st_ino == from.st_ino) {
+        why_set(why, "%s: it is the image itself; choose another file", file);
+        return NULL;
+    }
+    out = fopen(file, "we");
+    if (out == NULL) {
+        why_set(why, "%s: %s", file, strerror(errno));
+    }
+    return out;
+}
+
 static int export_extent(const char *path, const char *name, const char *file, struct why *why)
 {
     static struct disk_image image;
@@ -44,9 +66,8 @@ static int export_extent(const char *path, const char *name, const char *file, s
         slot = disk_find(&image, name, why);
     }
     if (slot >= 0) {
-        out = to_stdout ? stdout : fopen(file, "we");
-        status = out != NULL ? copy_out(&image, &image.table.entries[slot], file, out, why)
-                             : why_set(why, "%s: %s", file, strerror(errno));
+        out = open_output(&image, file, why);
+        status = out != NULL ? copy_out(&image, &image.table.entries[slot], file, out, why) : -1;
     }
     if (out != NULL && !to_stdout && fclose(out) != 0 && status == 0) {
         status = why_set(why, "%s: %s", file, strerror(errno));
