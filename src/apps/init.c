@@ -18,6 +18,7 @@
 #define SOON        1000000000UL /* ns: an agent that ends before is broken rather than unlucky, */
 #define ATTEMPTS    5            /* and after so many in a row there is no use in another */
 #define GIVEN_UP    1            /* the machine's exit status then */
+#define STATUS_MAX  0xff         /* what ends by a signal says so in the bits above */
 #define ROOT_RIGHTS (AEGIS_RIGHT_DELEGATE | AEGIS_RIGHT_TAP)
 #define DISK_RIGHTS (AEGIS_RIGHT_READ | AEGIS_RIGHT_WRITE | AEGIS_RIGHT_DELEGATE)
 #define CONSOLE     (AEGIS_RIGHT_READ | AEGIS_RIGHT_WRITE)
@@ -100,7 +101,7 @@ int main(void)
             fprintf(stderr, "init: " AGENT ": %s\n", proc_strerror(error));
             end_machine(GIVEN_UP);
         }
-        if (status.reason == AEGIS_EXIT_STATUS)
+        if (status.reason == AEGIS_EXIT_STATUS && status.value <= STATUS_MAX)
             end_machine(status.value);
         attempts = time_now() < soon ? attempts + 1 : 0;
         uint32_t ended = end_children();

@@ -400,6 +400,23 @@ def test_programs_say_how_they_are_used(ctl):
     assert re.search(r'"group": "sched", "row": "stride_error", "value": [0-9.]+', rows), rows
 
 
+def test_an_empty_pattern_matches_each_line(ctl):
+    assert ctl.ok("console", "grep -c '' numbers; grep -E '' numbers | wc -l; grep -cv '' numbers; true").split() == ["20000", "20000", "0"]
+
+
+def test_signals_to_the_agent_do_not_end_the_machine(aegisctl):
+    aegisctl.ok("run", "--detach")
+    for number in (1, 2, 3, 13, 14, 15, 18, 30):
+        assert aegisctl.ok("console", f"kill -{number} 1; time primes 20 | wc -l").split()[-1] == "8"
+    assert "init:" not in aegisctl.ok("log")
+    end = time.monotonic() + LIMIT
+    aegisctl("console", "kill -9 1")
+    while "init: the agent has ended" not in aegisctl.ok("log"):
+        aegisctl("console", "time primes 20")
+        assert time.monotonic() < end
+    assert aegisctl.ok("console", "primes 20 | wc -l").split()[-1] == "8"
+
+
 def test_the_protocol_refuses_what_is_wrong(machine):
     m = machine().up()
 

@@ -34,6 +34,23 @@ static void signal_group(void *context, int number)
         kill(-group, number);
 }
 
+static void nothing(int number)
+{
+    (void)number;
+}
+
+/* Programs of the session can name us, and a user's `kill 1` isn't meant for the machine. Handlers,
+ * since children would inherit SIG_IGN. */
+static void survive_signals(void)
+{
+    static const uint8_t all[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGPIPE, SIGALRM, SIGTERM,
+                                  SIGTSTP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2};
+    const struct sigaction action = {.sa_handler = nothing, .sa_flags = SA_RESTART};
+
+    for (size_t i = 0; i < sizeof all; i++)
+        sigaction(all[i], &action, NULL);
+}
+
 static void release(struct terminal *t)
 {
     vm_free(t->page);
@@ -53,6 +70,7 @@ static struct terminal *make(struct terminal *t, bool own, bool terminal, struct
         return NULL;
     }
     tty_init(&t->tty, page, terminal);
+    survive_signals();
     t->tty.echo = keep;
     t->tty.signal = signal_group;
     t->tty.context = t;

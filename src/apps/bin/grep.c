@@ -98,7 +98,8 @@ int main(int argc, char **argv)
     }
     if (optind == argc)
         return usage();
-    int error = regcomp(&pattern, argv[optind], flags);
+    /* The empty pattern matches each line; regcomp takes none. */
+    int error = regcomp(&pattern, *argv[optind] ? argv[optind] : "^", flags);
     if (error) {
         regerror(error, &pattern, text, sizeof text);
         fprintf(stderr, "grep: %s: %s\n", argv[optind], text);
