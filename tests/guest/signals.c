@@ -383,8 +383,11 @@ static void alarms(void)
     uint64_t begun = time_now(), second = aegis_info()->timebase;
     CHECK_EQ(alarm(100), 0);
     CHECK_EQ(alarm(1), 100);
+    handle(SIGUSR1, note, 0);
+    CHECK_EQ(raise(SIGUSR1), 0); /* handled before the wait, which it doesn't end */
+    CHECK(count == 1 && last == SIGUSR1);
     CHECK(pause() == -1);
-    CHECK(count == 1 && last == SIGALRM);
+    CHECK(count == 2 && last == SIGALRM);
     CHECK(time_now() - begun >= second && time_now() - begun < 5 * second);
     CHECK_EQ(alarm(100), 0);
     CHECK_EQ(alarm(0), 100);

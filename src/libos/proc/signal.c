@@ -127,6 +127,16 @@ int siginterrupt(int signal, int flag)
     return sigaction(signal, &action, NULL);
 }
 
+/* A handler that runs in a call of the program's own interrupts no wait: not the next one either.
+ */
+static void check_here(void)
+{
+    bool interrupted = signals.interrupted;
+
+    signal_check();
+    signals.interrupted = interrupted;
+}
+
 int sigprocmask(int how, const sigset_t *set, sigset_t *before)
 {
     uint64_t mask = signals.mask;
@@ -149,7 +159,7 @@ int sigprocmask(int how, const sigset_t *set, sigset_t *before)
         return fail(EINVAL);
     }
     signals.mask = mask & SIGNAL_ALL & ~SIGNAL_SURE;
-    signal_check();
+    check_here();
     return 0;
 }
 
@@ -165,11 +175,13 @@ int sigpending(sigset_t *set)
     return 0;
 }
 
-/* Sleep until a handler has run. */
-static int suspend(void)
+/* Sleep until a handler has run, with mask, by which one may run at once. */
+static int suspend(uint64_t mask)
 {
     signals.waits_for_any = true;
+    signals.interrupted = false; /* before */
     signals.handled = 0;
+    signals.mask = mask;
     while (exos_wait(NULL, 0, AEGIS_FOREVER) != -EXOS_INTERRUPTED)
         ;
     signals.waits_for_any = false;
@@ -181,8 +193,7 @@ int sigsuspend(const sigset_t *mask)
     uint64_t saved = signals.mask;
 
     getpid(); /* others reach only members of a session */
-    signals.mask = *mask & SIGNAL_ALL & ~SIGNAL_SURE;
-    int result = suspend();
+    int result = suspend(*mask & SIGNAL_ALL & ~SIGNAL_SURE);
     signals.mask = saved;
     return result;
 }
@@ -190,13 +201,14 @@ int sigsuspend(const sigset_t *mask)
 int pause(void)
 {
     getpid();
-    return suspend();
+    return suspend(signals.mask);
 }
 
 void siglongjmp(sigjmp_buf buffer, int value)
 {
     if (buffer->saves)
         sigprocmask(SIG_SETMASK, &buffer->mask, NULL);
+    signals.interrupted = false; /* whatever wait the handler came into, it is left */
     longjmp(buffer->registers, value);
 }
 
@@ -269,7 +281,7 @@ int raise(int signal)
     if (table_self)
         table_self->sender = (uint64_t)proc_self();
     __atomic_fetch_or(&signals.pending, SIGNAL_BIT(signal), __ATOMIC_RELAXED);
-    signal_check();
+    check_here();
     return 0;
 }
 
