@@ -8,7 +8,8 @@
  *
  * A call with pointers that says ADDRESS may mean memory that isn't there yet: then its stub has that touched
  * (vm/touch.c) and calls once more. Until it knows it keeps the arguments in t2 to t6, which the kernel leaves alone
- * (entry.S: the short way), or, where it saves registers, with those.
+ * (entry.S: the short way), or, where it saves registers, with those. net_send runs a binding's egress filter, whose code
+ * uses these registers: they come back as zero, so its three arguments go on the stack.
  */
 #include "libos/start/stubs.h"
 
@@ -58,7 +59,15 @@ aegis_\name:
         sd      s\n, 8 * \n(sp)
         .endr
         .endif
-        .if     (\pointers) && !saving
+        .set    filters, 0
+        .ifc    \name, net_send
+        .set    filters, 1
+        addi    sp, sp, -32
+        sd      a0, 0(sp)
+        sd      a1, 8(sp)
+        sd      a2, 16(sp)
+        .endif
+        .if     (\pointers) && !saving && !filters
         keep_arguments \count
         .endif
         .ifc    \name, gate_call
@@ -88,6 +97,9 @@ aegis_\name:
         .endr
         addi    sp, sp, 160
         .endif
+        .if     filters
+        addi    sp, sp, 32
+        .endif
         ret
         .if     \pointers
 2:
@@ -100,6 +112,12 @@ aegis_\name:
         call    stub_again
         j       3b
         .else
+        .if     filters
+        ld      t2, 0(sp)
+        ld      t3, 8(sp)
+        ld      t4, 16(sp)
+        addi    sp, sp, 32
+        .endif
         li      t0, \number
         tail    stub_again
         .endif
