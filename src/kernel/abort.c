@@ -12,10 +12,10 @@
 #include "kernel/slice.h"
 #include "kernel/user.h"
 
-#define LOOK_STEP 256 /* pages of the owner's list looked at in a step */
+#define LOOK_STEP 128 /* pages of the owner's list looked at in a step */
 #define TAKE_STEP 32  /* resources taken in a step: some 10,000 instructions of pages */
-#define FREE_STEP 256 /* mappings removed in a step */
-#define PASS_COST 64  /* what an inherited page takes of a step: its mappings are looked at */
+#define FREE_STEP 64  /* mappings removed in a step */
+#define PASS_COST 32  /* what an inherited page takes of a step, beside one for each mapping */
 
 _Static_assert(sizeof(struct aegis_repossession) == PAGE_SIZE, "a page");
 
@@ -35,6 +35,12 @@ static void record(struct env *env, enum aegis_kind kind, uint64_t index)
 static uint64_t abort_pages_held(const struct env *env)
 {
     return env->info->pages;
+}
+
+/* Takes work from what a step has left. */
+static void spend(size_t *budget, size_t work)
+{
+    *budget -= *budget < work ? *budget : work;
 }
 
 /* Whether a page can go now: tables can't, nor what a device or the kernel uses. */
@@ -58,12 +64,12 @@ static bool abort_take_page(struct env *env, size_t *budget)
         --*budget;
         if (!is_takable(page))
             continue;
-        size_t mappings = FREE_STEP;
+        size_t mappings = FREE_STEP, refs = page->refs;
         uint64_t ppn = page_ppn(page);
         env->takable = page_next(page);
         if (page->refs && inherit_take(page)) {
             record(env, AEGIS_KIND_PAGE, ppn);
-            *budget -= *budget < PASS_COST ? *budget : PASS_COST;
+            spend(budget, PASS_COST + refs);
             return true;
         }
         /* First, so that nobody maps it anew between the steps; its owner doesn't run meanwhile. */
@@ -75,6 +81,7 @@ static bool abort_take_page(struct env *env, size_t *budget)
         }
         page_release(page);
         record(env, AEGIS_KIND_PAGE, ppn);
+        spend(budget, FREE_STEP - mappings);
         return true;
     }
     env->takable = page;

@@ -41,6 +41,7 @@ static uint32_t next_serial = 1;
 static uint64_t asid_max;
 
 #define END_STEP_LEAVES   HARD(128, 1)  /* mappings, behind which no further table is begun */
+#define END_TABLE_COST    16            /* mappings that are removed as fast as an empty table */
 #define END_STEP_MAPPINGS HARD(128, 16) /* of all pages in one step */
 /* Taken back in one step: keeps interrupts off for some 10,000 instructions. */
 #define END_STEP_PAGES    HARD(64, 3)
@@ -300,6 +301,8 @@ static bool end_tables(const struct env *env)
          i = map_next_entry(env->root, i + 1, PTES / 2)) {
         if (i == EXPOSED_INDEX)
             continue;
+        if (removed >= END_STEP_LEAVES)
+            return false;
         pte_t *level1 = ppn_to_virt(pte_ppn(env->root[i]));
         for (size_t j = map_next_entry(level1, 0, PTES); j < PTES;
              j = map_next_entry(level1, j + 1, PTES)) {
@@ -312,11 +315,11 @@ static bool end_tables(const struct env *env)
             }
             struct aegis_page *table = page_of(pte_ppn(level1[j]));
             level1[j] = 0;
-            removed += empty_table(table) + 1;
+            removed += empty_table(table) + END_TABLE_COST;
         }
         env->root[i] = 0;
         release_table(map_table_of(level1));
-        removed++;
+        removed += END_TABLE_COST;
     }
     return removed == 0;
 }

@@ -3,8 +3,7 @@
 #include "kernel/env.h"
 #include "kernel/map_list.h"
 
-/* Mappings that are looked at, with interrupts off: one of 64 environments has a few of a page. */
-#define LOOK_MOST 512
+#define LOOK_MOST INHERIT_MAPPINGS_MAX
 
 static uint32_t holder_of(uint32_t location)
 {

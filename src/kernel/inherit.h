@@ -15,6 +15,12 @@
 
 #include "kernel/page.h"
 
+/*
+ * Mappings of a page that are looked at, with interrupts off: one of 64 environments has a few. No
+ * more are handed on, so that who inherits a page can't add to them as fast as they are removed.
+ */
+#define INHERIT_MAPPINGS_MAX 128
+
 /* Whether somebody would own the page next. */
 bool inherit_is_awaited(const struct aegis_page *page);
 

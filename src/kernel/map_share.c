@@ -11,6 +11,7 @@
 
 #include "kernel/call.h"
 #include "kernel/expose.h"
+#include "kernel/inherit.h"
 #include "kernel/map_list.h"
 #include "kernel/map_place.h"
 #include "kernel/quota.h"
@@ -38,7 +39,7 @@ static inline __attribute__((always_inline)) bool is_meant(pte_t entry, enum aeg
     const struct aegis_page *page = page_of(pte_ppn(entry));
     /* Rings and maps of handlers are bound to the caller. */
     return (page->owner == this_hart->env->number || (entry & PTE_INHERIT)) &&
-           page->state == AEGIS_PAGE_DATA;
+           page->state == AEGIS_PAGE_DATA && page->refs < INHERIT_MAPPINGS_MAX;
 }
 
 /* What the kernel or a device uses as it is stays the caller's: a child wants a copy of its own. */

@@ -10,7 +10,8 @@
 
 #define VA       0x2000000000UL
 #define MEGABYTE (AEGIS_MEGAPAGE * (uint64_t)AEGIS_PAGE_SIZE)
-#define SPREAD   120 /* mappings of a megapage */
+#define SPREAD   120                          /* mappings of a megapage */
+#define OWN_VA   (VA + 511 * AEGIS_PAGE_SIZE) /* in a table of this program's, and free */
 
 /* This program has no start block to say it in. */
 static void must(int64_t got, int64_t wanted, const char *what)
@@ -126,12 +127,93 @@ static void severed_among_own(void)
     end_env(env);
 }
 
+/* Tables that map nothing are looked through all the same when their environment ends. */
+static void ending_with_empty_tables(void)
+{
+    const uint64_t gigabyte = AEGIS_MEGAPAGE * MEGABYTE;
+    uint32_t env = make_env();
+    for (uint64_t i = 0; i < 2 * SPREAD; i++)
+        MUST(aegis_table_insert(env, i * gigabyte, 1, AEGIS_ANY, AEGIS_ANY));
+    end_env(env);
+    env = make_env();
+    MUST(aegis_table_insert(env, VA, 1, AEGIS_ANY, AEGIS_ANY));
+    for (uint64_t i = 0; i < AEGIS_MEGAPAGE; i++)
+        MUST(aegis_table_insert(env, VA + i * MEGABYTE, 0, AEGIS_ANY, AEGIS_ANY));
+    end_env(env);
+}
+
+/* Maps a page of env's there, at addresses from va on. */
+static void map_often(uint32_t env, uint64_t page, uint64_t va, uint64_t count)
+{
+    fill(page, AEGIS_MAP_INSERT);
+    for (uint64_t i = 0; i < AEGIS_MAP_OPS_MAX; i++)
+        ops[i].prot = VM_READ_WRITE;
+    for (uint64_t n, done = 0; done < count; done += n) {
+        n = count - done < AEGIS_MAP_OPS_MAX ? count - done : AEGIS_MAP_OPS_MAX;
+        for (uint64_t i = 0; i < n; i++)
+            ops[i].va = va + (done + i) * AEGIS_PAGE_SIZE;
+        MUST(aegis_map_batch(env, ops, n));
+    }
+}
+
+/* Has env run, for ever, without memory of its own for it. Returns the page that it runs in. */
+static uint64_t keep_running(uint32_t env, uint64_t va)
+{
+    uint64_t page = new_page();
+    MUST(aegis_map(0, OWN_VA, page, VM_READ_WRITE, NULL));
+    *(volatile uint16_t *)OWN_VA = 0xa001; /* j . */
+    MUST(aegis_unmap(0, OWN_VA, 1));
+    MUST(aegis_map(env, va, page, AEGIS_PROT_READ | AEGIS_PROT_EXEC, NULL));
+    MUST(aegis_env_start(env, va, 0, 0));
+    return page;
+}
+
+/* Pages that their owner maps often are taken by force: for an heir, if there is one. */
+static void taking_mapped_pages(uint32_t heir)
+{
+    const uint64_t count = 16, often = heir ? 120 : 250, kept = 2 + 2 * (count + 2);
+    uint32_t env = make_env();
+    MUST(aegis_table_insert(env, VA, 1, AEGIS_ANY, AEGIS_ANY));
+    for (uint64_t i = 0; i <= count; i++)
+        MUST(aegis_table_insert(env, VA + i * MEGABYTE, 0, AEGIS_ANY, AEGIS_ANY));
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t page = new_page(), va = VA + count * MEGABYTE + i * AEGIS_PAGE_SIZE;
+        if (heir) {
+            MUST(aegis_map(heir, va, page, VM_READ_WRITE | AEGIS_MAP_INHERIT, NULL));
+            MUST(aegis_map(env, va, page, VM_READ_WRITE | AEGIS_MAP_INHERIT, NULL));
+            MUST(aegis_page_free(page));
+        } else {
+            MUST(aegis_page_give(page, env));
+        }
+        map_often(env, page, VA + i * MEGABYTE, often);
+    }
+    must(aegis_env(env)->pages, (int64_t)(kept + count), "pages of the owner");
+    uint64_t code = keep_running(env, VA + count * (MEGABYTE + AEGIS_PAGE_SIZE));
+    MUST(aegis_revoke(env, AEGIS_KIND_PAGE, count));
+    while (aegis_env(env)->pages != kept)
+        aegis_yield(0);
+    end_env(env);
+    MUST(aegis_page_free(code));
+}
+
+static void taking_pages(void)
+{
+    uint32_t heir = make_env();
+    MUST(aegis_table_insert(heir, VA, 1, AEGIS_ANY, AEGIS_ANY));
+    MUST(aegis_table_insert(heir, VA + 16 * MEGABYTE, 0, AEGIS_ANY, AEGIS_ANY));
+    taking_mapped_pages(0);
+    taking_mapped_pages(heir);
+    end_env(heir);
+}
+
 int main(void)
 {
     uint64_t first = find_megapage();
     batches_of_megapages(first);
     severed_megapages(first);
     severed_among_own();
+    ending_with_empty_tables();
+    taking_pages();
     printf("DONE\n");
     aegis_shutdown(0);
     return 0;
