@@ -55,6 +55,40 @@ static _Noreturn void scribble(void)
     }
 }
 
+/* The word of a process's entry that holds what signals it was sent. */
+static volatile uint64_t *pending_of(pid_t pid)
+{
+    return (volatile uint64_t *)EXOS_SESSION_ADDRESS + (size_t)(pid % 128) * 8 + 2;
+}
+
+/* No signal reaches who keeps the word spoilt. */
+static _Noreturn void be_deaf(void)
+{
+    for (;;) {
+        *pending_of(getpid()) = UINT64_MAX;
+        aegis_yield(0);
+    }
+}
+
+/* Who owns a process's environment ends it, whatever that has made of the table. */
+static void kill_the_deaf(void)
+{
+    char *argv[] = {"scribbling", "deaf", NULL};
+    uint64_t limit = time_after(5 * SECOND);
+    int status;
+    pid_t pid;
+
+    CHECK_EQ(posix_spawn(&pid, "scribbling", NULL, NULL, argv, environ), 0);
+    while (*pending_of(pid) != UINT64_MAX)
+        aegis_yield(0);
+    CHECK_EQ(kill(pid, SIGKILL), 0);
+    while (waitpid(pid, &status, WNOHANG) == 0) {
+        CHECK(time_now() < limit);
+        usleep(1000);
+    }
+    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
 static unsigned environments(void)
 {
     unsigned count = 0;
@@ -117,6 +151,8 @@ int main(int argc, char **argv)
 {
     if (argc > 1 && !strcmp(argv[1], "exit"))
         return 0;
+    if (argc > 1 && !strcmp(argv[1], "deaf"))
+        be_deaf();
     if (argc > 1)
         return strcmp(argv[1], "scribble") ? user() : (scribble(), 1);
 
@@ -126,6 +162,7 @@ int main(int argc, char **argv)
     struct proc scribbler, procs[2];
     struct proc_status status;
     CHECK_OK(proc_session_make());
+    kill_the_deaf();
     options.argv = peer;
     for (int i = 0; i < 2; i++)
         CHECK_OK(proc_spawn(&procs[i], &options));

@@ -12,9 +12,11 @@
 
 #include "libos/fd/fd.h"
 #include "libos/proc/session.h"
+#include "libos/time/time.h"
 #include "libos/vm/vm.h"
 
-#define SHELL "sh"
+#define SHELL    "sh"
+#define PATIENCE 500000000UL /* ns, for the end of a shell that was killed */
 
 struct terminal terminals[TERMINALS_MAX];
 
@@ -152,16 +154,23 @@ struct terminal *terminal_own(bool plain, const char *command, struct refusal *r
     return NULL;
 }
 
+/* End a shell. One that makes others carry its number may not be seen to end: then it is left. */
+static void end_shell(pid_t shell)
+{
+    uint64_t limit = time_after(PATIENCE);
+
+    kill(-shell, SIGKILL);
+    kill(shell, SIGKILL);
+    while (waitpid(shell, NULL, WNOHANG) == 0 && time_now() < limit)
+        usleep(1000);
+}
+
 void terminal_close(struct terminal *t)
 {
-    int status;
     tty_hang_up(&t->tty);
     tty_wake(&t->tty);
-    if (t->shell) {
-        kill(-t->shell, SIGKILL);
-        kill(t->shell, SIGKILL);
-        waitpid(t->shell, &status, 0);
-    }
+    if (t->shell)
+        end_shell(t->shell);
     release(t);
 }
 

@@ -295,9 +295,9 @@ static int send(pid_t pid, int signal)
         return signal ? raise(signal) : 0;
     if (!table_find(pid, &life))
         return ESRCH;
-    if (signal == 0 || !table_signal(pid, signal))
+    if (signal == 0 || (!table_signal(pid, signal) && signal != SIGKILL))
         return 0;
-    /* Whoever owns its environment need not wait until it looks. */
+    /* Whoever owns its environment need not wait until it looks, nor for a word that it spoils. */
     uint32_t env = signal == SIGKILL ? proc_env(pid, NULL) : 0;
     if (env && aegis_env(env)->owner == exos.env)
         aegis_env_end(env, SIGKILL << 8);
