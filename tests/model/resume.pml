@@ -16,7 +16,7 @@
  * prologue, which resumes (src/libos/slice/entry.S, src/kernel/slice_round.c).
  *
  * ASSEMBLY src/libos/upcall/entry.S upcall_entry ".size upcall_entry, . - upcall_entry"
- * ASSEMBLY src/libos/slice/entry.S slice_epilogue ".section .bss.resident.slice, "aw", @nobits"
+ * ASSEMBLY src/libos/slice/entry.S slice_epilogue ".section .bss.resident.hot.slice, "aw", @nobits"
  *
  * MUTATION UPCALL_AT_DEPTH "assertion violated .*x\[": an upcall takes the frame that depth names, which the tail still reads
  *   EDIT "addi +a1, a1, -1\n" -> ""
