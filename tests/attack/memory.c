@@ -108,10 +108,9 @@ int64_t jump_into_the_kernel(void)
 int64_t read_the_kernels_memory(void)
 {
     uint64_t value;
-    for (size_t i = 0; i < bad_address_count; i++)
-        if (bad_addresses[i] !=
-            AEGIS_WINDOW_BASE) /* the library shows one's own PTEs to who looks */
-            CHECK(!upcall_probe((const volatile uint64_t *)bad_addresses[i], &value));
+    for (size_t i = 0; i < bad_address_count; i++) /* one's own page tables may be looked at */
+        CHECK((bad_addresses[i] >= AEGIS_WINDOW_BASE && bad_addresses[i] < AEGIS_USER_END) ||
+              !upcall_probe((const volatile uint64_t *)bad_addresses[i], &value));
     return 0;
 }
 

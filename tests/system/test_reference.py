@@ -54,6 +54,8 @@ def test_a_command_prints_what_stands_there(place, command, printed):
 def test_the_commands_of_the_disks_page_in_their_order(folder):
     env = {**os.environ, "PATH": f"{BUILD / 'bin'}:{os.environ['PATH']}"}
     for command, printed in commands(DISK):
+        if command.startswith(("aegisctl run", "aegisctl start")):
+            continue  # of a machine, with secrets drawn for it: test_disk_apps.py
         done = subprocess.run(["bash", "-c", command], cwd=folder, env=env, text=True, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, timeout=60)
         assert done.stdout.splitlines() == printed, command
