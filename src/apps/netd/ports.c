@@ -12,10 +12,11 @@
 #include "libos/start/calls.h"
 #include "netd.h"
 
-#define PORTS_MAX      1024 /* bindings, of all applications */
-#define EPHEMERAL      (NETD_EPHEMERAL_HIGH - NETD_EPHEMERAL_LOW + 1)
-#define EPHEMERAL_LOOK 64 /* free ports tried; more are taken beside netd's back only by accident  \
-                           */
+#define PORTS_MAX 1024 /* bindings, of all applications */
+#define EPHEMERAL (NETD_EPHEMERAL_HIGH - NETD_EPHEMERAL_LOW + 1)
+#define EPHEMERAL_LOOK                                                                             \
+    64 /* free ports tried; more are taken beside netd's back only by accident                     \
+        */
 
 static struct port {
     uint32_t env, serial; /* who has it; 0: the place is free */
