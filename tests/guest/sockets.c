@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "libos/time/time.h"
@@ -205,6 +206,41 @@ static void options(void)
     CHECK_OK(close(s));
 }
 
+/* In a fork's child: what the parent has open is the parent's, and what the child opens its own. */
+static int as_child(int parents)
+{
+    struct sockaddr_in in = at("0.0.0.0", 4101), taken = at("0.0.0.0", 4100),
+                       peer = at("10.0.2.2", 9);
+    int s = udp();
+
+    CHECK_ERRNO(send(parents, "", 0, 0), ENETDOWN);
+    CHECK_ERRNO(bind(s, AT(taken)), EADDRINUSE);
+    CHECK_OK(bind(s, AT(in)));
+    CHECK_EQ(sendto(s, "abc", 3, 0, AT(peer)), 3);
+    CHECK_OK(close(s));
+    CHECK_OK(close(parents));
+    return 42;
+}
+
+static void forking(void)
+{
+    struct sockaddr_in in = at("0.0.0.0", 4100), peer = at("10.0.2.2", 9);
+    int s = udp(), status;
+
+    CHECK_OK(bind(s, AT(in)));
+    CHECK_OK(connect(s, AT(peer)));
+    CHECK_EQ(send(s, "abc", 3, 0), 3);
+    pid_t pid = fork();
+    if (pid == 0)
+        exit(as_child(s));
+    CHECK(pid > 0);
+    CHECK_EQ(waitpid(pid, &status, 0), pid);
+    CHECK(WIFEXITED(status));
+    CHECK_EQ(WEXITSTATUS(status), 42);
+    CHECK_EQ(send(s, "abc", 3, 0), 3);
+    CHECK_OK(close(s));
+}
+
 int main(void)
 {
     if (aegis_info()->netif_count == 0)
@@ -221,6 +257,7 @@ int main(void)
     connecting();
     waiting();
     options();
+    forking();
     netd_end();
     return 0;
 }

@@ -6,6 +6,7 @@
 #include "libos/gate/gate.h"
 #include "libos/net/filter.h"
 #include "libos/net/headers.h"
+#include "libos/proc/part.h"
 #include "libos/time/time.h"
 #include "libos/vm/vm.h"
 #include "libos/wait/wait.h"
@@ -90,6 +91,15 @@ const struct net_host *net_service(void)
     errno = ENETDOWN;
     return NULL;
 }
+
+/* A fork's child has neither its parent's gates nor the page of neighbours: it asks for its own. */
+static void in_child(void)
+{
+    host.neighbours = NULL;
+}
+
+static const struct exos_part net_part = {.name = "net", .in_child = in_child};
+EXOS_PART(60, net_part);
 
 /* Binds this program's own frames inside the binding that netd has made. */
 static int bind_inside(struct net_lease *lease, uint8_t protocol, const struct aegis_cap *parent,
