@@ -1,18 +1,15 @@
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "ash/ash.h"
+#include "libos/net/handler.h"
 #include "libos/net/headers.h"
 #include "libos/time/time.h"
 #include "libos/vm/vm.h"
 #include "netd.h"
 
-#define BUSY_LIMIT  5000000000UL /* ns to wait for somebody else's download */
-#define BUSY_PAUSE  10000000UL   /* between two attempts: a slice */
-#define PATIENCE    2000000UL    /* ns for room in the device's queue */
-#define ASKED_MOST  5            /* questions without an answer, then the neighbour isn't there */
-#define FRAME_LEAST 60           /* without frame check sequence, IEEE 802.3 */
+#define PATIENCE    2000000UL /* ns for room in the device's queue */
+#define ASKED_MOST  5         /* questions without an answer, then the neighbour isn't there */
+#define FRAME_LEAST 60        /* without frame check sequence, IEEE 802.3 */
 
 /* handlers/arp.c, as ashc compiled it. */
 extern const char netd_arp_image[], netd_arp_image_end[];
@@ -30,59 +27,18 @@ static uint32_t seconds_now(void)
     return (uint32_t)(time_now() / aegis_info()->timebase);
 }
 
-/* Memory for the handler's maps, with their first contents; *pages of it. */
-static uint8_t *make_maps(const struct ash_image *image, uint64_t *pages)
-{
-    uint64_t at = 0;
-
-    *pages = 0;
-    for (uint32_t i = 0; i < image->header->maps; i++)
-        *pages += vm_pages(ash_map_size(&image->maps[i]));
-    uint8_t *memory = vm_alloc_run(*pages);
-    for (uint32_t i = 0; memory && i < image->header->maps; i++) {
-        const struct ash_map_info *map = &image->maps[i];
-        memcpy(memory + at, image->data + map->data, map->data_size);
-        if (!strcmp(map->name, "neighbours"))
-            neighbours = (volatile struct net_neighbour *)(memory + at);
-        if (!strcmp(map->name, ".data")) { /* its struct own */
-            memcpy(memory + at, netd.mac, sizeof netd.mac);
-            net_put32(memory + at + sizeof netd.mac, netd.address.address);
-        }
-        at += vm_pages(ash_map_size(map)) * AEGIS_PAGE_SIZE;
-    }
-    return memory;
-}
-
-static int64_t download(const void *image, uint64_t size, void *maps, uint64_t pages)
-{
-    char message[AEGIS_MESSAGE_SIZE] = "";
-    const struct aegis_handler_request request = {.image = image,
-                                                  .image_size = size,
-                                                  .maps = maps,
-                                                  .maps_size = pages * AEGIS_PAGE_SIZE,
-                                                  .fuel = AEGIS_FUEL_DEFAULT,
-                                                  .message = message};
-    uint64_t deadline = time_after(BUSY_LIMIT);
-    int64_t status;
-
-    while ((status = aegis_handler_load(&request)) == -AEGIS_E_BUSY && time_now() < deadline)
-        aegis_wait(NULL, 0, time_after(BUSY_PAUSE));
-    if (status < 0)
-        fprintf(stderr, "netd: %s\n", message);
-    return status;
-}
-
 int64_t arp_begin(uint32_t binding)
 {
-    uint64_t size = (uint64_t)(netd_arp_image_end - netd_arp_image), pages;
-    struct ash_image image;
+    struct net_handler arp;
+    int64_t status = net_handler_open(&arp, netd_arp_image, netd_arp_image_end);
 
-    if (ash_image_open(netd_arp_image, size, &image))
-        return -AEGIS_E_INVALID;
-    uint8_t *maps = make_maps(&image, &pages);
-    if (!maps || !neighbours)
-        return -AEGIS_E_NO_PAGE;
-    int64_t handler = download(netd_arp_image, size, maps, pages);
+    if (status < 0)
+        return status;
+    uint8_t *own = net_handler_map(&arp, ".data"); /* its struct own */
+    neighbours = net_handler_map(&arp, "neighbours");
+    memcpy(own, netd.mac, sizeof netd.mac);
+    net_put32(own + sizeof netd.mac, netd.address.address);
+    int64_t handler = net_handler_load(&arp);
     return handler < 0 ? handler : aegis_handler_bind((uint32_t)handler, binding);
 }
 
