@@ -52,24 +52,55 @@ function(aegis_unit_test name)
   set_tests_properties(${name} PROPERTIES TIMEOUT ${t_TIMEOUT})
 endfunction()
 
+# aegis_test_library(NAME SOURCES... [LIBRARIES libs...]): what several unit tests share, compiled as they are, once. What
+# it calls of LIBRARIES comes from those that the tests name.
+function(aegis_test_library name)
+  cmake_parse_arguments(l "" "" "SOURCES;LIBRARIES" ${ARGN})
+  add_library(${name} STATIC ${l_SOURCES})
+  target_compile_definitions(${name} PRIVATE _GNU_SOURCE)
+  target_compile_options(${name} PRIVATE ${AEGIS_CHECKED_OPTIONS})
+  target_link_libraries(${name} PUBLIC abi ${l_LIBRARIES})
+endfunction()
+
+# aegis_fuzz_object(SOURCE INCLUDES VAR): into VAR the object of a source compiled for libFuzzer; made once for all targets
+# that compile it with the same INCLUDES.
+find_program(AEGIS_CLANG clang REQUIRED)
+set(AEGIS_FUZZ_OPTIONS -std=gnu17 -g -O1 -Wall -Wextra -Werror -fsanitize=fuzzer-no-link,address,undefined
+    -fno-sanitize-recover=all)
+function(aegis_fuzz_object source includes var)
+  string(SHA1 key "${source} ${includes}")
+  string(SUBSTRING ${key} 0 12 key)
+  get_filename_component(stem ${source} NAME_WE)
+  set(object ${CMAKE_CURRENT_BINARY_DIR}/fuzz_objects/${stem}-${key}.o)
+  set(${var} ${object} PARENT_SCOPE)
+  get_property(made GLOBAL PROPERTY aegis_fuzz_objects)
+  if(object IN_LIST made)
+    return()
+  endif()
+  set_property(GLOBAL APPEND PROPERTY aegis_fuzz_objects ${object})
+  file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/fuzz_objects)
+  add_custom_command(OUTPUT ${object}
+    COMMAND ${CMAKE_C_COMPILER_LAUNCHER} ${AEGIS_CLANG} ${AEGIS_FUZZ_OPTIONS} ${includes} -I${CMAKE_SOURCE_DIR}/src
+            -MD -MF ${object}.d -c ${source} -o ${object}
+    DEPENDS ${source} DEPFILE ${object}.d VERBATIM)
+endfunction()
+
 # aegis_fuzz_target(NAME SOURCES... [LIBRARIES libs...]): a libFuzzer program built by clang; ctest runs it for a
 # bounded number of inputs with a fixed seed. By hand: <build>/tests/NAME -max_total_time=600.
-find_program(AEGIS_CLANG clang REQUIRED)
 set(AEGIS_FUZZ_RUNS 20000 CACHE STRING "inputs a fuzz target tries in the suite")
 function(aegis_fuzz_target name)
   cmake_parse_arguments(f "" "RUNS;MAX_LEN;CORPUS" "SOURCES;INCLUDES;LIBRARIES" ${ARGN})
-  set(sources)
-  foreach(s ${f_SOURCES})
-    get_filename_component(a ${s} ABSOLUTE)
-    list(APPEND sources ${a})
-  endforeach()
   list(TRANSFORM f_INCLUDES PREPEND -I OUTPUT_VARIABLE includes)
   list(TRANSFORM f_LIBRARIES PREPEND -l)
-  file(GLOB_RECURSE headers ${CMAKE_SOURCE_DIR}/src/*.h ${CMAKE_SOURCE_DIR}/src/*.def)
+  set(objects)
+  foreach(s ${f_SOURCES})
+    get_filename_component(source ${s} ABSOLUTE)
+    aegis_fuzz_object(${source} "${includes}" object)
+    list(APPEND objects ${object})
+  endforeach()
   add_custom_command(OUTPUT ${name}
-    COMMAND ${AEGIS_CLANG} -std=gnu17 -g -O1 -Wall -Wextra -Werror -fsanitize=fuzzer,address,undefined
-            -fno-sanitize-recover=all ${includes} -I${CMAKE_SOURCE_DIR}/src ${sources} ${f_LIBRARIES} -o ${name}
-    DEPENDS ${sources} ${headers} VERBATIM)
+    COMMAND ${AEGIS_CLANG} -fsanitize=fuzzer,address,undefined ${objects} ${f_LIBRARIES} -o ${name}
+    DEPENDS ${objects} VERBATIM)
   add_custom_target(${name}_target ALL DEPENDS ${name})
   if(NOT f_RUNS)
     set(f_RUNS ${AEGIS_FUZZ_RUNS})

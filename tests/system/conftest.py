@@ -16,10 +16,35 @@ sys.path.insert(0, str(HERE))
 from machine import Machine  # noqa: E402
 
 
+LONG = 150  # seconds: a test that may take more is begun early
+
+
+def limit_of(item):
+    return item.get_closest_marker("timeout_s").args[0]
+
+
 def pytest_collection_modifyitems(items):
     for item in items:
         if item.get_closest_marker("timeout_s") is None:
             item.add_marker(pytest.mark.timeout_s(120))
+    spread_long_tests(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+
+
+def spread_long_tests(items, workers):
+    """The long tests first, shared out between the workers, so that none of them begins when all others are done. What
+    xdist gives each worker at the start is a run of a quarter of its even part."""
+    batch = max(len(items) // workers // 4, 2)
+    long = sorted((i for i in items if limit_of(i) > LONG), key=limit_of, reverse=True)
+    others = [i for i in items if limit_of(i) <= LONG]
+    shares = [[] for _ in range(workers)]
+    for item in long:
+        min(shares, key=lambda share: sum(map(limit_of, share))).append(item)
+    order = []
+    for share in shares:
+        room = max(batch - len(share), 0)
+        order += share + others[:room]
+        others = others[room:]
+    items[:] = order + others
 
 
 def pytest_configure(config):
@@ -34,7 +59,7 @@ def pytest_runtest_call(item):
     def ring(_signal, _frame):
         raise TimeoutError(f"the test took more than {limit} s")
 
-    limit = item.get_closest_marker("timeout_s").args[0]
+    limit = limit_of(item)
     before = signal.signal(signal.SIGALRM, ring)
     signal.alarm(limit)
     yield

@@ -22,7 +22,7 @@ def cards(third=("-netdev", "hubport,id=n2,hubid=1")):
 def disks(folder):
     """Three disks: an ordinary one, one that takes ten requests a second, one without a table."""
     return [*disk_arguments(disk(folder / "disk0", 128)),
-            "-object", "throttle-group,id=t0,x-iops-total=10",
+            "-object", "throttle-group,id=t0,x-iops-total=5",
             *disk_arguments(disk(folder / "disk1", 64), 1, node="driver=throttle,throttle-group=t0,file.driver=file,"
                                                                "file.filename={}"),
             *disk_arguments(disk(folder / "disk2", 64, table=0), 2)]

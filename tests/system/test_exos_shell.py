@@ -20,7 +20,7 @@ import protocol
 from conftest import BUILD, Aegisctl
 from machine import Refused
 
-pytestmark = pytest.mark.timeout_s(180)
+pytestmark = pytest.mark.timeout_s(150)
 LIMIT = 30  # seconds: far more than anything takes
 PROMPT = r"\raegis\$ \x1b\[K\r\x1b\[7C"
 

@@ -42,6 +42,7 @@ def check_log(m):
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", "".join(m.lines[banner:]))
 
 
+@pytest.mark.timeout_s(160)
 @pytest.mark.parametrize("options, disks", [
     ({}, {}), ({"memory": 32, "console": False}, {"block": 4096, "write-zeroes": "off", "discard": "off"}),
     ({"cpu": "rv64,v=true"}, {"indirect_desc": "off", "event_idx": "off"}), ({}, None)],

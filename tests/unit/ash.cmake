@@ -4,11 +4,12 @@ set(ash_tools ${CMAKE_SOURCE_DIR}/src/tools/ashc)
 set(ash_runner ${CMAKE_BINARY_DIR}/bin/ash-runner)
 set(ash_engine ${ash_test}/engine.c ${ash_test}/generate.c ${ash_tools}/job.c ${ash_tools}/remote.c
     ${CMAKE_CURRENT_SOURCE_DIR}/unit/vcode/rv64_sim.c)
+aegis_test_library(ash_engine SOURCES ${ash_test}/engine.c ${ash_test}/generate.c ${ash_tools}/job.c ${ash_tools}/remote.c)
 
 # ash_engine_test(NAME ARGUMENTS...): a test that runs programs by all engines.
 function(ash_engine_test name)
-  aegis_unit_test(ash_${name}_test SOURCES ${ash_test}/${name}_test.c ${ash_engine}
-    LIBRARIES ash vcode_decode ARGUMENTS ${ARGN})
+  aegis_unit_test(ash_${name}_test SOURCES ${ash_test}/${name}_test.c
+    LIBRARIES ash_engine ash vcode_sim vcode_decode ARGUMENTS ${ARGN})
   target_compile_definitions(ash_${name}_test PRIVATE _GNU_SOURCE)
   add_dependencies(ash_${name}_test ash-runner)
 endfunction()
@@ -16,12 +17,11 @@ ash_engine_test(cases ${ash_runner} ${ash_test}/cases)
 ash_engine_test(run ${ash_runner})
 ash_engine_test(differential ${ash_runner})
 file(GLOB ash_shapes ${CMAKE_CURRENT_SOURCE_DIR}/shape/ash/*.shape)
-aegis_unit_test(ash_shape_test SOURCES shape/ash_shape_test.c shape/shape.c ${ash_engine} LIBRARIES ash vcode_decode
-                ARGUMENTS ${ash_shapes})
+aegis_unit_test(ash_shape_test SOURCES shape/ash_shape_test.c LIBRARIES shape ash_engine ash vcode_sim vcode_decode ARGUMENTS ${ash_shapes})
 target_compile_definitions(ash_shape_test PRIVATE _GNU_SOURCE)
 aegis_unit_test(ash_image_test SOURCES ${ash_test}/image_test.c LIBRARIES ash)
 aegis_unit_test(ash_value_test SOURCES ${ash_test}/value_test.c LIBRARIES ash)
-aegis_unit_test(ash_verify_test SOURCES ${ash_test}/verify_test.c ${ash_test}/generate.c LIBRARIES ash)
+aegis_unit_test(ash_verify_test SOURCES ${ash_test}/verify_test.c LIBRARIES ash_engine ash)
 
 # What untrusted bytes go through. The fuzzer of objects begins with what clang makes of the examples.
 get_target_property(ash_sources ash INTERFACE_SOURCES)
@@ -48,10 +48,11 @@ add_custom_command(OUTPUT ${ash_images}/udp-echo.ash
   COMMAND ashc -o ${ash_images}/udp-echo.ash ${ash_corpus}/udp-echo.o
   DEPENDS ashc ${ash_corpus}/udp-echo.o VERBATIM)
 add_custom_target(ash_corpora ALL DEPENDS ${ash_objects} ${ash_images}/udp-echo.ash)
-aegis_fuzz_target(ash_image_fuzz SOURCES fuzz/ash/image.c ${ash_all} MAX_LEN 2048 CORPUS -seed_inputs=${ash_images}/udp-echo.ash)
+aegis_fuzz_target(ash_image_fuzz SOURCES fuzz/ash/image.c ${ash_all} INCLUDES ${ash_test} MAX_LEN 2048
+  CORPUS -seed_inputs=${ash_images}/udp-echo.ash)
 set(ash_lift fuzz/ash/no_clang.c ${ash_tools}/lift.c ${ash_tools}/hex.c ${ash_tools}/object.c ${ash_tools}/btf.c
     ${ash_tools}/maps.c ${ash_tools}/link.c ${ash_tools}/image.c)
-aegis_fuzz_target(ash_object_fuzz SOURCES fuzz/ash/object.c ${ash_lift} ${ash_all}
+aegis_fuzz_target(ash_object_fuzz SOURCES fuzz/ash/object.c ${ash_lift} ${ash_all} INCLUDES ${ash_test}
   MAX_LEN 16384 CORPUS -seed_inputs=${ash_seeds})
 aegis_unit_test(ash_object_test SOURCES unit/ash/object_test.c ${ash_lift} LIBRARIES ash ARGUMENTS ${ash_objects})
 target_compile_definitions(ash_object_test PRIVATE _GNU_SOURCE)

@@ -1,5 +1,6 @@
 set(vcode_test ${CMAKE_CURRENT_SOURCE_DIR}/unit/vcode)
-aegis_unit_test(vcode_emit_test SOURCES ${vcode_test}/emit_test.c ${vcode_test}/rv64_sim.c LIBRARIES vcode_decode)
+aegis_test_library(vcode_sim SOURCES ${vcode_test}/rv64_sim.c)
+aegis_unit_test(vcode_emit_test SOURCES ${vcode_test}/emit_test.c LIBRARIES vcode_sim vcode_decode)
 
 # Each row of rv64.def as objdump reads it.
 add_executable(vcode_rows ${vcode_test}/rows.c)
