@@ -56,6 +56,31 @@ static void registers_survive(void)
     CHECK(!memcmp(seen.f, fin, sizeof fin));
 }
 
+static volatile uint64_t reserved_word;
+
+static bool change_and_reserve(struct upcall_context *c)
+{
+    uint64_t value;
+    reserved_word = 1;
+    __asm__ volatile("lr.d %0, (%1)" : "=&r"(value) : "r"(&reserved_word) : "memory");
+    c->pc += 4;
+    return true;
+}
+
+/* What a handler reserves isn't what the interrupted code has reserved. */
+static void a_reservation_ends_with_the_handler(void)
+{
+    uint64_t failed;
+    upcall_set(UPCALL_BREAKPOINT, change_and_reserve);
+    __asm__ volatile("lr.d %0, (%1)\n"
+                     ".option push\n.option norvc\nebreak\n.option pop\n"
+                     "sc.d %0, zero, (%1)"
+                     : "=&r"(failed)
+                     : "r"(&reserved_word)
+                     : "gp", "memory");
+    CHECK(failed && reserved_word == 1);
+}
+
 static bool load_answer(struct upcall_context *c)
 {
     seen = *c;
@@ -257,6 +282,7 @@ int main(void)
 {
     breakpoint();
     registers_survive();
+    a_reservation_ends_with_the_handler();
     page_faults();
     fetch_faults();
     odd_jump_targets_are_even();

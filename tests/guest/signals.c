@@ -202,6 +202,33 @@ static void exceptions_return_where_the_handler_says(void)
     signal(SIGTRAP, SIG_DFL);
 }
 
+static volatile uint64_t reserved_word;
+
+static void change_and_reserve(int signal, siginfo_t *info, void *context)
+{
+    uint64_t value;
+    skip(signal, info, context);
+    reserved_word = 1;
+    __asm__ volatile("lr.d %0, (%1)" : "=&r"(value) : "r"(&reserved_word) : "memory");
+}
+
+/* What a handler reserves isn't what the interrupted code has reserved. */
+static void a_reservation_ends_with_the_handler(void)
+{
+    uint64_t failed;
+    handle_info(SIGTRAP, change_and_reserve, 0);
+    __asm__ volatile("lr.d %0, (%1)\n"
+                     ".option push\n.option norvc\nebreak\n.option pop\n"
+                     "sc.d %0, zero, (%1)"
+                     : "=&r"(failed)
+                     : "r"(&reserved_word)
+                     : "a0", "fa0", "gp", "memory");
+    CHECK(failed && reserved_word == 1);
+    CHECK_EQ(count, 1);
+    sigprocmask(SIG_SETMASK, &(sigset_t){0}, NULL);
+    signal(SIGTRAP, SIG_DFL);
+}
+
 static void exceptions_are_mended(void)
 {
     guarded = vm_alloc(1, VM_READ_WRITE);
@@ -483,6 +510,7 @@ int main(int argc, char **argv)
     flags();
     blocked();
     exceptions_return_where_the_handler_says();
+    a_reservation_ends_with_the_handler();
     exceptions_are_mended();
     handlers_may_leave_by_siglongjmp();
     a_stack_that_overflows_is_handled_on_another();

@@ -103,6 +103,50 @@ static void nothing_is_lost_in_preemption(void)
     CHECK_EQ(fegetround(), FE_TONEAREST);
 }
 
+static volatile uint64_t reserved_word, tries;
+
+/* Until it was interrupted between lr and sc by one that has changed the word meanwhile. */
+static void *store_conditionally(void *argument)
+{
+    for (; tries < 5; tries++) {
+        uint64_t before, value, failed;
+        do {
+            before = reserved_word;
+            __asm__ volatile("lr.d %0, (%2)\n"
+                             "1: ld %1, (%2)\n"
+                             "beq %0, %1, 1b\n"
+                             "sc.d %1, zero, (%2)"
+                             : "=&r"(value), "=&r"(failed)
+                             : "r"(&reserved_word)
+                             : "memory");
+        } while (value != before);
+        CHECK(failed);
+    }
+    return argument;
+}
+
+/* What it leaves is a reservation, of the value that is there; the way to the other is without the
+ * kernel. A slice that begins within these few instructions ends it, so there are several tries. */
+static void *change_and_reserve(void *argument)
+{
+    while (tries < 5) {
+        uint64_t value;
+        reserved_word = reserved_word + 1;
+        __asm__ volatile("lr.d %0, (%1)" : "=&r"(value) : "r"(&reserved_word) : "memory");
+        sched_yield();
+    }
+    return argument;
+}
+
+static void a_reservation_is_one_threads(void)
+{
+    pthread_t threads[2];
+    CHECK_EQ(pthread_create(&threads[0], NULL, store_conditionally, NULL), 0);
+    CHECK_EQ(pthread_create(&threads[1], NULL, change_and_reserve, NULL), 0);
+    for (size_t i = 0; i < 2; i++)
+        CHECK_EQ(pthread_join(threads[i], NULL), 0);
+}
+
 static volatile uint64_t turns;
 
 static void *count_turns(void *argument)
@@ -369,6 +413,7 @@ int main(void)
 {
     they_take_turns_and_are_joined();
     nothing_is_lost_in_preemption();
+    a_reservation_is_one_threads();
     a_hold_keeps_others_away();
     each_has_its_own();
     errors_are_defined();

@@ -161,6 +161,8 @@ class Program:
             return f"{r(o[0])} = lights[LIGHT_OF({self.word(o[1])})]; pc = {at + 1}"
         if name == "amoadd.d" and o[0] == "zero":
             return f"pc = {at + 1}"  # a count
+        if name == "sc.d" and o[:2] == ["zero", "zero"]:  # to a frame's beginning; whether it succeeds is open
+            return f"if :: frames[FRAME_AT({r(o[2].strip('()'))})].cause = 0 :: skip fi; pc = {at + 1}"
         if name == "jalr":
             return f"x[R_ra] = {at + 1}; pc = {r(o[0])}"
         if name in ("ld", "fld"):

@@ -252,11 +252,17 @@ save_all:
         call    trap_user
         unimp
 
-/* env_resume(env): back to user mode with all registers of env, whose address space is active. */
+/*
+ * env_resume(env): back to user mode with all registers of env, whose address space is active. It may go on between
+ * lr and sc, and another's reservation of a word that both share must not serve it: the sc here ends any, and should
+ * it succeed, it stores what is there (the Unprivileged ISA, section 8.2, asks for one where contexts switch).
+ */
         .globl  env_resume
 env_resume:
         csrw    sscratch, tp
-        ld      t0, ENV_PC(a0)
+        addi    t1, a0, ENV_PC
+        ld      t0, 0(t1)
+        sc.d    zero, t0, (t1)
         csrw    sepc, t0
         .irp    n, 1, 2, 3, 4, 5, 6, 7, 8, 9
         ld      x\n, ENV_X(\n)(a0)

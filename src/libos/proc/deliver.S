@@ -52,13 +52,15 @@ signal_trampoline:
 
 /*
  * No listener is told of slices that begin in here (.text.whole, slice.h): another delivery would have no
- * register left to come back through.
+ * register left to come back through. A reservation that the handler has left ends, as in thread/switch.S.
  */
         .section .text.whole, "ax", @progbits
         .type   signal_return, @function
         .balign 4
 signal_return:
-        ld      a0, UC_X(0)(sp)
+        addi    a1, sp, UC_X(0)
+        ld      a0, 0(a1)
+        sc.d    zero, a0, (a1)
         sd      a0, UC_X(3)(sp)
         ld      a0, UC_FCSR(sp)
         fscsr   a0

@@ -59,11 +59,18 @@ thread_switch:
  * All registers, of one that was interrupted. Only gp can bring the pc: no exception may come between its load and
  * the jump, whose way back uses gp. The two instructions are in the same page, which the first was just fetched from,
  * and neither touches memory but the thread's own, whose other words were just read.
+ *
+ * It may have been interrupted between lr and sc, and who ran since may have left a reservation of the same word with
+ * another value, for which that sc would succeed. No trap lies between to end it: a sc here does, which, should it
+ * succeed, stores what is there.
  */
         .globl  thread_whole
         .type   thread_whole, @function
         .balign 64
 thread_whole:
+        addi    t0, tp, AT(THREAD_X(0))
+        ld      t1, 0(t0)
+        sc.d    zero, t1, (t0)
         .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 10, 11, 12, 13, 14, 15, 16, 17, 28, 29, 30, 31
         fld     f\n, AT(THREAD_F(\n))(tp)
         .endr

@@ -134,9 +134,13 @@ upcall_full:
  * The tail. Its loads come from the pinned frame only, so none of them faults. The frame is free from the
  * moment depth is lowered, and still read three times after: no exception can come in between, and an
  * asynchronous upcall has to leave this frame alone (it uses the one above the depth that it finds).
+ *
+ * The exception may have come between lr and sc: a reservation of the same word that the handler has left must not
+ * serve that sc. One here ends it; should it succeed, it stores to cause, which nobody reads any more.
  */
         .globl  upcall_tail
 upcall_tail:
+        sc.d    zero, zero, (t0)
         ld      gp, FRAME_PC(t0)
         srli    t2, t0, 12
         slli    t2, t2, 12              /* the upcall page: depth is its first word */
