@@ -1,128 +1,105 @@
 /*
- * tcpecho: sends back what comes over TCP connections to a port, by lwIP's own interface on this
- * program's rings. What the peer doesn't take yet isn't acknowledged to it either, so that it
- * stops.
+ * tcpecho: sends back what comes over TCP connections to a port, by sockets, as it would anywhere:
+ * one process, poll, nothing that waits. What a peer doesn't take isn't read from it either, so
+ * that it stops.
  */
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
-#include "libos/net/lwip/lwip.h"
-#include "libos/start/start.h"
-#include "lwip/tcp.h"
+#define CONNECTIONS 2000
+#define BUFFER      8192
 
-struct connection {
-    struct tcp_pcb *pcb;
-    struct pbuf *waiting; /* received, and not sent back yet */
-    bool is_over;         /* the peer sends nothing more */
-};
+/* What a connection has sent and not got back; fds[i + 1] is its descriptor. */
+static struct connection {
+    char *bytes; /* BUFFER of them, while there are any */
+    size_t size, done;
+} connections[CONNECTIONS];
+static struct pollfd fds[CONNECTIONS + 1];
+static nfds_t count;
 
-static void forget(struct connection *c)
+static void forget(nfds_t i)
 {
-    if (c->waiting)
-        pbuf_free(c->waiting);
-    free(c);
+    close(fds[i + 1].fd);
+    free(connections[i].bytes);
+    count--;
+    connections[i] = connections[count];
+    fds[i + 1] = fds[count + 1];
+    connections[count] = (struct connection){0};
+    fds[0].events = POLLIN;
 }
 
-/* Both ways are done: a close that has no memory is tried again by poll. */
-static err_t finish(struct connection *c)
+/* The rest of the buffer. false: the connection is over. */
+static bool send_back(struct connection *c, int fd)
 {
-    struct tcp_pcb *pcb = c->pcb;
+    ssize_t sent = 0;
 
-    tcp_arg(pcb, NULL);
-    tcp_recv(pcb, NULL);
-    tcp_sent(pcb, NULL);
-    tcp_err(pcb, NULL);
-    tcp_poll(pcb, NULL, 0);
-    forget(c);
-    if (tcp_close(pcb) == ERR_OK)
-        return ERR_OK;
-    tcp_abort(pcb);
-    return ERR_ABRT;
+    while (c->done < c->size && (sent = send(fd, c->bytes + c->done, c->size - c->done,
+                                             MSG_DONTWAIT | MSG_NOSIGNAL)) > 0)
+        c->done += (size_t)sent;
+    return sent >= 0 || errno == EAGAIN;
 }
 
-/* Sends back as much as there is room for. */
-static err_t pump(struct connection *c)
+/* What can be done now; false: it is over. */
+static bool pump(struct connection *c, struct pollfd *polled)
 {
-    while (c->waiting) {
-        struct pbuf *p = c->waiting;
-        u16_t size = p->len < tcp_sndbuf(c->pcb) ? p->len : (u16_t)tcp_sndbuf(c->pcb);
-        if (!size || tcp_write(c->pcb, p->payload, size, TCP_WRITE_FLAG_COPY) != ERR_OK)
+    char bytes[BUFFER];
+    struct connection now = c->bytes ? *c : (struct connection){.bytes = bytes};
+    ssize_t got = 1;
+
+    bool lives = send_back(&now, polled->fd);
+    while (lives && now.done == now.size) {
+        got = recv(polled->fd, now.bytes, BUFFER, MSG_DONTWAIT);
+        if (got <= 0)
             break;
-        tcp_recved(c->pcb, size);
-        c->waiting = pbuf_free_header(p, size);
+        now.size = (size_t)got;
+        now.done = 0;
+        lives = send_back(&now, polled->fd);
     }
-    if (c->is_over && !c->waiting)
-        return finish(c);
-    tcp_output(c->pcb);
-    return ERR_OK;
+    lives = lives && (got > 0 || (got < 0 && errno == EAGAIN));
+    bool is_behind = lives && now.done < now.size;
+    if (is_behind && !c->bytes) {
+        c->bytes = malloc(BUFFER);
+        if (!c->bytes)
+            return false;
+        memcpy(c->bytes, bytes, BUFFER);
+    } else if (!is_behind) {
+        free(c->bytes);
+        c->bytes = NULL;
+    }
+    c->size = now.size;
+    c->done = now.done;
+    polled->events = is_behind ? POLLOUT : POLLIN;
+    return lives;
 }
 
-static err_t receive(void *argument, struct tcp_pcb *pcb, struct pbuf *p, err_t error)
+static void accept_all(void)
 {
-    struct connection *c = argument;
+    int fd, on = 1;
 
-    (void)pcb, (void)error;
-    if (!p)
-        c->is_over = true;
-    else if (c->waiting)
-        pbuf_cat(c->waiting, p);
-    else
-        c->waiting = p;
-    return pump(c);
-}
-
-static err_t sent(void *argument, struct tcp_pcb *pcb, u16_t size)
-{
-    (void)pcb, (void)size;
-    return pump(argument);
-}
-
-static err_t poll_connection(void *argument, struct tcp_pcb *pcb)
-{
-    (void)pcb;
-    return pump(argument);
-}
-
-static void failed(void *argument, err_t error)
-{
-    (void)error; /* a reset, or no memory: the connection is gone already */
-    forget(argument);
-}
-
-static err_t accept_connection(void *argument, struct tcp_pcb *pcb, err_t error)
-{
-    struct connection *c = error == ERR_OK && pcb ? calloc(1, sizeof *c) : NULL;
-
-    (void)argument;
-    if (!c)
-        return ERR_MEM; /* lwIP resets it */
-    c->pcb = pcb;
-    tcp_arg(pcb, c);
-    tcp_recv(pcb, receive);
-    tcp_sent(pcb, sent);
-    tcp_err(pcb, failed);
-    tcp_poll(pcb, poll_connection, 2);
-    tcp_nagle_disable(pcb);
-    return ERR_OK;
+    while (count < CONNECTIONS && (fd = accept4(fds[0].fd, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        fds[++count] = (struct pollfd){.fd = fd, .events = POLLIN, .revents = POLLIN};
+    }
+    fds[0].events = count < CONNECTIONS ? POLLIN : 0;
 }
 
 static int listen_on(uint16_t port)
 {
-    struct tcp_pcb *pcb;
+    struct sockaddr_in own = {.sin_family = AF_INET, .sin_port = htons(port)};
+    int s = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), on = 1;
 
-    if (net_lwip_begin() || net_lwip_open(port) < 0)
+    if (s < 0 || setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) ||
+        bind(s, (struct sockaddr *)&own, sizeof own) || listen(s, SOMAXCONN))
         return -1;
-    pcb = tcp_new();
-    errno = ENOMEM;
-    if (!pcb || tcp_bind(pcb, IP_ADDR_ANY, port) != ERR_OK)
-        return -1;
-    pcb = tcp_listen(pcb);
-    if (!pcb)
-        return -1;
-    tcp_accept(pcb, accept_connection);
-    return 0;
+    return s;
 }
 
 int main(int argc, char **argv)
@@ -133,12 +110,19 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: tcpecho [PORT]\n");
         return 2;
     }
-    if (listen_on((uint16_t)port)) {
+    fds[0] = (struct pollfd){.fd = listen_on((uint16_t)port), .events = POLLIN};
+    if (fds[0].fd < 0) {
         perror("tcpecho: port");
         return 1;
     }
     printf("tcpecho: port %lu\n", port);
-    for (;;)
-        if (!net_lwip_serve())
-            net_lwip_wait(AEGIS_FOREVER);
+    for (;;) {
+        if (poll(fds, count + 1, -1) < 0)
+            perror("tcpecho");
+        if (fds[0].revents)
+            accept_all();
+        for (nfds_t i = count; i-- > 0;)
+            if (fds[i + 1].revents && !pump(&connections[i], &fds[i + 1]))
+                forget(i);
+    }
 }

@@ -10,8 +10,6 @@
 #include "libos/start/start.h"
 #include "libos/time/time.h"
 
-static const struct socket_protocol *const protocols[] = {&socket_udp, NULL};
-
 uint64_t socket_deadline(const struct socket *s, uint64_t limit_ns, int flags)
 {
     if (s->object.flags & O_NONBLOCK || flags & MSG_DONTWAIT)
@@ -44,6 +42,34 @@ size_t socket_scatter(const struct socket_transfer *t, const void *from, size_t 
     return copy(t, NULL, from, size);
 }
 
+static void copy_part(const struct socket_transfer *t, size_t at, uint8_t *to, const uint8_t *from,
+                      size_t size)
+{
+    size_t done = 0;
+    for (int i = 0; i < t->count && done < size; i++) {
+        size_t length = t->vector[i].iov_len;
+        if (at >= length) {
+            at -= length;
+            continue;
+        }
+        size_t part = length - at < size - done ? length - at : size - done;
+        uint8_t *there = (uint8_t *)t->vector[i].iov_base + at;
+        memcpy(to ? to + done : there, to ? there : from + done, part);
+        done += part;
+        at = 0;
+    }
+}
+
+void socket_gather_part(const struct socket_transfer *t, size_t at, void *to, size_t size)
+{
+    copy_part(t, at, to, NULL, size);
+}
+
+void socket_scatter_part(const struct socket_transfer *t, size_t at, const void *from, size_t size)
+{
+    copy_part(t, at, NULL, from, size);
+}
+
 /* The socket behind a descriptor, or NULL with *error. Caller must hold exos_hold. */
 static struct socket *find(int fd, int *error)
 {
@@ -66,19 +92,12 @@ static ssize_t transfer(int fd, struct socket_transfer *t, bool is_send)
 
 static int make(int type, int protocol, struct socket **made)
 {
-    for (const struct socket_protocol *const *at = protocols; *at; at++) {
+    for (const struct socket_protocol *const *at = socket_protocols; *at; at++) {
         const struct socket_protocol *p = *at;
         if (p->type != type || (protocol && p->number != protocol))
             continue;
-        struct socket *s = calloc(1, p->size);
-        if (!s)
-            return -ENOMEM;
-        s->object.kind = &socket_kind;
-        s->object.flags = O_RDWR;
-        s->protocol = p;
-        s->ttl = 64; /* RFC 1340's recommendation */
-        *made = s;
-        return 0;
+        *made = socket_make(p);
+        return *made ? 0 : -ENOMEM;
     }
     return -EPROTONOSUPPORT;
 }
@@ -136,6 +155,55 @@ int bind(int fd, const struct sockaddr *address, socklen_t size)
 int connect(int fd, const struct sockaddr *address, socklen_t size)
 {
     return with_end(fd, address, size, do_connect);
+}
+
+int listen(int fd, int backlog)
+{
+    int error;
+    exos_hold();
+    struct socket *s = find(fd, &error);
+    if (s)
+        error = s->protocol->listen ? s->protocol->listen(s, backlog) : -EOPNOTSUPP;
+    exos_release();
+    return (int)fd_result(error);
+}
+
+/* The new descriptor, or a negative errno value; *end is who is at the other end. */
+static int do_accept(struct socket *s, int flags, struct socket_end *end)
+{
+    int error = -EOPNOTSUPP;
+    struct socket *connection = s->protocol->accept ? s->protocol->accept(s, &error) : NULL;
+
+    if (!connection)
+        return error;
+    connection->object.flags |= flags & SOCK_NONBLOCK ? O_NONBLOCK : 0;
+    *end = connection->peer;
+    int fd = fd_install(&connection->object, 0, flags & SOCK_CLOEXEC ? FD_CLOEXEC : 0);
+    if (fd < 0)
+        s->protocol->put_back(s, connection);
+    return fd;
+}
+
+int accept4(int fd, struct sockaddr *address, socklen_t *size, int flags)
+{
+    struct socket_end end;
+    int result;
+
+    if (flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC))
+        return (int)fd_result(-EINVAL);
+    exos_hold();
+    struct socket *s = find(fd, &result);
+    if (s)
+        result = do_accept(s, flags, &end);
+    exos_release();
+    if (result >= 0 && address)
+        socket_write_end(&end, address, size);
+    return (int)fd_result(result);
+}
+
+int accept(int fd, struct sockaddr *address, socklen_t *size)
+{
+    return accept4(fd, address, size, 0);
 }
 
 ssize_t sendto(int fd, const void *bytes, size_t count, int flags, const struct sockaddr *address,

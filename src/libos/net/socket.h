@@ -1,8 +1,9 @@
 /*
  * What the files of sockets share; programs use sys/socket.h.
  *
- * A socket is an object of descriptors. What it does with bytes is its protocol's: UDP (udp.c)
- * reads and writes the frames of its own ring, with nothing in between.
+ * A socket is an object of descriptors. What it does with bytes is its protocol's: UDP
+ * (socket_udp.c) reads and writes the frames of its own ring, with nothing in between; TCP
+ * (socket_tcp.c) is lwIP's.
  */
 #ifndef EXOS_NET_SOCKET_H
 #define EXOS_NET_SOCKET_H
@@ -38,10 +39,18 @@ struct socket_protocol {
     size_t size;      /* of its own structure, which begins with struct socket */
     int (*bind)(struct socket *s, const struct socket_end *end);
     int (*connect)(struct socket *s, const struct socket_end *end); /* port 0: dissolve it */
+    int (*listen)(struct socket *s, int backlog);                   /* NULL: EOPNOTSUPP */
+    /* The next connection, with references 0; or NULL with *error. */
+    struct socket *(*accept)(struct socket *s, int *error);
+    void (*put_back)(struct socket *s, struct socket *connection); /* it comes next again */
     ssize_t (*send)(struct socket *s, struct socket_transfer *t);
     ssize_t (*receive)(struct socket *s, struct socket_transfer *t);
     short (*ready)(struct socket *s, short events);
+    int (*readable)(struct socket *s); /* bytes, for FIONREAD */
     int (*shutdown)(struct socket *s, int how);
+    /* Options of its own; -ENOPROTOOPT for those of any protocol. NULL: none. */
+    int (*set)(struct socket *s, int level, int option, const void *value, socklen_t size);
+    int (*get)(struct socket *s, int level, int option, void *value, socklen_t *size);
     void (*close)(struct socket *s); /* frees what it has beyond its structure */
     void (*in_child)(struct socket *s);
 };
@@ -59,7 +68,16 @@ struct socket {
 };
 
 extern const struct fd_kind socket_kind;
-extern const struct socket_protocol socket_udp;
+extern const struct socket_protocol socket_udp, socket_tcp;
+
+/* What this program's sockets can be, up to a NULL: linked by what it names (CMakeLists.txt). */
+extern const struct socket_protocol *const socket_protocols[];
+
+/* A new socket, calloc'ed, with references 0; NULL without memory. */
+struct socket *socket_make(const struct socket_protocol *protocol);
+
+/* Whether a socket can have that address as its own: -EADDRNOTAVAIL, -ENETDOWN. */
+int socket_check_own(uint32_t address);
 
 /* When a call that may wait gives up: 0 if it must not wait. */
 uint64_t socket_deadline(const struct socket *s, uint64_t limit_ns, int flags);
@@ -69,6 +87,14 @@ uint64_t socket_deadline(const struct socket *s, uint64_t limit_ns, int flags);
  */
 size_t socket_gather(const struct socket_transfer *t, void *to, size_t most);
 size_t socket_scatter(const struct socket_transfer *t, const void *from, size_t size);
+
+/* The same for a part of the vector, `size` bytes of it from byte `at` on. */
+void socket_gather_part(const struct socket_transfer *t, size_t at, void *to, size_t size);
+void socket_scatter_part(const struct socket_transfer *t, size_t at, const void *from, size_t size);
+
+/* Values of options: an int in a range (-EINVAL), and what is told of one. */
+int socket_read_int(const void *value, socklen_t size, int least, int most, int *number);
+int socket_write_value(void *value, socklen_t *size, const void *from, socklen_t has);
 
 /* Options, of any protocol; results as of the POSIX calls, with negative errno values. */
 int socket_set(struct socket *s, int level, int option, const void *value, socklen_t size);

@@ -1,13 +1,37 @@
 /* Sockets as objects of descriptors, and their options. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/time.h>
 
+#include "libos/net/service.h"
 #include "libos/net/socket.h"
 #include "libos/start/start.h"
 
 #define NS 1000000000UL
+
+struct socket *socket_make(const struct socket_protocol *protocol)
+{
+    struct socket *s = calloc(1, protocol->size);
+
+    if (!s)
+        return NULL;
+    s->object.kind = &socket_kind;
+    s->object.flags = O_RDWR;
+    s->protocol = protocol;
+    s->ttl = 64; /* RFC 1340's recommendation */
+    return s;
+}
+
+int socket_check_own(uint32_t address)
+{
+    const struct net_host *host = net_service();
+    if (!host)
+        return -ENETDOWN;
+    return address == INADDR_ANY || address == host->address ? 0 : -EADDRNOTAVAIL;
+}
 
 static ssize_t kind_read(struct fd_object *object, void *bytes, size_t count)
 {
@@ -23,6 +47,19 @@ static ssize_t kind_write(struct fd_object *object, const void *bytes, size_t co
     struct iovec vector = {(void *)(uintptr_t)bytes, count};
     struct socket_transfer t = {.vector = &vector, .count = 1, .size = count};
     return s->lost ? -ENETDOWN : s->protocol->send(s, &t);
+}
+
+static int kind_control(struct fd_object *object, unsigned long request, void *argument)
+{
+    struct socket *s = (struct socket *)object;
+    if (request == FIONBIO)
+        object->flags =
+            (object->flags & ~(uint32_t)O_NONBLOCK) | (*(int *)argument ? O_NONBLOCK : 0);
+    else if (request == FIONREAD)
+        *(int *)argument = s->lost ? 0 : s->protocol->readable(s);
+    else
+        return -ENOTTY;
+    return 0;
 }
 
 static int kind_status(struct fd_object *object, struct stat *status)
@@ -65,12 +102,13 @@ const struct fd_kind socket_kind = {
     .read = kind_read,
     .write = kind_write,
     .status = kind_status,
+    .control = kind_control,
     .ready = kind_ready,
     .close = kind_close,
     .in_child = kind_in_child,
 };
 
-static int read_int(const void *value, socklen_t size, int least, int most, int *number)
+int socket_read_int(const void *value, socklen_t size, int least, int most, int *number)
 {
     if (size != sizeof *number)
         return -EINVAL;
@@ -96,10 +134,14 @@ static int read_time(const void *value, socklen_t size, uint64_t *ns)
 
 int socket_set(struct socket *s, int level, int option, const void *value, socklen_t size)
 {
-    int number = 0, error;
+    int number = 0, error = -ENOPROTOOPT;
 
+    if (s->protocol->set)
+        error = s->protocol->set(s, level, option, value, size);
+    if (error != -ENOPROTOOPT)
+        return error;
     if (level == IPPROTO_IP && option == IP_TTL) {
-        error = read_int(value, size, 1, 255, &number);
+        error = socket_read_int(value, size, 1, 255, &number);
         s->ttl = error ? s->ttl : (uint8_t)number;
         return error;
     }
@@ -107,13 +149,13 @@ int socket_set(struct socket *s, int level, int option, const void *value, sockl
         return -ENOPROTOOPT;
     switch (option) {
     case SO_BROADCAST:
-        error = read_int(value, size, INT32_MIN, INT32_MAX, &number);
+        error = socket_read_int(value, size, INT32_MIN, INT32_MAX, &number);
         s->broadcast = error ? s->broadcast : number != 0;
         return error;
     case SO_REUSEADDR: /* a port comes free with its socket: there is nothing to wait for */
     case SO_SNDBUF:    /* frames go straight to the device */
     case SO_RCVBUF:    /* the ring has its size */
-        return read_int(value, size, 0, INT32_MAX, &number);
+        return socket_read_int(value, size, 0, INT32_MAX, &number);
     case SO_RCVTIMEO:
         return read_time(value, size, &s->receive_ns);
     case SO_SNDTIMEO:
@@ -123,7 +165,7 @@ int socket_set(struct socket *s, int level, int option, const void *value, sockl
     }
 }
 
-static int write_value(void *value, socklen_t *size, const void *from, socklen_t has)
+int socket_write_value(void *value, socklen_t *size, const void *from, socklen_t has)
 {
     if (*size > has)
         *size = has;
@@ -134,7 +176,7 @@ static int write_value(void *value, socklen_t *size, const void *from, socklen_t
 static int write_time(void *value, socklen_t *size, uint64_t ns)
 {
     struct timeval time = {(time_t)(ns / NS), (suseconds_t)(ns % NS / 1000)};
-    return write_value(value, size, &time, sizeof time);
+    return socket_write_value(value, size, &time, sizeof time);
 }
 
 int socket_get(struct socket *s, int level, int option, void *value, socklen_t *size)
@@ -142,15 +184,15 @@ int socket_get(struct socket *s, int level, int option, void *value, socklen_t *
     const struct {
         int level, option, number;
     } numbers[] = {
-        {SOL_SOCKET, SO_TYPE, s->protocol->type},
-        {SOL_SOCKET, SO_PROTOCOL, s->protocol->number},
-        {SOL_SOCKET, SO_DOMAIN, AF_INET},
-        {SOL_SOCKET, SO_ERROR, s->error},
-        {SOL_SOCKET, SO_BROADCAST, s->broadcast},
-        {SOL_SOCKET, SO_REUSEADDR, 0},
-        {IPPROTO_IP, IP_TTL, s->ttl},
+        {SOL_SOCKET, SO_TYPE, s->protocol->type}, {SOL_SOCKET, SO_PROTOCOL, s->protocol->number},
+        {SOL_SOCKET, SO_DOMAIN, AF_INET},         {SOL_SOCKET, SO_ERROR, s->error},
+        {SOL_SOCKET, SO_BROADCAST, s->broadcast}, {SOL_SOCKET, SO_REUSEADDR, 0},
+        {SOL_SOCKET, SO_ACCEPTCONN, 0},           {IPPROTO_IP, IP_TTL, s->ttl},
     };
 
+    int error = s->protocol->get ? s->protocol->get(s, level, option, value, size) : -ENOPROTOOPT;
+    if (error != -ENOPROTOOPT)
+        return error;
     if (level == SOL_SOCKET && option == SO_RCVTIMEO)
         return write_time(value, size, s->receive_ns);
     if (level == SOL_SOCKET && option == SO_SNDTIMEO)
@@ -159,7 +201,7 @@ int socket_get(struct socket *s, int level, int option, void *value, socklen_t *
         if (numbers[i].level == level && numbers[i].option == option) {
             if (option == SO_ERROR && level == SOL_SOCKET)
                 s->error = 0;
-            return write_value(value, size, &numbers[i].number, sizeof numbers[i].number);
+            return socket_write_value(value, size, &numbers[i].number, sizeof numbers[i].number);
         }
     return -ENOPROTOOPT;
 }

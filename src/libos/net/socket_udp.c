@@ -36,19 +36,10 @@ static int take_port(struct udp *u, uint16_t port)
     return 0;
 }
 
-/* Whether an address can be one's own. */
-static int check_own(uint32_t address)
-{
-    const struct net_host *host = net_service();
-    if (!host)
-        return -ENETDOWN;
-    return address == INADDR_ANY || address == host->address ? 0 : -EADDRNOTAVAIL;
-}
-
 static int udp_bind(struct socket *s, const struct socket_end *end)
 {
     struct udp *u = (struct udp *)s;
-    int error = u->has_lease ? -EINVAL : check_own(end->address);
+    int error = u->has_lease ? -EINVAL : socket_check_own(end->address);
 
     if (!error)
         error = take_port(u, end->port);
@@ -208,6 +199,12 @@ static short udp_ready(struct socket *s, short events)
     return ready & (events | POLLERR | POLLHUP);
 }
 
+static int udp_readable(struct socket *s)
+{
+    struct net_datagram d;
+    return next_datagram((struct udp *)s, &d) ? (int)d.size : 0;
+}
+
 static int udp_shutdown(struct socket *s, int how)
 {
     if (!s->peer.port)
@@ -239,6 +236,7 @@ const struct socket_protocol socket_udp = {
     .send = udp_send,
     .receive = udp_receive,
     .ready = udp_ready,
+    .readable = udp_readable,
     .shutdown = udp_shutdown,
     .close = udp_close,
     .in_child = udp_in_child,

@@ -26,11 +26,13 @@ int64_t exos_wait(const struct aegis_predicate *when, size_t count, uint64_t dea
             all[total++] = AEGIS_WHEN(*exos_wait_hooks.ended, NE, *exos_wait_hooks.ended);
         if (exos_wait_hooks.rung && exos_wait_hooks.rung())
             return -EXOS_INTERRUPTED;
-        uint64_t alarm = exos_wait_hooks.alarm;
-        int64_t which = exos_wait_hooks.give_away(all, total, alarm < deadline ? alarm : deadline);
+        uint64_t until = exos_wait_hooks.alarm < deadline ? exos_wait_hooks.alarm : deadline;
+        if (exos_wait_hooks.meanwhile)
+            until = exos_wait_hooks.meanwhile(all, &total, until);
+        int64_t which = exos_wait_hooks.give_away(all, total, until);
         if (which < 0 || (uint64_t)which < count)
             return which;
-        if ((uint64_t)which == total && deadline <= alarm)
+        if ((uint64_t)which == total && until == deadline)
             return (int64_t)count;
     }
 }

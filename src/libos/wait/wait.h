@@ -29,7 +29,10 @@ int64_t exos_wait(const struct aegis_predicate *when, size_t count, uint64_t dea
  * what is pending, and returns whether the wait is to end with -EXOS_INTERRUPTED; give_away: how
  * the processor is given away, aegis_wait or what runs another thread; alarm: when rung is to be
  * called even though nobody rings (rdtime ticks, AEGIS_FOREVER: never); ended: another doorbell, if
- * there is room for it among the predicates, or NULL.
+ * there is room for it among the predicates, or NULL; meanwhile: does what has to go on in a
+ * program that waits for something else (the network's timers and frames), may add a predicate
+ * behind the *total of all[], of EXOS_WAIT_MAX + 1, and returns until when to wait, at most
+ * `until`.
  */
 struct exos_wait_hooks {
     const volatile uint64_t *doorbell;
@@ -38,6 +41,7 @@ struct exos_wait_hooks {
     const volatile uint64_t *threads; /* of this process; NULL: one */
     uint64_t alarm;
     const volatile uint64_t *ended;
+    uint64_t (*meanwhile)(struct aegis_predicate *all, size_t *total, uint64_t until);
 };
 extern struct exos_wait_hooks exos_wait_hooks;
 

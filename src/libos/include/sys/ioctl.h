@@ -3,6 +3,7 @@
 #define EXOS_SYS_IOCTL_H
 
 #define FIONREAD   0x541b /* int: bytes that can be read at once */
+#define FIONBIO    0x5421 /* int: of a socket: whether O_NONBLOCK is set */
 #define TIOCGWINSZ 0x5413 /* struct winsize */
 #define TIOCSWINSZ 0x5414
 

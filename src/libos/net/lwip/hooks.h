@@ -2,10 +2,16 @@
 #ifndef EXOS_NET_LWIP_HOOKS_H
 #define EXOS_NET_LWIP_HOOKS_H
 
+#include "lwip/err.h"
 #include "lwip/ip_addr.h"
 
 /* The first sequence number of a connection: RFC 6528, section 3. */
 u32_t net_lwip_isn(const ip_addr_t *local, u16_t local_port, const ip_addr_t *remote,
                    u16_t remote_port);
+
+struct tcp_pcb_listen;
+
+/* Before a segment for a listener is looked at: ERR_OK if lwIP is to look at it. */
+err_t net_lwip_opening(struct tcp_pcb_listen *listener);
 
 #endif

@@ -18,8 +18,8 @@
 #include "lwip/init.h"
 #include "lwip/ip4.h"
 #include "lwip/netif.h"
+#include "lwip/priv/tcp_priv.h"
 #include "lwip/prot/tcp.h"
-#include "lwip/timeouts.h"
 
 #define RING_SLOTS 64
 #define BATCH      16          /* frames sent in one call, as many as the pool has pages */
@@ -27,12 +27,16 @@
 #define PENDING    16          /* packets that wait for a neighbour; TCP sends others again later */
 #define HOP_WAIT   500000000UL /* ns for a neighbour's answer */
 #define HOP_LOOK   2000000UL   /* ns between two looks for it */
+#define TICK_NS    (TCP_TMR_INTERVAL * 1000000UL)
+#define REAP_NS    1000000000UL
 #define LENGTHS    (ETH_SIZE + IPV4_LEAST + TCP_HLEN)
 #define DATA_AT    (ETH_SIZE + IPV4_LEAST + 12) /* TCP's header length, in words in the upper half */
 
 struct opened {
     struct opened *next;
     struct net_lease lease;
+    bool is_lent; /* given back when nothing of lwIP's uses it any more */
+    bool is_used; /* found so by reap */
 };
 
 /* A slot's frame, read where it is. */
@@ -51,6 +55,8 @@ static size_t pending_count;
 static struct netif interface;
 static struct opened *ports;
 static uint64_t frames_seen; /* of this program's, before the last look at the rings */
+static uint64_t next_tick;   /* of TCP, while it has a connection; 0: at once, to begin */
+static uint64_t next_reap;   /* a look for ports that nothing uses; AEGIS_FOREVER: none was lent */
 
 /* What is to be sent; all of one batch goes through the binding of `out_by`. */
 static struct {
@@ -184,11 +190,28 @@ int net_lwip_begin(void)
     ip4_addr_set_u32(&mask, host->mask);
     ip4_addr_set_u32(&gateway, host->gateway);
     lwip_init();
+    next_reap = AEGIS_FOREVER;
     netif_add(&interface, &address, &mask, &gateway, NULL, set_up, ip4_input);
     netif_set_default(&interface);
     netif_set_link_up(&interface);
     netif_set_up(&interface);
     return 0;
+}
+
+int net_lwip_lend(uint16_t port)
+{
+    struct opened *o = port ? opened_port(port) : NULL;
+
+    if (!o) {
+        int result = net_lwip_open(port);
+        if (result < 0)
+            return -1;
+        o = opened_port((uint16_t)result);
+        o->is_lent = true;
+    }
+    if (next_reap == AEGIS_FOREVER)
+        next_reap = time_after(REAP_NS);
+    return o->lease.port;
 }
 
 int net_lwip_open(uint16_t port)
@@ -261,6 +284,80 @@ static void take(uint8_t *frame, size_t length)
     LWIP_ASSERT("a bare segment was kept", p != &borrowed.pbuf.pbuf || borrowed.is_free);
 }
 
+/* Gives back the ports that were lent and that no connection or listener has. */
+static void reap(void)
+{
+    bool any = false;
+
+    for (struct opened *o = ports; o; o = o->next)
+        o->is_used = !o->is_lent;
+    for (size_t i = 0; i < NUM_TCP_PCB_LISTS; i++)
+        for (const struct tcp_pcb *pcb = *tcp_pcb_lists[i]; pcb; pcb = pcb->next) {
+            struct opened *o = opened_port(pcb->local_port);
+            if (o)
+                o->is_used = true;
+        }
+    for (struct opened *o = ports, *next; o; o = next) {
+        next = o->next;
+        any |= o->is_lent && o->is_used;
+        if (!o->is_used)
+            net_lwip_close(o->lease.port);
+    }
+    next_reap = any ? time_after(REAP_NS) : AEGIS_FOREVER;
+}
+
+void net_lwip_reap(void)
+{
+    if (next_reap != AEGIS_FOREVER)
+        reap();
+}
+
+void net_lwip_forget(void)
+{
+    for (size_t i = 0; i < NUM_TCP_PCB_LISTS; i++)
+        *tcp_pcb_lists[i] = NULL;
+    memset(pending, 0, sizeof pending);
+    pending_count = 0;
+    out.count = 0;
+    ports = NULL;
+    netif_list = netif_default = NULL;
+    memset(&interface, 0, sizeof interface);
+}
+
+/* What is due by time. Ticks that nobody had time for are left out: TCP's clock stood still. */
+static void keep_time(void)
+{
+    uint64_t now = time_now();
+
+    if (!tcp_active_pcbs && !tcp_tw_pcbs) {
+        next_tick = 0;
+    } else if (!next_tick) {
+        next_tick = time_after(TICK_NS);
+    } else if (now >= next_tick) {
+        uint64_t tick = time_from_ns(TICK_NS);
+        next_tick = now - next_tick < tick ? next_tick + tick : now + tick;
+        tcp_tmr();
+    }
+    if (now >= next_reap)
+        reap();
+}
+
+uint64_t net_lwip_due(void)
+{
+    uint64_t due = tcp_active_pcbs || tcp_tw_pcbs ? next_tick : AEGIS_FOREVER;
+
+    if (next_reap < due)
+        due = next_reap;
+    if (pending_count && due > time_after(HOP_LOOK))
+        due = time_after(HOP_LOOK);
+    return due;
+}
+
+struct aegis_predicate net_lwip_when(void)
+{
+    return (struct aegis_predicate)AEGIS_WHEN(aegis_env(exos.env)->frames, NE, frames_seen);
+}
+
 bool net_lwip_serve(void)
 {
     struct aegis_slot_header *slot;
@@ -277,7 +374,7 @@ bool net_lwip_serve(void)
                 net_release(&o->lease.net);
         }
     }
-    sys_check_timeouts();
+    keep_time();
     send_pending();
     net_lwip_flush();
     return any;
@@ -285,12 +382,9 @@ bool net_lwip_serve(void)
 
 void net_lwip_wait(uint64_t deadline)
 {
-    struct aegis_predicate frames = AEGIS_WHEN(aegis_env(exos.env)->frames, NE, frames_seen);
-    u32_t sleep = sys_timeouts_sleeptime();
-    uint64_t due = sleep == SYS_TIMEOUTS_SLEEPTIME_INFINITE ? AEGIS_FOREVER
-                                                            : time_after((uint64_t)sleep * 1000000);
-    if (pending_count && due > time_after(HOP_LOOK))
-        due = time_after(HOP_LOOK);
+    struct aegis_predicate frames = net_lwip_when();
+    uint64_t due = net_lwip_due();
+
     net_lwip_flush();
     exos_wait(&frames, 1, due < deadline ? due : deadline);
 }

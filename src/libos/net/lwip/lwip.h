@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "abi/abi.h"
+
 /*
  * Start lwIP on the machine's address (net_service). Returns 0, or -1 with errno ENETDOWN. Again:
  * 0.
@@ -26,6 +28,15 @@ int net_lwip_begin(void);
  */
 int net_lwip_open(uint16_t port);
 
+/*
+ * The same, for a port that comes back by itself when no connection and no listener of lwIP's has
+ * it any more; one that this program has been lent already is lent again.
+ */
+int net_lwip_lend(uint16_t port);
+
+/* Look for such ports now, and not only every second. */
+void net_lwip_reap(void);
+
 /* Give a port back; what still is under way there will be answered by nobody. */
 void net_lwip_close(uint16_t port);
 
@@ -37,6 +48,22 @@ bool net_lwip_serve(void);
 
 /* Send what calls of lwIP's made outside of net_lwip_serve; serve and wait do it, too. */
 void net_lwip_flush(void);
+
+/* In a fork's child: the ports and connections are the parent's, and this process has none. */
+void net_lwip_forget(void);
+
+/* Holds once there are frames that net_lwip_serve hasn't seen. */
+struct aegis_predicate net_lwip_when(void);
+
+/* When net_lwip_serve has something to do even without frames (rdtime ticks; AEGIS_FOREVER: never).
+ */
+uint64_t net_lwip_due(void);
+
+/*
+ * Whether a listener, known by its argument and the function that tcp_accept was given, is to see a
+ * segment that may open a connection. NULL: always.
+ */
+extern bool (*net_lwip_may_open)(void *argument, void *accept);
 
 /*
  * Wait until there is a frame, a timer of lwIP's is due, or the deadline has come. Between the look

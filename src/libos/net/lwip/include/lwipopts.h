@@ -27,6 +27,12 @@
 #define LWIP_SUPPORT_CUSTOM_PBUF 1
 #define LWIP_CALLBACK_API        1
 
+/* TCP's tick is net_lwip_serve's; nothing else has a timer. */
+#define LWIP_TIMERS       0
+#define TCP_TMR_INTERVAL  100     /* ms; times of TCP are counted in twice that */
+#define LWIP_TCP_RTO_TIME 1000    /* RFC 6298, 2.1 */
+#define TCP_MSL           30000UL /* TIME-WAIT lasts a minute */
+
 /* Memory is malloc's. */
 #define MEM_LIBC_MALLOC   1
 #define MEMP_MEM_MALLOC   1
@@ -44,12 +50,14 @@
 #define TCP_SNDLOWAT               (TCP_SND_BUF / 4)
 #define TCP_SNDQUEUELOWAT          (TCP_SND_QUEUELEN / 2)
 #define TCP_QUEUE_OOSEQ            1
+#define TCP_OOSEQ_MAX_BYTES        TCP_WND
+#define TCP_OOSEQ_MAX_PBUFS        256 /* bounds what small segments out of order take */
 #define LWIP_TCP_SACK_OUT          1
 #define LWIP_TCP_TIMESTAMPS        0
 #define LWIP_TCP_KEEPALIVE         1
 #define TCP_LISTEN_BACKLOG         1
 #define TCP_DEFAULT_LISTEN_BACKLOG 255
-#define SO_REUSE                   0
+#define SO_REUSE                   1
 
 /* Sums of what is sent and received, by libos/net/parse.h. */
 #define CHECKSUM_BY_LWIP   1
@@ -61,7 +69,12 @@
 unsigned short net_lwip_sum(const void *bytes, int size);
 
 /* Initial sequence numbers that others can't guess (RFC 6528). */
-#define LWIP_HOOK_TCP_ISN  net_lwip_isn
+#define LWIP_HOOK_TCP_ISN net_lwip_isn
+
+/* A flood of openings must not shut out who means it (syn.c). */
+#define LWIP_HOOK_TCP_INPACKET_PCB(pcb, header, size, size1, rest, p)                              \
+    ((pcb)->state == LISTEN ? net_lwip_opening((void *)(pcb)) : ERR_OK)
+
 #define LWIP_HOOK_FILENAME "libos/net/lwip/hooks.h"
 
 #endif

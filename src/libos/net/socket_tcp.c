@@ -1,0 +1,293 @@
+/*
+ * TCP: a stream's connection is lwIP's (lwip/lwip.h), called directly. Ports are lent by the
+ * interface for as long as lwIP has a use for them, which is longer than the socket: a closed
+ * connection says goodbye by itself.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+
+#include "libos/net/service.h"
+#include "libos/net/stream.h"
+#include "libos/start/start.h"
+#include "libos/time/time.h"
+
+#define HALF_OPEN 255 /* connections of a listener: as many as lwIP counts */
+
+static int error_of(err_t error)
+{
+    return error == ERR_OK    ? 0
+           : error == ERR_USE ? -EADDRINUSE
+           : error == ERR_RTE ? -ENETUNREACH
+                              : -ENOBUFS;
+}
+
+/* Makes the pcb of a fresh stream, and gives it a port: 0, any. */
+static int take_port(struct stream *t, const struct socket_end *own)
+{
+    if (net_lwip_begin())
+        return -errno;
+    stream_drive();
+    stream_begin_options(t);
+    int port = net_lwip_lend(ntohs(own->port));
+    if (port < 0)
+        return -errno;
+    struct tcp_pcb *pcb = tcp_new();
+    ip_addr_t address = IPADDR4_INIT(own->address);
+    if (!pcb)
+        return -ENOBUFS;
+    stream_attach(t, pcb);
+    err_t error = tcp_bind(pcb, &address, (u16_t)port);
+    if (error != ERR_OK) {
+        stream_detach(t);
+        tcp_abort(pcb);
+        net_lwip_reap();
+        return error_of(error);
+    }
+    t->socket.own = (struct socket_end){own->address, htons((u16_t)port)};
+    t->state = STREAM_BOUND;
+    return 0;
+}
+
+static int tcp_bind_socket(struct socket *s, const struct socket_end *end)
+{
+    struct stream *t = (struct stream *)s;
+    int error = t->state == STREAM_FRESH ? socket_check_own(end->address) : -EINVAL;
+    return error ? error : take_port(t, end);
+}
+
+/* A neighbour that doesn't answer: sooner than lwIP would give up. */
+static void look_for_hop(struct stream *t)
+{
+    uint8_t mac[6] __attribute__((aligned(2)));
+
+    if (net_next_hop(t->socket.peer.address, mac, 0) == 0 || errno == EAGAIN)
+        return;
+    int error = errno;
+    struct tcp_pcb *pcb = t->pcb;
+    stream_detach(t);
+    tcp_abort(pcb);
+    t->state = STREAM_FRESH;
+    t->socket.error = error;
+}
+
+void stream_look_for_peer(struct stream *t)
+{
+    stream_serve();
+    if (t->state == STREAM_CONNECTING)
+        look_for_hop(t);
+}
+
+int stream_finish_connect(struct stream *t, uint64_t deadline)
+{
+    for (stream_look_for_peer(t); t->state == STREAM_CONNECTING; stream_look_for_peer(t)) {
+        if (time_now() >= deadline)
+            return -EINPROGRESS;
+        int error = stream_wait(t, deadline);
+        if (error)
+            return error;
+    }
+    if (t->socket.error)
+        return stream_take_error(t);
+    return t->state == STREAM_CONNECTED ? 0 : -ECONNABORTED;
+}
+
+static int check_peer(const struct socket_end *end)
+{
+    const struct net_host *host = net_service();
+    uint8_t mac[6] __attribute__((aligned(2)));
+
+    if (!host)
+        return -ENETDOWN;
+    if (!end->port)
+        return -EADDRNOTAVAIL;
+    if (end->address == INADDR_BROADCAST || end->address == (host->address | ~host->mask))
+        return -EACCES;
+    return net_next_hop(end->address, mac, 0) == 0 || errno == EAGAIN ? 0 : -errno;
+}
+
+static int begin_connect(struct stream *t, const struct socket_end *end)
+{
+    const struct socket_end any = {0};
+    ip_addr_t address = IPADDR4_INIT(end->address);
+    int error = check_peer(end);
+
+    if (!error && t->state == STREAM_FRESH)
+        error = take_port(t, &any);
+    if (error)
+        return error;
+    t->socket.error = 0;
+    error = error_of(tcp_connect(t->pcb, &address, ntohs(end->port), stream_connected));
+    if (error)
+        return error;
+    t->state = STREAM_CONNECTING;
+    t->socket.peer = *end;
+    t->socket.own.address = net_service()->address;
+    net_lwip_flush();
+    return 0;
+}
+
+static int tcp_connect_socket(struct socket *s, const struct socket_end *end)
+{
+    struct stream *t = (struct stream *)s;
+    uint64_t deadline = socket_deadline(s, s->send_ns, 0);
+
+    if (t->state == STREAM_CONNECTED || t->state == STREAM_LISTENS)
+        return -EISCONN;
+    if (t->state == STREAM_CONNECTING) {
+        int error = stream_finish_connect(t, deadline);
+        return error == -EINPROGRESS ? -EALREADY : error;
+    }
+    int error = begin_connect(t, end);
+    if (!error && !deadline)
+        return -EINPROGRESS; /* without a look, which may see the answer already: poll tells it */
+    return error ? error : stream_finish_connect(t, deadline);
+}
+
+static int tcp_listen_socket(struct socket *s, int backlog)
+{
+    struct stream *t = (struct stream *)s;
+    const struct socket_end any = {0};
+    err_t status;
+
+    if (t->state == STREAM_FRESH) {
+        int error = take_port(t, &any);
+        if (error)
+            return error;
+    }
+    if (t->state >= STREAM_CONNECTING)
+        return -EINVAL;
+    t->backlog = backlog < 1 ? 1 : backlog > SOMAXCONN ? SOMAXCONN : (unsigned)backlog;
+    if (t->state == STREAM_LISTENS)
+        return 0;
+    struct tcp_pcb *pcb = tcp_listen_with_backlog_and_err(t->pcb, HALF_OPEN, &status);
+    if (!pcb)
+        return error_of(status);
+    stream_listen(t, pcb);
+    return 0;
+}
+
+static struct socket *tcp_accept_socket(struct socket *s, int *error)
+{
+    struct stream *t = (struct stream *)s, *next = NULL;
+    uint64_t deadline = socket_deadline(s, s->receive_ns, 0);
+
+    *error = 0;
+    while (!*error && !(next = stream_dequeue(t))) {
+        if (t->state != STREAM_LISTENS || !t->pcb) {
+            *error = -EINVAL;
+            break;
+        }
+        stream_serve();
+        if (!t->queue)
+            *error = time_now() >= deadline ? -EAGAIN : stream_wait(t, deadline);
+    }
+    return &next->socket;
+}
+
+static void tcp_put_back(struct socket *s, struct socket *connection)
+{
+    stream_enqueue((struct stream *)s, (struct stream *)connection, true);
+}
+
+/* Those that nobody has accepted are reset. */
+static void stop_listening(struct stream *t)
+{
+    struct tcp_pcb *pcb = t->pcb;
+
+    for (struct stream *c; (c = stream_dequeue(t));) {
+        struct tcp_pcb *connection = c->pcb;
+        stream_detach(c);
+        if (connection)
+            tcp_abort(connection);
+        stream_drop_received(c);
+        free(c);
+    }
+    stream_detach(t);
+    if (pcb)
+        tcp_close(pcb);
+    net_lwip_flush();
+}
+
+static int tcp_shutdown_socket(struct socket *s, int how)
+{
+    struct stream *t = (struct stream *)s;
+
+    if (t->state == STREAM_LISTENS && how != SHUT_WR) {
+        stop_listening(t);
+        return 0;
+    }
+    if (t->state != STREAM_CONNECTED)
+        return -ENOTCONN;
+    bool ends = how != SHUT_RD && !s->shut[SHUT_WR] && t->pcb;
+    s->shut[SHUT_RD] |= how != SHUT_WR;
+    s->shut[SHUT_WR] |= how != SHUT_RD;
+    if (ends)
+        tcp_shutdown(t->pcb, 0, 1);
+    net_lwip_flush();
+    return 0;
+}
+
+/* SO_LINGER: the descriptor is gone already, and nobody else can have it. */
+static void linger(const struct stream *t)
+{
+    uint64_t end = time_after((uint64_t)t->linger_s * 1000000000);
+
+    for (stream_serve(); stream_owes(t); stream_serve()) {
+        struct aegis_predicate frames = net_lwip_when();
+        uint64_t due = net_lwip_due();
+        exos_release();
+        int64_t result = exos_wait(&frames, 1, due < end ? due : end);
+        exos_hold();
+        if (result == -EXOS_INTERRUPTED || time_now() >= end)
+            break;
+    }
+}
+
+/* Unread bytes, or SO_LINGER's zero, make it a reset: the peer is told that they were lost. */
+static void tcp_close_socket(struct socket *s)
+{
+    struct stream *t = (struct stream *)s;
+    struct tcp_pcb *pcb = t->pcb;
+
+    if (t->state == STREAM_LISTENS) {
+        stop_listening(t);
+        net_lwip_reap();
+        return;
+    }
+    stream_detach(t);
+    if (pcb && ((t->lingers && !t->linger_s) || t->first || tcp_close(pcb) != ERR_OK))
+        tcp_abort(pcb);
+    stream_drop_received(t);
+    net_lwip_flush();
+    if (pcb && t->lingers && t->linger_s && t->state == STREAM_CONNECTED)
+        linger(t);
+}
+
+static void tcp_in_child(struct socket *s)
+{
+    struct stream *t = (struct stream *)s;
+    t->pcb = NULL;
+    t->first = t->last = NULL;
+    t->queue = NULL;
+}
+
+const struct socket_protocol socket_tcp = {
+    .type = SOCK_STREAM,
+    .number = IPPROTO_TCP,
+    .size = sizeof(struct stream),
+    .bind = tcp_bind_socket,
+    .connect = tcp_connect_socket,
+    .listen = tcp_listen_socket,
+    .accept = tcp_accept_socket,
+    .put_back = tcp_put_back,
+    .send = stream_send,
+    .receive = stream_receive,
+    .ready = stream_ready,
+    .readable = stream_readable,
+    .shutdown = tcp_shutdown_socket,
+    .set = stream_set,
+    .get = stream_get,
+    .close = tcp_close_socket,
+    .in_child = tcp_in_child,
+};

@@ -1,0 +1,90 @@
+/*
+ * What the files of TCP's sockets share: socket_tcp.c, stream_event.c, stream_data.c,
+ * stream_option.c; and lwIP's side of them.
+ *
+ * All of it runs with exos_hold held, lwIP included: whichever thread calls or waits serves lwIP
+ * for all sockets of the process.
+ */
+#ifndef EXOS_NET_STREAM_H
+#define EXOS_NET_STREAM_H
+
+#include "libos/net/lwip/lwip.h"
+#include "libos/net/socket.h"
+#include "lwip/tcp.h"
+
+enum stream_state {
+    STREAM_FRESH,      /* or a connect that failed */
+    STREAM_BOUND,      /* has a port */
+    STREAM_LISTENS,    /* pcb is a listener, NULL after a shutdown */
+    STREAM_CONNECTING, /* under way */
+    STREAM_CONNECTED,  /* pcb is NULL once the connection is over */
+};
+
+struct stream {
+    struct socket socket;
+    struct tcp_pcb *pcb; /* its argument is this stream; NULL: none */
+    enum stream_state state;
+    bool has_ended; /* nothing more comes: FIN */
+
+    /* Received and not read yet, linked by next; their tot_len means nothing. */
+    struct pbuf *first, *last;
+    size_t waiting; /* bytes of them */
+    size_t spare;   /* bytes that fit behind the last one's: of stream_event.c */
+
+    /* Of a listener: connections that nobody has accepted, the oldest first. */
+    struct stream *queue, *queue_last;
+    unsigned queued, backlog;
+    struct stream *next; /* in a listener's queue */
+
+    /* Options; they count from the first pcb on, and for the connections of a listener. */
+    bool no_delay, keep_alive, reuses;
+    bool lingers;
+    int linger_s;
+    int keep_idle_s, keep_interval_s, keep_count;
+    int send_limit, receive_limit; /* bytes: SO_SNDBUF, SO_RCVBUF */
+};
+
+/* stream_event.c: what lwIP tells. stream_attach makes a pcb the stream's, with its options. */
+void stream_attach(struct stream *t, struct tcp_pcb *pcb);
+void stream_detach(struct stream *t); /* lwIP goes on with it alone, or has freed it */
+void stream_listen(struct stream *t, struct tcp_pcb *listener);
+err_t stream_connected(void *argument, struct tcp_pcb *pcb, err_t error);
+void stream_drop_received(struct stream *t);
+void stream_enqueue(struct stream *listener, struct stream *t, bool first);
+struct stream *stream_dequeue(struct stream *listener);
+
+/* stream_wait.c: serves lwIP, unless nothing can have happened since the last time. */
+void stream_serve(void);
+
+/* Waits until something may have happened, or the deadline. fd_wait's results. */
+int stream_wait(struct stream *t, uint64_t deadline);
+
+/* From now on lwIP is served while this process waits for anything, and when it exits. */
+void stream_drive(void);
+
+/* Whether a peer, or one that is t's, still has to acknowledge something; t may be detached. */
+bool stream_owes(const struct stream *t);
+
+/* SO_ERROR's value, negated, which it then isn't any more. */
+int stream_take_error(struct stream *t);
+
+/* socket_tcp.c: how a connect that is under way goes on. */
+void stream_look_for_peer(struct stream *t);
+
+/* Waits until a connect is over. 0, or why there is no connection. */
+int stream_finish_connect(struct stream *t, uint64_t deadline);
+
+/* stream_data.c */
+ssize_t stream_send(struct socket *s, struct socket_transfer *t);
+ssize_t stream_receive(struct socket *s, struct socket_transfer *t);
+short stream_ready(struct socket *s, short events);
+int stream_readable(struct socket *s);
+
+/* stream_option.c */
+void stream_begin_options(struct stream *t); /* of a new socket */
+void stream_apply_options(const struct stream *t);
+void stream_inherit_options(struct stream *t, const struct stream *listener);
+int stream_set(struct socket *s, int level, int option, const void *value, socklen_t size);
+int stream_get(struct socket *s, int level, int option, void *value, socklen_t *size);
+
+#endif

@@ -1,0 +1,265 @@
+/*
+ * TCP's sockets: bytes. What is received stays in the buffers that the segments were copied to, and
+ * is copied once more, to the program; what is sent lwIP copies into segments, and the interface
+ * from those into frames.
+ */
+#include <errno.h>
+#include <signal.h>
+
+#include "libos/net/stream.h"
+#include "libos/time/time.h"
+
+#define MOST_AT_ONCE 0xffffU /* bytes that lwIP takes in one call */
+
+int stream_take_error(struct stream *t)
+{
+    int error = t->socket.error;
+    t->socket.error = 0;
+    return -error;
+}
+
+/* One buffer is read up to byte `size`. */
+static void consume(struct stream *t, size_t size)
+{
+    struct pbuf *p = t->first;
+
+    t->waiting -= size;
+    if (size < p->len) {
+        p->payload = (uint8_t *)p->payload + size;
+        p->len = (u16_t)(p->len - size);
+        return;
+    }
+    t->first = p->next;
+    if (!t->first) {
+        t->last = NULL;
+        t->spare = 0;
+    }
+    p->next = NULL;
+    pbuf_free(p);
+}
+
+/* Moves what waits to the transfer's bytes from `at` on; how many. */
+static size_t take(struct stream *t, const struct socket_transfer *x, size_t at)
+{
+    size_t taken = 0, most = x->size - at;
+    bool peeks = x->flags & MSG_PEEK;
+
+    for (struct pbuf *p = t->first, *next; p && taken < most; p = next) {
+        size_t part = p->len < most - taken ? p->len : most - taken;
+        next = p->next;
+        socket_scatter_part(x, at + taken, p->payload, part);
+        taken += part;
+        if (!peeks)
+            consume(t, part);
+    }
+    for (size_t left = peeks ? 0 : taken; left && t->pcb;) {
+        size_t part = left < MOST_AT_ONCE ? left : MOST_AT_ONCE;
+        tcp_recved(t->pcb, (u16_t)part); /* may tell the peer of room */
+        left -= part;
+    }
+    return taken;
+}
+
+/* Before bytes can go either way: 0 once there is, or was, a connection. */
+static int await_connection(struct stream *t, uint64_t deadline)
+{
+    if (t->state == STREAM_CONNECTED)
+        return 0;
+    if (t->state == STREAM_CONNECTING) {
+        int error = stream_finish_connect(t, deadline);
+        return error == -EINPROGRESS ? -EAGAIN : error;
+    }
+    return t->socket.error ? stream_take_error(t) : -ENOTCONN;
+}
+
+/* Whether receive has all that it waits for; then *result is what it returns. */
+static bool has_received(struct stream *t, const struct socket_transfer *x, size_t *done,
+                         ssize_t *result)
+{
+    bool wants_all = x->flags & MSG_WAITALL && !(x->flags & MSG_PEEK);
+
+    *done += take(t, x, *done);
+    *result = (ssize_t)*done;
+    if (*done == x->size || (*done && !wants_all))
+        return true;
+    if (!*done && t->socket.error)
+        *result = stream_take_error(t);
+    return t->has_ended || t->socket.shut[SHUT_RD] || !t->pcb || *result < 0;
+}
+
+ssize_t stream_receive(struct socket *s, struct socket_transfer *x)
+{
+    struct stream *t = (struct stream *)s;
+    uint64_t deadline = socket_deadline(s, s->receive_ns, x->flags);
+    size_t done = 0;
+    ssize_t result = x->flags & MSG_OOB ? -EINVAL : await_connection(t, deadline);
+
+    if (result < 0)
+        return result;
+    while (!has_received(t, x, &done, &result)) {
+        stream_serve();
+        if (has_received(t, x, &done, &result))
+            break;
+        if (time_now() >= deadline)
+            return done ? (ssize_t)done : -EAGAIN;
+        int error = stream_wait(t, deadline);
+        if (error)
+            return done && error != -EBADF ? (ssize_t)done : error;
+    }
+    net_lwip_flush();
+    x->flags = 0;
+    return result;
+}
+
+/* Bytes that lwIP and SO_SNDBUF take now. */
+static size_t room(const struct stream *t)
+{
+    size_t queued = TCP_SND_BUF - t->pcb->snd_buf, limit = (size_t)t->send_limit;
+
+    if (t->pcb->snd_queuelen >= TCP_SND_QUEUELEN - 4) /* a write may take a few */
+        return 0;
+    return queued < limit ? limit - queued : 0;
+}
+
+/* As poll has it: enough that it is worth while. */
+static bool is_writable(const struct stream *t)
+{
+    size_t least = t->send_limit / 4 < TCP_SNDLOWAT ? (size_t)t->send_limit / 4 + 1 : TCP_SNDLOWAT;
+    return room(t) >= least && t->pcb->snd_queuelen < TCP_SNDQUEUELOWAT;
+}
+
+/* Hands over as much as there is room for, from the transfer's byte `at` on; how many. */
+static size_t put(struct stream *t, const struct socket_transfer *x, size_t at)
+{
+    size_t done = 0;
+
+    for (int i = 0; i < x->count; i++) {
+        const struct iovec *v = &x->vector[i];
+        while (at < v->iov_len) {
+            size_t size = v->iov_len - at, most = room(t);
+            size = size < most ? size : most;
+            size = size < MOST_AT_ONCE ? size : MOST_AT_ONCE;
+            size = size < t->pcb->snd_buf ? size : t->pcb->snd_buf;
+            if (!size || tcp_write(t->pcb, (uint8_t *)v->iov_base + at, (u16_t)size,
+                                   TCP_WRITE_FLAG_COPY) != ERR_OK)
+                return done;
+            at += size;
+            done += size;
+        }
+        at -= v->iov_len;
+    }
+    return done;
+}
+
+/* Why nothing can be sent any more; 0 if it can. */
+static int why_not(struct stream *t)
+{
+    if (t->socket.shut[SHUT_WR])
+        return -EPIPE;
+    if (t->socket.error)
+        return stream_take_error(t);
+    return t->pcb ? 0 : -EPIPE;
+}
+
+static ssize_t send_all(struct stream *t, const struct socket_transfer *x, uint64_t deadline)
+{
+    size_t done = 0;
+    int error;
+
+    for (;;) {
+        error = why_not(t);
+        if (error)
+            break;
+        size_t put_now = put(t, x, done);
+        done += put_now;
+        if (put_now)
+            tcp_output(t->pcb);
+        net_lwip_flush();
+        if (done == x->size)
+            break;
+        if (!put_now && !t->pcb->snd_queuelen) { /* there is nothing that could make room */
+            error = -ENOBUFS;
+            break;
+        }
+        stream_serve();
+        if (!t->pcb || is_writable(t))
+            continue;
+        error = time_now() >= deadline ? -EAGAIN : stream_wait(t, deadline);
+        if (error)
+            break;
+    }
+    return done && error != -EBADF ? (ssize_t)done : error;
+}
+
+static void signal_broken(struct stream *t)
+{
+    struct fd_object *object = &t->socket.object;
+    object->references++;
+    exos_release();
+    raise(SIGPIPE);
+    exos_hold();
+    fd_release(object);
+}
+
+ssize_t stream_send(struct socket *s, struct socket_transfer *x)
+{
+    struct stream *t = (struct stream *)s;
+    uint64_t deadline = socket_deadline(s, s->send_ns, x->flags);
+    bool quiet = x->flags & MSG_NOSIGNAL;
+    ssize_t result = x->flags & MSG_OOB ? -EOPNOTSUPP : await_connection(t, deadline);
+
+    if (result == 0)
+        result = send_all(t, x, deadline);
+    if (result == -EPIPE && !quiet)
+        signal_broken(t);
+    return result;
+}
+
+static short ready_connected(const struct stream *t)
+{
+    short ready = 0;
+    bool over = !t->pcb, no_more = t->has_ended || t->socket.shut[SHUT_RD];
+
+    if (t->first || no_more || over)
+        ready |= POLLIN | POLLRDNORM;
+    if (over || t->socket.shut[SHUT_WR] || is_writable(t))
+        ready |= POLLOUT | POLLWRNORM;
+    if (t->socket.error)
+        ready |= POLLERR;
+    if (no_more && (over || t->socket.shut[SHUT_WR]))
+        ready |= POLLHUP;
+    return ready;
+}
+
+short stream_ready(struct socket *s, short events)
+{
+    struct stream *t = (struct stream *)s;
+    short ready;
+
+    if (t->state == STREAM_CONNECTING)
+        stream_look_for_peer(t);
+    else if (t->state >= STREAM_LISTENS)
+        stream_serve();
+    switch (t->state) {
+    case STREAM_CONNECTED:
+        ready = ready_connected(t);
+        break;
+    case STREAM_CONNECTING:
+        ready = 0;
+        break;
+    case STREAM_LISTENS:
+        ready = t->queue || !t->pcb ? POLLIN | POLLRDNORM : 0;
+        break;
+    default: /* a connect failed, or there was none */
+        ready = POLLOUT | POLLWRNORM | POLLHUP | (s->error ? POLLERR | POLLIN | POLLRDNORM : 0);
+    }
+    return (short)(ready & (events | POLLERR | POLLHUP));
+}
+
+int stream_readable(struct socket *s)
+{
+    struct stream *t = (struct stream *)s;
+    if (t->state == STREAM_CONNECTED)
+        stream_serve();
+    return (int)t->waiting;
+}

@@ -1,0 +1,369 @@
+/*
+ * streams ADDRESS PORT CLOSED: what POSIX says of stream sockets, against a peer at PORT that does
+ * what the first byte of a connection says (test_streams.py), and CLOSED, where nobody listens.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct sockaddr_in peer = {.sin_family = AF_INET}, closed = {.sin_family = AF_INET};
+
+#define FAIL(...)                                                                                  \
+    do {                                                                                           \
+        printf("streams: line %d: ", __LINE__);                                                    \
+        printf(__VA_ARGS__);                                                                       \
+        printf("\n");                                                                              \
+        exit(1);                                                                                   \
+    } while (0)
+#define CHECK(condition)                                                                           \
+    do {                                                                                           \
+        if (!(condition))                                                                          \
+            FAIL("%s (errno %d)", #condition, errno);                                              \
+    } while (0)
+#define CHECK_EQ(value, wanted)                                                                    \
+    do {                                                                                           \
+        long got = (long)(value), want = (long)(wanted);                                           \
+        if (got != want)                                                                           \
+            FAIL("%s is %ld, not %ld (errno %d)", #value, got, want, errno);                       \
+    } while (0)
+#define CHECK_ERRNO(call, wanted)                                                                  \
+    do {                                                                                           \
+        errno = 0;                                                                                 \
+        CHECK_EQ(call, -1);                                                                        \
+        CHECK_EQ(errno, wanted);                                                                   \
+    } while (0)
+#define AT(variable) (struct sockaddr *)&(variable), sizeof(variable)
+
+static int stream(int flags)
+{
+    int s = socket(AF_INET, SOCK_STREAM | flags, 0);
+    CHECK(s >= 0);
+    return s;
+}
+
+/* A connection whose other end does as `what` says. */
+static int dial(char what)
+{
+    int s = stream(0);
+    CHECK_EQ(connect(s, AT(peer)), 0);
+    CHECK_EQ(write(s, &what, 1), 1);
+    return s;
+}
+
+static int option(int s, int level, int name)
+{
+    int value = -1;
+    socklen_t size = sizeof value;
+    CHECK_EQ(getsockopt(s, level, name, &value, &size), 0);
+    return value;
+}
+
+static void set(int s, int level, int name, int value)
+{
+    CHECK_EQ(setsockopt(s, level, name, &value, sizeof value), 0);
+}
+
+static short polled(int s, short events, int ms)
+{
+    struct pollfd p = {.fd = s, .events = events};
+    CHECK(poll(&p, 1, ms) >= 0);
+    return p.revents;
+}
+
+static void refusals(void)
+{
+    struct sockaddr_in own = {.sin_family = AF_INET, .sin_port = htons(4000)}, seen;
+    socklen_t size = sizeof seen;
+    int a = stream(0), b = stream(0);
+    char byte;
+
+    CHECK_ERRNO(recv(a, &byte, 1, 0), ENOTCONN);
+    CHECK_ERRNO(send(a, "x", 1, MSG_NOSIGNAL), ENOTCONN);
+    CHECK_ERRNO(shutdown(a, SHUT_WR), ENOTCONN);
+    CHECK_ERRNO(accept(a, NULL, NULL), EINVAL);
+    CHECK_ERRNO(connect(a, AT(closed)), ECONNREFUSED);
+    CHECK_EQ(connect(a, AT(peer)), 0); /* another attempt */
+    CHECK_ERRNO(connect(a, AT(peer)), EISCONN);
+    CHECK_ERRNO(listen(a, 1), EINVAL);
+    CHECK_ERRNO(bind(a, AT(own)), EINVAL);
+    CHECK_EQ(getpeername(a, (struct sockaddr *)&seen, &size), 0);
+    CHECK(seen.sin_port == peer.sin_port && seen.sin_addr.s_addr == peer.sin_addr.s_addr);
+    CHECK_EQ(getsockname(a, (struct sockaddr *)&seen, &size), 0);
+    CHECK_EQ(ntohl(seen.sin_addr.s_addr), 0x0a00020f);
+    CHECK_ERRNO(recv(a, &byte, 1, MSG_OOB), EINVAL);
+    CHECK_EQ(close(a), 0);
+    a = stream(0);
+    CHECK_EQ(bind(b, AT(own)), 0);
+    CHECK_ERRNO(bind(a, AT(own)), EADDRINUSE);
+    CHECK_EQ(listen(b, 5), 0);
+    CHECK_ERRNO(bind(a, AT(own)), EADDRINUSE);
+    CHECK_EQ(option(b, SOL_SOCKET, SO_ACCEPTCONN), 1);
+    CHECK_EQ(fcntl(b, F_SETFL, O_NONBLOCK), 0);
+    CHECK_ERRNO(accept(b, NULL, NULL), EAGAIN);
+    CHECK_EQ(polled(b, POLLIN, 0), 0);
+    CHECK_EQ(close(b), 0);
+    CHECK_EQ(bind(a, AT(own)), 0); /* it is free at once: there was no connection */
+    CHECK_EQ(close(a), 0);
+    a = socket(AF_INET, SOCK_DGRAM, 0);
+    CHECK_ERRNO(listen(a, 1), EOPNOTSUPP);
+    CHECK_EQ(close(a), 0);
+    own.sin_port = peer.sin_port;
+    own.sin_addr.s_addr = inet_addr("10.0.2.200");
+    a = stream(0);
+    CHECK_ERRNO(connect(a, AT(own)), EHOSTUNREACH); /* a neighbour that isn't there */
+    CHECK_EQ(close(a), 0);
+}
+
+static void options(void)
+{
+    struct linger linger = {1, 5}, seen = {0};
+    socklen_t size = sizeof seen;
+    int s = stream(0);
+
+    CHECK_EQ(option(s, SOL_SOCKET, SO_TYPE), SOCK_STREAM);
+    CHECK_EQ(option(s, IPPROTO_TCP, TCP_NODELAY), 0);
+    set(s, IPPROTO_TCP, TCP_NODELAY, 1);
+    set(s, SOL_SOCKET, SO_KEEPALIVE, 1);
+    set(s, SOL_SOCKET, SO_REUSEADDR, 1);
+    set(s, IPPROTO_TCP, TCP_KEEPIDLE, 9);
+    set(s, SOL_SOCKET, SO_SNDBUF, 4000);
+    CHECK_EQ(connect(s, AT(peer)), 0);
+    CHECK_EQ(option(s, IPPROTO_TCP, TCP_NODELAY), 1);
+    CHECK_EQ(option(s, SOL_SOCKET, SO_KEEPALIVE), 1);
+    CHECK_EQ(option(s, SOL_SOCKET, SO_REUSEADDR), 1);
+    CHECK_EQ(option(s, IPPROTO_TCP, TCP_KEEPIDLE), 9);
+    CHECK_EQ(option(s, SOL_SOCKET, SO_SNDBUF), 4000);
+    CHECK_EQ(option(s, IPPROTO_TCP, TCP_MAXSEG), 1460);
+    CHECK_EQ(option(s, SOL_SOCKET, SO_ERROR), 0);
+    CHECK_EQ(setsockopt(s, SOL_SOCKET, SO_LINGER, &linger, sizeof linger), 0);
+    CHECK_EQ(getsockopt(s, SOL_SOCKET, SO_LINGER, &seen, &size), 0);
+    CHECK(seen.l_onoff && seen.l_linger == 5);
+    CHECK_ERRNO(setsockopt(s, IPPROTO_TCP, 99, &size, sizeof size), ENOPROTOOPT);
+    CHECK_ERRNO(setsockopt(s, IPPROTO_TCP, TCP_NODELAY, &size, 1), EINVAL);
+    CHECK_EQ(close(s), 0);
+}
+
+static void not_blocking(void)
+{
+    static char bytes[400000];
+    struct sockaddr_in nobody = peer;
+    int s = stream(SOCK_NONBLOCK), on = 1;
+    ssize_t sent = 0, part;
+
+    nobody.sin_addr.s_addr = inet_addr("10.0.2.201");
+    CHECK_ERRNO(connect(s, AT(nobody)), EINPROGRESS);
+    CHECK_ERRNO(connect(s, AT(nobody)), EALREADY);
+    CHECK_EQ(polled(s, POLLOUT | POLLIN, 0), 0);
+    CHECK_EQ(close(s), 0);
+    s = stream(SOCK_NONBLOCK);
+    CHECK_ERRNO(connect(s, AT(closed)), EINPROGRESS);
+    CHECK(polled(s, POLLOUT, 5000) & POLLERR);
+    CHECK_EQ(option(s, SOL_SOCKET, SO_ERROR), ECONNREFUSED);
+    CHECK_EQ(option(s, SOL_SOCKET, SO_ERROR), 0);
+    CHECK_EQ(close(s), 0);
+    s = stream(0);
+    CHECK_EQ(ioctl(s, FIONBIO, &on), 0);
+    CHECK_ERRNO(connect(s, AT(peer)), EINPROGRESS);
+    CHECK_EQ(polled(s, POLLOUT | POLLIN, 5000), POLLOUT);
+    CHECK_EQ(option(s, SOL_SOCKET, SO_ERROR), 0);
+    CHECK_ERRNO(recv(s, bytes, 1, 0), EAGAIN);
+    CHECK_EQ(write(s, "h", 1), 1); /* holds: it reads nothing more */
+    while ((part = write(s, bytes, sizeof bytes)) > 0)
+        sent += part;
+    CHECK_EQ(errno, EAGAIN);
+    CHECK(sent >= 100000);
+    CHECK_EQ(close(s), 0);
+}
+
+static void bytes_and_flags(void)
+{
+    char bytes[100], more[50];
+    struct iovec parts[2] = {{bytes, 3}, {more, 50}};
+    struct timeval limit = {0, 50000};
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+    int s = dial('e'), ready = -1;
+
+    CHECK_EQ(setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit), 0);
+    CHECK_ERRNO(recv(s, bytes, 1, 0), EAGAIN);
+    CHECK_ERRNO(recv(s, bytes, 1, MSG_DONTWAIT), EAGAIN);
+    limit = (struct timeval){0};
+    CHECK_EQ(setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit), 0);
+    CHECK_EQ(send(s, "0123456789", 10, 0), 10);
+    CHECK(polled(s, POLLIN, 5000) & POLLIN);
+    while (ready < 10) {
+        usleep(1000);
+        CHECK_EQ(ioctl(s, FIONREAD, &ready), 0);
+    }
+    CHECK_EQ(recv(s, bytes, 4, MSG_PEEK), 4);
+    CHECK_EQ(recv(s, bytes, sizeof bytes, MSG_PEEK), 10);
+    CHECK_EQ(readv(s, parts, 2), 10);
+    CHECK(!memcmp(bytes, "012", 3) && !memcmp(more, "3456789", 7));
+    memcpy(bytes, "abc", 3);
+    CHECK_EQ(writev(s, parts, 2), 53);
+    CHECK_EQ(recv(s, bytes, 53, MSG_WAITALL), 53);
+    CHECK(!memcmp(bytes, "abc3456789", 10));
+    CHECK_EQ(sendmsg(s, &message, 0), 53);
+    memset(more, 0, sizeof more);
+    CHECK_EQ(recvmsg(s, &message, MSG_WAITALL), 53);
+    CHECK(!memcmp(bytes, "abc", 3) && !memcmp(more, "3456789", 7));
+    CHECK_EQ(recv(s, bytes, 0, 0), 0);
+    CHECK_EQ(close(s), 0);
+}
+
+static void selected(void)
+{
+    int s = dial('e');
+    fd_set in, out;
+    struct timeval limit = {5, 0};
+
+    FD_ZERO(&in);
+    FD_ZERO(&out);
+    FD_SET(s, &in);
+    FD_SET(s, &out);
+    CHECK_EQ(select(s + 1, &in, &out, NULL, &limit), 1);
+    CHECK(FD_ISSET(s, &out) && !FD_ISSET(s, &in));
+    CHECK_EQ(write(s, "x", 1), 1);
+    FD_ZERO(&in);
+    FD_SET(s, &in);
+    CHECK_EQ(select(s + 1, &in, NULL, NULL, &limit), 1);
+    CHECK_EQ(close(s), 0);
+}
+
+static volatile sig_atomic_t broken;
+
+static void note(int signal)
+{
+    broken = signal;
+}
+
+static size_t drain(int s)
+{
+    static char bytes[16384];
+    size_t total = 0;
+    ssize_t got;
+    while ((got = read(s, bytes, sizeof bytes)) > 0)
+        total += (size_t)got;
+    CHECK_EQ(got, 0);
+    return total;
+}
+
+static void endings(void)
+{
+    char bytes[10];
+
+    signal(SIGPIPE, note);
+    int s = dial('e'); /* our way ends first */
+    CHECK_EQ(write(s, "last", 4), 4);
+    CHECK_EQ(shutdown(s, SHUT_WR), 0);
+    CHECK_ERRNO(write(s, "x", 1), EPIPE);
+    CHECK_EQ(broken, SIGPIPE);
+    broken = 0;
+    CHECK_ERRNO(send(s, "x", 1, MSG_NOSIGNAL), EPIPE);
+    CHECK_EQ(broken, 0);
+    CHECK_EQ(drain(s), 4);
+    CHECK(polled(s, POLLIN, 0) & POLLHUP);
+    CHECK_EQ(close(s), 0);
+    s = dial('s'); /* the peer's way ends first: it sends 100,000 bytes and shuts */
+    CHECK_EQ(drain(s), 100000);
+    CHECK_EQ(polled(s, POLLIN, 0), POLLIN);
+    CHECK_EQ(write(s, "more", 4), 4);
+    CHECK_EQ(read(s, bytes, 1), 0);
+    CHECK_EQ(close(s), 0);
+    s = dial('r'); /* it resets */
+    CHECK(polled(s, POLLIN, 5000) & POLLERR);
+    CHECK_ERRNO(read(s, bytes, 1), ECONNRESET);
+    CHECK_EQ(read(s, bytes, 1), 0);
+    CHECK_ERRNO(send(s, bytes, 1, MSG_NOSIGNAL), EPIPE);
+    CHECK_EQ(close(s), 0);
+    s = dial('e');
+    CHECK_EQ(shutdown(s, SHUT_RD), 0);
+    CHECK_EQ(read(s, bytes, 1), 0);
+    CHECK_EQ(close(s), 0);
+}
+
+#define THREADS 6
+#define ROUNDS  40
+
+static void *talk(void *argument)
+{
+    unsigned char out[3000], in[3000];
+    unsigned number = (unsigned)(uintptr_t)argument;
+    int s = dial('e');
+
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        memset(out, (int)(i + number * 41), sizeof out);
+        size_t size = 1 + (i * 997 + number * 131) % sizeof out;
+        CHECK_EQ(send(s, out, size, 0), size);
+        CHECK_EQ(recv(s, in, size, MSG_WAITALL), size);
+        CHECK(!memcmp(in, out, size));
+    }
+    CHECK_EQ(close(s), 0);
+    return NULL;
+}
+
+static volatile bool done;
+
+static void *compute(void *argument)
+{
+    volatile unsigned long *count = argument;
+    while (!done)
+        (*count)++;
+    return NULL;
+}
+
+static void threads(void)
+{
+    unsigned long count = 0;
+    pthread_t talkers[THREADS], computer;
+
+    CHECK_EQ(pthread_create(&computer, NULL, compute, &count), 0);
+    for (uintptr_t i = 0; i < THREADS; i++)
+        CHECK_EQ(pthread_create(&talkers[i], NULL, talk, (void *)i), 0);
+    for (int i = 0; i < THREADS; i++)
+        CHECK_EQ(pthread_join(talkers[i], NULL), 0);
+    done = true;
+    CHECK_EQ(pthread_join(computer, NULL), 0);
+    CHECK(count > 0);
+}
+
+/* What is written last arrives although the process ends at once; the host looks. */
+static void last_words(void)
+{
+    static char bytes[100000];
+    int s = dial('k');
+    CHECK_EQ(write(s, bytes, sizeof bytes), sizeof bytes);
+    printf("streams: all is well\n");
+    exit(0);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 4 || inet_aton(argv[1], &peer.sin_addr) != 1)
+        return 2;
+    closed.sin_addr = peer.sin_addr;
+    peer.sin_port = htons((uint16_t)atoi(argv[2]));
+    closed.sin_port = htons((uint16_t)atoi(argv[3]));
+    refusals();
+    options();
+    not_blocking();
+    bytes_and_flags();
+    selected();
+    endings();
+    threads();
+    last_words();
+}
