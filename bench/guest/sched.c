@@ -16,6 +16,7 @@
 #define CHILDREN 3
 #define SLICES   1000
 #define SCALE    1000 /* the result is in thousandths */
+#define LINE     250  /* slices whose order a line of the log tells */
 
 static const uint64_t tickets[CHILDREN] = {3, 2, 1};
 
@@ -63,6 +64,16 @@ static void check_work(const struct proc children[CHILDREN], const uint64_t give
             fail("bench: a child has done more or less than its slices are worth\n");
 }
 
+/* Who had each slice, as digits, for the plot of docs/performance.md. */
+static char order[SLICES];
+
+static void tell_order(void)
+{
+    for (size_t i = 0; i < SLICES; i += LINE)
+        printf("{\"group\":\"sched\",\"row\":\"stride_error\",\"order\":\"%.*s\"}\n", LINE,
+               order + i);
+}
+
 static uint64_t measure(void)
 {
     static struct stride stride;
@@ -79,10 +90,12 @@ static uint64_t measure(void)
         if (who < 0)
             fail("bench: no child could run\n");
         given[who]++;
+        order[slices - 1] = (char)('0' + who);
         uint64_t now = deviation(given, slices);
         most = now > most ? now : most;
     }
     check_work(children, given);
+    tell_order();
     for (size_t i = 0; i < CHILDREN; i++) {
         struct proc_status status;
         proc_kill(&children[i], 0);

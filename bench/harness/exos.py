@@ -19,13 +19,23 @@ def add_ratios(context, group):
             context.results.add(of, row, AEGIS, ours["value"] / theirs["value"])
 
 
+def join_orders(rows):
+    """The rows with a value; those that tell an order, a part a line, become one field of their row's."""
+    orders = {}
+    for row in rows:
+        if "order" in row:
+            orders[row["row"]] = orders.get(row["row"], "") + row["order"]
+    return [{**row, "order": orders[row["row"]]} if row["row"] in orders else row for row in rows if "value" in row]
+
+
 def measure(group):
     def run(context):
         if aegis.available(context):
             context.say(f"{group}: the rows on ExOS, under icount")
             arguments = aegis.image(context, ARCHIVES.get(group, "bench-exos.cpio"))
             arguments[arguments.index("-append") + 1] += f" bench={group}"
-            add(context, AEGIS, run_rows(AEGIS, arguments, aegis.ROWS_DONE, LIMIT_AEGIS, icount=group not in IN_TIME))
+            rows = run_rows(AEGIS, arguments, aegis.ROWS_DONE, LIMIT_AEGIS, icount=group not in IN_TIME)
+            add(context, AEGIS, join_orders(rows))
         if context.linux:
             context.say(f"{group}: the rows on Linux, under icount")
             add(context, LINUX, run_rows(LINUX, linux.arguments(context.linux, f"suite-{group}"), "^init: rows done", LIMIT_LINUX))

@@ -21,7 +21,7 @@ def run_rows(name, arguments, done, timeout, icount=True):
 
 def add(context, system, rows):
     for row in rows:
-        spread = {key: row[key] for key in ("low", "high") if key in row}
+        spread = {key: row[key] for key in ("low", "high", "order") if key in row}
         context.results.add(row["group"], row["row"], system, row["value"], **spread)
 
 

@@ -72,7 +72,26 @@ def draw_ratios(results, path):
     save(figure, path)
 
 
+def draw_strides(results, path):
+    """How many slices each child of the stride scheduler has had, over the slices that were given."""
+    order = results.values.get(("sched", "stride_error", AEGIS), {}).get("order", "")
+    figure, axes = new_figure(8, 3.4)
+    for child, (tickets, colour) in enumerate(zip((3, 2, 1), COLOURS)):
+        had, counts = 0, []
+        for who in order:
+            had += who == str(child)
+            counts.append(had)
+        axes.plot(range(1, len(order) + 1), counts, color=colour, linewidth=2, label=f"{tickets} of 6 tickets")
+        axes.plot([0, len(order)], [0, len(order) * tickets / 6], color=INK, linewidth=0.8, linestyle="dotted")
+    axes.set_xlabel("slices given")
+    axes.set_ylabel("slices had")
+    axes.margins(x=0.01)
+    axes.legend(frameon=False, loc="upper left")
+    save(figure, path)
+
+
 def draw(results, folder):
-    """Writes both plots into the folder."""
+    """Writes the plots into the folder."""
+    draw_strides(results, folder / "strides.svg")
     draw_round_trips(results, folder / "round-trips.svg")
     draw_ratios(results, folder / "ratios.svg")

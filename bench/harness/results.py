@@ -41,7 +41,7 @@ class Results:
         self.values = {}
 
     def add(self, group, row, system, value, **more):
-        """value None says that it could not be had, and more["note"] why. low, high, samples, quantiles may follow."""
+        """value None says that it could not be had, and more["note"] why. low, high, samples, quantiles, order may follow."""
         known = self.rows[group, row]
         self.values[group, row, system] = {"group": group, "row": row, "unit": known["unit"], "system": system,
                                            "value": value, **more}
