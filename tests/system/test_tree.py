@@ -19,7 +19,7 @@ LAYERS = {
     "dpf": {"dpf", "vcode"},
     "ash": {"ash", "vcode"},
     "kernel": {"kernel", "abi", "dpf", "ash", "image", "vcode", "siphash", "extent"},
-    "libos": {"libos", "abi", "dpf", "image", "siphash"},
+    "libos": {"libos", "abi", "dpf", "ash", "image", "siphash"},
     "apps": {"apps", "libos", "abi", "dpf", "ash", "control", "image", "siphash"},
 }
 
