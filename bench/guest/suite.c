@@ -1,7 +1,7 @@
 /*
  * The program bench: rows of the groups that a library operating system answers for, printed as
- * lines of JSON (measure.h). `bench [GROUP...]`; without groups, all. As the first program of a
- * machine it takes the groups from the boot arguments, bench=GROUP,..., and ends the machine.
+ * lines of JSON (measure.h). `bench [GROUP|GROUP/ROW...]`; without, all. As the first program of a
+ * machine it takes those from the boot arguments, bench=GROUP,..., and ends the machine.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -46,31 +46,37 @@ void port_print(const char *line)
     fflush(stdout);
 }
 
-static bool exists(const char *group)
+/* Whether a word of the command names a row: by its group, or as GROUP/ROW. */
+static bool names(const char *word, const struct row *row)
+{
+    size_t length = strlen(row->group);
+    return !strncmp(word, row->group, length) &&
+           (!word[length] || (word[length] == '/' && !strcmp(word + length + 1, row->name)));
+}
+
+static bool exists(const char *word)
 {
     for (const struct suite *s = suites; s->group; s++)
-        if (!strcmp(s->group, group))
-            return true;
+        for (const struct row *row = s->rows; row->name; row++)
+            if (names(word, row))
+                return true;
     return false;
 }
 
-static bool wanted(const char *group, int count, char *const *groups)
+static bool wanted(const struct row *row, int count, char *const *words)
 {
     for (int i = 0; i < count; i++)
-        if (!strcmp(groups[i], group))
+        if (names(words[i], row))
             return true;
     return count == 0;
 }
 
-static void run(int count, char *const *groups)
+static void run(int count, char *const *words)
 {
-    for (const struct suite *s = suites; s->group; s++) {
-        uint64_t rows = 0;
-        while (s->rows[rows].name)
-            rows++;
-        if (wanted(s->group, count, groups))
-            measure_rows(s->rows, rows);
-    }
+    for (const struct suite *s = suites; s->group; s++)
+        for (const struct row *row = s->rows; row->name; row++)
+            if (wanted(row, count, words))
+                measure_rows(row, 1);
 }
 
 /* Whether a table before this one is of the same group. */
@@ -82,12 +88,12 @@ static bool seen(const struct suite *suite)
     return false;
 }
 
-/* A usage error unless each group exists. */
+/* A usage error unless each word names something. */
 static int check(int count, char *const *groups)
 {
     for (int i = 0; i < count; i++)
         if (!exists(groups[i])) {
-            fprintf(stderr, "bench: there is no group %s; groups:", groups[i]);
+            fprintf(stderr, "bench: there is no row or group %s; groups:", groups[i]);
             for (const struct suite *s = suites; s->group; s++)
                 if (!seen(s))
                     fprintf(stderr, " %s", s->group);
