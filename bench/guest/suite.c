@@ -88,16 +88,21 @@ static bool seen(const struct suite *suite)
     return false;
 }
 
+static void print_groups(FILE *to)
+{
+    for (const struct suite *s = suites; s->group; s++)
+        if (!seen(s))
+            fprintf(to, " %s", s->group);
+    fprintf(to, "\n");
+}
+
 /* A usage error unless each word names something. */
 static int check(int count, char *const *groups)
 {
     for (int i = 0; i < count; i++)
         if (!exists(groups[i])) {
             fprintf(stderr, "bench: there is no row or group %s; groups:", groups[i]);
-            for (const struct suite *s = suites; s->group; s++)
-                if (!seen(s))
-                    fprintf(stderr, " %s", s->group);
-            fprintf(stderr, "\n");
+            print_groups(stderr);
             return 2;
         }
     return 0;
@@ -140,6 +145,11 @@ int main(int argc, char **argv)
     if (exos.boot)
         return run_as_init();
 #endif
+    if (argc == 2 && !strcmp(argv[1], "--help")) {
+        printf("usage: bench [GROUP|ROW...]\n  rows as lines of JSON; groups:");
+        print_groups(stdout);
+        return 0;
+    }
     int status = check(argc - 1, argv + 1);
     if (status == 0)
         run(argc - 1, argv + 1);

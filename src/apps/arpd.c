@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "apps/program.h"
 #include "libos/net/headers.h"
 #include "libos/net/net.h"
 #include "libos/start/error.h"
@@ -15,6 +16,10 @@
 #define PATIENCE     1000000 /* ns to wait for room in the device's queue */
 #define MAC          6
 #define MAC_AND_IPV4 10
+
+const char program_name[] = "arpd";
+const char program_usage[] =
+    "arpd ip=ADDRESS/PREFIX[,GATEWAY]  (answers ARP on the binding that loads it)";
 
 static uint8_t self[MAC_AND_IPV4]; /* the hardware address, then the protocol address */
 
@@ -67,10 +72,9 @@ int main(int argc, char **argv)
     struct net net;
     uint64_t seen = 0;
 
-    if (argc != 2 || strncmp(argv[1], "ip=", 3) || !net_parse_address(argv[1] + 3, &address)) {
-        fprintf(stderr, "usage: arpd ip=ADDRESS/PREFIX[,GATEWAY]\n");
-        return 2;
-    }
+    take_help(argc, argv);
+    if (argc != 2 || strncmp(argv[1], "ip=", 3) || !net_parse_address(argv[1] + 3, &address))
+        return usage();
     for (;;) {
         if (open_first(&net, &seen))
             return 1;

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "apps/program.h"
 #include "control/control.h"
 #include "libos/disk/disk.h"
 #include "libos/start/error.h"
@@ -52,13 +53,15 @@ static int fail(const char *what, int64_t error)
     return 1;
 }
 
-static int usage(const char *word)
+const char program_name[] = "dd";
+const char program_usage[] =
+    "dd if=EXTENT|zero of=EXTENT|null|sum [bs=BYTES] [count=N] [skip=N] [seek=N] [depth=N]\n"
+    "  EXTENT DISK,FIRST,COUNT,SECRET; bs a multiple of 512; depth 1 to 32 requests under way";
+
+static int mistake(const char *word)
 {
-    fprintf(stderr,
-            "dd: \"%s\": usage: dd if=EXTENT|zero of=EXTENT|null|sum [bs=BYTES] [count=N] [skip=N] "
-            "[seek=N] [depth=N], with EXTENT as DISK,FIRST,COUNT,SECRET and bs a multiple of 512\n",
-            word);
-    return 2;
+    fprintf(stderr, "dd: %s\n", word);
+    return usage();
 }
 
 static bool set_side(struct side *side, const char *name, enum side_kind other)
@@ -215,16 +218,17 @@ int main(int argc, char **argv)
 {
     uint64_t ended = 0;
 
+    take_help(argc, argv);
     for (int i = 1; i < argc; i++)
         if (!set_word(argv[i]))
-            return usage(argv[i]);
+            return mistake(argv[i]);
     if (job.from.kind == SIDE_NONE || job.to.kind == SIDE_NONE)
-        return usage(job.from.kind == SIDE_NONE ? "if is missing" : "of is missing");
+        return mistake(job.from.kind == SIDE_NONE ? "if is missing" : "of is missing");
     job.bytes = job.count > UINT64_MAX / job.bs ? UINT64_MAX : job.count * job.bs;
     if (open_side(&job.from, DISK_READ_ONLY) || open_side(&job.to, DISK_READ_WRITE))
         return 1;
     if (job.bytes == UINT64_MAX)
-        return usage("count is missing, and neither side ends");
+        return mistake("count is missing, and neither side ends");
     uint64_t pages = (job.bs + AEGIS_PAGE_SIZE - 1) / AEGIS_PAGE_SIZE;
     for (uint64_t i = 0; i < job.depth; i++)
         if (!(steps[i].memory = vm_alloc(pages, VM_READ_WRITE)))

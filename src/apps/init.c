@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "apps/program.h"
 #include "libos/proc/proc.h"
 #include "libos/start/error.h"
 #include "libos/time/time.h"
@@ -86,8 +87,12 @@ static _Noreturn void end_machine(uint64_t status)
     }
 }
 
-int main(void)
+const char program_name[] = "init";
+const char program_usage[] = "init  (the first program of the machine: it keeps an agent running)";
+
+int main(int argc, char **argv)
 {
+    take_help(argc, argv);
     if (!exos.boot) {
         fprintf(stderr, "init: has to be the first program of the machine\n");
         return 1;

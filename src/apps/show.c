@@ -9,7 +9,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "apps/program.h"
 #include "libos/start/start.h"
+
+const char program_name[] = "show";
+const char program_usage[] =
+    "show [pages|slices|environments|accounts|bindings|totals]  (without a part: all of them)";
 
 #define STATES   8
 #define ENVS_MAX 1024
@@ -175,15 +180,14 @@ int main(int argc, char **argv)
                  {"accounts", accounts}, {"bindings", bindings}, {"totals", totals}};
     bool known = argc < 2;
 
+    take_help(argc, argv);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (argc < 2 || !strcmp(argv[1], parts[i].name)) {
             parts[i].gather();
             known = true;
         }
-    if (!known || argc > 2) {
-        fprintf(stderr, "usage: show [pages|slices|environments|accounts|bindings|totals]\n");
-        return 2;
-    }
+    if (!known || argc > 2)
+        return usage();
     fwrite(text, 1, used, stdout);
-    return 0;
+    return finish(0);
 }

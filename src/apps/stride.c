@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "apps/program.h"
 #include "libos/proc/proc.h"
 #include "libos/sched/stride.h"
 #include "libos/time/time.h"
@@ -22,11 +23,8 @@
 static struct stride stride;
 static struct proc children[STRIDE_MOST];
 
-static int usage(void)
-{
-    fprintf(stderr, "usage: stride [-n SLICES] TICKETS:PROGRAM... (at most %d)\n", STRIDE_MOST);
-    return 2;
-}
+const char program_name[] = "stride";
+const char program_usage[] = "stride [-n SLICES] TICKETS:PROGRAM...  (as 3:primes 1:matmul)";
 
 /* Starts TICKETS:PROGRAM as child n; it runs from the first turn on. */
 static bool start(int n, char *what)
@@ -80,17 +78,24 @@ static void turn(int count)
 
 int main(int argc, char **argv)
 {
-    unsigned long slices = 0;
+    long slices = 0; /* without end */
     int option;
+
+    take_help(argc, argv);
     while ((option = getopt(argc, argv, "n:")) == 'n')
-        slices = strtoul(optarg, NULL, 10);
+        if ((slices = number(optarg, 1, INT32_MAX)) < 0)
+            return usage();
     int count = argc - optind;
-    if (option != -1 || count < 1 || count > STRIDE_MOST)
+    if (option != -1 || count < 1)
         return usage();
+    if (count > STRIDE_MOST) {
+        fprintf(stderr, "stride: more than %d programs\n", STRIDE_MOST);
+        return USAGE_ERROR;
+    }
     bool ok = true;
     for (int i = 0; i < count && ok; i++)
         ok = start(i, argv[optind + i]);
-    while (ok && living(count) && (!slices || stride.turns < slices))
+    while (ok && living(count) && (!slices || stride.turns < (uint64_t)slices))
         turn(count);
     for (int i = 0; i < count; i++)
         if (children[i].env)

@@ -14,6 +14,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "apps/program.h"
+
+const char program_name[] = "tcpecho";
+const char program_usage[] = "tcpecho [PORT]  (sends back what connections bring; without PORT, 7)";
+
 #define CONNECTIONS 2000
 #define BUFFER      8192
 
@@ -104,18 +109,17 @@ static int listen_on(uint16_t port)
 
 int main(int argc, char **argv)
 {
-    unsigned long port = argc == 2 ? strtoul(argv[1], NULL, 10) : 7;
+    long port = argc == 2 ? number(argv[1], 1, UINT16_MAX) : 7;
 
-    if (argc > 2 || port < 1 || port > 65535) {
-        fprintf(stderr, "usage: tcpecho [PORT]\n");
-        return 2;
-    }
+    take_help(argc, argv);
+    if (argc > 2 || port < 0)
+        return usage();
     fds[0] = (struct pollfd){.fd = listen_on((uint16_t)port), .events = POLLIN};
     if (fds[0].fd < 0) {
         perror("tcpecho: port");
         return 1;
     }
-    printf("tcpecho: port %lu\n", port);
+    printf("tcpecho: port %ld\n", port);
     for (;;) {
         if (poll(fds, count + 1, -1) < 0)
             perror("tcpecho");

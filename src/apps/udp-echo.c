@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 
+#include "apps/program.h"
 #include "libos/net/headers.h"
 #include "libos/net/net.h"
 #include "libos/start/error.h"
@@ -170,8 +171,15 @@ static void look_at_bindings(void)
     when[ring_count] = net_when_bindings(bindings_seen);
 }
 
-int main(void)
+const char program_name[] = "udp-echo";
+const char program_usage[] =
+    "udp-echo  (answers what its bindings bring: aegisctl load FILTER --app udp-echo)";
+
+int main(int argc, char **argv)
 {
+    take_help(argc, argv);
+    if (argc > 1)
+        return usage();
     bindings_word = &aegis_env(exos.env)->bindings;
     look_at_bindings();
     for (;;) {

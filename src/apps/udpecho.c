@@ -8,22 +8,26 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "apps/program.h"
+
+const char program_name[] = "udpecho";
+const char program_usage[] = "udpecho [PORT]  (answers each datagram; without PORT, 7)";
+
 int main(int argc, char **argv)
 {
     static char bytes[65536];
-    unsigned long port = argc == 2 ? strtoul(argv[1], NULL, 10) : 7;
+    long port = argc == 2 ? number(argv[1], 1, UINT16_MAX) : 7;
     struct sockaddr_in from, own = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    int s = socket(AF_INET, SOCK_DGRAM, 0);
 
-    if (argc > 2 || port < 1 || port > 65535) {
-        fprintf(stderr, "usage: udpecho [PORT]\n");
-        return 2;
-    }
+    take_help(argc, argv);
+    if (argc > 2 || port < 0)
+        return usage();
+    int s = socket(AF_INET, SOCK_DGRAM, 0);
     if (s < 0 || bind(s, (struct sockaddr *)&own, sizeof own)) {
         perror("udpecho: port");
         return 1;
     }
-    printf("udpecho: port %lu\n", port);
+    printf("udpecho: port %ld\n", port);
     for (;;) {
         socklen_t size = sizeof from;
         ssize_t count = recvfrom(s, bytes, sizeof bytes, 0, (struct sockaddr *)&from, &size);

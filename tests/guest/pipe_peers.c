@@ -251,6 +251,79 @@ static void long_writes_end_with_either_side(void)
     CHECK_EQ(munmap(shared, SIZE), 0);
 }
 
+/* Takes a long write's offer, and says what isn't so, in the order of `words`, again and again. */
+static pid_t fork_liar(int fds[2], const uint64_t *words, size_t count, volatile uint8_t *ready)
+{
+    *ready = 0;
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    while (pid && !*ready)
+        aegis_yield(0);
+    if (pid)
+        return pid;
+    close(fds[1]);
+    *ready = 1; /* offers are made by who is the only writer */
+    struct pipe_page *page = page_of(fds[0]);
+    for (size_t i = 0;; i++) {
+        while (__atomic_load_n(&page->offer.state, __ATOMIC_ACQUIRE) != OFFER_MADE)
+            aegis_yield(exos.parent);
+        page->offer.size = UINT64_MAX - i;
+        __atomic_store_n(&page->offer.taken, words[i % count], __ATOMIC_RELEASE);
+        aegis_yield(exos.parent);
+    }
+}
+
+/* The writer believes no more than it has offered, and waits for nothing that goes back. */
+static void who_takes_an_offer_may_lie_about_it(void)
+{
+    static const uint64_t back_and_forth[] = {3, 2, 1, 2, 3}, too_much[] = {30001, OFFER_MOST};
+    enum { SIZE = 30000 };
+    uint8_t *shared = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CHECK(shared != MAP_FAILED);
+    memset(shared, 1, SIZE);
+    for (int i = 0; i < 30; i++) {
+        int fds[2];
+        CHECK_EQ(pipe(fds), 0);
+        bool goes_back = i % 2;
+        pid_t pid = goes_back ? fork_liar(fds, back_and_forth, 5, shared)
+                              : fork_liar(fds, too_much, 2, shared);
+        close(fds[0]);
+        ssize_t done = write(fds[1], shared, SIZE);
+        CHECK(goes_back ? done == -1 && errno == EIO : done == SIZE);
+        kill(pid, SIGKILL);
+        finish(pid);
+        close(fds[1]);
+    }
+    CHECK_EQ(munmap(shared, SIZE), 0);
+}
+
+static void note_alarm(int signal)
+{
+    (void)signal;
+}
+
+/* A reader that moves the head all the time and makes no room: signals end the write. */
+static void signals_come_though_a_peer_keeps_busy(void)
+{
+    static char bytes[PIPE_BUF];
+    struct sigaction action = {.sa_handler = note_alarm};
+    int fds[2];
+    CHECK_EQ(pipe(fds), 0);
+    for (size_t i = 0; i < PIPE_SIZE / PIPE_BUF; i++)
+        CHECK_EQ(write(fds[1], bytes, PIPE_BUF), PIPE_BUF);
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    for (struct pipe_page *page = page_of(fds[0]); pid == 0; aegis_yield(exos.parent))
+        page->head ^= 1;
+    sigaction(SIGALRM, &action, NULL);
+    alarm(1);
+    CHECK_FAILS(write(fds[1], bytes, PIPE_BUF), EINTR);
+    kill(pid, SIGKILL);
+    finish(pid);
+    close(fds[0]);
+    close(fds[1]);
+}
+
 static const struct {
     const char *name;
     int (*run)(void);
@@ -267,5 +340,7 @@ int main(int argc, char **argv)
     what_a_hostile_peer_writes_does_no_harm();
     peers_may_be_killed_at_any_instruction();
     long_writes_end_with_either_side();
+    who_takes_an_offer_may_lie_about_it();
+    signals_come_though_a_peer_keeps_busy();
     return 0;
 }

@@ -11,9 +11,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "libos/fd/fd.h"
 #include "libos/proc/proc.h"
 #include "libos/proc/session.h"
 #include "libos/time/time.h"
+#include "libos/tty/tty.h"
+#include "libos/vm/vm.h"
 #include "test.h"
 
 #define SECOND 1000000000UL
@@ -147,6 +150,43 @@ static int user(void)
     return 42;
 }
 
+/*
+ * A program that keeps a terminal's locks while it lives keeps nobody else from the terminal, not
+ * even if it names others as the holders.
+ */
+static void take_locks_for_ever(bool in_other_names)
+{
+    struct tty_page *page = vm_shared_alloc(1);
+    struct tty server;
+    CHECK(page != NULL);
+    tty_init(&server, page, true);
+    page->server = getpid();
+    page->server_env = exos.env;
+    page->server_serial = aegis_env(exos.env)->serial;
+    int fd = fd_install(tty_object(page), 3, 0);
+    CHECK(fd >= 0);
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    for (uint32_t holder = exos.env; pid == 0; aegis_yield(exos.parent)) {
+        page->in_lock = page->out_lock = (uint64_t)aegis_env(holder)->serial << 32 | holder;
+        do
+            holder = in_other_names ? (holder + 1) % aegis_info()->env_count : holder;
+        while (aegis_env(holder)->state != AEGIS_ENV_LIVE);
+    }
+    while (!*(volatile uint64_t *)&page->in_lock)
+        aegis_yield(0);
+    uint64_t before = time_now();
+    CHECK_EQ(write(fd, "some", 4), 4);
+    CHECK(time_to_ns(time_now() - before) < 40 * SECOND);
+    char text[8] = "";
+    CHECK(tty_output(&server, (uint8_t *)text, 4) == 4 && !strcmp(text, "some"));
+    kill(pid, SIGKILL);
+    CHECK_EQ(waitpid(pid, NULL, 0), pid);
+    CHECK(tty_input(&server, (const uint8_t *)"a\n", 2) == 2 && read(fd, text, 8) == 2);
+    close(fd);
+    vm_free(page);
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1 && !strcmp(argv[1], "exit"))
@@ -163,6 +203,8 @@ int main(int argc, char **argv)
     struct proc_status status;
     CHECK_OK(proc_session_make());
     kill_the_deaf();
+    take_locks_for_ever(false);
+    take_locks_for_ever(true);
     options.argv = peer;
     for (int i = 0; i < 2; i++)
         CHECK_OK(proc_spawn(&procs[i], &options));

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "apps/program.h"
 #include "dpf/dpf.h"
 #include "libos/console/console.h"
 #include "libos/net/headers.h"
@@ -102,8 +103,12 @@ static bool take_console(void)
     return false;
 }
 
-int main(void)
+const char program_name[] = "agent";
+const char program_usage[] = "agent  (init starts it: it serves aegisctl)";
+
+int main(int argc, char **argv)
 {
+    take_help(argc, argv);
     take_capabilities();
     if (!take_console())
         return 1;

@@ -3,7 +3,7 @@
 #include <stdbool.h>
 #include <unistd.h>
 
-#include "program.h"
+#include "apps/program.h"
 
 const char program_name[] = "cat";
 const char program_usage[] = "cat [FILE...]  (-: standard input)";

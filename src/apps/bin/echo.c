@@ -1,5 +1,5 @@
 /* echo [-n] [WORD...]: prints its arguments, with blanks between. */
-#include "program.h"
+#include "apps/program.h"
 
 const char program_name[] = "echo";
 const char program_usage[] = "echo [-n] [WORD...]";

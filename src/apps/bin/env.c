@@ -2,7 +2,7 @@
  * it. */
 #include <unistd.h>
 
-#include "program.h"
+#include "apps/program.h"
 
 const char program_name[] = "env";
 const char program_usage[] = "env [NAME=VALUE...] [COMMAND [ARG...]]";

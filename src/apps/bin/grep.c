@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <unistd.h>
 
-#include "program.h"
+#include "apps/program.h"
 
 const char program_name[] = "grep";
 const char program_usage[] =

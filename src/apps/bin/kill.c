@@ -1,7 +1,7 @@
 /* kill [-SIGNAL] PROCESS...: sends a signal, TERM by default; a negative PROCESS is a group. */
 #include <signal.h>
 
-#include "program.h"
+#include "apps/program.h"
 #include "signals.h"
 
 const char program_name[] = "kill";

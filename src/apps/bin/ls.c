@@ -3,7 +3,7 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 
-#include "program.h"
+#include "apps/program.h"
 
 const char program_name[] = "ls";
 const char program_usage[] = "ls [-l]  (-l: with sizes)";

@@ -2,7 +2,7 @@
  */
 #include <time.h>
 
-#include "program.h"
+#include "apps/program.h"
 
 const char program_name[] = "matmul";
 const char program_usage[] = "matmul [SIZE]  (1 to 1000)";

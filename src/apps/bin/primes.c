@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "program.h"
+#include "apps/program.h"
 
 const char program_name[] = "primes";
 const char program_usage[] = "primes [LIMIT]  (2 to 100000; one process for each prime)";

@@ -2,7 +2,7 @@
 #include <stdbool.h>
 
 #include "libos/proc/session.h"
-#include "program.h"
+#include "apps/program.h"
 
 const char program_name[] = "ps";
 const char program_usage[] = "ps [-e]  (-e: all environments, also of other sessions and of none)";

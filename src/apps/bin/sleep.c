@@ -1,7 +1,7 @@
 /* sleep SECONDS: waits; decimals count. */
 #include <time.h>
 
-#include "program.h"
+#include "apps/program.h"
 
 const char program_name[] = "sleep";
 const char program_usage[] = "sleep SECONDS  (0.5 is half a second)";

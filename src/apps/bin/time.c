@@ -8,7 +8,7 @@
 
 #include "libos/proc/session.h"
 #include "libos/wait/wait.h"
-#include "program.h"
+#include "apps/program.h"
 
 const char program_name[] = "time";
 const char program_usage[] = "time COMMAND [ARG...]";

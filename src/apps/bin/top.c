@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "libos/start/start.h"
-#include "program.h"
+#include "apps/program.h"
 
 const char program_name[] = "top";
 const char program_usage[] = "top [-d SECONDS] [-n COUNT]  (every 2 seconds, until ^C)";

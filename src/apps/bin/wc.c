@@ -2,7 +2,7 @@
 #include <stdbool.h>
 #include <unistd.h>
 
-#include "program.h"
+#include "apps/program.h"
 
 const char program_name[] = "wc";
 const char program_usage[] =

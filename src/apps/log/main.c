@@ -14,8 +14,13 @@
 #include <string.h>
 
 #include "apps/log/store.h"
+#include "apps/program.h"
 #include "libos/disk/disk.h"
 #include "libos/start/error.h"
+
+const char program_name[] = "log";
+const char program_usage[] =
+    "log DISK,FIRST,COUNT,SECRET make | append TEXT... | fill COUNT SIZE | list";
 
 static uint8_t buffer[STORE_RECORD_MAX + STORE_UNIT_MAX] __attribute__((aligned(AEGIS_PAGE_SIZE)));
 static struct disk disk;
@@ -101,13 +106,6 @@ static int fill(uint64_t count, uint64_t size)
     return status;
 }
 
-static int usage(void)
-{
-    fprintf(stderr, "log: usage: log DISK,FIRST,COUNT,SECRET make | append TEXT... | fill COUNT "
-                    "SIZE | list\n");
-    return 2;
-}
-
 /* A number from 0 to most, or -1. */
 static int64_t parse(const char *text, uint64_t most)
 {
@@ -127,6 +125,7 @@ int main(int argc, char **argv)
     bool is_append = strcmp(command, "append") == 0 && argc > 3;
     bool is_fill = strcmp(command, "fill") == 0 && count >= 0 && size >= 0;
 
+    take_help(argc, argv);
     if (!is_make && !is_list && !is_append && !is_fill)
         return usage();
     int64_t error = disk_open_name(&disk, argv[1], is_list ? DISK_READ_ONLY : DISK_READ_WRITE);

@@ -2,12 +2,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "apps/program.h"
 #include "libos/net/service.h"
 #include "libos/start/error.h"
 #include "libos/time/time.h"
 #include "netd.h"
 
 #define RING_SLOTS 32 /* for what comes while the handler may not run */
+
+const char program_name[] = "netd";
+const char program_usage[] = "netd ip=ADDRESS/PREFIX[,GATEWAY]  (the agent starts it)";
 
 struct netd netd;
 
@@ -103,10 +107,9 @@ static int64_t begin(void)
 
 int main(int argc, char **argv)
 {
-    if (argc != 2 || strncmp(argv[1], "ip=", 3) || !net_parse_address(argv[1] + 3, &netd.address)) {
-        fprintf(stderr, "usage: netd ip=ADDRESS/PREFIX[,GATEWAY]\n");
-        return 2;
-    }
+    take_help(argc, argv);
+    if (argc != 2 || strncmp(argv[1], "ip=", 3) || !net_parse_address(argv[1] + 3, &netd.address))
+        return usage();
     if (!exos.start || exos.start->cap_count < 1) {
         fprintf(stderr, "netd: only the agent can start it: no capability for an interface\n");
         return 1;

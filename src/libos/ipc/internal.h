@@ -52,9 +52,9 @@ ssize_t pipe_quick_write(struct fd_object *object, const void *bytes, size_t cou
 /* offer.c. The writer's: whether count bytes from there can be offered now; they are, then. */
 bool pipe_offer(struct pipe_end *end, const void *bytes, size_t count);
 
-/* Waits until the offer is taken, or as much of it as will be: how many bytes, 0 if the reader has
- * declined, or a negated errno value if none was taken. */
-ssize_t pipe_offer_wait(struct pipe_end *end);
+/* Waits until the offer of count bytes is taken, or as much of it as will be: how many bytes, 0 if
+ * the reader has declined, or a negated errno value if none was taken. */
+ssize_t pipe_offer_wait(struct pipe_end *end, size_t count);
 
 /* The reader's: bytes of an offer, up to count; 0 if there is none, or none that it can take.
  * Caller must hold the reader's lock. */

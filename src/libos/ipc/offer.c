@@ -62,24 +62,26 @@ static uint64_t withdraw(struct pipe_end *end)
     return taken;
 }
 
-ssize_t pipe_offer_wait(struct pipe_end *end)
+/* What stands in the page is the reader's word, not what was offered: `taken` counts as long as it
+ * grows, so that no reader keeps this waiting with anything but doing nothing. */
+ssize_t pipe_offer_wait(struct pipe_end *end, size_t count)
 {
     struct pipe_offer *offer = &end->page->offer;
-    uint64_t size = offer->size < OFFER_MOST ? offer->size : OFFER_MOST;
+    uint64_t size = count < OFFER_MOST ? count : OFFER_MOST, before = 0;
     int result = 1;
-    for (uint64_t taken; result > 0;) {
+    for (uint64_t taken; result > 0; before = taken) {
         taken = __atomic_load_n(&offer->taken, __ATOMIC_ACQUIRE);
         if (taken >= size) {
             __atomic_store_n(&offer->state, OFFER_NONE, __ATOMIC_RELEASE);
             end->declined = taken == OFFER_DECLINED;
             return end->declined ? 0 : (ssize_t)size;
         }
-        result = pipe_await(end, &offer->taken, taken);
+        result = taken < before ? -EIO : pipe_await(end, &offer->taken, taken);
     }
     if (result == -EBADF) /* the end is gone */
         return result;
     uint64_t taken = withdraw(end);
-    return taken == 0 || taken > size ? result : (ssize_t)taken;
+    return result == -EIO || taken == 0 || taken > size ? result : (ssize_t)taken;
 }
 
 /* Whether the pages from number first of the offer on are this process's memory there, too. */

@@ -62,6 +62,13 @@ static void give_way(uint32_t env)
         aegis_yield(env);
 }
 
+/* Signals were held back: they come in a wait, be it over at once, so that a peer which changes
+ * counters all the time and makes no room keeps nobody from them. */
+static bool signals_wait(void)
+{
+    return exos_held_pending & 1UL << EXOS_HELD_SIGNALS;
+}
+
 static __attribute__((noinline)) int sleep_for(struct pipe_end *end, const uint64_t *word,
                                                uint64_t seen, uint64_t changes, uint64_t peer)
 {
@@ -80,7 +87,7 @@ int pipe_await(struct pipe_end *end, const uint64_t *word, uint64_t seen)
     uint64_t peer = end->peer | (uint64_t)end->peer_serial << 32, changes = end->changes;
     if (peer != end->pipe->self) {
         give_way(end->peer);
-        if (load(word) != seen)
+        if (load(word) != seen && !signals_wait())
             return 1;
     }
     return sleep_for(end, word, seen, changes, peer);
@@ -238,7 +245,7 @@ static inline ssize_t write_some(struct pipe_end *end, const uint8_t *bytes, siz
     ssize_t done = offered ? 0 : put(page, bytes, count, &seen);
     pipe_unlock(&page->writer);
     if (offered)
-        return pipe_offer_wait(end);
+        return pipe_offer_wait(end, count);
     if (done > 0)
         pipe_changed(page);
     if (__builtin_expect(done != 0, 1))

@@ -9,8 +9,12 @@
 #include "libos/proc/session.h"
 #include "libos/start/error.h"
 #include "libos/start/start.h"
+#include "libos/time/time.h"
 #include "libos/tty/internal.h"
 #include "libos/vm/vm.h"
+
+#define LOCK_PATIENCE 500000000UL /* ns of a holder's slices and ours */
+#define HOLDERS_MOST  64          /* as many as there are slots */
 
 struct tty_open {
     struct fd_object object;
@@ -36,27 +40,42 @@ static bool is_live(uint32_t env, uint32_t serial)
     return aegis_env(env)->serial == serial && aegis_env(env)->state == AEGIS_ENV_LIVE;
 }
 
+static uint64_t own_lock(void)
+{
+    return (uint64_t)aegis_env(exos.env)->serial << 32 | exos.env;
+}
+
 /*
  * One process at a time. Who holds the lock does so for a copy of at most the ring's size, and runs
  * no signal's handler and no other thread meanwhile (exos_hold): so it is given the rest of the
- * slice, or, if it has ended, its lock is taken over.
+ * slice. From one that has ended, or was given slices for LOCK_PATIENCE and holds it still, which
+ * no copy takes, the lock is taken over. New holders get as much again HOLDERS_MOST times.
  */
 static void lock(uint64_t *word)
 {
-    uint64_t self = (uint64_t)aegis_env(exos.env)->serial << 32 | exos.env, holder = 0;
+    uint64_t self = own_lock(), holder = 0, waited_for = 0, until = 0;
+    unsigned holders = 0;
 
     while (!__atomic_compare_exchange_n(word, &holder, self, false, __ATOMIC_ACQUIRE,
                                         __ATOMIC_RELAXED)) {
-        if (is_live((uint32_t)holder, (uint32_t)(holder >> 32)) && (uint32_t)holder != exos.env) {
-            aegis_yield((uint32_t)holder);
-            holder = 0;
-        } /* else the next attempt replaces what stands there */
+        if (!is_live((uint32_t)holder, (uint32_t)(holder >> 32)) || (uint32_t)holder == exos.env)
+            continue; /* the next attempt replaces what stands there */
+        if (holder != waited_for && holders++ < HOLDERS_MOST) {
+            waited_for = holder;
+            until = time_after(LOCK_PATIENCE);
+        }
+        if (time_now() >= until)
+            continue;
+        aegis_yield((uint32_t)holder);
+        holder = 0;
     }
 }
 
+/* It may have been taken over. */
 static void unlock(uint64_t *word)
 {
-    __atomic_store_n(word, 0, __ATOMIC_RELEASE);
+    uint64_t self = own_lock();
+    __atomic_compare_exchange_n(word, &self, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
 }
 
 static bool server_lives(const struct tty_page *page)

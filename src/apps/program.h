@@ -1,9 +1,9 @@
 /*
- * What the small programs have in common: --help, mistakes of usage (status 2), and that output
+ * What the programs have in common: --help, mistakes of usage (status 2), and that output
  * which could not be written is a failure (status 1).
  */
-#ifndef BIN_PROGRAM_H
-#define BIN_PROGRAM_H
+#ifndef APPS_PROGRAM_H
+#define APPS_PROGRAM_H
 
 #include <errno.h>
 #include <stdarg.h>
