@@ -146,7 +146,7 @@ int main(int argc, char **argv)
         return run_as_init();
 #endif
     if (argc == 2 && !strcmp(argv[1], "--help")) {
-        printf("usage: bench [GROUP|ROW...]\n  rows as lines of JSON; groups:");
+        printf("usage: bench [GROUP|GROUP/ROW...]\n  rows as lines of JSON; groups:");
         print_groups(stdout);
         return 0;
     }

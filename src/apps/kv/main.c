@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "apps/program.h"
 #include "kv/request.h"
 #include "libos/net/datagram.h"
 #include "libos/net/handler.h"
@@ -73,14 +74,16 @@ static void serve(void)
     }
 }
 
+const char program_name[] = "kv";
+const char program_usage[] = "kv [PORT]  (a table of keys and values over UDP)";
+
 int main(int argc, char **argv)
 {
-    unsigned long port = argc == 2 ? strtoul(argv[1], NULL, 10) : KV_PORT;
+    long port = argc == 2 ? number(argv[1], 1, UINT16_MAX) : KV_PORT;
 
-    if (argc > 2 || port < 1 || port > 65535) {
-        fprintf(stderr, "usage: kv [PORT]\n");
-        return 2;
-    }
+    take_help(argc, argv);
+    if (argc > 2 || port < 0)
+        return usage();
     if (net_lease(&lease, IPV4_UDP, (uint16_t)port, RING_SLOTS)) {
         perror("kv: port");
         return 1;
@@ -90,7 +93,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "kv: handler: %s\n", aegis_strerror(status));
         return 1;
     }
-    printf("kv: port %lu\n", port);
+    printf("kv: port %ld\n", port);
     fflush(stdout);
     for (;;) {
         serve();
