@@ -62,8 +62,7 @@ static int send_request(struct run *run, struct request *request)
     return 0;
 }
 
-/* Waits until the guest has executed nothing for plan->settle ns; returns the count then. */
-static uint64_t settled_count(const struct echo_plan *plan)
+uint64_t echo_settled(const struct echo_plan *plan)
 {
     uint64_t start = wire_now(), since = start, now;
     uint64_t count = plan->counter->instructions;
@@ -82,11 +81,11 @@ static void take_answer(struct run *run, struct request *request, uint64_t arriv
     struct echo_result *result = run->result;
     if (measured(run, request->sequence)) {
         if (result->insn)
-            result->insn[result->received] = settled_count(run->plan) - request->insn;
+            result->insn[result->received] = echo_settled(run->plan) - request->insn;
         result->rtt[result->received++] = arrival - request->start;
         result->duration = arrival - run->first;
     } else if (result->insn) {
-        settled_count(run->plan);
+        echo_settled(run->plan);
     }
     request->sequence = 0;
     run->under_way--;

@@ -39,4 +39,7 @@ struct echo_result {
  */
 int echo_run(struct wire *wire, const struct echo_plan *plan, struct echo_result *result);
 
+/* Waits until the guest has executed nothing for plan->settle ns; returns the count then. */
+uint64_t echo_settled(const struct echo_plan *plan);
+
 #endif

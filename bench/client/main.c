@@ -1,6 +1,6 @@
 /*
- * bench-client: measures UDP echo round trips over the raw Ethernet of a QEMU machine, and writes
- * every sample as JSON on stdout.
+ * bench-client: measures UDP and TCP echo round trips over the raw Ethernet of a QEMU machine, and
+ * writes every sample as JSON on stdout.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,23 +11,25 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include <arpa/inet.h>
-#include "bench/client/echo.h"
+#include "bench/client/tcp.h"
 
 #define USAGE 2
 
 static const char help[] =
     "usage: bench-client --local PATH --remote PATH [OPTION...]\n"
-    "Sends UDP datagrams as Ethernet frames to a machine behind QEMU's\n"
+    "Sends UDP datagrams, or segments of a TCP connection, as Ethernet frames to a machine behind "
+    "QEMU's\n"
     "  -netdev dgram,local.type=unix,local.path=REMOTE,remote.type=unix,remote.path=LOCAL\n"
     "waits for each to come back, and writes the samples as JSON on stdout.\n"
     "  --local PATH      socket to bind: where QEMU sends its frames\n"
     "  --remote PATH     socket of QEMU\n"
     "  --address A       IPv4 address of the guest (10.0.2.15)\n"
     "  --self A          IPv4 address of the client (10.0.2.2)\n"
-    "  --port N          UDP port of the echo (7)\n"
+    "  --tcp             one TCP connection, one segment under way\n"
+    "  --port N          port of the echo (7)\n"
     "  --count N         round trips to measure, 1 to 1000000 (1000)\n"
     "  --warmup N        round trips before them (20)\n"
-    "  --size N          bytes of payload, 16 to 1472 (60)\n"
+    "  --size N          bytes of payload, 16 to 1472 (60), by TCP 1 to 1460\n"
     "  --window N        requests under way at once, 1 to 256 (1)\n"
     "  --timeout MS      after which a request counts as lost (1000)\n"
     "  --deadline S      for everything (60)\n"
@@ -39,6 +41,7 @@ static const char help[] =
 struct options {
     const char *local, *remote, *counter;
     struct in_addr address, self;
+    bool tcp;
     uint64_t port, count, warmup, size, window, timeout, deadline, settle;
 };
 
@@ -51,7 +54,7 @@ static const struct number {
     {"port", offsetof(struct options, port), 1, 65535},
     {"count", offsetof(struct options, count), 1, 1000000},
     {"warmup", offsetof(struct options, warmup), 0, 1000000},
-    {"size", offsetof(struct options, size), PAYLOAD_MIN, PAYLOAD_MAX},
+    {"size", offsetof(struct options, size), 1, PAYLOAD_MAX},
     {"window", offsetof(struct options, window), 1, WINDOW_MAX},
     {"timeout", offsetof(struct options, timeout), 1, 60000},
     {"deadline", offsetof(struct options, deadline), 1, 3600},
@@ -104,17 +107,20 @@ static int parse_option(struct options *options, const char *name, const char *v
 static int parse(struct options *options, int argc, char **argv)
 {
     static const struct option known[] = {
-        {"local", 1, 0, 0},   {"remote", 1, 0, 0},  {"counter", 1, 0, 0},
-        {"address", 1, 0, 0}, {"self", 1, 0, 0},    {"port", 1, 0, 0},
-        {"count", 1, 0, 0},   {"warmup", 1, 0, 0},  {"size", 1, 0, 0},
-        {"window", 1, 0, 0},  {"timeout", 1, 0, 0}, {"deadline", 1, 0, 0},
-        {"settle", 1, 0, 0},  {"help", 0, 0, 'h'},  {0},
+        {"local", 1, 0, 0},  {"remote", 1, 0, 0}, {"counter", 1, 0, 0}, {"address", 1, 0, 0},
+        {"self", 1, 0, 0},   {"port", 1, 0, 0},   {"count", 1, 0, 0},   {"warmup", 1, 0, 0},
+        {"size", 1, 0, 0},   {"window", 1, 0, 0}, {"timeout", 1, 0, 0}, {"deadline", 1, 0, 0},
+        {"settle", 1, 0, 0}, {"tcp", 0, 0, 't'},  {"help", 0, 0, 'h'},  {0},
     };
     int c, index, status;
     while ((c = getopt_long(argc, argv, "h", known, &index)) != -1) {
         if (c == 'h') {
             fputs(help, stdout);
             exit(0);
+        }
+        if (c == 't') {
+            options->tcp = true;
+            continue;
         }
         if (c != 0)
             return USAGE;
@@ -128,6 +134,9 @@ static int parse(struct options *options, int argc, char **argv)
         return usage("--local and --remote are required", "");
     if (options->counter && options->window != 1)
         return usage("--counter needs --window 1", "");
+    if (options->tcp ? options->window != 1 || options->size > TCP_PAYLOAD_MAX
+                     : options->size < PAYLOAD_MIN)
+        return usage("--size or --window is out of range", options->tcp ? " of --tcp" : "");
     return 0;
 }
 
@@ -189,7 +198,7 @@ static int measure(struct wire *wire, const struct options *options)
         fprintf(stderr, "bench-client: no memory for %llu samples\n",
                 (unsigned long long)plan.count);
     } else if (wire_resolve(wire, wire_now() + plan.deadline) == 0 &&
-               echo_run(wire, &plan, &result) == 0) {
+               (options->tcp ? tcp_run : echo_run)(wire, &plan, &result) == 0) {
         print_result(&result);
         status = result.received == plan.count && result.wrong == 0 ? 0 : 1;
     }

@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+#include "bench/client/bytes.h"
 #include "bench/client/wire.h"
 
 #define ETHERNET      14
@@ -24,28 +25,6 @@
 #define RESOLVE_EVERY 100000000ULL
 
 static const uint8_t broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
-
-static void put16(uint8_t *p, uint32_t value)
-{
-    p[0] = (uint8_t)(value >> 8);
-    p[1] = (uint8_t)value;
-}
-
-static void put32(uint8_t *p, uint32_t value)
-{
-    put16(p, value >> 16);
-    put16(p + 2, value);
-}
-
-static uint32_t get16(const uint8_t *p)
-{
-    return (uint32_t)p[0] << 8 | p[1];
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-    return get16(p) << 16 | get16(p + 2);
-}
 
 uint64_t wire_now(void)
 {
@@ -121,18 +100,6 @@ long wire_receive(const struct wire *wire, void *frame, size_t size, uint64_t de
         if (ppoll(&ready, 1, &wait, NULL) < 0 && errno != EINTR)
             return -1;
     }
-}
-
-/* The ones' complement sum of RFC 1071, continued from sum. */
-static uint32_t checksum_add(uint32_t sum, const uint8_t *bytes, size_t length)
-{
-    for (size_t i = 0; i + 1 < length; i += 2)
-        sum += get16(bytes + i);
-    if (length % 2)
-        sum += (uint32_t)bytes[length - 1] << 8;
-    while (sum >> 16)
-        sum = (sum & 0xffff) + (sum >> 16);
-    return sum;
 }
 
 /* Of an IPv4 header and the UDP datagram behind it: the pseudo header's sum and the datagram's. */

@@ -10,14 +10,16 @@ class ClientError(Exception):
     """The client could not measure; the text is its own."""
 
 
-def echo(program, machine, count, port=7, size=ECHO_BYTES, window=1, warmup=20, counted=False, deadline=60):
+def echo(program, machine, count, port=7, size=ECHO_BYTES, window=1, warmup=20, counted=False, deadline=60, tcp=False):
     """
-    Exchanges count datagrams with the machine; returns the client's JSON: sent, received, lost, wrong, late,
+    Exchanges count datagrams, or segments of a TCP connection, with the machine; returns the client's JSON: sent, received, lost, wrong, late,
     duration_ns, rtt_ns and, if counted, insn. Lost or wrong answers are an error: figures of a system that loses
     frames say nothing about its speed.
     """
     command = [program, "--local", machine.local, "--remote", machine.remote, "--count", count, "--port", port,
                "--size", size, "--window", window, "--warmup", warmup, "--deadline", deadline]
+    if tcp:
+        command += ["--tcp"]
     if counted:
         command += ["--counter", machine.counter_path]
     try:

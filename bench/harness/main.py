@@ -135,7 +135,7 @@ def main(argv):
         else:
             prepare(options, context)
             if options.profile:
-                for system in (systems.LIMIT, systems.HANDLER, AEGIS, systems.SOCKETS):
+                for system in (systems.LIMIT, systems.HANDLER, AEGIS, *systems.PROGRAMS):
                     profile.show(context, system)
                 return 0
             describe(options, context.results)

@@ -3,9 +3,9 @@
 import time
 from contextlib import ExitStack
 
-from . import client, stats, systems
+from . import aegis, client, stats, systems
 from .results import AEGIS, show
-from .systems import HANDLER, LIMIT, LINUX, LINUX_XDP, SOCKETS
+from .systems import HANDLER, LIMIT, LINUX, LINUX_XDP, SOCKETS, STREAMS
 
 SETTLE = 2.0  # seconds after the last machine is ready: start-up work of Linux ends
 IDLE_SHORTEST = 1.0  # seconds
@@ -113,7 +113,20 @@ def add_counted(context, name):
     context.results.add("net", "udp_echo_less_idle", name, less_idle, samples=len(each))
 
 
+def count_tcp(context):
+    """Echoes of one byte over one connection to an application's stream socket."""
+    count = 100 if context.quick else 1000
+    context.say(f"net: counting the instructions of {systems.LABELS[STREAMS]}")
+    with systems.ECHOES[STREAMS](context, context.host("bench/libcount.so")) as machine:
+        time.sleep(SETTLE)
+        each = client.echo(context.host("bench/bench-client"), machine, count, size=1, counted=True, tcp=True)["insn"]
+    middle, low, high = stats.spread(each)
+    context.results.add("net", "tcp_echo_sockets", AEGIS, middle, low=low, high=high, samples=len(each))
+
+
 def measure(context):
+    if aegis.available(context):
+        count_tcp(context)
     names = systems.echo_systems(context)
     samples = measure_rounds(context, names)
     for name in names:

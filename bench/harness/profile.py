@@ -37,13 +37,13 @@ class Symbols:
 
 
 def application(context, system):
-    name = "udpecho" if system == systems.SOCKETS else "udp-echo"
+    name = systems.PROGRAMS.get(system, "udp-echo")
     return name, Symbols(context.guest(f"src/apps/{name}"))
 
 
 def namers(context, system):
     """Of a system, which part an address belongs to, as (lowest address, part, its symbols), highest first."""
-    if system in (AEGIS, systems.HANDLER, systems.SOCKETS):
+    if system in (AEGIS, systems.HANDLER, *systems.PROGRAMS):
         return [(KERNEL, "kernel", Symbols(context.guest("src/kernel/kernel.elf"))), (UPPER_HALF, "generated code", None),
                 (RAM, "firmware", None), (0, *application(context, system))]
     return [(RAM + 0x200000, "limit", Symbols(context.guest("bench/limit.elf"))), (RAM, "firmware", None)]
@@ -62,10 +62,11 @@ def count(context, system):
     with systems.ECHOES[system](context, plugin) as guest:
         program = context.host("bench/bench-client")
         counter = guest.counter()
-        client.echo(program, guest, ECHOES, warmup=5)
+        how = {"size": 1, "tcp": True} if system == systems.STREAMS else {}
+        client.echo(program, guest, ECHOES, warmup=5, **how)
         time.sleep(SETTLE)
         before, start = counter.profile(), counter.read()
-        client.echo(program, guest, ECHOES, warmup=0)
+        client.echo(program, guest, ECHOES, warmup=0, **how)
         time.sleep(SETTLE)
         after, end = counter.profile(), counter.read()
     after.subtract(before)

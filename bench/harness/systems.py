@@ -9,11 +9,14 @@ from .results import AEGIS
 LIMIT, LINUX, LINUX_XDP = "limit", "linux", "linux-xdp"
 HANDLER = "aegis-v-handler"  # beside AEGIS, an application: the handler that is one BPF object with the peer's
 SOCKETS = "aegis-v-sockets"  # an application by sockets of ExOS
+STREAMS = "aegis-v-streams"  # and by those of TCP
+PROGRAMS = {SOCKETS: "udpecho", STREAMS: "tcpecho"}
 LABELS = {
     LIMIT: "limit (bare metal)",
     HANDLER: "Aegis-V, handler in the kernel",
     AEGIS: "Aegis-V, application on its ring",
     SOCKETS: "Aegis-V, UDP socket",
+    STREAMS: "Aegis-V, TCP socket",
     LINUX: "Linux, UDP socket",
     LINUX_XDP: "Linux, XDP in the driver",
 }
@@ -44,9 +47,9 @@ def open_aegis(name):
             with Machine(name, [*aegis.image(context), *console.arguments], plugin=plugin,
                          keep=[console.guest.fileno()]) as machine:
                 console.started()
-                if name == SOCKETS:
-                    console.start("udpecho")
-                    machine.wait_line("udpecho: port 7", 30)
+                if name in PROGRAMS:
+                    console.start(PROGRAMS[name])
+                    machine.wait_line(f"{PROGRAMS[name]}: port 7", 30)
                 else:
                     console.load_echo(context, machine.base, name == HANDLER)
                 yield machine
@@ -61,6 +64,7 @@ ECHOES = {
     HANDLER: open_aegis(HANDLER),
     AEGIS: open_aegis(AEGIS),
     SOCKETS: open_aegis(SOCKETS),
+    STREAMS: open_aegis(STREAMS),
     LINUX: open_linux("udp", "udp-echo: ready"),
     LINUX_XDP: open_linux("xdp", "xdp-load: ready, native"),
 }

@@ -57,10 +57,10 @@ static bool pump(struct connection *c, struct pollfd *polled)
 {
     char bytes[BUFFER];
     struct connection now = c->bytes ? *c : (struct connection){.bytes = bytes};
-    ssize_t got = 1;
+    ssize_t got = BUFFER; /* less: there was nothing more */
 
     bool lives = send_back(&now, polled->fd);
-    while (lives && now.done == now.size) {
+    while (lives && now.done == now.size && got == BUFFER) {
         got = recv(polled->fd, now.bytes, BUFFER, MSG_DONTWAIT);
         if (got <= 0)
             break;

@@ -302,7 +302,7 @@ def test_bench_refuses_figures_of_a_system_that_loses_frames(guest):
 @pytest.mark.parametrize("arguments, sentence", [
     ([], "--local and --remote are required"),
     (["--local", "a", "--remote", "b", "--count", "0"], "from 1 to 1000000"),
-    (["--local", "a", "--remote", "b", "--size", "1473"], "from 16 to 1472"),
+    (["--local", "a", "--remote", "b", "--size", "1473"], "from 1 to 1472"),
     (["--local", "a", "--remote", "b", "--self", "10.0.2"], "not an IPv4 address"),
     (["--local", "a", "--remote", "b", "--counter", "c", "--window", "2"], "--counter needs --window 1"),
     (["--local", "a", "--remote", "b", "more"], "unexpected argument"),

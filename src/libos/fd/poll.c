@@ -25,12 +25,17 @@ struct fd_watch {
     bool silent; /* something doesn't ring and has no predicate here */
 };
 
+static inline bool is_same(const struct aegis_predicate *a, const struct aegis_predicate *b)
+{
+    return a->word == b->word && a->value == b->value && a->mask == b->mask && a->op == b->op;
+}
+
 void fd_watch(struct fd_watch *watch, const struct aegis_predicate *when, bool rings)
 {
     if (watch->rings && rings)
         return;
     for (size_t i = 0; i < watch->count; i++)
-        if (!memcmp(&watch->when[i], when, sizeof *when))
+        if (is_same(&watch->when[i], when))
             return; /* one word tells of several objects, as of all sockets */
     if (watch->count < EXOS_WAIT_MAX)
         watch->when[watch->count] = *when;

@@ -120,6 +120,7 @@ static int begin_connect(struct stream *t, const struct socket_end *end)
     error = error_of(tcp_connect(t->pcb, &address, ntohs(end->port), stream_connected));
     if (error)
         return error;
+    net_lwip_soon();
     t->state = STREAM_CONNECTING;
     t->socket.peer = *end;
     t->socket.own.address = net_service()->address;
@@ -235,7 +236,7 @@ static void linger(const struct stream *t)
 
     for (stream_serve(); stream_owes(t); stream_serve()) {
         struct aegis_predicate frames = net_lwip_when();
-        uint64_t due = net_lwip_due();
+        uint64_t due = net_lwip_next;
         exos_release();
         int64_t result = exos_wait(&frames, 1, due < end ? due : end);
         exos_hold();
@@ -256,7 +257,7 @@ static void tcp_close_socket(struct socket *s)
         return;
     }
     stream_detach(t);
-    if (pcb && ((t->lingers && !t->linger_s) || t->first || tcp_close(pcb) != ERR_OK))
+    if (pcb && ((t->lingers && !t->linger_s) || t->waiting || tcp_close(pcb) != ERR_OK))
         tcp_abort(pcb);
     stream_drop_received(t);
     net_lwip_flush();

@@ -20,16 +20,23 @@ enum stream_state {
     STREAM_CONNECTED,  /* pcb is NULL once the connection is over */
 };
 
+#define STREAM_ROOM 2048 /* bytes of memory */
+
+struct stream_room {
+    struct stream_room *next;
+    uint32_t begin, end; /* of what isn't read yet */
+    uint8_t bytes[STREAM_ROOM - 16];
+};
+
 struct stream {
     struct socket socket;
     struct tcp_pcb *pcb; /* its argument is this stream; NULL: none */
     enum stream_state state;
     bool has_ended; /* nothing more comes: FIN */
 
-    /* Received and not read yet, linked by next; their tot_len means nothing. */
-    struct pbuf *first, *last;
-    size_t waiting; /* bytes of them */
-    size_t spare;   /* bytes that fit behind the last one's: of stream_event.c */
+    /* Received and not read yet; an empty room is kept for what comes next. */
+    struct stream_room *first, *last;
+    size_t waiting; /* bytes in them */
 
     /* Of a listener: connections that nobody has accepted, the oldest first. */
     struct stream *queue, *queue_last;
@@ -53,10 +60,16 @@ void stream_drop_received(struct stream *t);
 void stream_enqueue(struct stream *listener, struct stream *t, bool first);
 struct stream *stream_dequeue(struct stream *listener);
 
-/* stream_wait.c: serves lwIP, unless nothing can have happened since the last time. */
-void stream_serve(void);
+/* Serves lwIP, unless nothing can have happened since the last time. */
+static inline void stream_serve(void)
+{
+    if (net_lwip_is_due())
+        net_lwip_serve();
+    else
+        net_lwip_flush();
+}
 
-/* Waits until something may have happened, or the deadline. fd_wait's results. */
+/* stream_wait.c: waits until something may have happened, or the deadline. fd_wait's results. */
 int stream_wait(struct stream *t, uint64_t deadline);
 
 /* From now on lwIP is served while this process waits for anything, and when it exits. */

@@ -1,10 +1,10 @@
 /*
- * TCP's sockets: bytes. What is received stays in the buffers that the segments were copied to, and
- * is copied once more, to the program; what is sent lwIP copies into segments, and the interface
- * from those into frames.
+ * TCP's sockets: bytes. What is received was copied from its slots already and is copied once more,
+ * to the program; what is sent lwIP copies into segments, and the interface from those into frames.
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 
 #include "libos/net/stream.h"
 #include "libos/time/time.h"
@@ -18,24 +18,20 @@ int stream_take_error(struct stream *t)
     return -error;
 }
 
-/* One buffer is read up to byte `size`. */
+/* The first room is read up to byte `size` of what is in it. */
 static void consume(struct stream *t, size_t size)
 {
-    struct pbuf *p = t->first;
+    struct stream_room *room = t->first;
 
     t->waiting -= size;
-    if (size < p->len) {
-        p->payload = (uint8_t *)p->payload + size;
-        p->len = (u16_t)(p->len - size);
+    room->begin += (uint32_t)size;
+    if (room->begin < room->end)
         return;
-    }
-    t->first = p->next;
-    if (!t->first) {
-        t->last = NULL;
-        t->spare = 0;
-    }
-    p->next = NULL;
-    pbuf_free(p);
+    room->begin = room->end = 0;
+    if (room == t->last)
+        return;
+    t->first = room->next;
+    free(room);
 }
 
 /* Moves what waits to the transfer's bytes from `at` on; how many. */
@@ -44,10 +40,13 @@ static size_t take(struct stream *t, const struct socket_transfer *x, size_t at)
     size_t taken = 0, most = x->size - at;
     bool peeks = x->flags & MSG_PEEK;
 
-    for (struct pbuf *p = t->first, *next; p && taken < most; p = next) {
-        size_t part = p->len < most - taken ? p->len : most - taken;
-        next = p->next;
-        socket_scatter_part(x, at + taken, p->payload, part);
+    for (struct stream_room *room = t->first, *next; room && taken < most; room = next) {
+        size_t part = room->end - room->begin;
+        part = part < most - taken ? part : most - taken;
+        next = room->next;
+        if (!part)
+            break;
+        socket_scatter_part(x, at + taken, room->bytes + room->begin, part);
         taken += part;
         if (!peeks)
             consume(t, part);
@@ -220,7 +219,7 @@ static short ready_connected(const struct stream *t)
     short ready = 0;
     bool over = !t->pcb, no_more = t->has_ended || t->socket.shut[SHUT_RD];
 
-    if (t->first || no_more || over)
+    if (t->waiting || no_more || over)
         ready |= POLLIN | POLLRDNORM;
     if (over || t->socket.shut[SHUT_WR] || is_writable(t))
         ready |= POLLOUT | POLLWRNORM;

@@ -5,58 +5,62 @@
 
 #include "libos/net/stream.h"
 
-#define GATHER_MOST 256  /* bytes: what isn't longer is gathered behind what waits already, */
-#define GATHER_ROOM 2048 /* in buffers of so many */
-
 /*
- * Small pieces that nobody reads are put together: a segment's own buffer takes a hundred bytes
- * beside its data, and a window has room for 128 Ki segments of one byte.
+ * Received bytes are copied here at once, behind one another: so a window's worth of segments of
+ * one byte takes no more memory than one of large ones, and segments can be read in their slots.
  */
-static bool gather(struct stream *t, const struct pbuf *p)
+static bool keep(struct stream *t, const uint8_t *bytes, size_t size)
 {
-    if (!t->last || p->tot_len > GATHER_MOST)
-        return false;
-    if (p->tot_len > t->spare) {
-        struct pbuf *room = pbuf_alloc(PBUF_RAW, GATHER_ROOM, PBUF_RAM);
-        if (!room)
-            return false;
-        room->len = 0;
-        t->last->next = room;
-        t->last = room;
-        t->spare = GATHER_ROOM;
+    while (size) {
+        struct stream_room *room = t->last;
+        if (!room || room->end == sizeof room->bytes) {
+            room = malloc(sizeof *room);
+            if (!room)
+                return false;
+            room->next = NULL;
+            room->begin = room->end = 0;
+            *(t->last ? &t->last->next : &t->first) = room;
+            t->last = room;
+        }
+        size_t part = sizeof room->bytes - room->end;
+        part = part < size ? part : size;
+        memcpy(room->bytes + room->end, bytes, part);
+        room->end += (uint32_t)part;
+        t->waiting += part;
+        bytes += part;
+        size -= part;
     }
-    pbuf_copy_partial(p, (uint8_t *)t->last->payload + t->last->len, p->tot_len, 0);
-    t->last->len = (u16_t)(t->last->len + p->tot_len);
-    t->spare -= p->tot_len;
     return true;
-}
-
-static void keep(struct stream *t, struct pbuf *p)
-{
-    t->waiting += p->tot_len;
-    if (gather(t, p)) {
-        pbuf_free(p);
-        return;
-    }
-    if (t->last)
-        t->last->next = p;
-    else
-        t->first = p;
-    while (p->next)
-        p = p->next;
-    t->last = p;
-    t->spare = 0;
 }
 
 void stream_drop_received(struct stream *t)
 {
-    for (struct pbuf *p = t->first, *next; p; p = next) {
-        next = p->next;
-        p->next = NULL;
-        pbuf_free(p);
+    for (struct stream_room *room = t->first, *next; room; room = next) {
+        next = room->next;
+        free(room);
     }
     t->first = t->last = NULL;
-    t->waiting = t->spare = 0;
+    t->waiting = 0;
+}
+
+/* Of a connection whose bytes there is no memory for. */
+static err_t give_up(struct stream *t, struct tcp_pcb *pcb, struct pbuf *p)
+{
+    pbuf_free(p);
+    stream_detach(t);
+    t->socket.error = ENOBUFS;
+    t->has_ended = true;
+    tcp_abort(pcb);
+    return ERR_ABRT;
+}
+
+static err_t take(struct stream *t, struct tcp_pcb *pcb, struct pbuf *p)
+{
+    for (const struct pbuf *q = p; q; q = q->next)
+        if (!keep(t, q->payload, q->len))
+            return give_up(t, pcb, p);
+    pbuf_free(p);
+    return ERR_OK;
 }
 
 /* Data, or, as NULL, the end of it. */
@@ -69,7 +73,7 @@ static err_t received(void *argument, struct tcp_pcb *pcb, struct pbuf *p, err_t
         tcp_recved(pcb, p->tot_len);
         pbuf_free(p);
     } else if (p) {
-        keep(t, p);
+        return take(t, pcb, p);
     } else {
         t->has_ended = true;
         /* Both ways are shut: lwIP finishes alone, and frees the pcb without telling. */
@@ -109,6 +113,7 @@ void stream_attach(struct stream *t, struct tcp_pcb *pcb)
     t->pcb = pcb;
     tcp_arg(pcb, t);
     tcp_recv(pcb, received);
+    net_lwip_copies = received;
     tcp_err(pcb, failed);
     stream_apply_options(t);
 }

@@ -11,25 +11,10 @@
     10000000000UL             /* ns that a process which exits gives its peers to take the rest */
 #define LOOK_AGAIN 10000000UL /* ns, where there is no room for a predicate */
 
-static bool holds(const struct aegis_predicate *p)
-{
-    return *p->word != p->value;
-}
-
-void stream_serve(void)
-{
-    struct aegis_predicate frames = net_lwip_when();
-
-    if (holds(&frames) || time_now() >= net_lwip_due())
-        net_lwip_serve();
-    else
-        net_lwip_flush();
-}
-
 int stream_wait(struct stream *t, uint64_t deadline)
 {
     struct aegis_predicate frames = net_lwip_when();
-    uint64_t due = net_lwip_due();
+    uint64_t due = net_lwip_next;
 
     return fd_wait(&t->socket.object, &frames, 1, due < deadline ? due : deadline);
 }
@@ -44,7 +29,7 @@ static uint64_t meanwhile(struct aegis_predicate *all, size_t *total, uint64_t u
     exos_hold();
     stream_serve();
     struct aegis_predicate frames = net_lwip_when();
-    uint64_t due = net_lwip_due();
+    uint64_t due = net_lwip_next;
     exos_release();
     size_t i = 0;
     while (i < *total && all[i].word != frames.word)
@@ -86,7 +71,7 @@ static void say_last_words(void)
         return;
     for (stream_serve(); stream_owes(NULL) && time_now() < end; stream_serve()) {
         struct aegis_predicate frames = net_lwip_when();
-        uint64_t due = net_lwip_due();
+        uint64_t due = net_lwip_next;
         exos_wait(&frames, 1, due < end ? due : end);
     }
     net_lwip_reap();

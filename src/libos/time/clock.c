@@ -27,7 +27,10 @@ uint64_t time_to_ns(uint64_t ticks)
 
 uint64_t time_from_ns(uint64_t ns)
 {
-    uint64_t timebase = aegis_info()->timebase, ticks = scale(ns, timebase, NS);
+    uint64_t timebase = aegis_info()->timebase, product;
+    if (!__builtin_mul_overflow(ns, timebase, &product)) /* half an hour and less */
+        return product / NS + (product % NS != 0);
+    uint64_t ticks = scale(ns, timebase, NS);
     return ticks == UINT64_MAX || ns % NS * timebase % NS == 0 ? ticks : ticks + 1;
 }
 

@@ -13,7 +13,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "abi/abi.h"
+#include "libos/start/start.h"
+#include "libos/time/time.h"
+#include "lwip/tcp.h"
 
 /*
  * Start lwIP on the machine's address (net_service). Returns 0, or -1 with errno ENETDOWN. Again:
@@ -52,12 +54,35 @@ void net_lwip_flush(void);
 /* In a fork's child: the ports and connections are the parent's, and this process has none. */
 void net_lwip_forget(void);
 
-/* Holds once there are frames that net_lwip_serve hasn't seen. */
-struct aegis_predicate net_lwip_when(void);
-
-/* When net_lwip_serve has something to do even without frames (rdtime ticks; AEGIS_FOREVER: never).
+/*
+ * The library's: frames of this program's that net_lwip_serve has looked for, and when it has
+ * something to do even without new ones (rdtime ticks; AEGIS_FOREVER: never).
  */
-uint64_t net_lwip_due(void);
+extern uint64_t net_lwip_seen, net_lwip_next;
+
+/* Holds once there are frames that net_lwip_serve hasn't seen. */
+static inline struct aegis_predicate net_lwip_when(void)
+{
+    return (struct aegis_predicate)AEGIS_WHEN(aegis_env(exos.env)->frames, NE, net_lwip_seen);
+}
+
+/* Whether net_lwip_serve has something to do. */
+static inline bool net_lwip_is_due(void)
+{
+    return aegis_env(exos.env)->frames != net_lwip_seen || time_now() >= net_lwip_next;
+}
+
+/* A call of lwIP's, outside of net_lwip_serve, has begun something that needs time. */
+static inline void net_lwip_soon(void)
+{
+    net_lwip_next = 0;
+}
+
+/*
+ * A function given to tcp_recv that frees what it gets before it returns: its connections' segments
+ * needn't be copied for it. NULL: there is none.
+ */
+extern tcp_recv_fn net_lwip_copies;
 
 /*
  * Whether a listener, known by its argument and the function that tcp_accept was given, is to see a

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "libos/net/lwip/hooks.h"
-#include "libos/net/parse.h"
 #include "libos/start/start.h"
 #include "libos/time/time.h"
 #include "lwip/sys.h"
@@ -27,12 +26,6 @@ unsigned net_lwip_random(void)
     unsigned number = 0;
     aegis_entropy(&number, sizeof number);
     return number;
-}
-
-/* The sum itself, not its complement. */
-unsigned short net_lwip_sum(const void *bytes, int size)
-{
-    return (unsigned short)~net_fold(net_sum(0, bytes, (size_t)size));
 }
 
 /* A clock of four microseconds, and a keyed hash of both ends. */

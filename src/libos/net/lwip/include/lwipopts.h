@@ -59,14 +59,11 @@
 #define TCP_DEFAULT_LISTEN_BACKLOG 255
 #define SO_REUSE                   1
 
-/* Sums of what is sent and received, by libos/net/parse.h. */
-#define CHECKSUM_BY_LWIP   1
-#define CHECKSUM_GEN_IP    1
-#define CHECKSUM_GEN_TCP   1
-#define CHECKSUM_CHECK_IP  1
-#define CHECKSUM_CHECK_TCP 1
-#define LWIP_CHKSUM        net_lwip_sum
-unsigned short net_lwip_sum(const void *bytes, int size);
+/* Sums are the interface's, which has whole packets before it. */
+#define CHECKSUM_GEN_IP    0
+#define CHECKSUM_GEN_TCP   0
+#define CHECKSUM_CHECK_IP  0
+#define CHECKSUM_CHECK_TCP 0
 
 /* Initial sequence numbers that others can't guess (RFC 6528). */
 #define LWIP_HOOK_TCP_ISN net_lwip_isn

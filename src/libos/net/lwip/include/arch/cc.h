@@ -18,6 +18,14 @@
 #endif
 
 typedef int sys_prot_t;
+
+/* gcc calls a function for __builtin_bswap32, lwIP's own are functions, too. */
+static inline uint32_t net_lwip_swap4(uint32_t x)
+{
+    return x << 24 | (x & 0xff00) << 8 | (x >> 8 & 0xff00) | x >> 24;
+}
+#define lwip_htons(x)                         __builtin_bswap16(x)
+#define lwip_htonl(x)                         net_lwip_swap4(x)
 #define LWIP_DONT_PROVIDE_BYTEORDER_FUNCTIONS 1
 #define LWIP_TIMEVAL_PRIVATE                  0
 #define LWIP_ERRNO_STDINCLUDE                 1

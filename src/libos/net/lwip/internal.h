@@ -1,0 +1,37 @@
+/* What the files of lwip/ share. */
+#ifndef EXOS_NET_LWIP_INTERNAL_H
+#define EXOS_NET_LWIP_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libos/net/lwip/lwip.h"
+#include "libos/net/service.h"
+#include "lwip/netif.h"
+
+/* Parts of frames, by their alignment. */
+typedef uint32_t __attribute__((may_alias)) net_word4;
+typedef uint16_t __attribute__((may_alias)) net_word2;
+
+/* A port that is open. */
+struct opened {
+    struct opened *next;
+    struct net_lease lease;
+    bool is_lent; /* given back when nothing of lwIP's uses it any more */
+    bool is_used; /* found so by reap */
+};
+
+/* interface.c: whose port that is, or NULL. */
+struct opened *net_lwip_opened(uint16_t port);
+
+/* output.c: lwIP's output of IPv4 packets; those whose next hop wasn't known are tried again. */
+err_t net_lwip_output(struct netif *netif, struct pbuf *p, const ip4_addr_t *to);
+void net_lwip_send_pending(void);
+bool net_lwip_has_pending(void);
+void net_lwip_forget_output(void);
+
+/* input.c: one frame, as long as it was received. It may be changed, and isn't kept. */
+void net_lwip_input(struct netif *netif, uint8_t *frame, size_t length);
+
+#endif

@@ -1,0 +1,187 @@
+/*
+ * Out of lwIP. What is sent is put together once, in a buffer of the interface's if it is short,
+ * else in a page of the pool, from which the device reads; the batch goes to the kernel in one
+ * call.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "libos/net/datagram.h"
+#include "libos/net/lwip/internal.h"
+#include "libos/net/parse.h"
+#include "libos/time/time.h"
+#include "libos/wait/wait.h"
+#include "lwip/prot/tcp.h"
+
+#define BATCH        16         /* frames sent in one call, as many as the pool has pages */
+#define PATIENCE     20000000UL /* ns for the device to read what is before; then it is lost */
+#define PENDING      16 /* packets that wait for a neighbour; TCP sends others again later */
+#define HOP_WAIT     500000000UL /* ns for a neighbour's answer */
+#define TCP_CHECKSUM (ETH_SIZE + IPV4_LEAST + 16)
+#define HEADERS      (IPV4_LEAST + TCP_HLEN)
+#define IP_CHECKSUM  (ETH_SIZE + 10)
+
+static struct pending {
+    struct pbuf *packet; /* NULL: the place is free */
+    u32_t to;            /* as on the wire */
+    uint64_t until;
+} pending[PENDING];
+static size_t pending_count;
+
+/* What is to be sent; all of one batch goes through the binding of `out_by`. */
+static struct {
+    struct opened *by;
+    uint64_t count;
+    struct aegis_frame_out frames[BATCH];
+    uint8_t memory[BATCH][NET_FRAME_LEAD + AEGIS_HEADER_COPY + 2] __attribute__((aligned(8)));
+} out;
+
+void net_lwip_flush(void)
+{
+    uint64_t deadline = 0, done = 0;
+
+    while (done < out.count) {
+        int64_t sent = net_send(&out.by->lease.net, out.frames + done, out.count - done);
+        if (sent > 0)
+            done += (uint64_t)sent;
+        else if (sent != -AEGIS_E_FULL)
+            done++; /* the egress filter's, or the binding is gone: as good as lost */
+        else if (!deadline)
+            deadline = time_after(PATIENCE);
+        else if (time_now() >= deadline)
+            break;
+        else
+            exos_wait(NULL, 0, time_after(PATIENCE / 20));
+    }
+    out.count = 0;
+}
+
+/*
+ * Where the next frame of the batch is put together; NULL without memory. The kernel copies a short
+ * one fastest from 6 modulo 8; the data of a long one lies as in lwIP's buffers from 2 on.
+ */
+static uint8_t *next_buffer(size_t length)
+{
+    if (length <= AEGIS_HEADER_COPY)
+        return out.memory[out.count] + NET_FRAME_LEAD;
+    uint8_t *page = net_send_buffer();
+    return page ? page + 2 : NULL;
+}
+
+/* A header of IPv4 and one of TCP, and what is behind them. */
+static void copy_packet(uint8_t *to, const struct pbuf *p)
+{
+    net_word4 *head = __builtin_assume_aligned(to, 4);
+    const net_word4 *from = __builtin_assume_aligned(p->payload, 4);
+
+    for (size_t i = 0; i < HEADERS / sizeof *head; i++)
+        head[i] = from[i];
+    if (p->len > HEADERS)
+        memcpy(to + HEADERS, (const uint8_t *)p->payload + HEADERS, p->len - HEADERS);
+    to += p->len;
+    for (p = p->next; p; to += p->len, p = p->next)
+        memcpy(to, p->payload, p->len);
+}
+
+static inline void put_mac(void *to, const void *mac)
+{
+    memcpy(__builtin_assume_aligned(to, 2), __builtin_assume_aligned(mac, 2), 6);
+}
+
+/* Both sums of a packet that lwIP has made, with zeros in their places and no IPv4 options. */
+static void put_sums(uint8_t *frame, size_t size)
+{
+    const net_word4 *ip = __builtin_assume_aligned(frame + ETH_SIZE, 4);
+    uint64_t addresses = (uint64_t)ip[3] + ip[4];
+    uint64_t first = (uint64_t)ip[0] + ip[1] + ip[2] + addresses;
+    uint32_t pseudo = (uint32_t)NET_WIRE16((uint16_t)(size - IPV4_LEAST)) + NET_WIRE16(IPV4_TCP);
+    net_word2 *sum = __builtin_assume_aligned(frame + IP_CHECKSUM, 2);
+
+    first = (first & 0xffffffff) + (first >> 32);
+    *sum = net_fold((uint32_t)((first & 0xffff) + (first >> 16)));
+    addresses += pseudo;
+    addresses = (addresses & 0xffffffff) + (addresses >> 32);
+    uint32_t folded = (uint32_t)((addresses & 0xffff) + (addresses >> 16));
+    sum = __builtin_assume_aligned(frame + TCP_CHECKSUM, 2);
+    *sum = net_fold(net_sum(folded, frame + ETH_SIZE + IPV4_LEAST, size - IPV4_LEAST));
+}
+
+/* Puts a packet into the batch. ERR_INPROGRESS: its next hop isn't known yet. */
+static err_t put_out(const struct pbuf *p, u32_t to)
+{
+    uint8_t mac[6] __attribute__((aligned(2)));
+    size_t length = ETH_SIZE + p->tot_len;
+
+    if (length > AEGIS_FRAME_MAX || p->len < HEADERS)
+        return ERR_BUF; /* lwIP puts all headers into the first buffer */
+    struct opened *by = net_lwip_opened(net_get16((const uint8_t *)p->payload + IPV4_LEAST));
+    if (!by || net_next_hop(to, mac, 0))
+        return by && errno == EAGAIN ? ERR_INPROGRESS : ERR_RTE;
+    if (out.count == BATCH || (out.count && out.by != by))
+        net_lwip_flush();
+    uint8_t *frame = next_buffer(length);
+    if (!frame)
+        return ERR_MEM;
+    put_mac(frame + ETH_DESTINATION, mac);
+    put_mac(frame + ETH_SOURCE, net_service()->mac);
+    *(net_word2 *)__builtin_assume_aligned(frame + ETH_TYPE, 2) = NET_WIRE16(ETH_TYPE_IPV4);
+    copy_packet(frame + ETH_SIZE, p);
+    put_sums(frame, length - ETH_SIZE);
+    out.by = by;
+    out.frames[out.count++] = (struct aegis_frame_out){frame, length};
+    return ERR_OK;
+}
+
+/*
+ * Keeps a copy until the neighbour has answered. Nobody waits for it: who opens connections in the
+ * names of neighbours that don't exist holds up none but his own.
+ */
+static err_t put_off(const struct pbuf *p, u32_t to)
+{
+    for (size_t i = 0; i < PENDING; i++) {
+        if (pending[i].packet)
+            continue;
+        struct pbuf *copy = pbuf_alloc(PBUF_RAW, p->tot_len, PBUF_RAM);
+        if (!copy)
+            return ERR_MEM;
+        pbuf_copy(copy, p);
+        pending[i] = (struct pending){copy, to, time_after(HOP_WAIT)};
+        pending_count++;
+        net_lwip_soon();
+        return ERR_OK;
+    }
+    return ERR_RTE;
+}
+
+void net_lwip_send_pending(void)
+{
+    for (size_t i = 0; pending_count && i < PENDING; i++) {
+        struct pending *w = &pending[i];
+        if (!w->packet)
+            continue;
+        if (put_out(w->packet, w->to) == ERR_INPROGRESS && time_now() < w->until)
+            continue;
+        pbuf_free(w->packet);
+        w->packet = NULL;
+        pending_count--;
+    }
+}
+
+bool net_lwip_has_pending(void)
+{
+    return pending_count != 0;
+}
+
+void net_lwip_forget_output(void)
+{
+    memset(pending, 0, sizeof pending);
+    pending_count = 0;
+    out.count = 0;
+}
+
+err_t net_lwip_output(struct netif *netif, struct pbuf *p, const ip4_addr_t *to)
+{
+    (void)netif;
+    err_t result = put_out(p, ip4_addr_get_u32(to));
+    return result == ERR_INPROGRESS ? put_off(p, ip4_addr_get_u32(to)) : result;
+}
