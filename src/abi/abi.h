@@ -135,6 +135,10 @@ enum aegis_page_state {
     AEGIS_PAGE_WINDOW, /* its owner's, pinned: a handler's map */
 };
 
+/* struct aegis_page.level of a page that came to its owner while others could have inherited it: */
+#define AEGIS_PAGE_INHERITED 0x40 /* its owner can't sever the mappings of those others */
+#define AEGIS_PAGE_BOUND     0x80 /* nor write to it: map_own gives a copy */
+
 enum aegis_env_state {
     AEGIS_ENV_NONE,    /* the number is free */
     AEGIS_ENV_CREATED, /* owned and filled by its creator, not yet started */

@@ -33,8 +33,13 @@ bool inherit_is_awaited(const struct aegis_page *page)
 
 static void pass(struct aegis_page *page, uint32_t location)
 {
+    pte_t *entry = pte_of(location);
+
     page_move(page, holder_of(location));
-    *pte_of(location) |= PTE_OWN;
+    if (page->refs > 1)
+        page->level = AEGIS_PAGE_INHERITED | (*entry & PTE_W ? 0 : AEGIS_PAGE_BOUND);
+    if (!(page->level & AEGIS_PAGE_BOUND))
+        *entry |= PTE_OWN;
 }
 
 bool inherit_pass(struct aegis_page *page, size_t *most)

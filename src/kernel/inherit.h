@@ -5,7 +5,12 @@
  * end first. The page keeps its bytes and the other mappings; capabilities for it are stale then,
  * and its share of an account's limit goes with it, as in page_give.
  *
- * Invariant: whoever owned the page before has no mapping of it left.
+ * An heir among several owns what all of them count on: it gets no right to write that it hadn't
+ * before, and can't sever the others' mappings. So children of one fork, which have pages as
+ * private, are safe from each other. Who made the page is not bound so: they are its children.
+ *
+ * Invariant: whoever owned the page before has no mapping of it left; a page is BOUND => no mapping
+ * of it has PTE_OWN.
  */
 #ifndef AEGIS_KERNEL_INHERIT_H
 #define AEGIS_KERNEL_INHERIT_H
@@ -20,6 +25,23 @@
  * more are handed on, so that who inherits a page can't add to them as fast as they are removed.
  */
 #define INHERIT_MAPPINGS_MAX 128
+
+/*
+ * Whether the owner of a page must not make it writable, nor have others do so, since it came to it
+ * by inheritance and something beside mine mappings, which the call is about, maps it. Once nothing
+ * else does, it may; whoever acts on that calls inherit_unbind.
+ */
+static inline bool inherit_binds(const struct aegis_page *page, uint32_t mine)
+{
+    return page->level & AEGIS_PAGE_BOUND && page->refs > mine;
+}
+
+/* A page that was BOUND is its owner's like any other from now on: nobody else counts on it. */
+static inline void inherit_unbind(struct aegis_page *page)
+{
+    if (page->level & AEGIS_PAGE_BOUND)
+        page->level = 0;
+}
 
 /* Whether somebody would own the page next. */
 bool inherit_is_awaited(const struct aegis_page *page);

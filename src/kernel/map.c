@@ -72,6 +72,7 @@ void map_insert_table(pte_t *entry, struct aegis_page *table, struct aegis_page 
     table->level = (uint8_t)level;
     table->region = (uint32_t)(va >> PAGE_SHIFT >> shift << shift);
     links->state = AEGIS_PAGE_PTABLE;
+    links->level = 0; /* whatever memory it was */
     table->links = (uint32_t)(links - pages);
     *entry = pte_make(page_ppn(table), PTE_V);
 }
@@ -159,7 +160,7 @@ void map_insert(struct aegis_page *table, pte_t *entry, struct aegis_page *page,
         map_walk_on.page = NULL;
     link(page, location, bits & PTE_INHERIT);
     page->refs++;
-    if (page->owner == table->owner)
+    if (page->owner == table->owner && !(page->level & AEGIS_PAGE_BOUND))
         bits |= PTE_OWN;
     *entry = pte_make(page_ppn(page), bits);
     if (table->level == 0)
@@ -232,6 +233,15 @@ void map_remove_at(uint32_t location)
     map_flush(env_table[table->owner], va_of(location));
 }
 
+/* Whether the walk that goes on leaves the mapping at a location of one of its lists. */
+static bool is_kept(uint32_t location, bool megapages, uint32_t keep)
+{
+    if (table_at(location)->owner == keep || (megapages && table_at(location)->level == 0))
+        return true;
+    return keep && map_walk_on.page->level & AEGIS_PAGE_INHERITED &&
+           *pte_of(location) & PTE_INHERIT;
+}
+
 /*
  * Goes through a page's list from at on, or through the megapages on that of the page that such a
  * megapage begins with.
@@ -242,7 +252,7 @@ static bool remove_listed(const struct aegis_page *list, bool megapages, uint32_
     uint32_t at = map_walk_on.list == list && map_walk_on.page ? map_walk_on.at : list->links, next;
 
     for (size_t looked = 1; at != NO_PAGE; at = next) {
-        bool stays = table_at(at)->owner == keep || (megapages && table_at(at)->level == 0);
+        bool stays = (keep || megapages) && is_kept(at, megapages, keep);
         if (*most == 0) {
             map_walk_on.list = list;
             map_walk_on.at = at;

@@ -41,9 +41,9 @@ struct link {
 };
 
 /*
- * Where a walk for mappings of a page goes on: all those before at belong to env, which keeps them.
- * What is inserted may come before them, so then the walk begins anew; at is no mapping that was
- * removed.
+ * Where a walk for mappings of a page goes on: all those before at are env's to keep, or stay for
+ * it. What is inserted may come before them, so then the walk begins anew; at is no mapping that
+ * was removed.
  */
 extern struct walk {
     const struct aegis_page *page; /* NULL: none goes on */
@@ -155,7 +155,8 @@ void map_remove_at(uint32_t location);
 void map_remove_all(struct aegis_page *page);
 
 /*
- * The same of at most *most mappings in environments other than keep; lowers *most by how many, a
+ * The same of at most *most mappings in environments other than keep, whose severing it is: unless
+ * that is 0, those that others inherited like keep stay (inherit.h). Lowers *most by how many, a
  * megapage counting for several, and several that are kept for one. Returns whether none is left;
  * if not, the next call goes on where this one stopped. The page may be in any state.
  */

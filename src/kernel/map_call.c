@@ -162,7 +162,8 @@ long call_map(uint32_t number, uint64_t va, uint64_t ppn, uint32_t prot, uaddr_t
         return map(number, va, ppn, prot, cap);
     struct aegis_page *page = page_of(ppn);
     size_t slot = pte_index(va, 0);
-    if (page->owner != env->number || page->state != AEGIS_PAGE_DATA || page->links != NO_PAGE ||
+    unsigned int kind = page->state | page->level << 8; /* one load */
+    if (page->owner != env->number || kind != AEGIS_PAGE_DATA || page->links != NO_PAGE ||
         !map_is_at_hand(env, va) || env->leaf.table[slot] || map_is_walked())
         return map(number, va, ppn, prot, cap);
     /* map_insert, of the first mapping of a page. */

@@ -48,7 +48,8 @@ long call_map_own(uint64_t va, uint32_t prot)
     struct aegis_page *page = page_of(pte_ppn(*entry)), *table = map_table_of(entry);
     bool own = page->owner == self->number;
     if (own && !inherit_is_awaited(page)) {
-        *entry = (*entry & ~(uint64_t)PTE_LEAF) | bits;
+        inherit_unbind(page);
+        *entry = (*entry & ~(uint64_t)PTE_LEAF) | bits | PTE_OWN;
         map_flush(self, va);
         return (long)page_ppn(page);
     }

@@ -22,6 +22,8 @@ static inline long check_page(const struct env *env, const struct aegis_page *pa
     }
     if (env_infos[page->owner].state == AEGIS_ENV_ENDING) /* it is being taken back */
         return -AEGIS_E_STATE;
+    if (bits & PTE_W && inherit_binds(page, 0))
+        return -AEGIS_E_RIGHTS;
     return page_is_memory(page) ? 0 : -AEGIS_E_STATE;
 }
 
@@ -39,6 +41,8 @@ static long check_megapage(const struct env *env, uint64_t ppn)
             return -AEGIS_E_OWNER;
         if (!page_is_memory(&page[i]))
             return -AEGIS_E_STATE;
+        if (page[i].level & AEGIS_PAGE_BOUND) /* one PTE is all that allows or refuses them */
+            return -AEGIS_E_RIGHTS;
     }
     return env_infos[page->owner].state == AEGIS_ENV_ENDING ? -AEGIS_E_STATE : 0;
 }
@@ -75,7 +79,11 @@ long place_check_insert(const struct env *env, const struct aegis_map_op *op, st
 
 void place_insert(const struct aegis_map_op *op, const struct place *place)
 {
-    map_insert(map_table_of(place->entry), place->entry, page_of(op->ppn),
+    struct aegis_page *page = page_of(op->ppn);
+
+    if (page->refs == 0)
+        inherit_unbind(page);
+    map_insert(map_table_of(place->entry), place->entry, page,
                map_bits(op->prot & ~(uint32_t)MAP_FLAGS) |
                    (op->prot & AEGIS_MAP_INHERIT ? PTE_INHERIT : 0));
 }
@@ -85,7 +93,10 @@ long place_check_rights(const pte_t *entries, uint64_t count, uint64_t bits)
     for (uint64_t i = 0; i < count; i++) {
         if (!(bits & PTE_LEAF & ~entries[i]) || (entries[i] & PTE_OWN))
             continue;
-        if (page_of(pte_ppn(entries[i]))->owner != this_hart->env->number)
+        const struct aegis_page *page = page_of(pte_ppn(entries[i]));
+        if (page->owner != this_hart->env->number)
+            return -AEGIS_E_RIGHTS;
+        if (bits & PTE_W & ~entries[i] && inherit_binds(page, 1))
             return -AEGIS_E_RIGHTS;
     }
     return 0;

@@ -6,6 +6,7 @@
 #define AEGIS_KERNEL_MAP_PLACE_H
 
 #include "kernel/env.h"
+#include "kernel/inherit.h"
 #include "kernel/map.h"
 
 /* A mapping that a call is about to make or to change. */
@@ -74,6 +75,8 @@ static inline void place_protect(const struct env *env, const struct place *plac
     pte_t *entry = place->entry, *end = entry + (place->level ? 1 : count);
 
     for (; entry < end; entry++, va += PAGE_SIZE) {
+        if (bits & PTE_W & ~*entry)
+            inherit_unbind(page_of(pte_ppn(*entry)));
         *entry = (*entry & ~(uint64_t)PTE_LEAF) | bits;
         map_flush(env, va);
     }

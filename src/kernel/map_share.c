@@ -94,7 +94,7 @@ static inline void share(const struct aegis_page *table, struct link *links, siz
 {
     uint32_t location = (uint32_t)(table - pages) << SLOT_BITS | (uint32_t)slot;
     struct aegis_page *page = page_of(pte_ppn(*from));
-    uint64_t own = page->owner == table->owner ? PTE_OWN : 0;
+    uint64_t own = page->owner == table->owner && !(page->level & AEGIS_PAGE_BOUND) ? PTE_OWN : 0;
 
     if (__builtin_expect(page == map_walk_on.page || page == map_walk_on.list, 0))
         map_walk_on.page = NULL;

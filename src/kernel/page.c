@@ -185,6 +185,7 @@ void page_move(struct aegis_page *page, uint32_t env)
     quota_move(page->owner, env, AEGIS_QUOTA_PAGES);
     leave_owner(page, &env_infos[page->owner]);
     page->owner = env;
+    page->level = 0;
     page->last = env_infos[env].serial;
     list_insert(list_of(env), page, index_of(page));
     env_infos[env].pages++;

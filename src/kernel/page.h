@@ -5,7 +5,7 @@
  * Invariant: for each page of info.pages: state FREE <=> it is on the free list; state none of
  * FREE, KERNEL, CODE <=> it is on exactly one list, that of env owner, whose info.pages counts it;
  * refs counts the PTEs that map it, 0 in a state other than DATA, RING or WINDOW; level and region
- * are 0 in a state other than PTABLE.
+ * are 0 in a state other than PTABLE, but for what inherit.h says of memory.
  */
 #ifndef AEGIS_KERNEL_PAGE_H
 #define AEGIS_KERNEL_PAGE_H

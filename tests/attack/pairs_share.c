@@ -146,6 +146,68 @@ int64_t page_written_past_what_was_handed_on(void)
     return result;
 }
 
+/* What the child that raw_create made is to call, and what it is told. */
+static int64_t call_in(const struct raw *raw, uint64_t number, const uint64_t a[6])
+{
+    for (int i = 0; i < 6; i++)
+        raw->data[8 + i] = a[i];
+    raw->data[14] = number;
+    if (aegis_env(raw->env)->state == AEGIS_ENV_CREATED)
+        raw_start(raw, 0);
+    else
+        *(volatile uint64_t *)raw->data = 0;
+    while (!*(volatile uint64_t *)raw->data)
+        aegis_yield(raw->env);
+    return (int64_t)raw->data[1];
+}
+
+/*
+ * Two children have a page as private, and one of them, which is to do harm, owns it when the
+ * parent has given it up. What it writes there would be the other's memory, what it severs the
+ * other's loss.
+ */
+int64_t page_written_by_its_heir(void)
+{
+    struct raw heir;
+    uint64_t page = page_at(FREE_VA, VM_READ_WRITE);
+    uint32_t sibling = child_with_tables();
+    raw_create(&heir, "call", blob_call, blob_call_end);
+    CHECK_OK(vm_map(heir.env, FREE_VA, page, VM_READ_WRITE, NULL));
+    CHECK_OK(aegis_unmap(heir.env, FREE_VA, 1));
+    CHECK_EQ(aegis_map_share(sibling, FREE_VA, 1, AEGIS_SHARE_PRIVATE), 1);
+    CHECK_EQ(aegis_map_share(heir.env, FREE_VA, 1, AEGIS_SHARE_PRIVATE), 1);
+    CHECK_OK(aegis_unmap(0, FREE_VA, 1));
+    CHECK_OK(aegis_page_free(page));
+    CHECK_EQ(aegis_page(page)->owner, heir.env);
+
+    const uint64_t next = FREE_VA + AEGIS_PAGE_SIZE;
+    struct aegis_map_op *op = (struct aegis_map_op *)(heir.data + 64);
+    *op = (struct aegis_map_op){.va = FREE_VA, .change = AEGIS_MAP_PROTECT, .prot = VM_READ_WRITE};
+    const uint64_t batch[6] = {0, RAW_DATA + 64 * sizeof(uint64_t), 1};
+    CHECK_ERROR(call_in(&heir, AEGIS_CALL_map_batch, batch), RIGHTS);
+    CHECK_ERROR(call_in(&heir, AEGIS_CALL_map, (uint64_t[6]){0, next, page, VM_READ_WRITE}),
+                RIGHTS);
+    /* Read-only it may map its page, but get no further from there. */
+    CHECK_OK(call_in(&heir, AEGIS_CALL_map, (uint64_t[6]){0, next, page, AEGIS_PROT_READ}));
+    CHECK_ERROR(call_in(&heir, AEGIS_CALL_protect, (uint64_t[6]){0, next, 1, VM_READ_WRITE}),
+                RIGHTS);
+    CHECK_OK(call_in(&heir, AEGIS_CALL_unmap, (uint64_t[6]){0, next, 1}));
+    CHECK_OK(call_in(&heir, AEGIS_CALL_cap_revoke,
+                     (uint64_t[6]){AEGIS_KIND_PAGE, page, AEGIS_REVOKE_SEVER}));
+    CHECK_EQ(aegis_page(page)->refs, 2);
+    int64_t result =
+        call_in(&heir, AEGIS_CALL_protect, (uint64_t[6]){0, FREE_VA, 1, VM_READ_WRITE});
+
+    /* What it may: have a copy, which leaves the page to the other. */
+    CHECK(call_in(&heir, AEGIS_CALL_map_own, (uint64_t[6]){FREE_VA, VM_READ_WRITE}) >= 0);
+    CHECK_EQ(aegis_page(page)->owner, sibling);
+    CHECK_OK(aegis_env_end(heir.env, 0));
+    raw_finish(&heir);
+    child_end(sibling);
+    CHECK_EQ(aegis_page(page)->state, AEGIS_PAGE_FREE);
+    return result;
+}
+
 /* A child sleeps on a word of the attacker's page: the page is nobody's but its owner's to free. */
 int64_t sleeper_on_anothers_page(void)
 {

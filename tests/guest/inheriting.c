@@ -213,6 +213,22 @@ static int own_and_write(void)
     return 9;
 }
 
+/* Owns what others have for writing like it, and may go on to write. */
+static int keep_writing(void)
+{
+    uint64_t page = MEMORY[1];
+    words_of(exos.start)->ready = 1;
+    wait_to_own(page);
+    CHECK_EQ(aegis_page(page)->refs, 2);
+    CHECK_OK(aegis_protect(0, VA, 1, AEGIS_PROT_READ));
+    CHECK_OK(aegis_protect(0, VA, 1, VM_READ_WRITE));
+    MEMORY[0] = VALUE + 1;
+    CHECK_OK(aegis_unmap(0, VA, 1));
+    CHECK_OK(aegis_map(0, VA, page, VM_READ_WRITE, NULL));
+    CHECK_OK(aegis_cap_revoke(AEGIS_KIND_PAGE, page, AEGIS_REVOKE_SEVER));
+    return aegis_page(page)->refs == 2 && MEMORY[0] == VALUE + 1 ? 9 : 1;
+}
+
 /* Tests. */
 
 static void neither_side_writes_what_is_private(void)
@@ -247,6 +263,37 @@ static void what_is_freed_goes_to_an_heir(void)
     words_of(child.start)->go = 1;
     finish_with(&child, 9);
     CHECK_EQ(aegis_page(page)->state, AEGIS_PAGE_FREE);
+}
+
+/* Whom nobody else counts on any more writes to what it has inherited. */
+static void heirs_wait_for_each_other(void)
+{
+    uint64_t page = page_with_value(VA);
+    struct proc sibling = make_child("stay"), child = make_child("heir");
+    CHECK_EQ(aegis_map_share(sibling.env, VA, 1, AEGIS_SHARE_PRIVATE), 1);
+    CHECK_EQ(aegis_map_share(child.env, VA, 1, AEGIS_SHARE_PRIVATE), 1);
+    start_child(&child);
+    drop(page);
+    CHECK_EQ(aegis_page(page)->owner, child.env);
+    CHECK_EQ(aegis_page(page)->level, AEGIS_PAGE_INHERITED | AEGIS_PAGE_BOUND);
+    CHECK_OK(proc_kill(&sibling, 0));
+    finish(&sibling);
+    words_of(child.start)->go = 1;
+    finish_with(&child, 9);
+}
+
+static void heirs_of_shared_memory_write(void)
+{
+    uint64_t page = page_with_value(VA);
+    struct proc sibling = make_child("stay"), child = make_child("writer");
+    CHECK_EQ(aegis_map_share(sibling.env, VA, 1, AEGIS_SHARE_SHARED), 1);
+    CHECK_EQ(aegis_map_share(child.env, VA, 1, AEGIS_SHARE_SHARED), 1);
+    start_child(&child);
+    drop(page);
+    finish_with(&child, 9);
+    CHECK_EQ(aegis_page(page)->owner, sibling.env);
+    CHECK_OK(proc_kill(&sibling, 0));
+    finish(&sibling);
 }
 
 /* However it is made to leave it: by its end, or asked for all its pages. */
@@ -471,7 +518,7 @@ static int run_role(const char *role)
                  {"wait", wait_for_word},
                  {"own", own_and_write},
                  {"clear", find_it_clear},
-
+                 {"writer", keep_writing},
                  {"stay", stay}};
     for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
         if (!strcmp(role, roles[i].name))
@@ -486,6 +533,8 @@ int main(int argc, char **argv)
         return status;
     neither_side_writes_what_is_private();
     what_is_freed_goes_to_an_heir();
+    heirs_wait_for_each_other();
+    heirs_of_shared_memory_write();
     what_is_lost_goes_to_an_heir(false);
     what_is_lost_goes_to_an_heir(true);
     grandchildren_get_it_from_who_has_it();

@@ -164,6 +164,18 @@ static bool break_table_inherit(void)
     return entry;
 }
 
+/* Binds the owner of a page that it may write to. */
+static bool break_table_bound(void)
+{
+    for (uint64_t i = 0; i < page_count; i++)
+        if (pages[i].state == AEGIS_PAGE_DATA && pages[i].links != NO_PAGE &&
+            *pte_of(pages[i].links) & PTE_OWN) {
+            pages[i].level = AEGIS_PAGE_BOUND;
+            return true;
+        }
+    return false;
+}
+
 static bool break_table_region(void)
 {
     pte_t *entry = map_entry(env_table[FIRST_ENV], AEGIS_PROGRAM_BASE, 0, NULL);

@@ -30,6 +30,8 @@ static void check_leaf(const struct env *env, const struct aegis_page *table, si
         const struct aegis_page *page = page_of(ppn + i);
         HOLDS(table_entry, page_is_memory(page), "0x%lx in page %lu of %u maps a page in state %u",
               entry, page_index(table), env->number, page->state);
+        HOLDS(table_bound, !(entry & PTE_OWN) || !(page->level & AEGIS_PAGE_BOUND),
+              "0x%lx of %u maps page %lu", entry, env->number, page_index(page));
         HOLDS(table_own, !(entry & PTE_OWN) || page->owner == env->number,
               "0x%lx of %u maps a page of %u", entry, env->number, page->owner);
         shadow_of(page)->refs++;
@@ -186,9 +188,12 @@ static void check_counts(const struct aegis_page *page, const struct shadow *sha
           page_index(page), page->pins, shadow->pins);
     if (page_is_memory(page))
         check_links(page);
+    unsigned int level = page_is_memory(page)
+                             ? page->level & ~(AEGIS_PAGE_INHERITED | AEGIS_PAGE_BOUND)
+                             : page->level;
     if (page->state != AEGIS_PAGE_PTABLE)
-        HOLDS(table_region, page->level == 0 && page->region == 0, "page %lu: level %u, page %u",
-              page_index(page), page->level, page->region);
+        HOLDS(table_region, level == 0 && page->region == 0, "page %lu: level %u, page %u",
+              page_index(page), level, page->region);
 }
 
 /* The tables of the window of an environment that ends wait to be released like other pages. */
