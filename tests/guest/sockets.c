@@ -63,7 +63,7 @@ static void texts(void)
             FAIL("\"%s\" is an address", bad[i]);
     CHECK(inet_ntop(AF_INET, &address, text, sizeof text) && !strcmp(text, "10.0.2.255"));
     CHECK(!inet_ntop(AF_INET, &address, text, 10) && errno == ENOSPC);
-    CHECK_ERRNO(inet_pton(10, "::1", &address), EAFNOSUPPORT);
+    CHECK_ERRNO(inet_pton(11, "::1", &address), EAFNOSUPPORT);
     CHECK_EQ(inet_addr("300.1.1.1"), INADDR_NONE);
 }
 

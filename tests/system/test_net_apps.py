@@ -13,7 +13,9 @@ import threading
 import time
 
 import pytest
+from scapy.layers.dns import DNS, DNSQR, DNSRR
 
+import images
 from conftest import BUILD, Aegisctl
 
 KV_PORT = 7071
@@ -22,12 +24,49 @@ OK, NOT_FOUND, MALFORMED, FULL, CONFLICT, UNKNOWN = range(6)
 LIMIT = 20
 
 
+class NameServer:
+    """Answers by what is in zone: {(name, type): [answers]}; a function makes the whole message itself. Keeps the questions."""
+
+    TYPES = {1: "A", 12: "PTR", 28: "AAAA"}
+
+    def __init__(self):
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        self.zone, self.asked = {}, []
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            message, client = self.socket.recvfrom(4000)
+            question = DNS(message)
+            name, kind = question.qd.qname.decode().rstrip("."), self.TYPES[question.qd.qtype]
+            self.asked.append((name, kind, question.id, client[1]))
+            found = self.zone.get((name, kind), 3)
+            if callable(found):
+                found = found(question)
+            if isinstance(found, int):
+                found = DNS(id=question.id, qr=1, ra=1, rcode=found, qd=question.qd)
+            elif isinstance(found, list):
+                answers = found[0] if found else None
+                for more in found[1:]:
+                    answers /= more
+                found = DNS(id=question.id, qr=1, ra=1, qd=question.qd, an=answers)
+            if found is not None:
+                self.socket.sendto(bytes(found), client)
+
+
 class Up:
     """A machine behind user networking, and programs that its shell runs."""
 
     def __init__(self, folder):
         self.ctl = Aegisctl(folder)
-        said = self.ctl.ok("run", "--detach", "--port", f"0:{KV_PORT}")
+        self.server = NameServer()
+        files = images.cpio_files((BUILD / "guest/initrd.cpio").read_bytes())
+        files += [("etc/hosts", b"10.9.8.7 inside inside.test # here\n10.9.8.8 inside\n"),
+                  ("etc/resolv.conf", b"search test\nnameserver [10.0.2.2]:%d\n" % self.server.port)]
+        (folder / "initrd").write_bytes(images.cpio(files))
+        said = self.ctl.ok("run", "--detach", "--port", f"0:{KV_PORT}", "--initrd", folder / "initrd")
         self.port = int(re.search(r"127\.0\.0\.1:(\d+)", said)[1])
 
     def sh(self, text, timeout=60):
@@ -181,3 +220,76 @@ def test_kv_survives_hostile_requests(client):
     assert client.ask(SET, b"key", bytes(1025))[0] == MALFORMED
     assert client.ask(7, b"key")[0] == UNKNOWN
     assert client.ask(GET, b"kept")[::2] == (OK, b"value")
+
+
+# Names
+
+def host(up, *names):
+    status, said = up.sh("host " + " ".join(names) + "\n")
+    return status, said.splitlines()
+
+
+def has(name, *addresses):
+    return [f"{name} has address {a}" for a in addresses]
+
+
+def test_names_come_from_the_hosts_file_first(up):
+    up.server.asked.clear()
+    assert host(up, "inside", "INSIDE.test") == (0, has("inside", "10.9.8.7", "10.9.8.8") + has("INSIDE.test", "10.9.8.7"))
+    assert host(up, "localhost") == (0, has("localhost", "127.0.0.1", "::1"))
+    assert host(up, "10.9.8.8") == (0, ["10.9.8.8 is inside"])
+    assert not up.server.asked
+
+
+def test_names_come_from_a_server(up):
+    up.server.zone = {
+        ("plain.test", "A"): [DNSRR(rrname="plain.test", rdata="1.2.3.4"), DNSRR(rrname="plain.test", rdata="1.2.3.5")],
+        ("plain.test", "AAAA"): [DNSRR(rrname="plain.test", type="AAAA", rdata="2001:db8::7")],
+        ("alias.test", "A"): [DNSRR(rrname="alias.test", type="CNAME", rdata="plain.test"), DNSRR(rrname="plain.test", rdata="1.2.3.4")],
+        ("alias.test", "AAAA"): [DNSRR(rrname="alias.test", type="CNAME", rdata="plain.test")],
+        ("4.3.2.1.in-addr.arpa", "PTR"): [DNSRR(rrname="4.3.2.1.in-addr.arpa", type="PTR", rdata="plain.test")],
+        ("broken.test", "A"): 2, ("broken.test", "AAAA"): 2,
+    }
+    assert host(up, "plain.test") == (0, has("plain.test", "1.2.3.4", "1.2.3.5", "2001:db8::7"))
+    assert host(up, "alias.test") == (0, ["alias.test is plain.test"] + has("alias.test", "1.2.3.4"))
+    assert host(up, "1.2.3.4") == (0, ["1.2.3.4 is plain.test"])
+    status, said = host(up, "nobody.test", "broken.test", "not..one")
+    assert status == 1 and said == ["host: nobody.test: Name or service not known", "host: broken.test: No name server answers now",
+                                    "host: not..one: Name or service not known"]
+
+
+def test_a_lost_answer_is_asked_for_again_from_another_port_with_another_number(up):
+    lost = []
+
+    def late(question):
+        lost.append(question)
+        return None if len(lost) < 2 else [DNSRR(rrname="late.test", rdata="1.1.1.1")]
+
+    up.server.asked.clear()
+    up.server.zone = {("late.test", "A"): late, ("late.test", "AAAA"): []}
+    assert host(up, "late.test") == (0, has("late.test", "1.1.1.1"))
+    asked = [row for row in up.server.asked if row[1] == "A"]
+    assert len(asked) == 2 and asked[0][2] != asked[1][2] and asked[0][3] != asked[1][3]
+
+
+def test_forged_and_broken_answers_are_not_believed(up):
+    """Before each true answer come others: of other numbers, other questions, cut off, with names that loop."""
+    right = [DNSRR(rrname="true.test", rdata="1.2.3.4")]
+    wrong = DNSRR(rrname="true.test", rdata="6.6.6.6")
+
+    def answer(question):
+        def send(message):
+            up.server.socket.sendto(bytes(message), ("127.0.0.1", up.server.asked[-1][3]))
+        send(DNS(id=question.id ^ 1, qr=1, qd=question.qd, an=wrong))
+        send(DNS(id=question.id, qr=0, qd=question.qd, an=wrong))
+        send(DNS(id=question.id, qr=1, qd=DNSQR(qname="other.test"), an=wrong))
+        send(DNS(id=question.id, qr=1, qd=None, an=wrong))
+        whole = bytes(DNS(id=question.id, qr=1, qd=question.qd))
+        for size in range(0, len(whole), 5):
+            send(whole[:size])
+        send(b"")
+        send(whole[:4] + b"\0\1\0\1\0\0\0\0" + b"\xc0\x0c\0\1\0\1")  # the question's name points to itself
+        return right
+
+    up.server.zone = {("true.test", "A"): answer, ("true.test", "AAAA"): []}
+    assert host(up, "true.test") == (0, has("true.test", "1.2.3.4"))

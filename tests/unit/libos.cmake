@@ -4,6 +4,10 @@ aegis_unit_test(libos_heap_test SOURCES unit/libos/heap_test.c ${libos_dir}/vm/h
 aegis_unit_test(libos_net_test SOURCES unit/libos/net_test.c ${libos_dir}/net/parse.c ${libos_dir}/net/checksum.c
   ${libos_dir}/net/datagram.c)
 aegis_unit_test(libos_filter_test SOURCES unit/libos/filter_test.c ${libos_dir}/net/filter.c LIBRARIES dpf)
+set(libos_names ${libos_dir}/net/dns.c ${libos_dir}/net/names.c ${libos_dir}/net/inet6.c)
+aegis_unit_test(libos_dns_test SOURCES unit/libos/dns_test.c ${libos_names})
+aegis_unit_test(libos_names_test SOURCES unit/libos/names_test.c ${libos_names})
+aegis_fuzz_target(libos_dns_fuzz SOURCES fuzz/libos_dns.c ${libos_names} LIBRARIES resolv)
 
 # Terminals, beside those of the host.
 aegis_unit_test(libos_tty_test SOURCES unit/libos/tty_test.c ${libos_dir}/tty/line.c ${libos_dir}/tty/rings.c)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "libos/net/inet6.h"
 #include "libos/net/socket.h"
 
 int socket_read_end(const struct sockaddr *address, socklen_t size, struct socket_end *end)
@@ -36,43 +37,35 @@ void socket_write_end(const struct socket_end *end, struct sockaddr *address, so
 
 int inet_pton(int family, const char *text, void *address)
 {
-    uint8_t bytes[4];
-
-    if (family != AF_INET) {
-        errno = EAFNOSUPPORT;
-        return -1;
-    }
-    for (int i = 0; i < 4; i++) {
-        unsigned number = 0, digits = 0;
-        if (i && *text++ != '.')
+    if (family == AF_INET || family == AF_INET6) {
+        uint8_t bytes[16];
+        if (!(family == AF_INET ? inet4_read(text, bytes) : inet6_read(text, bytes)))
             return 0;
-        for (; *text >= '0' && *text <= '9' && digits < 4; text++, digits++)
-            number = number * 10 + (unsigned)(*text - '0');
-        if (digits < 1 || digits > 3 || number > 255)
-            return 0;
-        bytes[i] = (uint8_t)number;
+        memcpy(address, bytes, family == AF_INET ? 4 : 16);
+        return 1;
     }
-    if (*text)
-        return 0;
-    memcpy(address, bytes, sizeof bytes);
-    return 1;
+    errno = EAFNOSUPPORT;
+    return -1;
 }
 
 const char *inet_ntop(int family, const void *address, char *text, socklen_t size)
 {
-    char whole[INET_ADDRSTRLEN];
+    char whole[INET6_TEXT];
     const uint8_t *b = address;
 
-    if (family != AF_INET) {
+    if (family == AF_INET) {
+        snprintf(whole, sizeof whole, "%u.%u.%u.%u", b[0], b[1], b[2], b[3]);
+    } else if (family == AF_INET6) {
+        inet6_write(b, whole);
+    } else {
         errno = EAFNOSUPPORT;
         return NULL;
     }
-    int length = snprintf(whole, sizeof whole, "%u.%u.%u.%u", b[0], b[1], b[2], b[3]);
-    if ((socklen_t)length >= size) {
+    if (strlen(whole) >= size) {
         errno = ENOSPC;
         return NULL;
     }
-    return memcpy(text, whole, (size_t)length + 1);
+    return strcpy(text, whole);
 }
 
 int inet_aton(const char *text, struct in_addr *address)

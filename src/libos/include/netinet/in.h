@@ -21,6 +21,19 @@ struct sockaddr_in {
     uint8_t sin_zero[8];
 };
 
+struct in6_addr {
+    uint8_t s6_addr[16];
+};
+
+/* Names can have such addresses (netdb.h); sockets can't yet. */
+struct sockaddr_in6 {
+    sa_family_t sin6_family; /* AF_INET6 */
+    in_port_t sin6_port;
+    uint32_t sin6_flowinfo;
+    struct in6_addr sin6_addr;
+    uint32_t sin6_scope_id;
+};
+
 #define IPPROTO_IP   0
 #define IPPROTO_ICMP 1
 #define IPPROTO_TCP  6
@@ -34,7 +47,8 @@ struct sockaddr_in {
 #define INADDR_BROADCAST ((in_addr_t)0xffffffff)
 #define INADDR_NONE      ((in_addr_t)0xffffffff)
 
-#define INET_ADDRSTRLEN 16
+#define INET_ADDRSTRLEN  16
+#define INET6_ADDRSTRLEN 46
 
 #include <arpa/inet.h>
 

@@ -12,8 +12,10 @@ typedef uint16_t sa_family_t;
 
 #define AF_UNSPEC 0
 #define AF_INET   2
+#define AF_INET6  10
 #define PF_UNSPEC AF_UNSPEC
 #define PF_INET   AF_INET
+#define PF_INET6  AF_INET6
 
 #define SOCK_STREAM   1
 #define SOCK_DGRAM    2
