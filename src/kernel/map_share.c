@@ -1,8 +1,9 @@
 /*
- * map_share: what the caller has mapped, in an environment of its own at the same addresses (design
- * section 3). The right to it is the mapping: of a page of the caller's own, or one with
- * PTE_INHERIT, whose owner thereby let it be handed on. What was mapped with a capability is left
- * out: a new binding needs the capability shown, or revoking it as STALE would mean nothing.
+ * map_share: what the caller has mapped, in an environment of its own, at the same addresses for a
+ * fork or at others for a program that is being loaded (design section 3). The right to it is the
+ * mapping: of a page of the caller's own, or one with PTE_INHERIT, whose owner thereby let it be
+ * handed on. What was mapped with a capability is left out: a new binding needs the capability
+ * shown, or revoking it as STALE would mean nothing.
  *
  * Bounds: AEGIS_SHARE_MAX mappings of some 100 instructions, or AEGIS_COPY_MAX copies of some
  * 1,300.
@@ -16,9 +17,9 @@
 #include "kernel/map_place.h"
 #include "kernel/quota.h"
 
-/* Pages from va on that one table of either side maps. */
+/* Pages that one table of either side maps: at source for the caller, at va for env. */
 struct span {
-    uint64_t va;
+    uint64_t va, source;
     uint64_t count;
     pte_t *from, *to; /* first entries; NULL without a table */
 };
@@ -58,16 +59,20 @@ static bool is_mega(const struct env *env, uint64_t va)
     return entry && (*entry & PTE_LEAF);
 }
 
-/* The span at va, at most count pages: 0, or negated STATE. */
-static long find_span(const struct env *env, uint64_t va, uint64_t count, struct span *span)
+/* The span at va and source, at most count pages: 0, or negated STATE. */
+static long find_span(const struct env *env, uint64_t va, uint64_t source, uint64_t count,
+                      struct span *span)
 {
-    uint64_t left = PTES - pte_index(va, 0);
+    uint64_t index =
+        pte_index(va, 0) > pte_index(source, 0) ? pte_index(va, 0) : pte_index(source, 0);
+    uint64_t left = PTES - index;
 
     span->va = va;
+    span->source = source;
     span->count = count < left ? count : left;
-    span->from = map_entry(this_hart->env, va, 0, NULL);
+    span->from = map_entry(this_hart->env, source, 0, NULL);
     span->to = map_entry(env, va, 0, NULL);
-    return !span->from && is_mega(this_hart->env, va) ? -AEGIS_E_STATE : 0;
+    return !span->from && is_mega(this_hart->env, source) ? -AEGIS_E_STATE : 0;
 }
 
 /* How many new pages a span takes in env, or negated NO_TABLE. */
@@ -145,7 +150,7 @@ static long put_span(const struct span *span, enum aegis_share how)
         }
         share(table, links, slot + i, &span->to[i], &span->from[i], lost);
         if (entry & lost)
-            map_flush(this_hart->env, span->va + i * PAGE_SIZE);
+            map_flush(this_hart->env, span->source + i * PAGE_SIZE);
     }
     return found | pinned;
 }
@@ -158,7 +163,7 @@ static long sum(long a, long b)
 }
 
 static long check_arguments(uint32_t number, uint64_t va, uint64_t count, uint32_t how,
-                            struct env **env)
+                            uint64_t source, struct env **env)
 {
     long error = env_target(number, env);
 
@@ -166,26 +171,30 @@ static long check_arguments(uint32_t number, uint64_t va, uint64_t count, uint32
         error = -AEGIS_E_INVALID;
     if (!error)
         error = place_check_range(va, count);
+    if (!error)
+        error = place_check_range(source, count);
     if (!error && count > (is_new(how) ? AEGIS_COPY_MAX : AEGIS_SHARE_MAX))
         error = -AEGIS_E_RANGE;
     return error;
 }
 
-#define SPANS 3 /* that AEGIS_SHARE_MAX pages can lie in */
-_Static_assert(AEGIS_SHARE_MAX <= (SPANS - 1) * PTES, "as many tables");
+#define SPANS                                                                                      \
+    3 /* that AEGIS_SHARE_MAX pages can lie in: either side passes to another table once */
+_Static_assert(AEGIS_SHARE_MAX <= PTES, "at most once");
 
-long call_map_share(uint32_t number, uint64_t va, uint64_t count, uint32_t how)
+long call_map_share(uint32_t number, uint64_t va, uint64_t count, uint32_t how, uint64_t source)
 {
     struct span spans[SPANS];
     struct env *env;
     size_t used = 0;
     uint64_t needed = 0;
-    long error = check_arguments(number, va, count, how, &env), found = 0;
+    long error = check_arguments(number, va, count, how, source, &env), found = 0;
 
     if (error)
         return error;
     for (uint64_t done = 0; done < count; done += spans[used++].count) {
-        error = find_span(env, va + done * PAGE_SIZE, count - done, &spans[used]);
+        uint64_t offset = done * PAGE_SIZE;
+        error = find_span(env, va + offset, source + offset, count - done, &spans[used]);
         long n = error ? error : count_span(env, &spans[used], how);
         if (n < 0)
             return n;

@@ -121,7 +121,7 @@ int64_t page_alloc_NO_PAGE(void)
 
 static int64_t copy_into(uint32_t env)
 {
-    return aegis_map_share(env, FREE_VA, 1, AEGIS_SHARE_COPY);
+    return aegis_map_share(env, FREE_VA, 1, AEGIS_SHARE_COPY, FREE_VA);
 }
 
 int64_t map_share_NO_PAGE(void)

@@ -4,10 +4,10 @@
 
 static int64_t share(uint32_t env, uint64_t va, uint64_t count)
 {
-    int64_t result = aegis_map_share(env, va, count, AEGIS_SHARE_PRIVATE);
+    int64_t result = aegis_map_share(env, va, count, AEGIS_SHARE_PRIVATE, va);
     if (result < 0) {
-        CHECK_ERROR(aegis_map_share(env, va, count, AEGIS_SHARE_SHARED) - result, OK);
-        CHECK_ERROR(aegis_map_share(env, va, count, AEGIS_SHARE_COPY) - result, OK);
+        CHECK_ERROR(aegis_map_share(env, va, count, AEGIS_SHARE_SHARED, va) - result, OK);
+        CHECK_ERROR(aegis_map_share(env, va, count, AEGIS_SHARE_COPY, va) - result, OK);
     }
     return result;
 }
@@ -35,7 +35,8 @@ int64_t map_share_RANGE(void)
     for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++)
         CHECK_ERROR(share(child, addresses[i], 2), RANGE);
     CHECK_ERROR(share(UINT32_MAX, FREE_VA, 1), RANGE);
-    CHECK_ERROR(aegis_map_share(child, FREE_VA, AEGIS_COPY_MAX + 1, AEGIS_SHARE_COPY), RANGE);
+    CHECK_ERROR(aegis_map_share(child, FREE_VA, AEGIS_COPY_MAX + 1, AEGIS_SHARE_COPY, FREE_VA),
+                RANGE);
     int64_t result = share(child, FREE_VA, AEGIS_SHARE_MAX + 1);
     child_end(child);
     return result;
@@ -77,8 +78,10 @@ int64_t map_share_INVALID(void)
     uint32_t child = child_make();
     CHECK_ERROR(share(0, AEGIS_PROGRAM_BASE, 1), INVALID);
     CHECK_ERROR(share(exos.env, AEGIS_PROGRAM_BASE, 1), INVALID);
-    CHECK_ERROR(aegis_map_share(child, AEGIS_PROGRAM_BASE, 1, UINT32_MAX), INVALID);
-    int64_t result = aegis_map_share(child, AEGIS_PROGRAM_BASE, 1, AEGIS_SHARES);
+    CHECK_ERROR(aegis_map_share(child, AEGIS_PROGRAM_BASE, 1, UINT32_MAX, AEGIS_PROGRAM_BASE),
+                INVALID);
+    int64_t result =
+        aegis_map_share(child, AEGIS_PROGRAM_BASE, 1, AEGIS_SHARES, AEGIS_PROGRAM_BASE);
     child_end(child);
     return result;
 }
@@ -100,7 +103,7 @@ int64_t map_share_QUOTA(void)
                                    [AEGIS_QUOTA_SLOTS] = 1,
                                    [AEGIS_QUOTA_ENVS] = 1}};
     CHECK_OK(aegis_quota_set(child, &limits));
-    int64_t result = aegis_map_share(child, FREE_VA, 1, AEGIS_SHARE_COPY);
+    int64_t result = aegis_map_share(child, FREE_VA, 1, AEGIS_SHARE_COPY, FREE_VA);
     CHECK_EQ(aegis_page(page)->refs, 1);
     page_gone(FREE_VA, page);
     child_end(child);
@@ -114,8 +117,8 @@ int64_t page_handed_on_past_its_capability(void)
     uint64_t page = AEGIS_CAP_INDEX(cap->name);
     uint32_t child = child_with_tables(), refs = aegis_page(page)->refs;
     CHECK_OK(aegis_map(0, FREE_VA, page, AEGIS_PROT_READ, cap));
-    CHECK_EQ(aegis_map_share(child, FREE_VA, 1, AEGIS_SHARE_SHARED), 0);
-    CHECK_EQ(aegis_map_share(child, FREE_VA, 1, AEGIS_SHARE_PRIVATE), 0);
+    CHECK_EQ(aegis_map_share(child, FREE_VA, 1, AEGIS_SHARE_SHARED, FREE_VA), 0);
+    CHECK_EQ(aegis_map_share(child, FREE_VA, 1, AEGIS_SHARE_PRIVATE, FREE_VA), 0);
     CHECK_EQ(aegis_page(page)->refs, refs + 1);
     int64_t result = aegis_map(child, FREE_VA, page, AEGIS_PROT_READ | AEGIS_MAP_INHERIT, cap);
     CHECK_OK(aegis_unmap(0, FREE_VA, 1));
@@ -131,7 +134,7 @@ int64_t page_written_past_what_was_handed_on(void)
     raw_create(&raw, "call", blob_call, blob_call_end);
     CHECK_OK(vm_map(raw.env, FREE_VA, page, VM_READ_WRITE, NULL));
     CHECK_OK(aegis_unmap(raw.env, FREE_VA, 1));
-    CHECK_EQ(aegis_map_share(raw.env, FREE_VA, 1, AEGIS_SHARE_PRIVATE), 1);
+    CHECK_EQ(aegis_map_share(raw.env, FREE_VA, 1, AEGIS_SHARE_PRIVATE, FREE_VA), 1);
     const uint64_t arguments[] = {0, FREE_VA, 1, VM_READ_WRITE};
     for (int i = 0; i < 4; i++)
         raw.data[8 + i] = arguments[i];
@@ -174,8 +177,8 @@ int64_t page_written_by_its_heir(void)
     raw_create(&heir, "call", blob_call, blob_call_end);
     CHECK_OK(vm_map(heir.env, FREE_VA, page, VM_READ_WRITE, NULL));
     CHECK_OK(aegis_unmap(heir.env, FREE_VA, 1));
-    CHECK_EQ(aegis_map_share(sibling, FREE_VA, 1, AEGIS_SHARE_PRIVATE), 1);
-    CHECK_EQ(aegis_map_share(heir.env, FREE_VA, 1, AEGIS_SHARE_PRIVATE), 1);
+    CHECK_EQ(aegis_map_share(sibling, FREE_VA, 1, AEGIS_SHARE_PRIVATE, FREE_VA), 1);
+    CHECK_EQ(aegis_map_share(heir.env, FREE_VA, 1, AEGIS_SHARE_PRIVATE, FREE_VA), 1);
     CHECK_OK(aegis_unmap(0, FREE_VA, 1));
     CHECK_OK(aegis_page_free(page));
     CHECK_EQ(aegis_page(page)->owner, heir.env);
@@ -289,7 +292,7 @@ int64_t map_own_PINNED(void)
     uint64_t page = page_at(FREE_VA, VM_READ_WRITE);
     uint32_t child = child_with_tables();
     CHECK_OK(aegis_repossession_bind((struct aegis_repossession *)FREE_VA));
-    CHECK_EQ(aegis_map_share(child, FREE_VA, 1, AEGIS_SHARE_SHARED), 1);
+    CHECK_EQ(aegis_map_share(child, FREE_VA, 1, AEGIS_SHARE_SHARED, FREE_VA), 1);
     int64_t result = aegis_map_own(FREE_VA, VM_READ_WRITE);
     CHECK_OK(aegis_repossession_bind(NULL));
     CHECK_EQ(aegis_page(page)->refs, 2);

@@ -163,7 +163,7 @@ static int64_t share_memory_with_a_child(void)
         status = aegis_unmap(child.env, va, 1);
     if (status < 0)
         return status;
-    int64_t shared = aegis_map_share(child.env, va, 1, AEGIS_SHARE_PRIVATE);
+    int64_t shared = aegis_map_share(child.env, va, 1, AEGIS_SHARE_PRIVATE, va);
     if (shared != 1)
         return shared;
     /* Now neither may write to it; when this program frees it, the child owns it. */

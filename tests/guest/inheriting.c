@@ -146,7 +146,7 @@ static _Noreturn int share_and_stay(void)
     volatile struct words *words = words_of(exos.start);
     page_with_value(VA);
     struct proc child = make_child("orphan");
-    CHECK_EQ(aegis_map_share(child.env, VA, 1, AEGIS_SHARE_PRIVATE), 1);
+    CHECK_EQ(aegis_map_share(child.env, VA, 1, AEGIS_SHARE_PRIVATE, VA), 1);
     start_child(&child);
     words->number = child.env;
     words->ready = 1;
@@ -158,7 +158,7 @@ static _Noreturn int share_and_stay(void)
 static int hand_on(void)
 {
     struct proc child = make_child("heir");
-    CHECK_EQ(aegis_map_share(child.env, VA, 1, AEGIS_SHARE_PRIVATE), 1);
+    CHECK_EQ(aegis_map_share(child.env, VA, 1, AEGIS_SHARE_PRIVATE, VA), 1);
     CHECK_EQ(aegis_page(MEMORY[1])->refs, 3);
     CHECK_EQ(aegis_page(MEMORY[1])->owner, exos.parent);
     start_child(&child);
@@ -235,8 +235,8 @@ static void neither_side_writes_what_is_private(void)
 {
     uint64_t page = page_with_value(VA);
     struct proc child = make_child("write");
-    CHECK_EQ(aegis_map_share(child.env, VA, 1, AEGIS_SHARE_PRIVATE), 1);
-    CHECK_EQ(aegis_map_share(child.env, VA, 1, AEGIS_SHARE_PRIVATE), 0); /* it is there */
+    CHECK_EQ(aegis_map_share(child.env, VA, 1, AEGIS_SHARE_PRIVATE, VA), 1);
+    CHECK_EQ(aegis_map_share(child.env, VA, 1, AEGIS_SHARE_PRIVATE, VA), 0); /* it is there */
     CHECK_EQ(aegis_page(page)->refs, 2);
     CHECK(!is_writable(VA));
     CHECK_OK(proc_start(&child));
@@ -254,7 +254,7 @@ static void what_is_freed_goes_to_an_heir(void)
 {
     uint64_t page = page_with_value(VA);
     struct proc child = make_child("heir");
-    CHECK_EQ(aegis_map_share(child.env, VA, 1, AEGIS_SHARE_PRIVATE), 1);
+    CHECK_EQ(aegis_map_share(child.env, VA, 1, AEGIS_SHARE_PRIVATE, VA), 1);
     start_child(&child);
     CHECK_ERROR(aegis_page_free(page), STATE);
     drop(page);
@@ -270,8 +270,8 @@ static void heirs_wait_for_each_other(void)
 {
     uint64_t page = page_with_value(VA);
     struct proc sibling = make_child("stay"), child = make_child("heir");
-    CHECK_EQ(aegis_map_share(sibling.env, VA, 1, AEGIS_SHARE_PRIVATE), 1);
-    CHECK_EQ(aegis_map_share(child.env, VA, 1, AEGIS_SHARE_PRIVATE), 1);
+    CHECK_EQ(aegis_map_share(sibling.env, VA, 1, AEGIS_SHARE_PRIVATE, VA), 1);
+    CHECK_EQ(aegis_map_share(child.env, VA, 1, AEGIS_SHARE_PRIVATE, VA), 1);
     start_child(&child);
     drop(page);
     CHECK_EQ(aegis_page(page)->owner, child.env);
@@ -286,8 +286,8 @@ static void heirs_of_shared_memory_write(void)
 {
     uint64_t page = page_with_value(VA);
     struct proc sibling = make_child("stay"), child = make_child("writer");
-    CHECK_EQ(aegis_map_share(sibling.env, VA, 1, AEGIS_SHARE_SHARED), 1);
-    CHECK_EQ(aegis_map_share(child.env, VA, 1, AEGIS_SHARE_SHARED), 1);
+    CHECK_EQ(aegis_map_share(sibling.env, VA, 1, AEGIS_SHARE_SHARED, VA), 1);
+    CHECK_EQ(aegis_map_share(child.env, VA, 1, AEGIS_SHARE_SHARED, VA), 1);
     start_child(&child);
     drop(page);
     finish_with(&child, 9);
@@ -321,7 +321,7 @@ static void grandchildren_get_it_from_who_has_it(void)
 {
     uint64_t page = page_with_value(VA);
     struct proc child = make_child("hand");
-    CHECK_EQ(aegis_map_share(child.env, VA, 1, AEGIS_SHARE_PRIVATE), 1);
+    CHECK_EQ(aegis_map_share(child.env, VA, 1, AEGIS_SHARE_PRIVATE, VA), 1);
     CHECK_OK(proc_start(&child));
     finish_with(&child, 9);
     CHECK_EQ(aegis_page(page)->refs, 1);
@@ -337,10 +337,10 @@ static void capabilities_are_not_handed_on(void)
     uint64_t page = AEGIS_CAP_INDEX(cap.name);
     CHECK_OK(aegis_map(0, VA, page, VM_READ_WRITE, &cap));
     CHECK_ERROR(aegis_map(child.env, VA, page, VM_READ_WRITE | AEGIS_MAP_INHERIT, &cap), OWNER);
-    CHECK_EQ(aegis_map_share(child.env, VA, 1, AEGIS_SHARE_SHARED), 0);
-    CHECK_EQ(aegis_map_share(child.env, VA, 1, AEGIS_SHARE_PRIVATE), 0);
+    CHECK_EQ(aegis_map_share(child.env, VA, 1, AEGIS_SHARE_SHARED, VA), 0);
+    CHECK_EQ(aegis_map_share(child.env, VA, 1, AEGIS_SHARE_PRIVATE, VA), 0);
     uint32_t pages = aegis_env(child.env)->pages;
-    CHECK_EQ(aegis_map_share(child.env, VA, 1, AEGIS_SHARE_COPY), 1);
+    CHECK_EQ(aegis_map_share(child.env, VA, 1, AEGIS_SHARE_COPY, VA), 1);
     CHECK_EQ(aegis_env(child.env)->pages, pages + 1);
     CHECK_EQ(aegis_page(page)->refs, 2);
     CHECK_OK(proc_kill(&lender, 0));
@@ -357,9 +357,9 @@ static void pinned_pages_are_no_private_ones(void)
     uint64_t page = page_with_value(VA);
     struct proc child = make_child("stay");
     CHECK_OK(aegis_repossession_bind((struct aegis_repossession *)VA));
-    CHECK_EQ(aegis_map_share(child.env, VA, 1, AEGIS_SHARE_PRIVATE), AEGIS_SHARE_PINNED);
+    CHECK_EQ(aegis_map_share(child.env, VA, 1, AEGIS_SHARE_PRIVATE, VA), AEGIS_SHARE_PINNED);
     CHECK(is_writable(VA));
-    CHECK_EQ(aegis_map_share(child.env, VA, 1, AEGIS_SHARE_SHARED), 1);
+    CHECK_EQ(aegis_map_share(child.env, VA, 1, AEGIS_SHARE_SHARED, VA), 1);
     CHECK(is_writable(VA));
     CHECK_OK(aegis_unmap(0, VA, 1));
     CHECK_ERROR(aegis_page_free(page), PINNED);
@@ -375,7 +375,7 @@ static void waits_on_shared_words(bool taken)
 {
     uint64_t page = page_with_value(VA);
     struct proc child = make_child("wait");
-    CHECK_EQ(aegis_map_share(child.env, VA, 1, AEGIS_SHARE_SHARED), 1);
+    CHECK_EQ(aegis_map_share(child.env, VA, 1, AEGIS_SHARE_SHARED, VA), 1);
     start_child(&child);
     CHECK_EQ(aegis_wait(NULL, 0, time_after(30000000)), 0); /* so that it sleeps */
     CHECK_EQ(aegis_page(page)->pins, 0);
@@ -396,7 +396,7 @@ static void accounts_follow(void)
     struct aegis_limits limits = {
         {[AEGIS_QUOTA_PAGES] = aegis_env(child.env)->pages, [1] = 1, [2] = 1}};
     CHECK_OK(aegis_quota_set(child.env, &limits));
-    CHECK_EQ(aegis_map_share(child.env, VA, 1, AEGIS_SHARE_PRIVATE), 1);
+    CHECK_EQ(aegis_map_share(child.env, VA, 1, AEGIS_SHARE_PRIVATE, VA), 1);
     start_child(&child);
     drop(page);
     const volatile struct aegis_account *account = aegis_account(child.env);
@@ -412,8 +412,8 @@ static void the_ending_inherit_nothing(void)
 {
     uint64_t page = page_with_value(VA);
     struct proc first = make_child("stay"), second = make_child("stay");
-    CHECK_EQ(aegis_map_share(first.env, VA, 1, AEGIS_SHARE_SHARED), 1);
-    CHECK_EQ(aegis_map_share(second.env, VA, 1, AEGIS_SHARE_SHARED), 1);
+    CHECK_EQ(aegis_map_share(first.env, VA, 1, AEGIS_SHARE_SHARED, VA), 1);
+    CHECK_EQ(aegis_map_share(second.env, VA, 1, AEGIS_SHARE_SHARED, VA), 1);
     CHECK_OK(aegis_unmap(0, VA, 1));
     CHECK_OK(proc_kill(&second, 0)); /* the younger comes first on the page's list */
     CHECK_OK(aegis_page_free(page));
@@ -425,7 +425,7 @@ static void the_ending_inherit_nothing(void)
 
     page = page_with_value(VA);
     first = make_child("stay");
-    CHECK_EQ(aegis_map_share(first.env, VA, 1, AEGIS_SHARE_SHARED), 1);
+    CHECK_EQ(aegis_map_share(first.env, VA, 1, AEGIS_SHARE_SHARED, VA), 1);
     CHECK_OK(aegis_unmap(0, VA, 1));
     CHECK_OK(proc_kill(&first, 0));
     CHECK_OK(aegis_page_free(page));
@@ -438,13 +438,15 @@ static void ranges(void)
     uint64_t va = NEXT_VA - AEGIS_PAGE_SIZE, first = page_with_value(va),
              second = page_with_value(NEXT_VA), third = page_with_value(NEXT_VA + 0x2000);
     struct proc child = make_child("stay");
-    CHECK_ERROR(aegis_map_share(child.env, va, 4, AEGIS_SHARE_PRIVATE), NO_TABLE);
+    CHECK_ERROR(aegis_map_share(child.env, va, 4, AEGIS_SHARE_PRIVATE, va), NO_TABLE);
     CHECK(is_writable(va));
     CHECK_EQ(aegis_page(first)->refs, 1);
     tables_at(child.env, NEXT_VA);
-    CHECK_EQ(aegis_map_share(child.env, va, AEGIS_SHARE_MAX, AEGIS_SHARE_PRIVATE), 3);
+    CHECK_EQ(aegis_map_share(child.env, va, AEGIS_SHARE_MAX, AEGIS_SHARE_PRIVATE, va), 3);
     CHECK_EQ(aegis_page(first)->refs + aegis_page(second)->refs + aegis_page(third)->refs, 6);
-    CHECK_EQ(aegis_map_share(child.env, 0x3000000000, AEGIS_SHARE_MAX, AEGIS_SHARE_PRIVATE), 0);
+    CHECK_EQ(aegis_map_share(child.env, 0x3000000000, AEGIS_SHARE_MAX, AEGIS_SHARE_PRIVATE,
+                             0x3000000000),
+             0);
     CHECK_OK(proc_kill(&child, 0));
     finish(&child);
     CHECK_OK(aegis_unmap(0, va, 2));
@@ -454,12 +456,59 @@ static void ranges(void)
     CHECK_OK(aegis_page_free(third));
 }
 
+#define FROM (NEXT_VA + (AEGIS_MEGAPAGE - 1) * AEGIS_PAGE_SIZE) /* a table ends behind one page */
+#define TO   (NEXT_VA - 2 * AEGIS_PAGE_SIZE)                    /* and behind two */
+
+/* What is at other addresses here than there, whichever side's tables end in between. */
+static void elsewhere(void)
+{
+    uint64_t page[3];
+    for (unsigned i = 0; i < 3; i++) {
+        page[i] = page_with_value(FROM + i * AEGIS_PAGE_SIZE);
+        *(volatile uint64_t *)(FROM + i * AEGIS_PAGE_SIZE) = VALUE + i;
+    }
+    struct proc child = make_child("elsewhere");
+    tables_at(child.env, NEXT_VA);
+    CHECK_EQ(aegis_map_share(child.env, TO, 3, AEGIS_SHARE_COPY, FROM), 3);
+    CHECK_EQ(aegis_map_share(child.env, VA, 3, AEGIS_SHARE_PRIVATE, FROM), 3);
+    CHECK_EQ(aegis_map_share(child.env, VA, 4, AEGIS_SHARE_SHARED, FROM), 0); /* they are there */
+    for (unsigned i = 0; i < 3; i++) {
+        CHECK(!is_writable(FROM + i * AEGIS_PAGE_SIZE));
+        CHECK_EQ(aegis_page(page[i])->refs, 2);
+    }
+    CHECK_ERROR(aegis_map_share(child.env, VA, 1, AEGIS_SHARE_SHARED, FROM + 8), ALIGNMENT);
+    CHECK_ERROR(
+        aegis_map_share(child.env, VA, 2, AEGIS_SHARE_SHARED, AEGIS_EXPOSED_BASE - AEGIS_PAGE_SIZE),
+        RANGE);
+    CHECK_ERROR(aegis_map_share(child.env, VA, 1, AEGIS_SHARE_COPY, AEGIS_EXPOSED_BASE), RANGE);
+    CHECK_ERROR(aegis_map_share(child.env, VA, 1, AEGIS_SHARE_COPY, 0xffffffff80200000), RANGE);
+    CHECK_OK(proc_start(&child));
+    finish_with(&child, 3);
+    for (unsigned i = 0; i < 3; i++) {
+        CHECK_EQ(*(volatile uint64_t *)(FROM + i * AEGIS_PAGE_SIZE), VALUE + i);
+        CHECK_OK(aegis_unmap(0, FROM + i * AEGIS_PAGE_SIZE, 1));
+        CHECK_OK(aegis_page_free(page[i]));
+    }
+}
+
+/* The child's half: how many of the pages are where they are expected, both ways. */
+static int find_both(void)
+{
+    int found = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        volatile uint64_t *copy = (volatile uint64_t *)(TO + i * AEGIS_PAGE_SIZE);
+        found += MEMORY[i * (AEGIS_PAGE_SIZE / 8)] == VALUE + i && *copy == VALUE + i;
+        *copy = 0;
+    }
+    return found;
+}
+
 static void copies_are_the_childs(void)
 {
     uint64_t page = page_with_value(VA);
     struct proc child = make_child("write");
     uint32_t pages = aegis_env(child.env)->pages;
-    CHECK_EQ(aegis_map_share(child.env, VA, AEGIS_COPY_MAX, AEGIS_SHARE_COPY), 1);
+    CHECK_EQ(aegis_map_share(child.env, VA, AEGIS_COPY_MAX, AEGIS_SHARE_COPY, VA), 1);
     CHECK_EQ(aegis_env(child.env)->pages, pages + 1);
     CHECK_EQ(aegis_page(page)->refs, 1);
     CHECK(is_writable(VA));
@@ -468,7 +517,7 @@ static void copies_are_the_childs(void)
     CHECK_EQ(MEMORY[0], VALUE);
 
     child = make_child("clear");
-    CHECK_EQ(aegis_map_share(child.env, VA, AEGIS_COPY_MAX, AEGIS_SHARE_FRESH), 1);
+    CHECK_EQ(aegis_map_share(child.env, VA, AEGIS_COPY_MAX, AEGIS_SHARE_FRESH, VA), 1);
     CHECK_OK(proc_start(&child));
     finish_with(&child, 9);
     CHECK_EQ(MEMORY[0], VALUE);
@@ -480,7 +529,7 @@ static void copies_on_write(void)
 {
     uint64_t page = page_with_value(VA);
     struct proc child = make_child("write");
-    CHECK_EQ(aegis_map_share(child.env, VA, 1, AEGIS_SHARE_PRIVATE), 1);
+    CHECK_EQ(aegis_map_share(child.env, VA, 1, AEGIS_SHARE_PRIVATE, VA), 1);
     int64_t copy = aegis_map_own(VA, VM_READ_WRITE);
     CHECK(copy >= 0 && (uint64_t)copy != page);
     CHECK_EQ(aegis_page((uint64_t)copy)->owner, exos.env);
@@ -496,7 +545,7 @@ static void copies_on_write(void)
 
     page = page_with_value(VA);
     child = make_child("own");
-    CHECK_EQ(aegis_map_share(child.env, VA, 1, AEGIS_SHARE_PRIVATE), 1);
+    CHECK_EQ(aegis_map_share(child.env, VA, 1, AEGIS_SHARE_PRIVATE, VA), 1);
     CHECK_OK(proc_start(&child));
     finish_with(&child, 9);
     CHECK_EQ(aegis_page(page)->refs, 1);
@@ -519,6 +568,7 @@ static int run_role(const char *role)
                  {"own", own_and_write},
                  {"clear", find_it_clear},
                  {"writer", keep_writing},
+                 {"elsewhere", find_both},
                  {"stay", stay}};
     for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
         if (!strcmp(role, roles[i].name))
@@ -545,6 +595,7 @@ int main(int argc, char **argv)
     accounts_follow();
     the_ending_inherit_nothing();
     ranges();
+    elsewhere();
     copies_are_the_childs();
     copies_on_write();
     return 0;

@@ -1,13 +1,15 @@
 /* The start block of a child (start.h), as its parent builds it. */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "libos/proc/internal.h"
 #include "libos/start/start.h"
+#include "libos/vm/vm.h"
 
-#define ALIGNMENT 16
+#define ALIGNMENT   16
+#define BUFFER_SIZE (EXOS_START_PAGES * AEGIS_PAGE_SIZE)
 
 _Static_assert(sizeof(struct exos_start) + EXOS_STRINGS_MAX +
                        (EXOS_ARGUMENTS_MAX + 2) * sizeof(char *) + EXOS_PASS_MAX + 2 * ALIGNMENT <=
@@ -84,6 +86,54 @@ void block_undo(const struct exos_child *child)
             (*part)->undo_spawn(child);
 }
 
+/*
+ * Pages for one, kept for the next. What is behind its size is cleared of the one before: a child
+ * gets whole pages, and nothing of another's.
+ */
+static struct exos_start *buffer;
+static size_t dirty; /* bytes of it that may be something else than zeros */
+
+static void free_buffer(void)
+{
+    munmap(buffer, BUFFER_SIZE);
+    buffer = NULL;
+    dirty = 0;
+}
+
+/* The pages for size bytes are there, and those for most could come. */
+static bool need_buffer(size_t size, size_t most)
+{
+    const volatile struct aegis_account *account = aegis_account(exos.env);
+    uint64_t left = account->limit[AEGIS_QUOTA_PAGES] - account->used[AEGIS_QUOTA_PAGES];
+    size_t pages = vm_pages(most);
+
+    if (aegis_info()->free_pages < pages || left < pages)
+        return false;
+    if (!buffer) {
+        void *memory = mmap(NULL, BUFFER_SIZE, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (memory == MAP_FAILED)
+            return false;
+        buffer = memory;
+        if (vm_inherit(buffer, EXOS_START_PAGES, VM_NOTHING) < 0) {
+            free_buffer();
+            return false;
+        }
+    }
+    return vm_touch(buffer, size, true) == 0;
+}
+
+/* The block's head, pointers and strings. */
+static void write_block(struct exos_start *start, const struct proc_options *options,
+                        char *const *environment)
+{
+    char *at = (char *)&start->pointers[start->argc + start->envc + 2];
+
+    memcpy(start->caps, options->caps, options->cap_count * sizeof *options->caps);
+    at = put(at, options->argv, start->argc, start->pointers, start);
+    put(at, environment, start->envc, start->pointers + start->argc + 1, start);
+}
+
 int64_t block_make(struct proc_block *block, const struct exos_start *head,
                    const struct proc_options *options, const struct exos_child *child)
 {
@@ -98,26 +148,23 @@ int64_t block_make(struct proc_block *block, const struct exos_start *head,
         return -PROC_ARGUMENTS;
     size_t pointers = (argc + envc + 2) * sizeof(char *);
     size_t passes = aligned(sizeof *head + pointers + bytes);
-    struct exos_start *start = malloc(passes + (child ? EXOS_PASS_MAX : 0));
-    if (!start)
+    if (!need_buffer(passes, passes + (child ? EXOS_PASS_MAX : 0)))
         return -AEGIS_E_NO_PAGE;
-    block->start = start;
+    struct exos_start *start = buffer;
     *start = *head;
     start->argc = argc;
     start->envc = envc;
     start->pass = passes;
     start->cap_count = (uint32_t)options->cap_count;
-    memcpy(start->caps, options->caps, options->cap_count * sizeof *options->caps);
-    char *at =
-        put((char *)start + sizeof *start + pointers, options->argv, argc, start->pointers, start);
-    put(at, environment, envc, start->pointers + argc + 1, start);
+    write_block(start, options, environment);
     int error = child ? ask_parts(child, start) : 0;
-    block->size = passes + start->pass_size;
-    return error ? -PROC_PART_ERROR - error : 0;
-}
-
-void block_free(struct proc_block *block)
-{
-    free(block->start);
-    block->start = NULL;
+    if (error) {
+        free_buffer(); /* whoever failed may have written anywhere */
+        return -PROC_PART_ERROR - error;
+    }
+    *block = (struct proc_block){start, passes + start->pass_size};
+    if (dirty > block->size)
+        memset((char *)start + block->size, 0, dirty - block->size);
+    dirty = block->size;
+    return 0;
 }

@@ -5,14 +5,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "image/elf.h"
 #include "libos/proc/part.h"
 #include "libos/proc/proc.h"
 
 struct table_entry;
-
-/* Find the program that options name and read it. Returns 0, or a negated PROC_*_ERROR. */
-int64_t proc_find_program(const struct proc_options *options, struct elf_program *program);
 
 /*
  * Give env size bytes of memory at va (any alignment), which begin with `filled` bytes of data and
@@ -21,17 +17,9 @@ int64_t proc_find_program(const struct proc_options *options, struct elf_program
 int64_t proc_fill(uint32_t env, uint64_t va, uint64_t size, const void *data, uint64_t filled,
                   uint32_t prot);
 
-/*
- * Map a segment that isn't written to into env, from pages that this program keeps for all children
- * that run it. Returns 0, or a negated kernel error.
- */
-int64_t proc_share_image(uint32_t env, const struct elf_segment *segment, uint32_t prot);
-
-/* Give up the pages that are kept; returns whether there were any. */
-bool proc_drop_images(void);
-
-/* A fork's child: the pages are its parent's to keep. */
-void proc_forget_images(void);
+/* One page's share of a segment's bytes, the rest zeros: of the page at `at`, mapped at page, where
+ * the segment begins at va with filled bytes of data. */
+void proc_fill_page(char *page, uint64_t at, uint64_t va, const char *data, uint64_t filled);
 
 /* Heads what one part passes on in a start block. */
 struct proc_record {
@@ -40,20 +28,19 @@ struct proc_record {
     uint64_t reserved;
 };
 
-/* A start block under construction, in the heap. */
+/* A start block under construction, in pages that this process keeps for that. */
 struct proc_block {
-    struct exos_start *start; /* NULL: there is none */
+    struct exos_start *start; /* page-aligned, and zeros from its size to the page's end */
     size_t size;              /* bytes of it that are used */
 };
 
 /*
  * Build the block of a child: head's members, options' arguments, environment and capabilities, and
- * what parts write for `child` (NULL: they aren't told). block_free frees it, whether this succeeds
- * or not. Returns 0, or -PROC_ARGUMENTS, -PROC_PART_ERROR - errno, -AEGIS_E_NO_PAGE.
+ * what parts write for `child` (NULL: they aren't told). It is good until the next is built.
+ * Returns 0, or -PROC_ARGUMENTS, -PROC_PART_ERROR - errno, -AEGIS_E_NO_PAGE.
  */
 int64_t block_make(struct proc_block *block, const struct exos_start *head,
                    const struct proc_options *options, const struct exos_child *child);
-void block_free(struct proc_block *block);
 
 /* Tell the parts that block_make told of child that it won't run. */
 void block_undo(const struct exos_child *child);

@@ -1,40 +1,19 @@
 /*
- * Programs: found in the initial RAM disk, and brought into a child's pages through a window of
- * addresses. Segments that nobody writes to are kept, and mapped into each child that runs the same
- * program: such a page is inherited by who still uses it when this program gives it up or ends.
+ * Memory of children whose pages are all their own: brought into them through a window of
+ * addresses. Members of a session that run a program of the RAM disk get theirs by image.c.
  */
-#include <stdlib.h>
 #include <string.h>
 
-#include "image/cpio.h"
 #include "libos/proc/internal.h"
 #include "libos/proc/proc.h"
 #include "libos/vm/vm.h"
 
 #define WINDOW_PAGES 32 /* a batch */
-#define IMAGES       8  /* segments that are kept */
-#define IMAGE_MOST   64 /* pages of each */
 
 static char *window;
 
-int64_t proc_find_program(const struct proc_options *options, struct elf_program *program)
-{
-    const volatile struct aegis_info *info = aegis_info();
-    struct cpio_entry file = {.data = options->image};
-    size_t size = options->image_size;
-
-    if (!options->image) {
-        int status = cpio_find((const void *)info->initrd, info->initrd_size, options->name, &file);
-        if (status < 0)
-            return status - PROC_CPIO_ERROR;
-        size = file.size;
-    }
-    int status = elf_read(file.data, size, AEGIS_PROGRAM_BASE, VM_BASE, program);
-    return status < 0 ? status - PROC_ELF_ERROR : 0;
-}
-
-/* One page's share of the data, the rest zeros: the page may hold old bytes of this program. */
-static void fill_page(char *page, uint64_t at, uint64_t va, const char *data, uint64_t filled)
+/* Zeros, too: the page may hold old bytes of this program. */
+void proc_fill_page(char *page, uint64_t at, uint64_t va, const char *data, uint64_t filled)
 {
     uint64_t begin = va > at ? va - at : 0; /* of the data in the page */
     uint64_t done = at > va ? at - va : 0;  /* of it in pages before */
@@ -101,7 +80,7 @@ static int64_t make_pages(uint64_t *ppns, size_t count, uint64_t at, uint64_t va
     if (status == 0)
         mapped = count;
     for (size_t i = 0; i < mapped; i++)
-        fill_page(window + i * AEGIS_PAGE_SIZE, at + i * AEGIS_PAGE_SIZE, va, data, filled);
+        proc_fill_page(window + i * AEGIS_PAGE_SIZE, at + i * AEGIS_PAGE_SIZE, va, data, filled);
     /* Of a failure some may be mapped: unmap stops at the first that isn't. */
     if (mapped)
         aegis_unmap(0, (uint64_t)window, count);
@@ -145,85 +124,4 @@ int64_t proc_fill(uint32_t env, uint64_t va, uint64_t size, const void *data, ui
         at += count * AEGIS_PAGE_SIZE;
     }
     return 0;
-}
-
-/* Segments that are kept, by where their bytes are in the RAM disk, which stays. */
-static struct image {
-    const uint8_t *data; /* NULL: none */
-    uint64_t address;
-    size_t count;
-    uint64_t *ppns;
-} images[IMAGES];
-
-static void drop(struct image *image)
-{
-    free_pages(image->ppns, image->count);
-    free(image->ppns);
-    *image = (struct image){0};
-}
-
-bool proc_drop_images(void)
-{
-    bool any = false;
-
-    for (size_t i = 0; i < IMAGES; i++)
-        if (images[i].data) {
-            drop(&images[i]);
-            any = true;
-        }
-    return any;
-}
-
-void proc_forget_images(void)
-{
-    for (size_t i = 0; i < IMAGES; i++) {
-        free(images[i].ppns);
-        images[i] = (struct image){0};
-    }
-}
-
-/* In the place of the one that came longest ago. NULL: no memory. */
-static const struct image *keep(const struct elf_segment *segment, uint64_t at, size_t count)
-{
-    static unsigned next;
-    struct image *image = &images[next++ % IMAGES];
-    uint64_t *ppns = malloc(count * sizeof *ppns);
-    size_t done = 0;
-
-    while (ppns && done < count) {
-        size_t n = count - done < WINDOW_PAGES ? count - done : WINDOW_PAGES;
-        if (make_pages(ppns + done, n, at + done * AEGIS_PAGE_SIZE, segment->address,
-                       (const char *)segment->data, segment->file_size) < 0)
-            break;
-        done += n;
-    }
-    if (!ppns || done < count) {
-        free_pages(ppns, done);
-        free(ppns);
-        return NULL;
-    }
-    if (image->data)
-        drop(image);
-    *image = (struct image){
-        .data = segment->data, .address = segment->address, .count = count, .ppns = ppns};
-    return image;
-}
-
-int64_t proc_share_image(uint32_t env, const struct elf_segment *segment, uint32_t prot)
-{
-    uint64_t at = segment->address & ~(uint64_t)(AEGIS_PAGE_SIZE - 1);
-    size_t count = vm_pages(segment->address + segment->memory_size - at);
-    const struct image *image = NULL;
-
-    if (count > IMAGE_MOST)
-        return proc_fill(env, segment->address, segment->memory_size, segment->data,
-                         segment->file_size, prot);
-    for (size_t i = 0; i < IMAGES && !image; i++)
-        if (images[i].data == segment->data && images[i].address == segment->address &&
-            images[i].count == count)
-            image = &images[i];
-    if (!image)
-        image = keep(segment, at, count);
-    return image ? map_pages(env, at, image->ppns, count, prot | AEGIS_MAP_INHERIT)
-                 : -AEGIS_E_NO_PAGE;
 }

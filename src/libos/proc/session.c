@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "libos/proc/image.h"
 #include "libos/proc/internal.h"
 #include "libos/proc/signals.h"
 #include "libos/proc/table.h"
@@ -245,8 +246,8 @@ void proc_drop(pid_t pid)
 
 int64_t proc_session_share(uint32_t env)
 {
-    int64_t shared =
-        aegis_map_share(env, EXOS_SESSION_ADDRESS, EXOS_SESSION_PAGES, AEGIS_SHARE_SHARED);
+    int64_t shared = aegis_map_share(env, EXOS_SESSION_ADDRESS, EXOS_SESSION_PAGES,
+                                     AEGIS_SHARE_SHARED, EXOS_SESSION_ADDRESS);
 
     if (shared < 0)
         return shared;

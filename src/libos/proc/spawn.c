@@ -1,9 +1,11 @@
 #include "libos/proc/proc.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 
+#include "libos/proc/image.h"
 #include "libos/proc/internal.h"
 #include "libos/proc/session.h"
 #include "libos/proc/signals.h"
@@ -16,37 +18,19 @@ static int64_t make_env(const char *name)
     char padded[AEGIS_NAME_SIZE] = "";
     size_t length = strnlen(name, sizeof padded - 1);
     memcpy(padded, name, length);
-    int64_t page = aegis_page_alloc(AEGIS_ANY);
-    int64_t root = page < 0 ? page : aegis_page_alloc(AEGIS_ANY);
-    int64_t env = root < 0 ? root : aegis_env_create((uint64_t)page, (uint64_t)root, padded);
-    if (env < 0 && page >= 0)
-        aegis_page_free((uint64_t)page);
-    if (env < 0 && root >= 0)
-        aegis_page_free((uint64_t)root);
-    return env;
+    return aegis_env_create(AEGIS_ANY, AEGIS_ANY, padded);
 }
 
-static uint32_t protection(uint32_t flags)
-{
-    return (flags & ELF_READ ? AEGIS_PROT_READ : 0) | (flags & ELF_WRITE ? AEGIS_PROT_WRITE : 0) |
-           (flags & ELF_EXEC ? AEGIS_PROT_EXEC : 0);
-}
-
-/* The kernel maps the first program's segments in full, and proc does the children's that are no
- * members: their pages are all their own. */
-static int64_t load(uint32_t env, const struct elf_program *program, size_t stack_pages, bool share)
+/* Pages that are all the child's own, as those of the machine's first program are. */
+static int64_t load(uint32_t env, const struct elf_program *program)
 {
     int64_t status = 0;
     for (uint32_t i = 0; i < program->count && status == 0; i++) {
         const struct elf_segment *s = &program->segments[i];
-        status = share && !(s->flags & ELF_WRITE)
-                     ? proc_share_image(env, s, protection(s->flags))
-                     : proc_fill(env, s->address, s->memory_size, s->data, s->file_size,
-                                 protection(s->flags));
+        status =
+            proc_fill(env, s->address, s->memory_size, s->data, s->file_size, proc_protection(s));
     }
-    uint64_t stack = (stack_pages ? stack_pages : PROC_STACK_PAGES) * AEGIS_PAGE_SIZE;
-    return status ? status
-                  : proc_fill(env, EXOS_START_ADDRESS - stack, stack, NULL, 0, VM_READ_WRITE);
+    return status;
 }
 
 /* The block's first page stays this program's own, mapped for both; the rest is given. */
@@ -93,15 +77,14 @@ static int64_t begin(struct proc *proc, const struct proc_options *options,
     int64_t status = block_make(&block, &head, options, options->member ? &child : NULL);
     bool told = status == 0 && options->member;
     if (status == 0 && options->member)
-        status = proc_fill(proc->env, EXOS_START_ADDRESS, block.size, block.start, block.size,
-                           VM_READ_WRITE);
+        status = proc_put(proc->env, EXOS_START_ADDRESS, vm_pages(block.size), AEGIS_SHARE_COPY,
+                          block.start);
     else if (status == 0)
         status = share_block(proc, &block);
     if (status == 0 && options->member)
         status = proc_session_share(proc->env);
     if (status < 0 && told)
         block_undo(&child);
-    block_free(&block);
     return status;
 }
 
@@ -120,8 +103,8 @@ static void undo(struct proc *proc)
 /* An environment with the program in it, that waits to be started, for the number pid. */
 static int64_t create(struct proc *proc, const struct proc_options *options, pid_t pid)
 {
-    struct elf_program program;
-    int64_t status = proc_find_program(options, &program);
+    struct proc_image own, *image;
+    int64_t status = proc_find_program(options, &own, &image);
 
     if (status < 0)
         return status;
@@ -132,10 +115,14 @@ static int64_t create(struct proc *proc, const struct proc_options *options, pid
     table_making--;
     if (env < 0)
         return env;
-    *proc = (struct proc){.env = (uint32_t)env, .entry = program.entry, .pid = pid};
-    status = load(proc->env, &program, options->stack_pages, options->member && !options->image);
+    *proc = (struct proc){.env = (uint32_t)env, .entry = image->program.entry, .pid = pid};
+    size_t stack = options->stack_pages ? options->stack_pages : PROC_STACK_PAGES;
+    status = options->member && image->name ? proc_put_image(proc->env, image)
+                                            : load(proc->env, &image->program);
     if (status == 0)
-        status = begin(proc, options, &program);
+        status = proc_put_zeros(proc->env, EXOS_START_ADDRESS - stack * AEGIS_PAGE_SIZE, stack);
+    if (status == 0)
+        status = begin(proc, options, &image->program);
     if (status < 0)
         undo(proc);
     return status;
@@ -143,12 +130,16 @@ static int64_t create(struct proc *proc, const struct proc_options *options, pid
 
 static int64_t create_or_make_room(struct proc *proc, const struct proc_options *options, pid_t pid)
 {
+    static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER; /* images, and the block */
+
+    pthread_mutex_lock(&one_at_a_time);
     int64_t status = create(proc, options, pid);
 
     if ((status == -AEGIS_E_NO_PAGE || status == -AEGIS_E_QUOTA) && proc_drop_images())
         status = create(proc, options, pid);
     if (status == -AEGIS_E_NO_PAGE || status == -AEGIS_E_QUOTA)
         proc_drop_images(); /* memory is short: others may have it */
+    pthread_mutex_unlock(&one_at_a_time);
     return status;
 }
 

@@ -25,26 +25,6 @@ static int64_t due(uint64_t va, uint32_t prot)
     return status < 0 ? status : 0;
 }
 
-/* The kernel takes the pages for the child, of which the last to own them was another's child. */
-static int64_t donate(uint32_t env, uint64_t va)
-{
-    int64_t status = aegis_table_insert(env, va, 0, AEGIS_ANY, AEGIS_ANY);
-    if (status != -AEGIS_E_NO_TABLE)
-        return status;
-    status = aegis_table_insert(env, va, 1, AEGIS_ANY, AEGIS_ANY);
-    return status < 0 ? status : aegis_table_insert(env, va, 0, AEGIS_ANY, AEGIS_ANY);
-}
-
-/* map_share of pages that one table serves. */
-static int64_t share(uint32_t env, uint64_t va, uint64_t count, enum aegis_share how)
-{
-    int64_t shared = aegis_map_share(env, va, count, how);
-    if (shared != -AEGIS_E_NO_TABLE)
-        return shared;
-    int64_t status = donate(env, va);
-    return status < 0 ? status : aegis_map_share(env, va, count, how);
-}
-
 static uint64_t to_table_end(uint64_t va, uint64_t end)
 {
     uint64_t stop = (va / TABLE_BYTES + 1) * TABLE_BYTES;
@@ -58,7 +38,7 @@ static int64_t give(uint32_t env, uint64_t start, uint64_t end, enum aegis_share
     for (uint64_t va = start; va < end && status >= 0;) {
         uint64_t left = (to_table_end(va, end) - va) / AEGIS_PAGE_SIZE;
         uint64_t count = left < AEGIS_COPY_MAX ? left : AEGIS_COPY_MAX;
-        status = share(env, va, count, how);
+        status = vm_hand_on(env, va, count, how, va);
         va += count * AEGIS_PAGE_SIZE;
     }
     return status < 0 ? status : 0;
@@ -73,7 +53,7 @@ static int64_t copy(uint32_t env, uint64_t start, uint64_t end)
  */
 static int64_t put(uint32_t env, uint64_t va, uint64_t end, enum aegis_share how)
 {
-    int64_t shared = share(env, va, (end - va) / AEGIS_PAGE_SIZE, how);
+    int64_t shared = vm_hand_on(env, va, (end - va) / AEGIS_PAGE_SIZE, how, va);
     return shared >= 0 && shared & AEGIS_SHARE_PINNED ? copy(env, va, end) : shared;
 }
 

@@ -1,7 +1,27 @@
-/* Handing memory on to a child, at the same address. */
+/* Handing memory on to a child. */
 #include "libos/start/start.h"
 #include "libos/vm/internal.h"
 #include "libos/vm/vm.h"
+
+/* The kernel takes the pages for the child, of which the last to own them was another's child: they
+ * are cleared once. */
+static int64_t donate(uint32_t env, uint64_t va)
+{
+    int64_t status = aegis_table_insert(env, va, 0, AEGIS_ANY, AEGIS_ANY);
+    if (status != -AEGIS_E_NO_TABLE)
+        return status;
+    status = aegis_table_insert(env, va, 1, AEGIS_ANY, AEGIS_ANY);
+    return status < 0 ? status : aegis_table_insert(env, va, 0, AEGIS_ANY, AEGIS_ANY);
+}
+
+int64_t vm_hand_on(uint32_t env, uint64_t va, uint64_t count, enum aegis_share how, uint64_t from)
+{
+    int64_t shared = aegis_map_share(env, va, count, how, from);
+    if (shared != -AEGIS_E_NO_TABLE)
+        return shared;
+    int64_t status = donate(env, va);
+    return status < 0 ? status : aegis_map_share(env, va, count, how, from);
+}
 
 /* As many pages as one table covers and the kernel takes at a time. */
 static size_t piece(uint64_t va, uint64_t end)
@@ -17,13 +37,7 @@ int64_t vm_share(uint32_t env, const void *start, size_t pages)
     uint64_t va = (uint64_t)start, end = va + pages * AEGIS_PAGE_SIZE;
     while (va < end) {
         size_t count = piece(va, end);
-        int64_t status = aegis_map_share(env, va, count, AEGIS_SHARE_SHARED);
-        if (status == -AEGIS_E_NO_TABLE) {
-            status = vm_tables(env, va);
-            if (status < 0)
-                return status;
-            continue;
-        }
+        int64_t status = vm_hand_on(env, va, count, AEGIS_SHARE_SHARED, va);
         if (status < 0 || (size_t)status < count)
             return status < 0 ? status : -AEGIS_E_OWNER;
         va += count * AEGIS_PAGE_SIZE;

@@ -179,6 +179,13 @@ int64_t vm_shared_adopt(void *address, size_t pages);
  */
 int64_t vm_share(uint32_t env, const void *start, size_t pages);
 
+/*
+ * map_share, for a child that lacks tables for va, too: they come as the kernel takes them. At most
+ * so many pages as one table covers from va on. Returns what map_share does, or table_insert's
+ * errors.
+ */
+int64_t vm_hand_on(uint32_t env, uint64_t va, uint64_t count, enum aegis_share how, uint64_t from);
+
 /* Change what a fork's child gets of the regions in a range of whole pages. As vm_declare; INVALID:
  * a hole. */
 int64_t vm_inherit(void *start, size_t pages, enum vm_inherit inherit);
