@@ -245,20 +245,40 @@ int64_t proc_put_zeros(uint32_t env, uint64_t va, size_t count)
     return status < 0 ? status : proc_put(env, va, count, AEGIS_SHARE_FRESH, zeros);
 }
 
+/* The pages of segment i that are kept, and how many segments these are: text and rodata follow
+ * each other, and are put in one call. */
+static size_t run_of(const struct elf_program *program, uint32_t i, size_t *pages)
+{
+    const struct elf_segment *s = &program->segments[i];
+    uint32_t end = i + 1;
+
+    *pages = kept_pages(s);
+    for (; !(s->flags & ELF_WRITE) && end < program->count; end++) {
+        const struct elf_segment *next = &program->segments[end];
+        if (next->flags & ELF_WRITE ||
+            page_of(next->address) != page_of(s->address) + *pages * AEGIS_PAGE_SIZE)
+            break;
+        *pages += kept_pages(next);
+    }
+    return end - i;
+}
+
 int64_t proc_put_image(uint32_t env, struct proc_image *image)
 {
     const struct elf_program *program = &image->program;
     int64_t status = image->pages ? 0 : make_window(image);
+    size_t count;
 
-    for (uint32_t i = 0; i < program->count && status == 0; i++) {
+    for (uint32_t i = 0, run; i < program->count && status == 0; i += run) {
         const struct elf_segment *s = &program->segments[i];
         uint64_t va = page_of(s->address);
-        size_t count = kept_pages(s), all = pages_with(s, s->memory_size);
-        status =
-            proc_put(env, va, count, s->flags & ELF_WRITE ? AEGIS_SHARE_COPY : AEGIS_SHARE_SHARED,
-                     image->window + (va - program->lower));
-        if (status == 0)
-            status = proc_put_zeros(env, va + count * AEGIS_PAGE_SIZE, all - count);
+        bool writable = s->flags & ELF_WRITE;
+        run = run_of(program, i, &count);
+        status = proc_put(env, va, count, writable ? AEGIS_SHARE_COPY : AEGIS_SHARE_SHARED,
+                          image->window + (va - program->lower));
+        if (status == 0 && writable)
+            status = proc_put_zeros(env, va + count * AEGIS_PAGE_SIZE,
+                                    pages_with(s, s->memory_size) - count);
     }
     return status;
 }

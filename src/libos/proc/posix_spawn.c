@@ -70,7 +70,7 @@ int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *
 
     const struct exos_file_actions given = {actions ? actions->list : NULL,
                                             actions ? actions->count : 0};
-    options.actions = &given;
+    options.actions = given.count ? &given : NULL;
     if (attributes && attributes->flags & POSIX_SPAWN_SETPGROUP)
         options.group = attributes->group ? attributes->group : -1;
     if (attributes && attributes->flags & POSIX_SPAWN_SETSIGDEF)

@@ -117,8 +117,12 @@ static int64_t create(struct proc *proc, const struct proc_options *options, pid
         return env;
     *proc = (struct proc){.env = (uint32_t)env, .entry = image->program.entry, .pid = pid};
     size_t stack = options->stack_pages ? options->stack_pages : PROC_STACK_PAGES;
-    status = options->member && image->name ? proc_put_image(proc->env, image)
-                                            : load(proc->env, &image->program);
+    status = vm_first_tables(proc->env, image->program.lower);
+    if (status == 0)
+        status = vm_first_tables(proc->env, EXOS_START_ADDRESS - 1);
+    if (status == 0)
+        status = options->member && image->name ? proc_put_image(proc->env, image)
+                                                : load(proc->env, &image->program);
     if (status == 0)
         status = proc_put_zeros(proc->env, EXOS_START_ADDRESS - stack * AEGIS_PAGE_SIZE, stack);
     if (status == 0)

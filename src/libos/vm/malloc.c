@@ -18,6 +18,10 @@
 
 #define GROW_PAGES 16 /* at a time, at least: amortises the system calls */
 
+/* app.ld: the image's last page has room that is there anyway, for what a short program allocates.
+ */
+extern char __bss_end[], __image_end[];
+
 static uint64_t brk_start, brk_now;
 static struct heap heap;
 static struct quick quick;
@@ -72,8 +76,24 @@ void *sbrk(ptrdiff_t change)
     return (void *)before;
 }
 
+/* Whether the image's last page, which is the first that the heap gets, has room for size bytes. */
+static bool use_last_page(size_t size)
+{
+    static bool used;
+    uint64_t start = ((uint64_t)__bss_end + HEAP_ALIGNMENT - 1) & ~(uint64_t)(HEAP_ALIGNMENT - 1);
+    uint64_t bytes = (uint64_t)__image_end - start;
+
+    if (used || bytes < size + 4 * HEAP_ALIGNMENT)
+        return false;
+    used = true;
+    heap_grow(&heap, (void *)start, bytes);
+    return true;
+}
+
 static int grow(size_t size)
 {
+    if (use_last_page(size))
+        return 1;
     uint64_t slack = -brk_now & (HEAP_ALIGNMENT - 1); /* a program may have called sbrk itself */
     uint64_t need = vm_pages(size + size / 8 + 4 * HEAP_ALIGNMENT);
     uint64_t least = vm_pages(size + 4 * HEAP_ALIGNMENT + slack);

@@ -5,13 +5,15 @@
 
 /* The kernel takes the pages for the child, of which the last to own them was another's child: they
  * are cleared once. */
-static int64_t donate(uint32_t env, uint64_t va)
+static int64_t donate(uint32_t env, uint64_t va, uint32_t level)
 {
-    int64_t status = aegis_table_insert(env, va, 0, AEGIS_ANY, AEGIS_ANY);
-    if (status != -AEGIS_E_NO_TABLE)
-        return status;
-    status = aegis_table_insert(env, va, 1, AEGIS_ANY, AEGIS_ANY);
-    return status < 0 ? status : aegis_table_insert(env, va, 0, AEGIS_ANY, AEGIS_ANY);
+    return aegis_table_insert(env, va, level, AEGIS_ANY, AEGIS_ANY);
+}
+
+int64_t vm_first_tables(uint32_t env, uint64_t va)
+{
+    int64_t status = donate(env, va, 1);
+    return status < 0 ? status : donate(env, va, 0);
 }
 
 int64_t vm_hand_on(uint32_t env, uint64_t va, uint64_t count, enum aegis_share how, uint64_t from)
@@ -19,7 +21,9 @@ int64_t vm_hand_on(uint32_t env, uint64_t va, uint64_t count, enum aegis_share h
     int64_t shared = aegis_map_share(env, va, count, how, from);
     if (shared != -AEGIS_E_NO_TABLE)
         return shared;
-    int64_t status = donate(env, va);
+    int64_t status = donate(env, va, 0);
+    if (status == -AEGIS_E_NO_TABLE)
+        status = vm_first_tables(env, va);
     return status < 0 ? status : aegis_map_share(env, va, count, how, from);
 }
 

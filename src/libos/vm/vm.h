@@ -186,6 +186,10 @@ int64_t vm_share(uint32_t env, const void *start, size_t pages);
  */
 int64_t vm_hand_on(uint32_t env, uint64_t va, uint64_t count, enum aegis_share how, uint64_t from);
 
+/* The tables of both levels for va, for a child that has none there yet. 0, or table_insert's
+ * errors. */
+int64_t vm_first_tables(uint32_t env, uint64_t va);
+
 /* Change what a fork's child gets of the regions in a range of whole pages. As vm_declare; INVALID:
  * a hole. */
 int64_t vm_inherit(void *start, size_t pages, enum vm_inherit inherit);
