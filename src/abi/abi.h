@@ -160,7 +160,8 @@ enum aegis_exit_reason {
 /* Sizes of what is exposed. */
 #define AEGIS_NAME_SIZE     16  /* bytes of an environment's name */
 #define AEGIS_SLOTS         64  /* of the slice vector of a hart */
-#define AEGIS_NETIF_MAX     8   /* network interfaces */
+#define AEGIS_NETIF_MAX     8   /* network devices */
+#define AEGIS_NETIFS        9   /* interfaces: theirs, and the loop interface */
 #define AEGIS_BOOTARGS_SIZE 512 /* bytes, the final zero included */
 
 /* Resources that capabilities can name: AEGIS_KIND_name. */

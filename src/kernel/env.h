@@ -145,7 +145,7 @@ struct env {
         uint64_t epoch;  /* the extent's when it was made: it is free as well if that is over */
     } extents[AEGIS_DISK_BINDINGS]; /* extent_rights (extent.h) */
     /* Of each interface: the classifier that is begun after its last undone binding (net_end.c). */
-    uint64_t settled_by[AEGIS_NETIF_MAX];
+    uint64_t settled_by[AEGIS_NETIFS];
     bool unbound; /* while it ends: what pinned its pages is gone */
 };
 _Static_assert(offsetof(struct env, x) == ENV_X(0), "entry.S");

@@ -36,6 +36,14 @@ bool event_turn_late(struct netif *netif, uint64_t index, uint64_t head, uint8_t
                        EVENT_IN_FLIGHT_MOST);
 }
 
+void event_show_received(struct netif *netif, uint64_t taps, const uint8_t *bytes, size_t length)
+{
+    struct ring_frame copy = {.pieces = {{bytes, length}}, .count = 1, .time = time_now()};
+
+    netif->nic.changed = true;
+    tap_put(netif, taps, &copy);
+}
+
 void event_show_taps(struct netif *netif, const uint8_t *bytes, size_t length)
 {
     struct ring_frame copy = {.pieces = {{bytes, length}}, .count = 1, .time = time_now()};

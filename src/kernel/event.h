@@ -12,6 +12,8 @@
 #include "kernel/classify.h"
 #include "kernel/handler.h"
 #include "kernel/netif.h"
+#include "kernel/ring.h"
+#include "kernel/rv64/csr.h"
 
 /* Where in its buffer a frame may begin: the device's header has to fit before it, and ring slots
  * have to hold it. */
@@ -38,6 +40,25 @@ struct event_frame {
  * MODIFIED if the run has changed it.
  */
 uint16_t event_strike(struct handler *handler);
+
+/* Shows a frame that has come to these taps. */
+void event_show_received(struct netif *netif, uint64_t taps, const uint8_t *bytes, size_t length);
+
+/* Puts what a handler left of a frame, or the frame as it came, into the owner's ring. */
+static inline __attribute__((always_inline)) void event_deliver(struct netif *netif,
+                                                                struct binding *binding,
+                                                                uint32_t index,
+                                                                const struct event_frame *f)
+{
+    struct ring_frame frame = {
+        .pieces = {{f->bytes, f->length}}, .count = 1, .flags = f->flags, .time = time_now()};
+
+    netif->nic.changed = true;
+    if (!binding->ring)
+        netif->info->unclaimed++;
+    if (!ring_put(binding, index, &frame))
+        binding->counters.dropped++;
+}
 
 /* Shows a frame that is sent in place to the taps. */
 void event_show_taps(struct netif *netif, const uint8_t *bytes, size_t length);
@@ -79,17 +100,13 @@ static inline __attribute__((always_inline)) bool event_turn_round(struct netif 
 }
 
 /*
- * Runs the handler of binding number index on the frame in head's buffer. True if its verdict has
- * taken care of the frame (DROP, TX); false if it goes on to the ring as frame now says (PASS, or
- * the run was aborted: flagged MODIFIED if it changed the frame). Sets netif->nic.changed if
- * somebody may wait for what the run has changed, and takes what it burnt off the entry's budget.
+ * Runs a handler on a frame, which is then as it has left it: flagged MODIFIED if the run was
+ * aborted and had changed it. Returns the verdict. Sets netif->nic.changed if somebody may wait for
+ * what the run has changed, and takes what it burnt off the entry's budget.
  */
-static inline __attribute__((always_inline)) bool event_run(struct netif *netif,
-                                                            struct binding *binding, uint64_t index,
-                                                            uint64_t head, struct event_frame *f,
-                                                            int64_t *left)
+static inline __attribute__((always_inline)) uint64_t
+event_execute(struct netif *netif, struct handler *h, struct event_frame *f, int64_t *left)
 {
-    struct handler *h = binding->handler;
     struct ash_run *run = &h->run;
 
     ash_run_frame(run, f->bytes - NIC_BUFFER_FRAME, NIC_BUFFER_FRAME,
@@ -110,15 +127,34 @@ static inline __attribute__((always_inline)) bool event_run(struct netif *netif,
         netif->nic.changed = true; /* its owner may wait for a word of a map */
     if (verdict == ASH_TX) {
         h->status.verdicts[ASH_TX]++;
-        if (!event_turn_round(netif, binding, index, head, f->bytes, f->length))
-            h->status.refused++;
-        return true;
+        return ASH_TX;
     }
     if (verdict >= AEGIS_VERDICTS)
         verdict = ASH_ABORTED;
     h->status.verdicts[verdict]++;
     if (verdict == ASH_ABORTED)
         f->flags |= event_strike(h);
+    return verdict;
+}
+
+/*
+ * Runs the handler of binding number index on the frame in head's buffer. True if its verdict has
+ * taken care of the frame (DROP, TX); false if it goes on to the ring as frame now says (PASS, or
+ * the run was aborted).
+ */
+static inline __attribute__((always_inline)) bool event_run(struct netif *netif,
+                                                            struct binding *binding, uint64_t index,
+                                                            uint64_t head, struct event_frame *f,
+                                                            int64_t *left)
+{
+    struct handler *h = binding->handler;
+    uint64_t verdict = event_execute(netif, h, f, left);
+
+    if (verdict == ASH_TX) {
+        if (!event_turn_round(netif, binding, index, head, f->bytes, f->length))
+            h->status.refused++;
+        return true;
+    }
     return verdict == ASH_DROP;
 }
 

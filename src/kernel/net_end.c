@@ -7,6 +7,7 @@
 #include "kernel/env.h"
 #include "kernel/expose.h"
 #include "kernel/handler.h"
+#include "kernel/loop.h"
 #include "kernel/net_bind.h"
 #include "kernel/netif.h"
 #include "kernel/quota.h"
@@ -17,7 +18,7 @@ bool net_end_unsettled;
 static void note_unsettled(void)
 {
     net_end_unsettled = false;
-    for (uint32_t n = 0; n < info->netif_count; n++)
+    for (uint32_t n = 0; n < netif_total(); n++)
         net_end_unsettled |= netifs[n].unsettled;
 }
 
@@ -26,8 +27,8 @@ static bool begin_next(void)
 {
     static uint32_t last;
 
-    for (uint32_t i = 1; i <= info->netif_count; i++) {
-        struct netif *netif = &netifs[(last + i) % info->netif_count];
+    for (uint32_t i = 1; i <= netif_total(); i++) {
+        struct netif *netif = &netifs[(last + i) % netif_total()];
         if (!netif->unsettled)
             continue;
         last = (uint32_t)(netif - netifs);
@@ -80,7 +81,7 @@ bool net_end_settle(void)
  * the last that it undid, was gone. */
 static bool is_settled(const struct env *env)
 {
-    for (uint32_t n = 0; n < info->netif_count; n++)
+    for (uint32_t n = 0; n < netif_total(); n++)
         if (netifs[n].unsettled && netifs[n].finished < env->settled_by[n])
             return false;
     return true;
@@ -222,6 +223,7 @@ bool net_end_env(uint32_t env)
     uint32_t victim = info->binding_count;
 
     net_bind_end_env(env);
+    loop_forget(env);
     for (uint32_t i = 0; i < netif_rows; i++) {
         struct aegis_binding_info *b = netif_row(i);
         if (!b->owner)

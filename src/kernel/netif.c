@@ -11,6 +11,7 @@
 #include "kernel/env.h"
 #include "kernel/expose.h"
 #include "kernel/interrupt.h"
+#include "kernel/loop.h"
 #include "kernel/net_compare.h"
 #include "kernel/page.h"
 #include "kernel/post.h"
@@ -22,6 +23,7 @@ _Static_assert(AEGIS_TAPS_MAX <= DPF_TAPS_MAX, "a classifier's taps");
 
 #define PAGES_A_BINDING 32 /* of the machine: 256 bindings with 32 MiB */
 #define ARENA_SHARE     32 /* of memory, for filters */
+#define ETHERNET_HEADER 14
 
 struct netif *netifs;
 static struct aegis_binding_info *infos; /* exposed */
@@ -92,14 +94,12 @@ static void bind_root(uint32_t number)
     netif_note_egress(number);
 }
 
-static void init_one(uint32_t number, const struct virtio *device)
+/* What devices' interfaces and the loop have in common; the address is there. */
+static void open_one(uint32_t number)
 {
     struct netif *netif = &netifs[number];
     const uint8_t *mac = netif->nic.mac;
 
-    nic_init(&netif->nic, device);
-    netif->nic.in_flight =
-        boot_alloc(pages_of(info->binding_count * sizeof(*netif->nic.in_flight)), 1);
     for (int i = 0; i < 2; i++)
         netif->tries[i] = boot_alloc(pages_of(classify_trie_size()), 1);
     netif->info = &info->netifs[number];
@@ -114,6 +114,17 @@ static void init_one(uint32_t number, const struct virtio *device)
         ;
     if (state == CLASSIFY_FULL)
         panic("net%u: the root's classifier doesn't fit", number);
+}
+
+static void init_one(uint32_t number, const struct virtio *device)
+{
+    struct netif *netif = &netifs[number];
+    const uint8_t *mac = netif->nic.mac;
+
+    nic_init(&netif->nic, device);
+    netif->nic.in_flight =
+        boot_alloc(pages_of(info->binding_count * sizeof(*netif->nic.in_flight)), 1);
+    open_one(number);
     interrupt_bind(device->irq, rx_interrupt, netif);
     print("aegis: net%u: %02x:%02x:%02x:%02x:%02x:%02x, mtu %u, irq %u\n", number, mac[0], mac[1],
           mac[2], mac[3], mac[4], mac[5], netif->nic.mtu, device->irq);
@@ -132,7 +143,7 @@ void netif_init(struct virtio *devices, size_t count, unsigned int isa)
     size_t arena = pages_of(info->page_count * PAGE_SIZE / ARENA_SHARE);
     arena_init(boot_alloc(arena, 1), arena * PAGE_SIZE, &info->arena_free);
     info->netif_count = (uint32_t)count;
-    post_code_init(AEGIS_CODE_CLASSIFIER, AEGIS_NETIF_MAX);
+    post_code_init(AEGIS_CODE_CLASSIFIER, AEGIS_NETIFS);
     post_code_init(AEGIS_CODE_EGRESS, info->binding_count);
     post.counters = (uintptr_t)&bindings[0].counters;
     post.counters_stride = sizeof(*bindings);
@@ -140,6 +151,10 @@ void netif_init(struct virtio *devices, size_t count, unsigned int isa)
     codegen_init(isa);
     for (uint32_t i = 0; i < count; i++)
         init_one(i, &devices[i]);
+    /* All its addresses are zero, as Linux has it. */
+    netifs[count].nic.mtu = AEGIS_FRAME_MAX - ETHERNET_HEADER;
+    open_one((uint32_t)count);
+    loop_init(&netifs[count]);
 }
 
 uint64_t netif_held(const struct env *env)

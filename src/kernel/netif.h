@@ -16,8 +16,10 @@
 
 #include "abi/abi.h"
 #include "dpf/dpf.h"
+#include "kernel/check/hard.h"
 #include "kernel/codegen.h"
 #include "kernel/drivers/virtio_net.h"
+#include "kernel/expose.h"
 #include "kernel/quota.h"
 
 #define NETIF_BINDINGS_MAX 4096
@@ -28,6 +30,14 @@
 #define RX_FRAME_WORK 800
 #define RX_FUEL_WORK  3
 #define RX_FRAME_MOST (RX_FRAME_WORK + AEGIS_FRAME_MAX)
+
+/*
+ * Instructions of one entry (design section 2.7). After each frame what is left is compared with
+ * the worst that the next can take (netif->frame_most); the rest waits, with the interrupt masked,
+ * until the next slice boundary: a flood can't keep the processor from applications. The first
+ * frame is taken in any case.
+ */
+#define RX_BUDGET HARD(45000, 2 * RX_FRAME_WORK)
 
 struct handler;
 
@@ -73,10 +83,17 @@ struct netif {
     uint64_t begun, finished; /* classifiers: the number of the last one begun, and finished */
 };
 
-extern struct netif *netifs; /* info->netif_count of them */
+/* The devices', and behind them the loop interface, of whose nic only the address is in use. */
+extern struct netif *netifs;
 
-/* isa: enum rv64_isa. Sizes the tables, makes an interface of each virtio-net device, each with a
- * root binding of FIRST_ENV. */
+/* How many that are; the last is the loop interface. */
+static inline uint32_t netif_total(void)
+{
+    return info->netif_count + 1;
+}
+
+/* isa: enum rv64_isa. Sizes the tables, makes an interface of each virtio-net device, and the loop
+ * interface, each with a root binding of FIRST_ENV. */
 void netif_init(struct virtio *devices, size_t count, unsigned int isa);
 
 /* What is exposed of binding number index, or NULL if it isn't bound. */

@@ -23,7 +23,7 @@ void quota_open(uint64_t handlers)
         .limit = {[AEGIS_QUOTA_PAGES] = info->free_pages,
                   [AEGIS_QUOTA_SLOTS] = AEGIS_SLOTS,
                   [AEGIS_QUOTA_ENVS] = ENV_COUNT - FIRST_ENV,
-                  [AEGIS_QUOTA_BINDINGS] = info->binding_count - info->netif_count,
+                  [AEGIS_QUOTA_BINDINGS] = info->binding_count - netif_total(),
                   [AEGIS_QUOTA_HANDLERS] = handlers,
                   [AEGIS_QUOTA_BLOCKS] = extent_blocks(),
                   [AEGIS_QUOTA_ARENA] = info->arena_free,

@@ -1,48 +1,16 @@
 #include "kernel/rx.h"
 
 #include "kernel/charge.h"
-#include "kernel/check/hard.h"
 #include "kernel/classify.h"
 #include "kernel/event.h"
 #include "kernel/expose.h"
 #include "kernel/interrupt.h"
+#include "kernel/loop.h"
 #include "kernel/netif.h"
-#include "kernel/ring.h"
 #include "kernel/rv64/csr.h"
-#include "kernel/tap.h"
 #include "kernel/wake.h"
 
-/*
- * Instructions of one entry (design section 2.7). After each frame what is left is compared with
- * the worst that the next can take (netif->frame_most); the rest waits, with the interrupt masked,
- * until the next slice boundary: a flood can't keep the processor from applications. The first
- * frame is taken in any case.
- */
-#define RX_BUDGET HARD(45000, 2 * RX_FRAME_WORK)
-
 bool rx_unfinished;
-
-/* Puts what a handler left of a frame, or the frame as it came, into the owner's ring. */
-static void deliver(struct netif *netif, struct binding *binding, uint32_t index,
-                    const struct event_frame *f)
-{
-    struct ring_frame frame = {
-        .pieces = {{f->bytes, f->length}}, .count = 1, .flags = f->flags, .time = time_now()};
-
-    netif->nic.changed = true;
-    if (!binding->ring)
-        netif->info->unclaimed++;
-    if (!ring_put(binding, index, &frame))
-        binding->counters.dropped++;
-}
-
-static void show_taps(struct netif *netif, uint64_t taps, const uint8_t *bytes, size_t length)
-{
-    struct ring_frame copy = {.pieces = {{bytes, length}}, .count = 1, .time = time_now()};
-
-    netif->nic.changed = true;
-    tap_put(netif, taps, &copy);
-}
 
 /*
  * The classifier's answer: whose frame it is, and the taps. As it comes, in two registers: gcc 12
@@ -89,7 +57,7 @@ static inline __attribute__((always_inline)) uint64_t receive_frame(struct netif
     __asm__("" : "+r"(index)); /* see whole() */
     netif->info->received++;
     if (__builtin_expect(taps != 0, 0))
-        show_taps(netif, taps, f.bytes, length);
+        event_show_received(netif, taps, f.bytes, length);
     /* Indices are the classifier's own: of bindings, some perhaps undone, or none. */
     struct binding *binding = &bindings[index];
     if (__builtin_expect(index == DPF_NONE || binding->unbound, 0)) {
@@ -107,7 +75,7 @@ static inline __attribute__((always_inline)) uint64_t receive_frame(struct netif
         runs_handler = !charge_credit_is_spent(owner);
     }
     if (!binding->handler || !runs_handler || !event_run(netif, binding, index, head, &f, left))
-        deliver(netif, binding, (uint32_t)index, &f);
+        event_deliver(netif, binding, (uint32_t)index, &f);
     return index;
 }
 
@@ -193,7 +161,11 @@ bool rx_continue(void)
         rx_interrupt(&netifs[i]); /* as if one had come: it is masked, frames are there */
         interrupt_poll();         /* each has a budget of its own */
     }
-    for (uint32_t i = 0; i < info->netif_count; i++)
+    if (netifs[info->netif_count].unfinished) {
+        loop_continue();
+        interrupt_poll();
+    }
+    for (uint32_t i = 0; i < netif_total(); i++)
         more |= netifs[i].unfinished;
     rx_unfinished = more;
     return more;

@@ -2,6 +2,7 @@
 #include "kernel/call.h"
 #include "kernel/classify.h"
 #include "kernel/env.h"
+#include "kernel/loop.h"
 #include "kernel/netif.h"
 #include "kernel/page.h"
 #include "kernel/ring.h"
@@ -97,6 +98,8 @@ long call_net_send(uint32_t index, uaddr_t frames, uint64_t count)
     if (i->owner != this_hart->env->number)
         return -AEGIS_E_OWNER;
     struct netif *netif = &netifs[i->netif];
+    if (i->netif == info->netif_count)
+        return loop_send(netif_binding_state(index), frames, count);
     netif->info->sent += nic_tx_reclaim(&netif->nic);
     for (sent = 0; sent < count; sent++) {
         if (!user_read(&out, frames + sent * sizeof(out), sizeof(out)))

@@ -72,6 +72,7 @@ enum attack_cap {
     ATTACK_CAP_SLOW,        /* of disk 1, which takes 20 requests a second */
     ATTACK_CAP_BLANK,       /* of disk 2, which has no table */
     ATTACK_CAP_EXTENT,      /* the victim's extent on disk 0, READ */
+    ATTACK_CAP_LOOP,        /* root of the loop interface, DELEGATE */
     ATTACK_CAPS,
     ATTACK_CAP_DESK = ATTACK_CAPS, /* the attacker's answer: a page of its own, to write rows on */
 };

@@ -342,6 +342,8 @@ int main(void)
                                         AEGIS_RIGHT_TAP, &caps[ATTACK_CAP_TAP]));
         must("cap_mint", aegis_cap_mint(AEGIS_KIND_BINDING, aegis_info()->netifs[2].root,
                                         AEGIS_RIGHT_DELEGATE, &caps[ATTACK_CAP_STUCK]));
+        must("cap_mint", aegis_cap_mint(AEGIS_KIND_BINDING, aegis_info()->netif_count,
+                                        AEGIS_RIGHT_DELEGATE, &caps[ATTACK_CAP_LOOP]));
         must("cap_mint", aegis_cap_mint(AEGIS_KIND_CONSOLE, 0, AEGIS_RIGHT_READ | AEGIS_RIGHT_WRITE,
                                         &caps[ATTACK_CAP_CONSOLE]));
         if (aegis_info()->disk_count >= DISKS)

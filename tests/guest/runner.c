@@ -154,6 +154,8 @@ int main(void)
         aegis_cap_mint(AEGIS_KIND_BINDING, root, AEGIS_RIGHT_DELEGATE, &caps[TEST_CAP_ROOT]);
         aegis_cap_mint(AEGIS_KIND_BINDING, root, AEGIS_RIGHT_MONITOR, &caps[TEST_CAP_MONITOR]);
     }
+    aegis_cap_mint(AEGIS_KIND_BINDING, aegis_info()->netif_count, AEGIS_RIGHT_DELEGATE,
+                   &caps[TEST_CAP_LOOP]);
     if (aegis_info()->disk_count)
         aegis_cap_mint(AEGIS_KIND_EXTENT, aegis_info()->disks[0].extents,
                        AEGIS_RIGHT_READ | AEGIS_RIGHT_WRITE | AEGIS_RIGHT_DELEGATE,

@@ -27,6 +27,7 @@ enum test_cap {
     TEST_CAP_MONITOR, /* the same, MONITOR */
     TEST_CAP_CONSOLE, /* READ and WRITE */
     TEST_CAP_DISK,    /* root extent of disk 0, READ, WRITE and DELEGATE; none without a disk */
+    TEST_CAP_LOOP,    /* root binding of the loop interface, DELEGATE */
     TEST_CAPS
 };
 

@@ -2,7 +2,7 @@
 # what only RISC-V has (unit/shim/host.h). A static library, so that each test links what it calls and no more.
 set(kernel_dir ${CMAKE_SOURCE_DIR}/src/kernel)
 set(kernel_sources)
-foreach(name abort arena boot_memory cap charge classify codegen disk disk_submit entropy env event expose extent extent_call extent_table fpu gate handler inherit map map_batch map_call map_own map_place map_share map_window net_bind net_compare net_end netif page post quota revoke ring rx slice slice_round tap tx upcall
+foreach(name abort arena boot_memory cap charge classify codegen disk disk_submit entropy env event expose extent extent_call extent_table fpu gate handler inherit loop map map_batch map_call map_own map_place map_share map_window net_bind net_compare net_end netif page post quota revoke ring rx slice slice_round tap tx upcall
         user wake drivers/virtio drivers/virtio_blk drivers/virtio_console drivers/virtio_net rv64/paging)
   list(APPEND kernel_sources ${kernel_dir}/${name}.c)
 endforeach()
@@ -18,7 +18,7 @@ function(kernel_unit_test name)
   target_include_directories(kernel_${name}_test BEFORE PRIVATE unit/shim)
 endfunction()
 
-foreach(name blk console disk extent siphash arena boot_memory page user cap gate map virtio virtq ring netif netif_model frames_in frames_out)
+foreach(name blk console disk extent siphash arena boot_memory page user cap gate map virtio virtq ring netif netif_model frames_in frames_out loop)
   kernel_unit_test(${name})
 endforeach()
 kernel_unit_test(map_model unit/kernel/map_model.c)

@@ -117,7 +117,7 @@ void check_code(void)
             check_handler(handler_at(i));
     for (uint32_t i = 0; i < info->binding_count; i++)
         check_binding(i);
-    for (uint32_t i = 0; i < info->netif_count; i++)
+    for (uint32_t i = 0; i < netif_total(); i++)
         if (netifs[i].classifier.entry)
             refer_code(&netifs[i].classifier.code);
     refer_unfinished();

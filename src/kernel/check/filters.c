@@ -207,12 +207,12 @@ static bool has_moved(uint32_t index)
 
 static void check_taps(void)
 {
-    uint32_t taps[AEGIS_NETIF_MAX] = {0};
+    uint32_t taps[AEGIS_NETIFS] = {0};
 
     for (uint32_t i = 0; i < info->binding_count; i++)
         if (netif_binding(i) && has_copies(i))
             taps[netif_binding(i)->netif]++;
-    for (uint32_t i = 0; i < info->netif_count; i++)
+    for (uint32_t i = 0; i < netif_total(); i++)
         HOLDS(binding_taps, taps[i] == netifs[i].tap_count, "%u says %u, and %u are there", i,
               netifs[i].tap_count, taps[i]);
 }
@@ -234,7 +234,7 @@ void check_filters(void)
             check_moved(i);
         }
     }
-    for (uint32_t n = 0; moved && n < info->netif_count; n++)
+    for (uint32_t n = 0; moved && n < netif_total(); n++)
         for (uint32_t i = 0; i < PROBES; i++)
             check_probe(n, probes[i] + RESIDUE);
 }

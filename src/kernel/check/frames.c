@@ -3,6 +3,8 @@
 
 #include "kernel/env.h"
 #include "kernel/expose.h"
+#include "kernel/loop.h"
+#include "kernel/rx.h"
 #include "kernel/netif.h"
 
 static void check_ring(uint32_t index)
@@ -89,10 +91,36 @@ static void check_nic(const struct netif *netif)
     check_in_flight(netif);
 }
 
+static void check_loop_buffer(uint32_t *seen, const uint8_t *buffer)
+{
+    uint64_t number = (uint64_t)(buffer - loop.memory) / NIC_BUFFER_SIZE;
+
+    HOLDS(loop_queue, number < LOOP_BUFFERS && !(*seen >> number & 1), "buffer %lu", number);
+    *seen |= 1U << number;
+}
+
+static void check_loop(void)
+{
+    uint32_t seen = 0;
+
+    HOLDS(loop_queue, loop.tail - loop.head <= LOOP_QUEUE, "%lu wait", loop.tail - loop.head);
+    HOLDS(loop_queue, loop.head == loop.tail || (loop.netif->unfinished && rx_unfinished),
+          "%lu wait for nothing", loop.tail - loop.head);
+    check_loop_buffer(&seen, loop.spare);
+    for (uint32_t i = 0; i < LOOP_QUEUE; i++)
+        check_loop_buffer(&seen, loop.queue[i].buffer);
+    for (uint64_t i = loop.head; i != loop.tail; i++) {
+        const struct loop_frame *f = &loop.queue[i % LOOP_QUEUE];
+        HOLDS(loop_queue, f->hops <= LOOP_HOPS && f->length <= AEGIS_FRAME_MAX && env_table[f->env],
+              "%u bytes of %u's, %u hops", f->length, f->env, f->hops);
+    }
+}
+
 void check_frames(void)
 {
     for (uint32_t i = 0; i < info->binding_count; i++)
         check_ring(i);
     for (uint32_t i = 0; i < info->netif_count; i++)
         check_nic(&netifs[i]);
+    check_loop();
 }

@@ -9,6 +9,7 @@
 #include "kernel/expose.h"
 #include "kernel/gate.h"
 #include "kernel/handler.h"
+#include "kernel/loop.h"
 #include "kernel/map.h"
 #include "kernel/map_list.h"
 #include "kernel/map_window.h"
@@ -447,6 +448,12 @@ static bool break_frames_under_way(void)
     if (info->netif_count)
         netifs[0].nic.tx_slots[0].buffer = netifs[0].nic.rx_buffer[0];
     return info->netif_count;
+}
+
+static bool break_loop_queue(void)
+{
+    loop.queue[0].buffer = loop.spare;
+    return true;
 }
 
 static bool break_handler_binding(void)

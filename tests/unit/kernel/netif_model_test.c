@@ -14,10 +14,11 @@
 #include "random.h"
 #include "kernel/netif.h"
 
-#define FIRST FIRST_ENV
-#define NICS  2
-#define ENVS  4
-#define MOST  NET_BINDINGS
+#define FIRST  FIRST_ENV
+#define NICS   2
+#define NETIFS (NICS + 1) /* the loop interface is one more */
+#define ENVS   4
+#define MOST   NET_BINDINGS
 
 static uint32_t envs[ENVS]; /* FIRST and three children of it */
 
@@ -51,7 +52,7 @@ static int boot(void **state)
         world_call_as(envs[i]);
         net_memory();
     }
-    for (uint32_t i = 0; i < NICS; i++)
+    for (uint32_t i = 0; i < NETIFS; i++)
         learn(i, FIRST,
               &(struct model){
                   .binder = FIRST, .parent = i, .netif = i, .in = NET_ALL, .out = NET_ALL});
@@ -157,7 +158,7 @@ static void check_all(void)
         assert_true(b->owner == model[i].owner && b->binder == model[i].binder);
         assert_true(b->parent == model[i].parent && b->netif == model[i].netif);
     }
-    for (uint32_t i = 0; i < NICS; i++)
+    for (uint32_t i = 0; i < NETIFS; i++)
         check_frames(i);
 }
 
@@ -273,7 +274,7 @@ static void unbind_all(void)
 {
     for (bool left = true; left;) {
         left = false;
-        for (uint32_t i = NICS; i < MOST; i++) {
+        for (uint32_t i = NETIFS; i < MOST; i++) {
             if (!model[i].bound)
                 continue;
             world_call_as(model[i].owner);

@@ -250,7 +250,7 @@ static void a_table_that_is_full_says_so_and_serves_on(void **state)
         uint32_t id = dpf_classify(netif_trie(&netifs[0]), frame, 60, 60).id;
         assert_true(netif_binding_state(id)->ingress.ranges[0].low == value);
     }
-    for (uint32_t i = NICS; i < MOST; i++)
+    for (uint32_t i = NICS + 1; i < MOST; i++) /* behind the loop interface's root */
         assert_int_equal(net_unbind(i), 0);
     assert_true(net_arena_left() == whole_arena);
 }
