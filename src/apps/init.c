@@ -24,14 +24,15 @@
 #define DISK_RIGHTS (AEGIS_RIGHT_READ | AEGIS_RIGHT_WRITE | AEGIS_RIGHT_DELEGATE)
 #define CONSOLE     (AEGIS_RIGHT_READ | AEGIS_RIGHT_WRITE)
 
-_Static_assert(EXOS_CAPS_MAX >= 1 + AEGIS_NETIF_MAX + AEGIS_DISKS_MAX,
+_Static_assert(EXOS_CAPS_MAX >= 1 + AEGIS_NETIFS + AEGIS_DISKS_MAX,
                "the console, each interface and each disk");
 
-/* What the agent gets: the console, then the root binding of each network interface, then the root
- * extent of each disk (of one that can't be read: none that is of use). */
+/* What the agent gets: the console, then the root binding of each network interface, the loop
+ * interface's last, then the root extent of each disk (of one that can't be read: none that is of
+ * use). */
 static size_t mint(struct aegis_cap caps[EXOS_CAPS_MAX])
 {
-    uint32_t count = aegis_info()->netif_count;
+    uint32_t count = aegis_info()->netif_count + 1;
 
     aegis_cap_mint(AEGIS_KIND_CONSOLE, 0, CONSOLE, &caps[0]);
     for (uint32_t i = 0; i < count; i++)

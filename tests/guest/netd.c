@@ -36,13 +36,12 @@ void netd_start(void)
 {
     static char name[] = "netd", argument[] = "ip=10.0.2.15/24,10.0.2.2";
     char *const argv[] = {name, argument, NULL};
+    const struct aegis_cap caps[] = {exos.start->caps[TEST_CAP_ROOT],
+                                     exos.start->caps[TEST_CAP_LOOP]};
     struct filter_image received, sent;
     struct aegis_net_binding request = {.parent = exos.start->caps[TEST_CAP_ROOT]};
-    struct proc_options options = {.name = name,
-                                   .argc = 2,
-                                   .argv = argv,
-                                   .caps = &exos.start->caps[TEST_CAP_ROOT],
-                                   .cap_count = 1};
+    struct proc_options options = {
+        .name = name, .argc = 2, .argv = argv, .caps = caps, .cap_count = 2};
 
     filter_make(&received, &(struct filter_field){2, ETH_TYPE, 0xffff, ETH_TYPE_ARP, ETH_TYPE_ARP},
                 1);

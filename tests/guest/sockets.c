@@ -88,7 +88,7 @@ static void refusals(void)
     CHECK_ERRNO(sendto(s, large, sizeof large, 0, AT(in)), EMSGSIZE);
     in = at("10.0.2.255", 9);
     CHECK_ERRNO(sendto(s, &byte, 1, 0, AT(in)), EACCES);
-    in = at("10.0.2.15", 9);
+    in = at("224.0.0.1", 9);
     CHECK_ERRNO(sendto(s, &byte, 1, 0, AT(in)), ENETUNREACH);
     CHECK_ERRNO(shutdown(s, SHUT_RD), ENOTCONN);
     CHECK_ERRNO(shutdown(s, 3), EINVAL);
@@ -241,6 +241,122 @@ static void forking(void)
     CHECK_OK(close(s));
 }
 
+/* Sends `text` to an address, and finds it at `to` as from another, which it returns. */
+static struct sockaddr_in carry(int from, const char *address, uint16_t port, int to)
+{
+    struct sockaddr_in in = at(address, port), source;
+    socklen_t size = sizeof source;
+    char text[8] = "";
+
+    CHECK_EQ(sendto(from, "abc", 3, 0, AT(in)), 3);
+    CHECK_EQ(recvfrom(to, text, sizeof text, MSG_DONTWAIT, (struct sockaddr *)&source, &size), 3);
+    CHECK(!strcmp(text, "abc"));
+    CHECK_EQ(ntohs(source.sin_port), port_of(from));
+    return source;
+}
+
+/* What is sent to the machine's own addresses comes over the loop interface. */
+static void own_addresses(void)
+{
+    struct sockaddr_in in = at("127.0.0.1", 4200), outside = at("10.0.2.2", 9), source;
+    int a = udp(), b = udp(), c = udp(), d = udp();
+    static char large[1472], got[1472];
+
+    CHECK_OK(bind(a, AT(in)));
+    in = at("0.0.0.0", 4201);
+    CHECK_OK(bind(c, AT(in)));
+    CHECK_EQ(carry(b, "127.0.0.1", 4200, a).sin_addr.s_addr, htonl(INADDR_LOOPBACK));
+    CHECK_EQ(carry(b, "127.0.0.1", 4201, c).sin_addr.s_addr, htonl(INADDR_LOOPBACK));
+    source = carry(b, "10.0.2.15", 4201, c);
+    CHECK_EQ(source.sin_addr.s_addr, inet_addr("10.0.2.15"));
+    carry(c, "10.0.2.15", ntohs(source.sin_port), b);
+    /* Each has only what its address gets, and sends only from there. */
+    in = at("10.0.2.15", 4200);
+    CHECK_EQ(sendto(b, "abc", 3, 0, AT(in)), 3);
+    CHECK_ERRNO(recv(a, got, sizeof got, MSG_DONTWAIT), EAGAIN);
+    CHECK_ERRNO(sendto(a, "abc", 3, 0, AT(outside)), EINVAL);
+    in = at("127.1.2.3", 4202);
+    CHECK_OK(bind(d, AT(in)));
+    CHECK_EQ(carry(d, "127.0.0.1", 4200, a).sin_addr.s_addr, inet_addr("127.1.2.3"));
+    carry(a, "127.1.2.3", 4202, d);
+    in = at("127.0.0.1", 4999); /* nobody's */
+    CHECK_EQ(sendto(a, "abc", 3, 0, AT(in)), 3);
+    /* Connected: nobody else's, and not after it is dissolved. */
+    in = at("127.0.0.1", 4201);
+    CHECK_OK(connect(b, AT(in)));
+    socklen_t size = sizeof source;
+    CHECK_OK(getsockname(b, (struct sockaddr *)&source, &size));
+    CHECK_EQ(source.sin_addr.s_addr, htonl(INADDR_LOOPBACK));
+    in.sin_port = source.sin_port;
+    CHECK_EQ(sendto(a, "abc", 3, 0, AT(in)), 3);
+    CHECK_ERRNO(recv(b, got, sizeof got, MSG_DONTWAIT), EAGAIN);
+    carry(c, "127.0.0.1", ntohs(source.sin_port), b);
+    struct sockaddr none = {.sa_family = AF_UNSPEC};
+    CHECK_OK(connect(b, &none, sizeof none));
+    carry(a, "127.0.0.1", ntohs(source.sin_port), b);
+    carry(c, "10.0.2.15", ntohs(source.sin_port), b);
+    for (size_t i = 0; i < sizeof large; i++)
+        large[i] = (char)(i * 5);
+    in = at("127.0.0.1", 4201);
+    CHECK_EQ(sendto(a, large, sizeof large, 0, AT(in)), sizeof large);
+    CHECK_EQ(recv(c, got, sizeof got, 0), sizeof got);
+    CHECK(!memcmp(large, got, sizeof got));
+    close(a), close(b), close(c), close(d);
+}
+
+/* Echoes until an empty datagram comes. */
+static int echo_as_child(void)
+{
+    struct sockaddr_in in = at("0.0.0.0", 4210), from;
+    int s = udp();
+    char text[64];
+
+    CHECK_OK(bind(s, AT(in)));
+    for (;;) {
+        socklen_t size = sizeof from;
+        ssize_t got = recvfrom(s, text, sizeof text, 0, (struct sockaddr *)&from, &size);
+        CHECK(got >= 0);
+        CHECK_EQ(sendto(s, text, (size_t)got, 0, (struct sockaddr *)&from, size), got);
+        if (got == 0)
+            return 42;
+    }
+}
+
+static void neighbours_within_the_machine(void)
+{
+    struct timeval limit = {.tv_usec = 100000};
+    struct sockaddr_in to = at("10.0.2.15", 4210);
+    pid_t pid = fork();
+    char text[64];
+    int status;
+
+    if (pid == 0)
+        exit(echo_as_child());
+    CHECK(pid > 0);
+    int s = udp();
+    CHECK_OK(connect(s, AT(to)));
+    CHECK_OK(setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit));
+    for (int tries = 0;; tries++) { /* until it is there */
+        CHECK_EQ(send(s, "?", 1, 0), 1);
+        if (recv(s, text, sizeof text, 0) == 1)
+            break;
+        CHECK(errno == EAGAIN && tries < 100);
+    }
+    limit = (struct timeval){.tv_sec = 20};
+    CHECK_OK(setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit));
+    for (size_t i = 50; i-- > 0;) {
+        memset(text, (int)i, i);
+        CHECK_EQ(send(s, text, i, 0), i);
+        while (recv(s, text, sizeof text, 0) != (ssize_t)i) /* late answers to '?' */
+            CHECK(i > 1 && text[0] == '?');
+        CHECK(i == 0 || text[i - 1] == (char)i);
+    }
+    CHECK_EQ(waitpid(pid, &status, 0), pid);
+    CHECK(WIFEXITED(status));
+    CHECK_EQ(WEXITSTATUS(status), 42);
+    CHECK_OK(close(s));
+}
+
 int main(void)
 {
     if (aegis_info()->netif_count == 0)
@@ -258,6 +374,8 @@ int main(void)
     waiting();
     options();
     forking();
+    own_addresses();
+    neighbours_within_the_machine();
     netd_end();
     return 0;
 }

@@ -17,7 +17,8 @@
 
 /* ---- main.c ---- */
 
-/* The capability for the root binding of a network interface: DELEGATE and TAP. */
+/* The capability for the root binding of a network interface, number netif_count the loop
+ * interface: DELEGATE and TAP. */
 struct aegis_cap agent_root(uint32_t netif);
 
 /* That of a disk's root extent; NULL: init gave none. */

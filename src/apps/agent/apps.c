@@ -21,8 +21,13 @@ size_t app_capabilities(const char *name, uint32_t netif, struct aegis_cap caps[
     struct aegis_cap root = agent_root(netif);
     size_t count = 0;
 
-    if (!strcmp(name, NETD))
-        return aegis_cap_derive(&root, AEGIS_RIGHT_DELEGATE, caps) == 0;
+    if (!strcmp(name, NETD)) {
+        struct aegis_cap loop = agent_root(aegis_info()->netif_count);
+        count = aegis_cap_derive(&root, AEGIS_RIGHT_DELEGATE, caps) == 0;
+        if (count && netif == 0) /* the loop's ports are one netd's */
+            count += aegis_cap_derive(&loop, AEGIS_RIGHT_DELEGATE, &caps[count]) == 0;
+        return count;
+    }
     for (size_t i = 0; i < APPS_MAX && count < EXOS_CAPS_MAX; i++) {
         const struct app *app = &apps[i];
         if (!strcmp(app->name, NETD) && aegis_env(app->proc.env)->state == AEGIS_ENV_LIVE &&

@@ -79,12 +79,13 @@ struct aegis_cap agent_root(uint32_t netif)
 {
     const struct aegis_cap none = {0};
 
-    return netif < aegis_info()->netif_count && netif + 1 < handed_count ? handed[1 + netif] : none;
+    return netif <= aegis_info()->netif_count && netif + 1 < handed_count ? handed[1 + netif]
+                                                                          : none;
 }
 
 const struct aegis_cap *agent_root_extent(uint32_t disk)
 {
-    size_t place = 1 + aegis_info()->netif_count + disk;
+    size_t place = 2 + aegis_info()->netif_count + disk;
 
     return place < handed_count ? &handed[place] : NULL;
 }
@@ -94,7 +95,7 @@ static bool take_console(void)
 {
     int64_t status = -AEGIS_E_CAPABILITY;
 
-    if (handed_count > aegis_info()->netif_count)
+    if (handed_count > aegis_info()->netif_count + 1)
         status = aegis_console_bind(&handed[0]);
     if (status == 0 || status == -AEGIS_E_NO_DEVICE)
         return true;

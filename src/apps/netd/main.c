@@ -46,6 +46,17 @@ static void take(uint32_t caller, uint64_t words[GATE_WORDS])
     words[4] = binding.mac;
 }
 
+static void take_loop(uint32_t caller, uint64_t words[GATE_WORDS])
+{
+    struct aegis_cap binding = {0};
+
+    words[0] = (uint64_t)(words[1] > UINT32_MAX ? -EINVAL
+                                                : port_loop(caller, (uint32_t)words[1], &binding));
+    words[2] = binding.name;
+    words[3] = binding.generation;
+    words[4] = binding.mac;
+}
+
 /* The handler has seen what is here, or was not allowed to run: others will ask again. */
 static void forget_frames(void)
 {
@@ -64,6 +75,9 @@ static void serve(uint32_t caller, uint64_t words[GATE_WORDS])
         return;
     case NETD_TAKE:
         take(caller, words);
+        return;
+    case NETD_LOOP:
+        take_loop(caller, words);
         return;
     case NETD_LEAVE:
         words[0] =
@@ -115,6 +129,8 @@ int main(int argc, char **argv)
         return 1;
     }
     netd.root = exos.start->caps[0];
+    if (exos.start->cap_count > 1)
+        netd.loop = exos.start->caps[1];
     if (begin() < 0)
         return 1;
     gate_serve(serve, NULL);

@@ -3,8 +3,8 @@
  * (libos/net/service.h) on its callers' time, and what the network asks is answered in the kernel
  * by handlers of its own: so it never runs by itself.
  *
- * The agent starts it with ip=ADDRESS/PREFIX[,GATEWAY], a capability, DELEGATE, for the interface's
- * root binding, and a binding of all ARP frames.
+ * The agent starts it with ip=ADDRESS/PREFIX[,GATEWAY], capabilities, DELEGATE, for the interface's
+ * root binding and perhaps for the loop interface's, and a binding of all ARP frames.
  */
 #ifndef NETD_NETD_H
 #define NETD_NETD_H
@@ -21,6 +21,7 @@ struct netd {
     uint8_t mac[6];
     uint16_t netif;
     struct aegis_cap root; /* DELEGATE */
+    struct aegis_cap loop; /* the same of the loop interface, or none */
     struct net arp;        /* the ring of ARP frames */
 };
 extern struct netd netd;
@@ -43,6 +44,9 @@ int64_t arp_resolve(uint32_t address);
 
 /* NETD_TAKE: returns 0 with *port and a capability, DELEGATE, or a negated errno value. */
 int64_t port_take(uint32_t env, uint8_t protocol, uint16_t *port, struct aegis_cap *capability);
+
+/* NETD_LOOP: likewise. */
+int64_t port_loop(uint32_t env, uint32_t binding, struct aegis_cap *capability);
 
 /* NETD_LEAVE. */
 int64_t port_leave(uint32_t env, uint32_t binding);

@@ -21,15 +21,23 @@
 static struct port {
     uint32_t env, serial; /* who has it; 0: the place is free */
     uint32_t binding;
+    uint32_t loop; /* the same on the loop interface, or AEGIS_NO_BINDING */
     uint16_t port;
     uint8_t protocol;
 } ports[PORTS_MAX];
 
 /* Undoes netd's binding, and what its taker, or whoever that gave its capability, has inside. */
+static void undo(uint32_t binding)
+{
+    aegis_cap_revoke(AEGIS_KIND_BINDING, binding, AEGIS_REVOKE_SEVER);
+    aegis_net_unbind(binding);
+}
+
 static void give_back(struct port *p)
 {
-    aegis_cap_revoke(AEGIS_KIND_BINDING, p->binding, AEGIS_REVOKE_SEVER);
-    aegis_net_unbind(p->binding);
+    undo(p->binding);
+    if (p->loop != AEGIS_NO_BINDING)
+        undo(p->loop);
     p->env = 0;
 }
 
@@ -61,14 +69,17 @@ static struct port *free_place(void)
     return NULL;
 }
 
-static int64_t bind(uint8_t protocol, uint16_t port)
+static int64_t bind(uint8_t protocol, uint16_t port, bool is_loop)
 {
     struct net_filter received, sent;
-    struct net_port_range range = {
-        .protocol = protocol, .address = netd.address.address, .low = port, .high = port};
-    struct aegis_net_binding request = {.parent = netd.root};
+    struct net_port_range range = {.protocol = protocol,
+                                   .address = netd.address.address,
+                                   .low = port,
+                                   .high = port,
+                                   .is_loop = is_loop};
+    struct aegis_net_binding request = {.parent = is_loop ? netd.loop : netd.root};
 
-    for (size_t i = 0; i < sizeof range.mac; i++)
+    for (size_t i = 0; !is_loop && i < sizeof range.mac; i++)
         range.mac[i] = netd.mac[i];
     net_filter_received(&received, &range);
     net_filter_sent(&sent, &range);
@@ -96,7 +107,7 @@ static int64_t bind_any(uint8_t protocol, uint16_t *port)
         uint16_t wanted = (uint16_t)(NETD_EPHEMERAL_LOW + (start + i) % EPHEMERAL);
         if (is_taken(protocol, wanted))
             continue;
-        int64_t binding = bind(protocol, wanted);
+        int64_t binding = bind(protocol, wanted, false);
         tries++;
         if (binding == -AEGIS_E_OVERLAP)
             continue;
@@ -116,12 +127,13 @@ int64_t port_take(uint32_t env, uint8_t protocol, uint16_t *port, struct aegis_c
         return -ENOBUFS;
     if (*port && is_taken(protocol, *port))
         return -EADDRINUSE;
-    int64_t binding = *port ? bind(protocol, *port) : bind_any(protocol, port);
+    int64_t binding = *port ? bind(protocol, *port, false) : bind_any(protocol, port);
     if (binding < 0)
         return errno_of(binding);
     *p = (struct port){.env = env,
                        .serial = aegis_env(env)->serial,
                        .binding = (uint32_t)binding,
+                       .loop = AEGIS_NO_BINDING,
                        .port = *port,
                        .protocol = protocol};
     if (aegis_cap_mint(AEGIS_KIND_BINDING, p->binding, AEGIS_RIGHT_DELEGATE, capability) == 0)
@@ -130,13 +142,39 @@ int64_t port_take(uint32_t env, uint8_t protocol, uint16_t *port, struct aegis_c
     return -ENOBUFS;
 }
 
+/* What the caller has, by its binding, or NULL. */
+static struct port *find(uint32_t env, uint32_t binding)
+{
+    for (struct port *p = ports; p < ports + PORTS_MAX; p++)
+        if (p->env == env && p->binding == binding && p->serial == aegis_env(env)->serial)
+            return p;
+    return NULL;
+}
+
+int64_t port_loop(uint32_t env, uint32_t binding, struct aegis_cap *capability)
+{
+    struct port *p = find(env, binding);
+
+    if (!netd.loop.name)
+        return -ENETUNREACH;
+    if (!p)
+        return -EINVAL;
+    if (p->loop == AEGIS_NO_BINDING) {
+        int64_t loop = bind(p->protocol, p->port, true);
+        if (loop < 0)
+            return errno_of(loop);
+        p->loop = (uint32_t)loop;
+    }
+    return aegis_cap_mint(AEGIS_KIND_BINDING, p->loop, AEGIS_RIGHT_DELEGATE, capability) ? -ENOBUFS
+                                                                                         : 0;
+}
+
 int64_t port_leave(uint32_t env, uint32_t binding)
 {
-    for (struct port *p = ports; p < ports + PORTS_MAX; p++) {
-        if (p->env != env || p->binding != binding || p->serial != aegis_env(env)->serial)
-            continue;
-        give_back(p);
-        return 0;
-    }
-    return -EINVAL;
+    struct port *p = find(env, binding);
+
+    if (!p)
+        return -EINVAL;
+    give_back(p);
+    return 0;
 }

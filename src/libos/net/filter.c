@@ -4,18 +4,20 @@
 
 #include "libos/net/headers.h"
 
-/* One node and its range; a shift has no range. */
+/* One node and its ranges, in ascending order; a shift has none. */
 struct atom {
     uint8_t kind, width, relative;
     int8_t shift;
     uint16_t offset;
-    uint64_t mask, low, high;
+    uint64_t mask;
+    uint16_t count;
+    struct dpf_range ranges[2];
 };
 
 static struct atom field(uint8_t width, uint16_t offset, uint64_t low, uint64_t high)
 {
     uint64_t mask = width == 8 ? UINT64_MAX : (1UL << width * 8) - 1;
-    return (struct atom){DPF_FIELD, width, 0, 0, offset, mask, low, high};
+    return (struct atom){DPF_FIELD, width, 0, 0, offset, mask, 1, {{low, high}}};
 }
 
 /* A conjunction. */
@@ -35,13 +37,11 @@ static void make(struct net_filter *filter, const struct atom *atoms, uint16_t c
                                 .yes = i + 1 < count ? (uint16_t)(i + 1) : DPF_ACCEPT,
                                 .no = DPF_REJECT,
                                 .set = header.ranges,
-                                .count = a->kind == DPF_FIELD,
+                                .count = a->count,
                                 .mask = a->mask};
         memcpy(nodes + i * sizeof node, &node, sizeof node);
-        if (a->kind != DPF_FIELD)
-            continue;
-        struct dpf_range range = {.low = a->low, .high = a->high};
-        memcpy(ranges + header.ranges++ * sizeof range, &range, sizeof range);
+        memcpy(ranges + header.ranges * sizeof *a->ranges, a->ranges, a->count * sizeof *a->ranges);
+        header.ranges += a->count;
     }
     memcpy(filter->words, &header, sizeof header);
     filter->size =
@@ -49,12 +49,32 @@ static void make(struct net_filter *filter, const struct atom *atoms, uint16_t c
 }
 
 /* The base moves past the IPv4 header, whose length stands in words in its first byte. */
-static const struct atom past_ipv4 = {DPF_SHIFT, 1, 0, 2, IPV4_FIRST, 0xf, 0, 0};
+static const struct atom past_ipv4 = {DPF_SHIFT, 1, 0, 2, IPV4_FIRST, 0xf, 0, {{0, 0}}};
 
 static struct atom no_fragment(void)
 {
     struct atom atom = field(2, IPV4_FRAGMENT, 0, 0);
     atom.mask = IPV4_MORE_OR_OFFSET;
+    return atom;
+}
+
+/* Ranges that touch have to be one (dpf.h). */
+static struct atom address(uint16_t offset, const struct net_port_range *ports)
+{
+    struct atom atom = field(4, offset, ports->address, ports->address);
+    struct dpf_range own = atom.ranges[0], local = {IPV4_LOOPBACK_LOW, IPV4_LOOPBACK_HIGH};
+
+    if (!ports->is_loop)
+        return atom;
+    if (own.high + 1 < local.low || own.low > local.high + 1) {
+        bool is_below = own.low < local.low;
+        atom.ranges[!is_below] = own;
+        atom.ranges[is_below] = local;
+        atom.count = 2;
+        return atom;
+    }
+    atom.ranges[0].low = own.low < local.low ? own.low : local.low;
+    atom.ranges[0].high = own.high > local.high ? own.high : local.high;
     return atom;
 }
 
@@ -72,7 +92,7 @@ void net_filter_received(struct net_filter *filter, const struct net_port_range 
         field(2, ETH_TYPE, ETH_TYPE_IPV4, ETH_TYPE_IPV4),
         field(1, IPV4_PROTOCOL, ports->protocol, ports->protocol),
         no_fragment(),
-        field(4, IPV4_DESTINATION, ports->address, ports->address),
+        address(IPV4_DESTINATION, ports),
         past_ipv4,
         port(UDP_DESTINATION, ports),
     };
@@ -88,7 +108,7 @@ void net_filter_sent(struct net_filter *filter, const struct net_port_range *por
         field(2, ETH_TYPE, ETH_TYPE_IPV4, ETH_TYPE_IPV4),
         field(1, IPV4_PROTOCOL, ports->protocol, ports->protocol),
         no_fragment(),
-        field(4, IPV4_SOURCE, ports->address, ports->address),
+        address(IPV4_SOURCE, ports),
         past_ipv4,
         port(UDP_SOURCE, ports),
     };

@@ -5,6 +5,7 @@
 #ifndef EXOS_NET_FILTER_H
 #define EXOS_NET_FILTER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "dpf/dpf.h"
@@ -23,8 +24,9 @@ struct net_filter {
 struct net_port_range {
     uint8_t protocol; /* IPV4_UDP, IPV4_TCP */
     uint8_t mac[6];   /* the interface's */
-    uint32_t address; /* the interface's */
+    uint32_t address; /* the machine's */
     uint16_t low, high;
+    bool is_loop; /* on the loop interface: any of 127.0.0.0/8 as well as the address */
 };
 
 /*

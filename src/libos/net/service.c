@@ -102,19 +102,20 @@ static const struct exos_part net_part = {.name = "net", .in_child = in_child};
 EXOS_PART(60, net_part);
 
 /* Binds this program's own frames inside the binding that netd has made. */
-static int bind_inside(struct net_lease *lease, uint8_t protocol, const struct aegis_cap *parent,
+static int bind_inside(struct net_lease *lease, const struct aegis_cap *parent, bool is_loop,
                        uint64_t slots)
 {
+    struct net *net = is_loop ? &lease->loop : &lease->net;
     struct net_filter received, sent;
-    struct net_port_range ports = {
-
-        .protocol = protocol,
-        .address = __builtin_bswap32(host.address),
-        .low = lease->port,
-        .high = lease->port};
+    struct net_port_range ports = {.protocol = lease->protocol,
+                                   .address = __builtin_bswap32(host.address),
+                                   .low = lease->port,
+                                   .high = lease->port,
+                                   .is_loop = is_loop};
     struct aegis_net_binding request = {.parent = *parent};
 
-    memcpy(ports.mac, host.mac, sizeof ports.mac);
+    if (!is_loop)
+        memcpy(ports.mac, host.mac, sizeof ports.mac);
     net_filter_received(&received, &ports);
     net_filter_sent(&sent, &ports);
     request.ingress = received.words;
@@ -122,7 +123,7 @@ static int bind_inside(struct net_lease *lease, uint8_t protocol, const struct a
     request.egress = sent.words;
     request.egress_size = sent.size;
     int64_t binding = net_bind(&request);
-    int64_t status = binding < 0 ? binding : net_open(&lease->net, (uint32_t)binding, slots);
+    int64_t status = binding < 0 ? binding : net_open(net, (uint32_t)binding, slots);
     if (status == 0)
         return 0;
     if (binding >= 0)
@@ -145,8 +146,10 @@ int net_lease(struct net_lease *lease, uint8_t protocol, uint16_t port, uint64_t
         return -1;
     struct aegis_cap parent = {words[2], words[3], words[4]};
     lease->port = (uint16_t)words[1];
+    lease->protocol = protocol;
     lease->binding = (uint32_t)AEGIS_CAP_INDEX(parent.name);
-    if (bind_inside(lease, protocol, &parent, slots) == 0)
+    lease->loop.ring = NULL;
+    if (bind_inside(lease, &parent, false, slots) == 0)
         return 0;
     int error = errno;
     leave(lease);
@@ -154,8 +157,19 @@ int net_lease(struct net_lease *lease, uint8_t protocol, uint16_t port, uint64_t
     return -1;
 }
 
+int net_lease_loop(struct net_lease *lease, uint64_t slots)
+{
+    uint64_t words[GATE_WORDS] = {NETD_LOOP, lease->binding};
+
+    if (ask(words))
+        return -1;
+    return bind_inside(lease, &(struct aegis_cap){words[2], words[3], words[4]}, true, slots);
+}
+
 void net_lease_end(struct net_lease *lease)
 {
+    if (lease->loop.ring)
+        net_close(&lease->loop);
     net_close(&lease->net);
     leave(lease);
 }

@@ -21,11 +21,13 @@
  *               the page of neighbours
  * NETD_TAKE     1 protocol << 16 | port (0: any that is free) -> 1 port, 2 to 4 a capability:
  *               DELEGATE for a binding of its frames. EADDRINUSE, EACCES, ENOBUFS, EPROTONOSUPPORT
+ * NETD_LOOP     1 number of that binding -> 2 to 4 a capability: DELEGATE for a binding of the same
+ *               port's frames on the loop interface. EADDRINUSE, EINVAL, ENOBUFS, ENETUNREACH
  * NETD_LEAVE    1 number of that binding. EINVAL if it isn't the caller's
  * NETD_RESOLVE  1 address of a neighbour: asks the network for it, if it has to. EHOSTUNREACH if
  *               the network has been asked a few times
  */
-enum netd_order { NETD_ABOUT, NETD_TAKE, NETD_LEAVE, NETD_RESOLVE, NETD_ORDERS };
+enum netd_order { NETD_ABOUT, NETD_TAKE, NETD_LOOP, NETD_LEAVE, NETD_RESOLVE, NETD_ORDERS };
 
 #define NETD_EPHEMERAL_LOW  49152 /* RFC 6335, section 6 */
 #define NETD_EPHEMERAL_HIGH 65535
@@ -48,7 +50,9 @@ const struct net_host *net_service(void);
 struct net_lease {
     uint16_t port;
     uint32_t binding; /* netd's */
-    struct net net;   /* the program's own inside of it, with a ring */
+    uint8_t protocol;
+    struct net net;  /* the program's own inside of it, with a ring */
+    struct net loop; /* the same on the loop interface; without a ring until net_lease_loop */
 };
 
 /*
@@ -56,6 +60,19 @@ struct net_lease {
  * Returns 0, or -1 with errno: NETD_TAKE's, ENETDOWN, ENOMEM.
  */
 int net_lease(struct net_lease *lease, uint8_t protocol, uint16_t port, uint64_t slots);
+
+/*
+ * Take the port's frames on the loop interface as well, in a ring of `slots` slots; once for a
+ * lease. Returns 0, or -1 with errno as net_lease, or ENETUNREACH: netd has no loop interface.
+ */
+int net_lease_loop(struct net_lease *lease, uint64_t slots);
+
+/* Whether what is sent to an address (as on the wire) goes over the loop interface: 127.0.0.0/8 and
+ * the machine's own. Nothing comes from there over a device. */
+static inline bool net_is_local(const struct net_host *host, uint32_t address)
+{
+    return address == host->address || (address & 0xff) == 127; /* its first byte */
+}
 
 /* Give it back. */
 void net_lease_end(struct net_lease *lease);

@@ -30,7 +30,7 @@ int socket_check_own(uint32_t address)
     const struct net_host *host = net_service();
     if (!host)
         return -ENETDOWN;
-    return address == INADDR_ANY || address == host->address ? 0 : -EADDRNOTAVAIL;
+    return address == INADDR_ANY || net_is_local(host, address) ? 0 : -EADDRNOTAVAIL;
 }
 
 static ssize_t kind_read(struct fd_object *object, void *bytes, size_t count)

@@ -19,8 +19,9 @@
 
 struct udp {
     struct socket socket;
-    bool has_lease;
+    bool has_lease, has_address; /* of its own, by bind */
     struct net_lease lease;
+    struct net *from; /* where the oldest datagram lies */
     /* A short datagram under way; as in all buffers the frame lies behind NET_FRAME_LEAD bytes. */
     uint8_t out[NET_FRAME_LEAD + AEGIS_HEADER_COPY] __attribute__((aligned(8)));
 };
@@ -36,6 +37,17 @@ static int take_port(struct udp *u, uint16_t port)
     return 0;
 }
 
+/* What is for the machine itself comes by another ring. */
+static int open_loop(struct udp *u)
+{
+    return u->lease.loop.ring || net_lease_loop(&u->lease, RING_SLOTS) == 0 ? 0 : -errno;
+}
+
+static bool is_loopback(uint32_t address)
+{
+    return ntohl(address) >= IPV4_LOOPBACK_LOW && ntohl(address) <= IPV4_LOOPBACK_HIGH;
+}
+
 static int udp_bind(struct socket *s, const struct socket_end *end)
 {
     struct udp *u = (struct udp *)s;
@@ -43,9 +55,18 @@ static int udp_bind(struct socket *s, const struct socket_end *end)
 
     if (!error)
         error = take_port(u, end->port);
-    if (!error)
-        s->own.address = end->address;
-    return error;
+    if (!error && (error = open_loop(u)) == -ENETUNREACH)
+        error = is_loopback(end->address) ? -EADDRNOTAVAIL : 0;
+    if (error)
+        return error;
+    s->own.address = end->address;
+    u->has_address = end->address != INADDR_ANY;
+    return 0;
+}
+
+static uint32_t source_towards(uint32_t address)
+{
+    return is_loopback(address) ? htonl(INADDR_LOOPBACK) : net_service()->address;
 }
 
 static int udp_connect(struct socket *s, const struct socket_end *end)
@@ -54,29 +75,58 @@ static int udp_connect(struct socket *s, const struct socket_end *end)
 
     if (!end->port) {
         s->peer = *end;
+        s->own.address = u->has_address ? s->own.address : INADDR_ANY;
         return 0;
     }
     int error = take_port(u, 0);
+    if (!error && net_is_local(net_service(), end->address))
+        error = open_loop(u);
     if (error)
         return error;
     s->peer = *end;
-    s->own.address = net_service()->address;
+    if (!u->has_address)
+        s->own.address = source_towards(end->address);
     return 0;
+}
+
+/* The older of what the two rings have. */
+static struct aegis_slot_header *oldest(struct udp *u)
+{
+    struct aegis_slot_header *slot = net_next(&u->lease.net);
+
+    u->from = &u->lease.net;
+    if (!u->lease.loop.ring)
+        return slot;
+    struct aegis_slot_header *other = net_next(&u->lease.loop);
+    if (!other || (slot && slot->time <= other->time))
+        return slot;
+    u->from = &u->lease.loop;
+    return other;
+}
+
+/* Whether a datagram is this socket's. One of the machine's own comes over the loop interface. */
+static bool is_mine(const struct udp *u, const struct net_datagram *d)
+{
+    const struct socket_end *own = &u->socket.own, *peer = &u->socket.peer;
+
+    if (own->address && d->destination != own->address)
+        return false;
+    if (peer->port && (d->source != peer->address || d->source_port != peer->port))
+        return false;
+    return u->from == &u->lease.loop || !net_is_local(net_service(), d->source);
 }
 
 /* The oldest datagram that is for this socket, or NULL; others are dropped on the way. */
 static struct aegis_slot_header *next_datagram(struct udp *u, struct net_datagram *d)
 {
-    const struct socket_end *peer = &u->socket.peer;
     struct aegis_slot_header *slot;
 
     if (!u->has_lease)
         return NULL;
-    while ((slot = net_next(&u->lease.net))) {
-        if (net_datagram_read(net_frame(slot), slot->length, d) &&
-            (!peer->port || (d->source == peer->address && d->source_port == peer->port)))
+    while ((slot = oldest(u))) {
+        if (net_datagram_read(net_frame(slot), slot->length, d) && is_mine(u, d))
             return slot;
-        net_release(&u->lease.net);
+        net_release(u->from);
     }
     return NULL;
 }
@@ -97,8 +147,11 @@ static ssize_t udp_receive(struct socket *s, struct socket_transfer *t)
         int error = take_port(u, 0); /* somewhere it has to come to */
         if (error)
             return error;
-        struct aegis_predicate when = net_readable(&u->lease.net);
-        error = fd_wait(&s->object, &when, 1, deadline);
+        struct aegis_predicate when[2] = {net_readable(&u->lease.net)};
+        size_t rings = 1;
+        if (u->lease.loop.ring)
+            when[rings++] = net_readable(&u->lease.loop);
+        error = fd_wait(&s->object, when, rings, deadline);
         if (error)
             return error;
     }
@@ -108,7 +161,7 @@ static ssize_t udp_receive(struct socket *s, struct socket_transfer *t)
     t->has_end = true;
     t->flags = copied < d.size ? MSG_TRUNC : 0;
     if (!peeks)
-        net_release(&u->lease.net);
+        net_release(u->from);
     return (ssize_t)(tells_all ? d.size : copied);
 }
 
@@ -128,12 +181,13 @@ static int find_hop(struct socket *s, uint32_t address, uint8_t mac[6], uint64_t
     return 0;
 }
 
-static int hand_over(struct udp *u, const uint8_t *frame, size_t length, uint64_t deadline)
+static int hand_over(struct udp *u, const struct net *by, const uint8_t *frame, size_t length,
+                     uint64_t deadline)
 {
     struct aegis_frame_out out = {.address = frame, .length = length};
     int64_t result;
 
-    while ((result = net_send(&u->lease.net, &out, 1)) == -AEGIS_E_FULL) {
+    while ((result = net_send(by, &out, 1)) == -AEGIS_E_FULL) {
         uint64_t now = time_now(), later = time_after(FULL_RETRY);
         if (now >= deadline)
             return -EAGAIN;
@@ -158,33 +212,54 @@ static int check_destination(const struct socket *s, const struct socket_end *en
     return is_broadcast ? -EACCES : 0;
 }
 
+/* A way to send to an address: by which binding, and between which hardware addresses. */
+struct way {
+    const struct net *by;
+    uint8_t from[6] __attribute__((aligned(2))), to[6] __attribute__((aligned(2)));
+};
+
+static int find_way(struct udp *u, uint32_t address, struct way *way, uint64_t deadline)
+{
+    const struct net_host *host = net_service();
+
+    if (net_is_local(host, address)) {
+        memset(way, 0, sizeof *way); /* as all addresses of the loop interface */
+        way->by = &u->lease.loop;
+        return open_loop(u);
+    }
+    if (is_loopback(u->socket.own.address))
+        return -EINVAL;
+    way->by = &u->lease.net;
+    memcpy(way->from, host->mac, sizeof way->from);
+    return find_hop(&u->socket, address, way->to, deadline);
+}
+
 static ssize_t udp_send(struct socket *s, struct socket_transfer *t)
 {
     struct udp *u = (struct udp *)s;
     const struct socket_end *end = t->has_end ? &t->end : &s->peer;
-    const struct net_host *host;
     uint64_t deadline = socket_deadline(s, s->send_ns, t->flags);
-    uint8_t mac[6] __attribute__((aligned(2))), *frame = u->out;
+    uint8_t *frame = u->out;
+    struct way way;
 
     int error = s->shut[SHUT_WR] ? -EPIPE : check_destination(s, end, t->size);
     if (!error)
         error = take_port(u, 0);
     if (!error)
-        error = find_hop(s, end->address, mac, deadline);
+        error = find_way(u, end->address, &way, deadline);
     if (error)
         return error;
-    host = net_service();
     if (t->size + NET_DATAGRAM_HEADERS > AEGIS_HEADER_COPY && !(frame = net_send_buffer()))
         return -ENOBUFS;
     frame += NET_FRAME_LEAD;
-    struct net_datagram d = {.source = host->address,
+    struct net_datagram d = {.source = s->own.address ?: source_towards(end->address),
                              .destination = end->address,
                              .source_port = s->own.port,
                              .destination_port = end->port,
                              .size = t->size};
     socket_gather(t, frame + NET_DATAGRAM_HEADERS, t->size);
-    size_t length = net_datagram_write(frame, &d, mac, host->mac, s->ttl);
-    error = hand_over(u, frame, length, deadline);
+    size_t length = net_datagram_write(frame, &d, way.to, way.from, s->ttl);
+    error = hand_over(u, way.by, frame, length, deadline);
     return error ? error : (ssize_t)t->size;
 }
 

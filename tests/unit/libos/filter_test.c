@@ -156,6 +156,32 @@ static void the_kernel_can_compare_them(void **state)
     assert_int_equal(dpf_overlaps(&one.sent, &other.sent, 1000, scratch), DPF_NO);
 }
 
+/* Whatever side of 127.0.0.0/8 the machine's own address lies on, or within. */
+static void the_loops_filters_take_local_addresses(void **state)
+{
+    (void)state;
+    static const uint32_t owns[] = {0x0a00020f, 0x7f000001, 0x7effffff, 0x80000000, 0xc0a80102};
+    static const uint32_t local[] = {0x7f000000, 0x7f000001, 0x7f010203, 0x7fffffff};
+    static const uint32_t others[] = {0x7efffffe, 0x80000001, 0x0a000202, 0, 0xffffffff};
+    for (size_t n = 0; n < sizeof owns / sizeof *owns; n++) {
+        struct net_port_range ports = udp_4000;
+        struct filters f;
+        uint8_t in[128], out[128];
+        ports.address = owns[n];
+        ports.is_loop = true;
+        make(&f, &ports);
+        size_t size = datagram(in, false, 0);
+        datagram(out, true, 0);
+        for (size_t i = 0; i < 4 + 1 + 5; i++) {
+            uint32_t address = i < 4 ? local[i] : i == 4 ? owns[n] : others[i - 5];
+            net_put32(in + IPV4_DESTINATION, address);
+            net_put32(out + IPV4_SOURCE, address);
+            assert_int_equal(takes(&f.received, in, size), i < 5);
+            assert_int_equal(takes(&f.sent, out, size), i < 5);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -163,6 +189,7 @@ int main(void)
         cmocka_unit_test(what_is_anybody_elses_is_not_taken),
         cmocka_unit_test(fragments_are_nobodys),
         cmocka_unit_test(the_kernel_can_compare_them),
+        cmocka_unit_test(the_loops_filters_take_local_addresses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
