@@ -96,7 +96,7 @@ _Noreturn void pthread_exit(void *value)
 static int join(pthread_t thread, void **value, uint64_t deadline)
 {
     struct thread *self = thread_self();
-    int64_t result = 0;
+    int64_t result = deadline ? 0 : THREAD_TIMEOUT; /* who only tries is nobody's joiner */
 
     if (thread == self)
         return EDEADLK;
