@@ -32,7 +32,7 @@ static _Noreturn void run(struct env *owner, struct env *env)
 
     owner->info->debt = 0;
     this_hart->epilogue = false;
-    set_end(time_now() + info->slice - owes);
+    set_end(time_now() + check_slice(info->slice) - owes);
     this_hart->donate_until = this_hart->slice_end - AEGIS_DONATE_MIN;
     env->info->slices++;
     env_enter(env);

@@ -8,6 +8,7 @@
 #include "kernel/extent.h"
 #include "kernel/netif.h"
 #include "kernel/rv64/board.h"
+#include "kernel/rv64/csr.h"
 
 #define POISON       0xb5
 #define POISON_STACK 2048 /* bytes below the stack pointer, before each call */
@@ -23,15 +24,16 @@ const char *check_after = "boot";
 
 static uint64_t every = 1; /* walks after each so many entries */
 static uint64_t entries;
+static uint64_t slice;                            /* ticks of a mean one, 0: as usual */
 static enum invariant mutation = INVARIANT_COUNT; /* to commit; INVARIANT_COUNT: none */
 
-static uint64_t number(const char *text, size_t length)
+static uint64_t number(const char *name, const char *text, size_t length)
 {
     uint64_t value = 0;
 
     for (size_t i = 0; i < length; i++) {
         if (text[i] < '0' || text[i] > '9' || value > UINT32_MAX)
-            refuse("check= takes a number");
+            refuse("%s= takes a number", name);
         value = value * 10 + (uint64_t)(text[i] - '0');
     }
     return value;
@@ -51,9 +53,12 @@ void check_init(const struct board *board)
     const char *value = board_argument(board, "check", &length);
 
     if (value)
-        every = number(value, length);
+        every = number("check", value, length);
     if (every == 0)
         refuse("check= takes 1 or more");
+    value = board_argument(board, "slice", &length);
+    if (value)
+        slice = number("slice", value, length);
     value = board_argument(board, "mutation", &length);
     if (value)
         mutation = named(value, length);
@@ -179,4 +184,14 @@ long check_call(const char *name, call_function *function, const uint64_t r[5])
 void check_fill(void *page)
 {
     memset(page, POISON, PAGE_SIZE);
+}
+
+uint64_t check_slice(uint64_t usual)
+{
+    static uint64_t given; /* slices so far */
+
+    if (slice == 0)
+        return usual;
+    uint64_t random = (++given + (time_now() << 32)) * 0x9e3779b97f4a7c15;
+    return slice - slice / 2 + (random >> 33) % (slice + 1);
 }

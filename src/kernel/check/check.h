@@ -3,7 +3,8 @@
  * an environment's end an independent walk recomputes every invariant of invariants.def; the first
  * that does not hold panics by name. Boot arguments: check=N walks after every Nth entry only (1 if
  * absent), mutation=NAME breaks that invariant on purpose as soon as something exists that it is
- * about. Rare paths are the only ones there: see hard.h.
+ * about; slice=N lets slices last N ticks, a half more or less at random, so that they end
+ * everywhere. Rare paths are the only ones there: see hard.h.
  */
 #ifndef AEGIS_KERNEL_CHECK_CHECK_H
 #define AEGIS_KERNEL_CHECK_CHECK_H
@@ -28,6 +29,9 @@ long check_call(const char *name, call_function *function, const uint64_t r[5]);
 
 /* Fills a freed page with a pattern. */
 void check_fill(void *page);
+
+/* How long the next slice is to last, of which usual is the ordinary length: ticks. */
+uint64_t check_slice(uint64_t usual);
 #else
 static inline void check_init(const struct board *board)
 {
@@ -42,6 +46,11 @@ static inline void check_walk(const char *what)
 static inline void check_fill(void *page)
 {
     (void)page;
+}
+
+static inline uint64_t check_slice(uint64_t usual)
+{
+    return usual;
 }
 #endif
 
