@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "libos/proc/session.h"
+#include "libos/proc/table.h"
 #include "libos/time/time.h"
 #include "libos/vm/vm.h"
 #include "test.h"
@@ -422,6 +423,16 @@ static void alarms(void)
     CHECK_EQ(status_of(SPAWN("alarm")), SIGALRM);
 }
 
+/* The process has begun, and has the signal: it is sent no longer. */
+static void wait_until_taken(pid_t pid, int signal)
+{
+    uint64_t life;
+    const struct table_entry *entry = table_find(pid, &life);
+    CHECK(entry);
+    while (__atomic_load_n(&entry->pending, __ATOMIC_ACQUIRE) & 1UL << signal)
+        sched_yield();
+}
+
 static void ends(void)
 {
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGKILL, SIGUSR2, SIGPIPE};
@@ -436,7 +447,7 @@ static void ends(void)
     pid_t pid = SPAWN("wait");
     CHECK_EQ(kill(pid, SIGCHLD), 0); /* ignored by default */
     CHECK_EQ(kill(pid, SIGSTOP), 0);
-    usleep(20000);
+    wait_until_taken(pid, SIGSTOP);
     CHECK_EQ(kill(pid, SIGTERM), 0); /* waits until it goes on */
     usleep(50000);
     CHECK_EQ(waitpid(pid, NULL, WNOHANG), 0);
