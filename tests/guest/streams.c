@@ -1,6 +1,8 @@
 /*
  * streams ADDRESS PORT CLOSED: what POSIX says of stream sockets, against a peer at PORT that does
  * what the first byte of a connection says (test_streams.py), and CLOSED, where nobody listens.
+ * streams ADDRESS PORT echo SIZE: sends SIZE bytes to an echo, which must come back.
+ * streams bye PORT: says "bye" to whoever connects, and closes at once.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -351,8 +353,70 @@ static void last_words(void)
     exit(0);
 }
 
+/* Byte number `at` of what is sent. */
+static unsigned char byte_at(size_t at)
+{
+    return (unsigned char)((at * 2654435761U) >> 13);
+}
+
+static void echo(size_t size)
+{
+    static unsigned char bytes[8192];
+    size_t sent = 0, came = 0;
+    int s = stream(0);
+
+    while (connect(s, AT(peer))) /* a bad line may take it a while */
+        CHECK(errno == ETIMEDOUT || errno == EHOSTUNREACH);
+    CHECK_EQ(fcntl(s, F_SETFL, O_NONBLOCK), 0);
+    while (came < size) {
+        short ready = polled(s, POLLIN | (sent < size ? POLLOUT : 0), -1);
+        if (ready & POLLOUT) {
+            size_t part = size - sent < sizeof bytes ? size - sent : sizeof bytes;
+            for (size_t i = 0; i < part; i++)
+                bytes[i] = byte_at(sent + i);
+            ssize_t done = send(s, bytes, part, 0);
+            CHECK(done > 0);
+            sent += (size_t)done;
+        }
+        if (!(ready & POLLIN))
+            continue;
+        ssize_t got = recv(s, bytes, sizeof bytes, 0);
+        CHECK(got > 0);
+        for (ssize_t i = 0; i < got; i++)
+            if (bytes[i] != byte_at(came + (size_t)i))
+                FAIL("a wrong byte");
+        came += (size_t)got;
+    }
+    CHECK_EQ(close(s), 0);
+    printf("streams: %zu bytes came back\n", came);
+}
+
+static void say_bye(uint16_t port)
+{
+    struct sockaddr_in own = {.sin_family = AF_INET, .sin_port = htons(port)};
+    int s = stream(0);
+
+    set(s, SOL_SOCKET, SO_REUSEADDR, 1);
+    CHECK_EQ(bind(s, AT(own)), 0);
+    CHECK_EQ(listen(s, SOMAXCONN), 0);
+    printf("streams: says bye\n");
+    for (;;) {
+        int c = accept(s, NULL, NULL);
+        CHECK(c >= 0);
+        send(c, "bye", 3, MSG_NOSIGNAL); /* it may be reset already */
+        close(c);
+    }
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 3 && !strcmp(argv[1], "bye"))
+        say_bye((uint16_t)atoi(argv[2]));
+    if (argc == 5 && !strcmp(argv[3], "echo") && inet_aton(argv[1], &peer.sin_addr) == 1) {
+        peer.sin_port = htons((uint16_t)atoi(argv[2]));
+        echo(strtoul(argv[4], NULL, 10));
+        return 0;
+    }
     if (argc != 4 || inet_aton(argv[1], &peer.sin_addr) != 1)
         return 2;
     closed.sin_addr = peer.sin_addr;

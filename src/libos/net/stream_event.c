@@ -111,6 +111,8 @@ err_t stream_connected(void *argument, struct tcp_pcb *pcb, err_t error)
 void stream_attach(struct stream *t, struct tcp_pcb *pcb)
 {
     t->pcb = pcb;
+    if (pcb->state == CLOSED)
+        net_lwip_quicken(pcb);
     tcp_arg(pcb, t);
     tcp_recv(pcb, received);
     net_lwip_copies = received;

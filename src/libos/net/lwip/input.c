@@ -91,5 +91,7 @@ void net_lwip_input(struct netif *netif, uint8_t *frame, size_t length)
     }
     if (p && netif->input(p, netif) != ERR_OK)
         pbuf_free(p);
+    if (packet.tcp[DATA_AT + 1] & TCP_SYN && tcp_active_pcbs && tcp_active_pcbs->state == SYN_RCVD)
+        net_lwip_quicken(tcp_active_pcbs); /* the newest is in front */
     LWIP_ASSERT("a segment in a slot was kept", !stays || borrowed.is_free);
 }

@@ -14,10 +14,10 @@
 #include "lwip/ip4.h"
 #include "lwip/priv/tcp_priv.h"
 
-#define RING_SLOTS 64
-#define HOP_LOOK   2000000UL /* ns between two looks for a neighbour */
-#define TICK_NS    (TCP_TMR_INTERVAL * 1000000UL)
-#define REAP_NS    1000000000UL
+#define RING_SLOTS   64
+#define FIRST_RTO_MS 1000
+#define TICK_NS      (TCP_TMR_INTERVAL * 1000000UL)
+#define REAP_NS      1000000000UL
 
 uint64_t net_lwip_seen, net_lwip_next;
 
@@ -151,6 +151,11 @@ void net_lwip_forget(void)
     memset(&interface, 0, sizeof interface);
 }
 
+void net_lwip_quicken(struct tcp_pcb *pcb)
+{
+    pcb->rto = pcb->sv = FIRST_RTO_MS / TCP_SLOW_INTERVAL;
+}
+
 /* What is due by time. Ticks that nobody had time for are left out: TCP's clock stood still. */
 static void keep_time(void)
 {
@@ -175,8 +180,9 @@ static void set_next(void)
 
     if (next_reap < due)
         due = next_reap;
-    if (net_lwip_has_pending() && due > time_after(HOP_LOOK))
-        due = time_after(HOP_LOOK);
+    uint64_t look = net_lwip_pending_due();
+    if (look < due)
+        due = look;
     net_lwip_next = due;
 }
 

@@ -28,7 +28,7 @@ struct opened *net_lwip_opened(uint16_t port);
 /* output.c: lwIP's output of IPv4 packets; those whose next hop wasn't known are tried again. */
 err_t net_lwip_output(struct netif *netif, struct pbuf *p, const ip4_addr_t *to);
 void net_lwip_send_pending(void);
-bool net_lwip_has_pending(void);
+uint64_t net_lwip_pending_due(void); /* when; AEGIS_FOREVER: there are none */
 void net_lwip_forget_output(void);
 
 /* input.c: one frame, as long as it was received. It may be changed, and isn't kept. */

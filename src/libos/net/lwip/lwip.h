@@ -43,6 +43,12 @@ void net_lwip_reap(void);
 void net_lwip_close(uint16_t port);
 
 /*
+ * A connection that has sent nothing yet: its first retransmission comes after a second (RFC 6298,
+ * 2.1) and not after lwIP's three.
+ */
+void net_lwip_quicken(struct tcp_pcb *pcb);
+
+/*
  * Take what the rings hold, do what is due by time, send what came of it. Returns whether there was
  * a frame. Callbacks run in it.
  */

@@ -16,7 +16,10 @@
 #define BATCH        16         /* frames sent in one call, as many as the pool has pages */
 #define PATIENCE     20000000UL /* ns for the device to read what is before; then it is lost */
 #define PENDING      16 /* packets that wait for a neighbour; TCP sends others again later */
-#define HOP_WAIT     500000000UL /* ns for a neighbour's answer */
+#define HOP_WAIT     2500000000UL /* ns for a neighbour's answer: netd asks once a second */
+#define HOP_SOON     100000000UL  /* ns in which it is looked for */
+#define HOP_LOOK     2000000UL    /* every so often, */
+#define HOP_LATER    50000000UL   /* and then every so often */
 #define TCP_CHECKSUM (ETH_SIZE + IPV4_LEAST + 16)
 #define HEADERS      (IPV4_LEAST + TCP_HLEN)
 #define IP_CHECKSUM  (ETH_SIZE + 10)
@@ -132,25 +135,36 @@ static err_t put_out(const struct pbuf *p, u32_t to)
     return ERR_OK;
 }
 
+/* A free place, or that of the packet that has waited longest. */
+static struct pending *take_place(void)
+{
+    struct pending *place = pending;
+
+    for (struct pending *w = pending; place->packet && w < pending + PENDING; w++)
+        if (!w->packet || w->until < place->until)
+            place = w;
+    if (place->packet) {
+        pbuf_free(place->packet);
+        pending_count--;
+    }
+    return place;
+}
+
 /*
  * Keeps a copy until the neighbour has answered. Nobody waits for it: who opens connections in the
  * names of neighbours that don't exist holds up none but his own.
  */
 static err_t put_off(const struct pbuf *p, u32_t to)
 {
-    for (size_t i = 0; i < PENDING; i++) {
-        if (pending[i].packet)
-            continue;
-        struct pbuf *copy = pbuf_alloc(PBUF_RAW, p->tot_len, PBUF_RAM);
-        if (!copy)
-            return ERR_MEM;
-        pbuf_copy(copy, p);
-        pending[i] = (struct pending){copy, to, time_after(HOP_WAIT)};
-        pending_count++;
-        net_lwip_soon();
-        return ERR_OK;
-    }
-    return ERR_RTE;
+    struct pbuf *copy = pbuf_alloc(PBUF_RAW, p->tot_len, PBUF_RAM);
+
+    if (!copy)
+        return ERR_MEM;
+    pbuf_copy(copy, p);
+    *take_place() = (struct pending){copy, to, time_after(HOP_WAIT)};
+    pending_count++;
+    net_lwip_soon();
+    return ERR_OK;
 }
 
 void net_lwip_send_pending(void)
@@ -167,9 +181,16 @@ void net_lwip_send_pending(void)
     }
 }
 
-bool net_lwip_has_pending(void)
+uint64_t net_lwip_pending_due(void)
 {
-    return pending_count != 0;
+    uint64_t newest = 0;
+
+    for (size_t i = 0; pending_count && i < PENDING; i++)
+        if (pending[i].packet && pending[i].until > newest)
+            newest = pending[i].until;
+    if (!newest)
+        return AEGIS_FOREVER;
+    return time_after(newest > time_after(HOP_WAIT - HOP_SOON) ? HOP_LOOK : HOP_LATER);
 }
 
 void net_lwip_forget_output(void)

@@ -28,10 +28,9 @@
 #define LWIP_CALLBACK_API        1
 
 /* TCP's tick is net_lwip_serve's; nothing else has a timer. */
-#define LWIP_TIMERS       0
-#define TCP_TMR_INTERVAL  100     /* ms; times of TCP are counted in twice that */
-#define LWIP_TCP_RTO_TIME 1000    /* RFC 6298, 2.1 */
-#define TCP_MSL           30000UL /* TIME-WAIT lasts a minute */
+#define LWIP_TIMERS      0
+#define TCP_TMR_INTERVAL 100     /* ms; times of TCP are counted in twice that */
+#define TCP_MSL          30000UL /* TIME-WAIT lasts a minute */
 
 /* Memory is malloc's. */
 #define MEM_LIBC_MALLOC   1
@@ -43,7 +42,7 @@
 #define TCP_MSS                    1460
 #define LWIP_WND_SCALE             1
 #define TCP_RCV_SCALE              2
-#define TCP_WND                    (128 * 1024)
+#define TCP_WND                    (60 * TCP_MSS) /* a ring has 64 slots */
 #define TCP_SND_BUF                (128 * 1024)
 #define TCP_SND_QUEUELEN           (4 * TCP_SND_BUF / TCP_MSS)
 #define MEMP_NUM_TCP_SEG           TCP_SND_QUEUELEN
