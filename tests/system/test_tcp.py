@@ -1,8 +1,12 @@
 """TCP of ExOS (lwIP on its rings, in tcpecho) against real peers: the host's own through user networking, and segments by hand."""
+import itertools
 import os
+import pathlib
 import random
+import shutil
 import socket
 import struct
+import tempfile
 import threading
 import time
 
@@ -10,26 +14,52 @@ import pytest
 from scapy.layers.inet import IP, TCP
 from scapy.layers.l2 import Ether
 
+from conftest import BUILD
 from images import GUEST_IP, HOST_IP, HOST_MAC
+from machine import Machine
 from test_sockets import answer_arp
 
+INITRD = BUILD / "guest/sockets-initrd.cpio"
+ports = itertools.count(10000)
 
-@pytest.fixture
-def up(machine):
-    """A machine with tcpecho on port 7 behind user networking, and the host's TCP port that leads there."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    m = machine(nics=0, extra=["-netdev", f"user,id=u0,hostfwd=tcp:127.0.0.1:{port}-:7", "-device", "virtio-net-device,netdev=u0"]).up()
+
+def boot(**options):
+    """A machine with tcpecho on port 7, and one that says goodbye at once on port 9."""
+    m = Machine(BUILD, initrd=INITRD, **options).up()
     m.control.start("tcpecho")
+    m.control.start("streams", "bye", "9")
     m.wait_line("tcpecho: port 7")
-    m.port = port
+    m.wait_line("streams: says bye")
     return m
 
 
+@pytest.fixture(scope="module")
+def box():
+    """A folder with a path short enough for UNIX sockets."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="av", dir="/tmp"))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def up(box):
+    """A machine behind user networking, and the host's TCP port that leads to its port 7. All tests share it."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    m = boot(folder=box, nics=0, extra=["-netdev", f"user,id=u0,hostfwd=tcp:127.0.0.1:{port}-:7", "-device",
+                                        "virtio-net-device,netdev=u0"])
+    m.port = port
+    yield m
+    m.kill()
+
+
 def connect(m):
+    """A connection that has begun: user networking takes one after the other, and drops who comes meanwhile for a second."""
     s = socket.create_connection(("127.0.0.1", m.port), timeout=30)
     s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    s.sendall(b"?")
+    assert s.recv(1) == b"?"
     return s
 
 
@@ -86,6 +116,19 @@ def test_many_connections_are_told_apart(up):
         s.close()
 
 
+def test_a_thousand_connections_at_once(up):
+    sockets = [connect(up) for _ in range(1000)]
+    random.Random(1).shuffle(sockets)
+    for number, s in enumerate(sockets[:100]):  # a ring has room for 128 frames
+        s.sendall(b"%04d" % number)
+    for number, s in enumerate(sockets[:100]):
+        assert receive(s, 4) == b"%04d" % number
+    for s in sockets:
+        s.close()
+    with connect(up) as s:
+        assert exchange(s, b"and one more") == b"and one more"
+
+
 def test_resets_leave_the_server_serving(up):
     for _ in range(20):
         s = connect(up)
@@ -108,15 +151,15 @@ def test_a_peer_that_reads_nothing_holds_up_only_itself(up):
 # Segments by hand.
 
 class Peer:
-    """One end of a connection to port 7, which sends what it is told and keeps what comes."""
+    """One end of a connection, which sends what it is told and keeps what comes."""
 
-    def __init__(self, m, port=4000):
-        self.m, self.nic, self.port = m, m.nics[0], port
+    def __init__(self, m, to=7, window=60000):
+        self.m, self.nic, self.port, self.to, self.window = m, m.nics[0], next(ports), to, window
         self.isn, self.sent, self.next, self.data, self.flags = 0x1000, 0, None, {}, []
 
     def segment(self, flags, at=None, payload=b"", **more):
         sequence = self.isn + 1 + (self.sent if at is None else at)
-        tcp = TCP(sport=self.port, dport=7, flags=flags, seq=sequence, ack=self.next or 0, window=60000, **more)
+        tcp = TCP(sport=self.port, dport=self.to, flags=flags, seq=sequence, ack=self.next or 0, window=self.window, **more)
         self.nic.send(bytes(Ether(src=HOST_MAC, dst=self.nic.mac) / IP(src=HOST_IP, dst=GUEST_IP) / tcp / payload))
 
     def take(self, seconds=0.3):
@@ -152,7 +195,7 @@ class Peer:
         end = time.monotonic() + seconds
         while self.next is None and time.monotonic() < end:
             self.nic.send(bytes(Ether(src=HOST_MAC, dst=self.nic.mac) / IP(src=HOST_IP, dst=GUEST_IP) /
-                                TCP(sport=self.port, dport=7, flags="S", seq=self.isn, window=60000, options=[("MSS", 1460)])))
+                                TCP(sport=self.port, dport=self.to, flags="S", seq=self.isn, window=self.window, options=[("MSS", 1460)])))
             self.take(1)
         assert self.next is not None, self.m.text[-2000:]
         self.segment("A")
@@ -168,12 +211,12 @@ class Peer:
         assert self.stream() == wanted
 
 
-@pytest.fixture
-def wire(machine):
-    m = machine().up()
-    m.control.start("tcpecho")
-    m.wait_line("tcpecho: port 7")
-    return m
+@pytest.fixture(scope="module")
+def wire(box):
+    """A machine on a wire of its own. All tests share it, so each end has a port that no other had."""
+    m = boot(folder=box)
+    yield m
+    m.kill()
 
 
 def pieces(data, size):
@@ -194,7 +237,7 @@ def test_segments_in_any_order_twice_and_overlapping_make_one_stream(wire):
         data = rng.randbytes(6000)
         order = pieces(data, 500) + pieces(data, 700) + [(at, data[at:at + 900]) for at in range(13, 5000, 611)]
         rng.shuffle(order)
-        said(Peer(wire, 4000 + number).open(), data, order)
+        said(Peer(wire).open(), data, order)
 
 
 def test_wrong_sums_and_bad_offsets_are_not_taken(wire):
@@ -206,8 +249,8 @@ def test_wrong_sums_and_bad_offsets_are_not_taken(wire):
 
 
 def test_options_of_all_lengths_and_none_that_make_sense(wire):
-    for number, options in enumerate(([(2, b"\x05\xb4")], [(253, b"\0" * 36)], [(8, b"\0" * 8)], [(5, b"\0" * 30)], [(3, b"\xff")])):
-        peer = Peer(wire, 4100 + number)
+    for options in ([(2, b"\x05\xb4")], [(253, b"\0" * 36)], [(8, b"\0" * 8)], [(5, b"\0" * 30)], [(3, b"\xff")]):
+        peer = Peer(wire)
         while peer.next is None:
             wire.nics[0].send(bytes(Ether(src=HOST_MAC, dst=wire.nics[0].mac) / IP(src=HOST_IP, dst=GUEST_IP) /
                                     TCP(sport=peer.port, dport=7, flags="S", seq=peer.isn, window=60000, options=options)))
@@ -247,8 +290,108 @@ def test_lost_answers_are_sent_again(wire):
 
 def test_a_flood_of_openings_leaves_room_for_one_who_means_it(wire):
     nic = wire.nics[0]
-    for number in range(2000):
-        nic.send(bytes(Ether(src=HOST_MAC, dst=nic.mac) / IP(src=f"10.0.2.{3 + number % 200}", dst=GUEST_IP) /
-                       TCP(sport=1024 + number, dport=7, flags="S", seq=number, window=1000)))
-    peer = Peer(wire, 5000).open(60)
+    frames = [bytes(Ether(src=HOST_MAC, dst=nic.mac) / IP(src=f"10.0.2.{3 + number % 200}", dst=GUEST_IP) /
+                    TCP(sport=1024 + number, dport=7, flags="S", seq=number, window=1000)) for number in range(700)]
+    for frame in frames * 2:
+        nic.send(frame)
+    peer = Peer(wire).open(10)
     said(peer, b"me", [(0, b"me")])
+
+
+def test_tiny_windows_and_none_at_all_let_everything_through_in_time(wire):
+    data = random.Random(3).randbytes(300)
+    peer = Peer(wire, window=7).open()
+    for at, piece in pieces(data, 100):
+        peer.segment("PA", at, piece)
+    peer.sent = len(data)
+    end = time.monotonic() + 30
+    while len(peer.stream()) < 200 and time.monotonic() < end:
+        if peer.take(0.3):
+            assert len(peer.stream()) <= (peer.next - peer.first) + 7  # never more than the window said
+            peer.next = peer.first + len(peer.stream())
+            peer.segment("A")
+    peer.window = 0
+    peer.segment("A")
+    while (heard := peer.take(0.1)) is not None:
+        pass
+    before = len(peer.stream())
+    probe = peer.take(10)  # it asks, with a byte at most
+    assert probe is not None and len(peer.stream()) <= before + 1
+    peer.window = 60000
+    peer.until(data)
+
+
+def goodbye(peer):
+    """Waits for the guest's FIN, behind its three bytes; they are not acknowledged."""
+    end = time.monotonic() + 20
+    while not any("F" in flags for flags in peer.flags):
+        assert time.monotonic() < end, peer.flags
+        peer.take(1)
+    assert peer.stream() == b"bye"
+
+
+def reset_in(state, wire):
+    """A connection that is reset while the guest's end is in that state."""
+    if state in ("SYN-RECEIVED", "ESTABLISHED", "CLOSE-WAIT or LAST-ACK"):
+        peer = Peer(wire)
+        if state == "SYN-RECEIVED":
+            while peer.next is None:
+                wire.nics[0].send(bytes(Ether(src=HOST_MAC, dst=wire.nics[0].mac) / IP(src=HOST_IP, dst=GUEST_IP) /
+                                        TCP(sport=peer.port, dport=7, flags="S", seq=peer.isn, window=1000)))
+                peer.take(1)
+        else:
+            peer.open()
+            peer.segment("PA", 0, b"some bytes that come back and stay unacknowledged")
+            peer.sent = 49
+            if state != "ESTABLISHED":
+                peer.segment("FA")
+                peer.sent += 1
+            peer.take(1)
+    else:
+        peer = Peer(wire, to=9).open()
+        goodbye(peer)
+        if state in ("FIN-WAIT-2", "TIME-WAIT"):
+            peer.next += 4
+            peer.segment("A")
+        if state in ("CLOSING", "TIME-WAIT"):
+            peer.segment("FA")
+            peer.sent += 1
+            peer.take(0.5)
+    peer.segment("R")
+    return peer
+
+
+STATES = ("SYN-RECEIVED", "ESTABLISHED", "CLOSE-WAIT or LAST-ACK", "FIN-WAIT-1", "FIN-WAIT-2", "CLOSING", "TIME-WAIT")
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_reset_in_any_state_ends_the_connection_and_no_other(wire, state):
+    other = Peer(wire).open()
+    peers = [reset_in(state, wire) for _ in range(3)]
+    if state != "TIME-WAIT":  # RFC 1337: there a reset changes nothing
+        peers[0].segment("PA", peers[0].sent, b"is anybody there?")
+        end, answer = time.monotonic() + 10, None
+        while answer is None or "R" not in answer.flags:
+            assert time.monotonic() < end, peers[0].flags
+            answer = peers[0].take(1) or answer
+    said(other, b"not I", [(0, b"not I")])
+
+
+def test_half_open_connections_are_bounded_and_the_oldest_makes_room(wire):
+    peers = [Peer(wire) for _ in range(300)]
+    for peer in peers:
+        wire.nics[0].send(bytes(Ether(src=HOST_MAC, dst=wire.nics[0].mac) / IP(src=HOST_IP, dst=GUEST_IP) /
+                                TCP(sport=peer.port, dport=7, flags="S", seq=peer.isn, window=1000)))
+    by_port, end = {peer.port: peer for peer in peers}, time.monotonic() + 20
+    while peers[-1].next is None and time.monotonic() < end:
+        frame = wire.nics[0].receive(1)
+        packet = Ether(frame) if frame and not answer_arp(wire.nics[0], frame) else None
+        if packet and packet.haslayer(TCP) and packet[TCP].dport in by_port:
+            by_port[packet[TCP].dport].note(packet[TCP])
+    peers[-1].segment("A")
+    said(peers[-1], b"the newest", [(0, b"the newest")])
+    peers[0].segment("A")  # the oldest had to go: its peer hears so
+    end, answer = time.monotonic() + 10, None
+    while answer is None or "R" not in answer.flags:
+        assert time.monotonic() < end, peers[0].flags
+        answer = peers[0].take(1) or answer

@@ -120,6 +120,7 @@ static int begin_connect(struct stream *t, const struct socket_end *end)
     error = error_of(tcp_connect(t->pcb, &address, ntohs(end->port), stream_connected));
     if (error)
         return error;
+    tcp_poll(t->pcb, stream_connects, 1);
     net_lwip_soon();
     t->state = STREAM_CONNECTING;
     t->socket.peer = *end;

@@ -56,6 +56,7 @@ void stream_attach(struct stream *t, struct tcp_pcb *pcb);
 void stream_detach(struct stream *t); /* lwIP goes on with it alone, or has freed it */
 void stream_listen(struct stream *t, struct tcp_pcb *listener);
 err_t stream_connected(void *argument, struct tcp_pcb *pcb, err_t error);
+err_t stream_connects(void *argument, struct tcp_pcb *pcb); /* while it does, every tick */
 void stream_drop_received(struct stream *t);
 void stream_enqueue(struct stream *listener, struct stream *t, bool first);
 struct stream *stream_dequeue(struct stream *listener);

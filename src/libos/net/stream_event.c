@@ -103,8 +103,16 @@ err_t stream_connected(void *argument, struct tcp_pcb *pcb, err_t error)
 {
     struct stream *t = argument;
 
-    (void)pcb, (void)error; /* lwIP calls it for success alone */
+    (void)error; /* lwIP calls it for success alone */
+    tcp_poll(pcb, NULL, 0);
     t->state = STREAM_CONNECTED;
+    return ERR_OK;
+}
+
+err_t stream_connects(void *argument, struct tcp_pcb *pcb)
+{
+    (void)argument;
+    net_lwip_slow_down(pcb);
     return ERR_OK;
 }
 

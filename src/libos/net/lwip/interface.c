@@ -14,8 +14,10 @@
 #include "lwip/ip4.h"
 #include "lwip/priv/tcp_priv.h"
 
-#define RING_SLOTS   64
+#define RING_SLOTS   64               /* of one connection: a window fits */
+#define MANY_SLOTS   AEGIS_RING_SLOTS /* of a port that has a name: it may be many connections' */
 #define FIRST_RTO_MS 1000
+#define SYN_DOUBLED  3 /* times */
 #define TICK_NS      (TCP_TMR_INTERVAL * 1000000UL)
 #define REAP_NS      1000000000UL
 
@@ -87,7 +89,7 @@ int net_lwip_open(uint16_t port)
 
     if (!o)
         return -1;
-    if (net_lease(&o->lease, IPV4_TCP, port, RING_SLOTS)) {
+    if (net_lease(&o->lease, IPV4_TCP, port, port ? MANY_SLOTS : RING_SLOTS)) {
         int error = errno;
         free(o);
         errno = error;
@@ -154,6 +156,14 @@ void net_lwip_forget(void)
 void net_lwip_quicken(struct tcp_pcb *pcb)
 {
     pcb->rto = pcb->sv = FIRST_RTO_MS / TCP_SLOW_INTERVAL;
+}
+
+void net_lwip_slow_down(struct tcp_pcb *pcb)
+{
+    int doubled = pcb->nrtx < SYN_DOUBLED ? pcb->nrtx : SYN_DOUBLED;
+
+    if (pcb->state == SYN_SENT)
+        pcb->rto = (s16_t)(FIRST_RTO_MS / TCP_SLOW_INTERVAL << doubled);
 }
 
 /* What is due by time. Ticks that nobody had time for are left out: TCP's clock stood still. */

@@ -48,6 +48,9 @@ void net_lwip_close(uint16_t port);
  */
 void net_lwip_quicken(struct tcp_pcb *pcb);
 
+/* For tcp_poll, while a connect is under way: lwIP would repeat it every second. */
+void net_lwip_slow_down(struct tcp_pcb *pcb);
+
 /*
  * Take what the rings hold, do what is due by time, send what came of it. Returns whether there was
  * a frame. Callbacks run in it.

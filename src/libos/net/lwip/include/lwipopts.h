@@ -30,6 +30,7 @@
 /* TCP's tick is net_lwip_serve's; nothing else has a timer. */
 #define LWIP_TIMERS      0
 #define TCP_TMR_INTERVAL 100     /* ms; times of TCP are counted in twice that */
+#define TCP_SYNMAXRTX    8       /* after 1, 3, 7 s, and then every 8: a minute in all */
 #define TCP_MSL          30000UL /* TIME-WAIT lasts a minute */
 
 /* Memory is malloc's. */
