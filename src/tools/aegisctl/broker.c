@@ -87,9 +87,9 @@ static void come_up(struct broker *b)
     }
     broker_enter(b, UP, 0);
     for (int i = 0; strcmp(b->machine->net, "user") == 0 && i < b->machine->forward_count; i++) {
-        used +=
-            (size_t)snprintf(ports + used, sizeof ports - used, "; UDP 127.0.0.1:%u -> guest %u",
-                             b->machine->forwards[i].host, b->machine->forwards[i].guest);
+        used += (size_t)snprintf(ports + used, sizeof ports - used, "; %s 127.0.0.1:%u -> guest %u",
+                                 b->machine->forwards[i].tcp ? "TCP" : "UDP",
+                                 b->machine->forwards[i].host, b->machine->forwards[i].guest);
     }
     snprintf(text, sizeof text, "instance %s is up%s; log %s/serial.log", b->instance->name, ports,
              b->instance->folder);

@@ -71,7 +71,8 @@ static void do_info(struct broker *b, const struct origin *origin,
     used = (size_t)control_encode(CONTROL_RECORD_informed, &informed, body, sizeof body);
     for (int i = 0; strcmp(b->machine->net, "user") == 0 && i < b->machine->forward_count; i++) {
         struct control_forward_row row = {b->machine->forwards[i].host,
-                                          b->machine->forwards[i].guest, 0};
+                                          b->machine->forwards[i].guest,
+                                          b->machine->forwards[i].tcp, 0};
 
         used += (size_t)control_encode_row(CONTROL_RECORD_forward_row, &row, body + used,
                                            sizeof body - used);

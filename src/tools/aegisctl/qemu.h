@@ -13,10 +13,11 @@
 #define QEMU_FORWARDS_MAX 8
 #define QEMU_DISKS_MAX    AEGIS_DISKS_MAX /* that the kernel takes */
 
-/* UDP port `host` of 127.0.0.1 leads to port `guest` of the machine; host 0: QEMU picks a free one.
- */
+/* Port `host` of 127.0.0.1 leads to port `guest` of the machine, of UDP or of TCP; host 0: QEMU
+ * picks a free one. */
 struct forward {
     uint16_t host, guest;
+    bool tcp;
 };
 
 /* An image of a disk. */

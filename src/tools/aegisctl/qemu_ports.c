@@ -53,10 +53,11 @@ static unsigned long number_after(const char **text, int count)
     return number;
 }
 
-/* Lines such as "  UDP[HOST_FORWARD]   3   127.0.0.1 33632   10.0.2.15     7     0     0". */
-static void parse(const char *text, struct machine *machine)
+/* Of one protocol. Lines such as "  UDP[HOST_FORWARD]   3   127.0.0.1 33632   10.0.2.15     7     0
+ * 0". */
+static void parse(const char *text, bool tcp, struct machine *machine)
 {
-    static const char mark[] = "UDP[HOST_FORWARD]";
+    const char *mark = tcp ? "TCP[HOST_FORWARD]" : "UDP[HOST_FORWARD]";
 
     while ((text = strstr(text, mark)) != NULL) {
         unsigned long host, guest;
@@ -67,7 +68,7 @@ static void parse(const char *text, struct machine *machine)
         for (int i = 0; i < machine->forward_count && host >= 1 && host <= 65535; i++) {
             struct forward *f = &machine->forwards[i];
 
-            if (f->guest == guest && (f->host == 0 || f->host == host)) {
+            if (f->tcp == tcp && f->guest == guest && (f->host == 0 || f->host == host)) {
                 f->host = (uint16_t)host;
                 break;
             }
@@ -91,7 +92,8 @@ int qemu_ports(const struct qemu *qemu, struct machine *machine, struct why *why
         read_prompt(qemu->monitor, text, sizeof text, deadline, why) != 0) {
         return why_set(why, "QEMU ended at its start");
     }
-    parse(text, machine);
+    parse(text, false, machine);
+    parse(text, true, machine);
     for (int i = 0; i < machine->forward_count; i++) {
         if (machine->forwards[i].host == 0) {
             return why_set(
@@ -109,7 +111,7 @@ static const struct {
     const char *part, *remedy;
 } remedies[] = {
     {"Could not set up host forwarding",
-     "that UDP port of 127.0.0.1 is taken; choose another with --port, "
+     "that port of 127.0.0.1 is taken; choose another with --port, "
      "or 0 for a free one"},
     {"opensbi", "install Debian's package opensbi"},
     {"firmware", "install Debian's package opensbi"},

@@ -73,8 +73,9 @@ static void net_user(struct argv *argv, const struct machine *machine, const cha
     (void)rest;
     for (int i = 0; i < machine->forward_count; i++) {
         used += (size_t)snprintf(forwards + used, sizeof forwards - used,
-                                 ",hostfwd=udp:127.0.0.1:%u-:%u", machine->forwards[i].host,
-                                 machine->forwards[i].guest);
+                                 ",hostfwd=%s:127.0.0.1:%u-:%u",
+                                 machine->forwards[i].tcp ? "tcp" : "udp",
+                                 machine->forwards[i].host, machine->forwards[i].guest);
     }
     add(argv, "-netdev");
     add(argv, "user,id=n0%s", forwards);

@@ -156,7 +156,7 @@ static int ask_port(const char *instance, long guest, long *port, struct why *wh
     while (status == 0 && *port == 0 &&
            control_next_row(CONTROL_RECORD_forward_row, reply.body, reply.size, &position, &row) >
                0) {
-        *port = row.guest == (uint32_t)guest ? (long)row.host : 0;
+        *port = row.guest == (uint32_t)guest && !row.tcp ? (long)row.host : 0;
     }
     client_close(&session);
     if (status == 0 && strcmp(informed.net, "user") != 0) {

@@ -57,7 +57,7 @@ static int find_image(const char *named, const char *built, const char *option, 
     return 0;
 }
 
-/* "HOST" or "HOST:GUEST" */
+/* "HOST" or "HOST:GUEST", of UDP; or with "/tcp" behind it */
 static int parse_forward(const struct command *command, const char *text, struct forward *forward)
 {
     char *end;
@@ -70,13 +70,14 @@ static int parse_forward(const struct command *command, const char *text, struct
         guest = strtoul(second, &end, 10);
         valid = end != second && guest >= 1 && guest <= 65535;
     }
-    if (!valid || *end != 0 || text[0] == '-' || text[0] == '+') {
+    bool tcp = strcmp(end, "/tcp") == 0;
+    if (!valid || (*end != 0 && !tcp) || text[0] == '-' || text[0] == '+') {
         return usage_error(command,
                            "--port is \"%s\", not HOST or HOST:GUEST with ports up to 65535 (HOST "
-                           "0: a free one)",
+                           "0: a free one), and /tcp behind it if it isn't UDP's",
                            text);
     }
-    *forward = (struct forward){(uint16_t)host, (uint16_t)guest};
+    *forward = (struct forward){(uint16_t)host, (uint16_t)guest, tcp};
     return 0;
 }
 
@@ -196,8 +197,9 @@ static int run(const struct command *command, int argc, char **argv)
         {"cpus", OPTION_NUMBER, &machine.cpus, "N", "harts (default: 1)", 1, 8},
         {"net", OPTION_TEXT, &machine.net, "NET",
          "user (default), none, dgram:LOCAL,REMOTE or stream:PATH", 0, 0},
-        {"port", OPTION_LIST, &ports, "N[:GUEST]",
-         "forward UDP port N of 127.0.0.1 (0: a free one, the default) to GUEST (7)", 0, 0},
+        {"port", OPTION_LIST, &ports, "N[:GUEST][/tcp]",
+         "forward UDP (or TCP) port N of 127.0.0.1 (0: a free one, the default) to GUEST (7)", 0,
+         0},
         {"disk", OPTION_LIST, &disks, "FILE[,OPTION...]",
          "image of a disk, up to 8; options: readonly, block=512|4096 (bytes of a logical block), "
          "errors=FILE, log=FILE",
@@ -223,7 +225,7 @@ static int run(const struct command *command, int argc, char **argv)
         return usage_error(command, "--port needs --net user");
     }
     machine.forward_count = ports.count != 0 ? ports.count : 1;
-    machine.forwards[0] = (struct forward){0, 7};
+    machine.forwards[0] = (struct forward){.guest = 7};
     for (int i = 0; i < ports.count; i++) {
         if (parse_forward(command, ports.values[i], &machine.forwards[i]) != 0) {
             return 2;

@@ -58,8 +58,8 @@ static int print_all(struct client_session *session, struct why *why)
     printf("network    %s\n", informed.net);
     while (control_next_row(CONTROL_RECORD_forward_row, reply.body, reply.size, &position,
                             &forward) > 0) {
-        printf("forward    UDP 127.0.0.1:%" PRIu32 " -> guest %" PRIu32 "\n", forward.host,
-               forward.guest);
+        printf("forward    %s 127.0.0.1:%" PRIu32 " -> guest %" PRIu32 "\n",
+               forward.tcp ? "TCP" : "UDP", forward.host, forward.guest);
     }
     if (client_ask(session, CONTROL_STATUS, CONTROL_RECORD_status, &request, CLIENT_LIMIT_MS,
                    &reply, why) != 0) {

@@ -1,0 +1,219 @@
+#include "httpd/response.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "httpd/date.h"
+
+static const struct {
+    int status;
+    const char *reason;
+} reasons[] = {
+    {200, "OK"},
+    {206, "Partial Content"},
+    {304, "Not Modified"},
+    {400, "Bad Request"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {408, "Request Timeout"},
+    {412, "Precondition Failed"},
+    {413, "Content Too Large"},
+    {414, "URI Too Long"},
+    {416, "Range Not Satisfiable"},
+    {431, "Request Header Fields Too Large"},
+    {501, "Not Implemented"},
+    {505, "HTTP Version Not Supported"},
+};
+
+static const char *reason_of(int status)
+{
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
+        if (reasons[i].status == status)
+            return reasons[i].reason;
+    return "Error";
+}
+
+static __attribute__((format(printf, 2, 3))) void add(struct http_answer *a, const char *format,
+                                                      ...)
+{
+    va_list list;
+
+    va_start(list, format);
+    a->head_size +=
+        (size_t)vsnprintf(a->head + a->head_size, sizeof a->head - a->head_size, format, list);
+    va_end(list);
+}
+
+static void begin(struct http_answer *a, int status, bool closes, int64_t now)
+{
+    char date[HTTP_DATE_SIZE];
+
+    http_date_write(now, date);
+    a->status = status;
+    a->closes = closes;
+    a->head_size = 0;
+    a->body = NULL;
+    a->body_size = 0;
+    add(a, "HTTP/1.1 %d %s\r\nDate: %s\r\nServer: Aegis-V\r\n", status, reason_of(status), date);
+    if (closes)
+        add(a, "Connection: close\r\n");
+}
+
+/* Whether a list of entity tags, or "*", names this one. `weak` tags match where that is asked for
+ * (RFC 9110, section 8.8.3.2). */
+static bool names_tag(struct http_span list, const char *etag, bool weak)
+{
+    size_t size = strlen(etag), at = 0;
+
+    if (list.size == 1 && list.text[0] == '*')
+        return true;
+    while (at < list.size) {
+        bool is_weak = list.size - at > 2 && !memcmp(list.text + at, "W/", 2);
+        at += is_weak ? 2 : 0;
+        const char *open = list.text + at;
+        if (at == list.size || *open != '"')
+            return false;
+        const char *close = memchr(open + 1, '"', list.size - at - 1);
+        if (!close)
+            return false;
+        size_t length = (size_t)(close + 1 - open);
+        if ((weak || !is_weak) && length == size && !memcmp(open, etag, size))
+            return true;
+        at += length;
+        while (at < list.size && strchr(" \t,", list.text[at]))
+            at++;
+    }
+    return false;
+}
+
+/* Preconditions in the order of RFC 9110, section 13.2.2. Returns 0, 304 or 412. */
+static int check_conditions(const struct http_request *r, const struct http_file *f, int64_t now)
+{
+    if (r->if_match.text) {
+        if (!names_tag(r->if_match, f->etag, false))
+            return 412;
+    } else if (r->if_unmodified_since.text) {
+        int64_t since =
+            http_date_read(r->if_unmodified_since.text, r->if_unmodified_since.size, now);
+        if (since >= 0 && f->modified > since)
+            return 412;
+    }
+    if (r->if_none_match.text)
+        return names_tag(r->if_none_match, f->etag, true) ? 304 : 0;
+    if (r->if_modified_since.text) {
+        int64_t since = http_date_read(r->if_modified_since.text, r->if_modified_since.size, now);
+        if (since >= 0 && f->modified <= since)
+            return 304;
+    }
+    return 0;
+}
+
+/* Whether the Range field is to be looked at: there is none that says of which file, or it is this
+ * one. */
+static bool is_ranged(const struct http_request *r, const struct http_file *f, int64_t now)
+{
+    const struct http_span *field = &r->if_range;
+
+    if (!r->range.text || r->method != HTTP_GET)
+        return false;
+    if (!field->text)
+        return true;
+    if (field->size && (field->text[0] == '"' || field->text[0] == 'W'))
+        return field->size == strlen(f->etag) && !memcmp(field->text, f->etag, field->size);
+    return http_date_read(field->text, field->size, now) == f->modified;
+}
+
+/* Digits at *at: their number, at most `most`; -1: there are none. */
+static int64_t take_number(const char **at, const char *end, int64_t most)
+{
+    int64_t number = -1;
+
+    for (; *at < end && **at >= '0' && **at <= '9'; ++*at) {
+        number = (number < 0 ? 0 : number) * 10 + (**at - '0');
+        number = number > most ? most : number;
+    }
+    return number;
+}
+
+/*
+ * One range of bytes: 206 with *first and *count, 416, or 200 if the field says something else
+ * (several ranges, another unit), which may be ignored (RFC 9110, section 14.2).
+ */
+static int read_range(struct http_span range, size_t size, size_t *first, size_t *count)
+{
+    const char *at = range.text + strlen("bytes="), *end = range.text + range.size;
+    const int64_t whole = (int64_t)size;
+
+    if (range.size < strlen("bytes=-1") || memcmp(range.text, "bytes=", strlen("bytes=")) != 0)
+        return 200;
+    int64_t low = take_number(&at, end, whole);
+    if (at == end || *at++ != '-')
+        return 200;
+    int64_t high = take_number(&at, end, whole);
+    if (at != end || (low < 0 && high < 0) || (low >= 0 && high >= 0 && high < low))
+        return 200;
+    if (low < 0) { /* the last so many */
+        low = whole - high;
+        high = high ? whole - 1 : -1;
+    } else if (high < 0 || high >= whole) {
+        high = whole - 1;
+    }
+    if (low > high)
+        return 416;
+    *first = (size_t)low;
+    *count = (size_t)(high - low + 1);
+    return 206;
+}
+
+static void add_validators(struct http_answer *a, const struct http_file *f)
+{
+    char date[HTTP_DATE_SIZE];
+
+    http_date_write(f->modified, date);
+    add(a, "ETag: %s\r\nLast-Modified: %s\r\n", f->etag, date);
+}
+
+void http_answer_file(struct http_answer *answer, const struct http_request *r,
+                      const struct http_file *file, int64_t now)
+{
+    size_t first = 0, count = file->size;
+    int status = check_conditions(r, file, now);
+
+    if (status == 412) {
+        http_answer_error(answer, r, status, now);
+        return;
+    }
+    if (!status)
+        status = is_ranged(r, file, now) ? read_range(r->range, file->size, &first, &count) : 200;
+    if (status == 416) {
+        http_answer_error(answer, r, status, now);
+        answer->head_size -= 2; /* before the empty line */
+        add(answer, "Content-Range: bytes */%zu\r\n\r\n", file->size);
+        return;
+    }
+    begin(answer, status, !r->keep_alive, now);
+    add_validators(answer, file);
+    if (status != 304) {
+        add(answer, "Accept-Ranges: bytes\r\nContent-Type: %s\r\nContent-Length: %zu\r\n",
+            file->type, count);
+        if (status == 206)
+            add(answer, "Content-Range: bytes %zu-%zu/%zu\r\n", first, first + count - 1,
+                file->size);
+        answer->body = (const char *)file->bytes + first;
+        answer->body_size = r->method == HTTP_HEAD ? 0 : count;
+    }
+    add(answer, "\r\n");
+}
+
+void http_answer_error(struct http_answer *answer, const struct http_request *r, int status,
+                       int64_t now)
+{
+    begin(answer, status, !r || !r->keep_alive, now);
+    int size = snprintf(answer->text, sizeof answer->text, "%d %s\n", status, reason_of(status));
+    if (status == 405)
+        add(answer, "Allow: GET, HEAD\r\n");
+    add(answer, "Content-Type: text/plain\r\nContent-Length: %d\r\n\r\n", size);
+    answer->body = answer->text;
+    answer->body_size = r && r->method == HTTP_HEAD ? 0 : (size_t)size;
+}

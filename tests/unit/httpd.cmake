@@ -1,0 +1,12 @@
+# The program httpd on the host, but for its sockets; what it reads, beside Python's server.
+set(httpd_dir ${CMAKE_SOURCE_DIR}/src/apps/httpd)
+set(httpd_sources ${httpd_dir}/request.c ${httpd_dir}/response.c ${httpd_dir}/date.c)
+aegis_unit_test(httpd_test SOURCES unit/httpd/httpd_test.c ${httpd_sources})
+target_include_directories(httpd_test PRIVATE ${CMAKE_SOURCE_DIR}/src/apps)
+aegis_fuzz_target(httpd_fuzz SOURCES fuzz/httpd.c ${httpd_sources} INCLUDES ${CMAKE_SOURCE_DIR}/src/apps)
+add_executable(httpd_show unit/httpd/show.c ${httpd_dir}/request.c)
+target_include_directories(httpd_show PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/src/apps)
+target_compile_options(httpd_show PRIVATE ${AEGIS_CHECKED_OPTIONS})
+target_link_options(httpd_show PRIVATE -fsanitize=address,undefined)
+add_test(NAME httpd_differential_test COMMAND /usr/bin/python3 ${CMAKE_CURRENT_SOURCE_DIR}/unit/httpd/differential_test.py $<TARGET_FILE:httpd_show>)
+set_tests_properties(httpd_differential_test PROPERTIES TIMEOUT 120)
