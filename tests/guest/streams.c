@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -351,6 +352,92 @@ static void threads(void)
     CHECK(count > 0);
 }
 
+static int listen_at(uint32_t address, uint16_t port)
+{
+    struct sockaddr_in own = {.sin_family = AF_INET, .sin_port = htons(port)};
+    int s = stream(0);
+    own.sin_addr.s_addr = htonl(address);
+    CHECK_EQ(bind(s, AT(own)), 0);
+    CHECK_EQ(listen(s, 4), 0);
+    return s;
+}
+
+static struct sockaddr_in own_at(const char *address, uint16_t port)
+{
+    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
+    CHECK_EQ(inet_aton(address, &in.sin_addr), 1);
+    return in;
+}
+
+/* Within one program: it connects to itself. */
+static void to_oneself(const char *address, uint16_t port)
+{
+    struct sockaddr_in to = own_at(address, port), from;
+    int a = stream(SOCK_NONBLOCK), listener = listen_at(INADDR_ANY, port);
+    socklen_t size = sizeof from;
+    char text[4] = "";
+
+    CHECK_ERRNO(connect(a, AT(to)), EINPROGRESS);
+    int b = accept(listener, (struct sockaddr *)&from, &size);
+    CHECK(b >= 0);
+    CHECK_EQ(from.sin_addr.s_addr, to.sin_addr.s_addr);
+    CHECK_EQ(polled(a, POLLOUT, 10000), POLLOUT);
+    CHECK_EQ(getsockname(a, (struct sockaddr *)&from, &size), 0);
+    CHECK_EQ(from.sin_addr.s_addr, to.sin_addr.s_addr);
+    CHECK_EQ(write(a, "abc", 3), 3);
+    CHECK_EQ(read(b, text, sizeof text), 3);
+    CHECK(!strcmp(text, "abc"));
+    CHECK_EQ(close(a), 0);
+    CHECK_EQ(read(b, text, sizeof text), 0);
+    CHECK_EQ(close(b), 0);
+    CHECK_EQ(close(listener), 0);
+}
+
+/* Another process's: a megabyte there and back. */
+static void to_a_child(void)
+{
+    static unsigned char out[8192], in[8192];
+    struct sockaddr_in to = own_at("127.0.0.1", 4202);
+    int tries = 0, status, s;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        int b = accept(listen_at(INADDR_LOOPBACK, 4202), NULL, NULL);
+        for (ssize_t part; (part = read(b, in, sizeof in)) > 0;)
+            CHECK_EQ(write(b, in, (size_t)part), part);
+        _exit(close(b) == 0 ? 42 : 1);
+    }
+    CHECK(pid > 0);
+    while (s = stream(0), connect(s, AT(to)) != 0) { /* until it listens */
+        CHECK(errno == ECONNREFUSED && tries++ < 1000);
+        CHECK_EQ(close(s), 0);
+        usleep(10000);
+    }
+    for (unsigned i = 0; i < 128; i++) {
+        memset(out, (int)i, sizeof out);
+        CHECK_EQ(send(s, out, sizeof out, 0), sizeof out);
+        CHECK_EQ(recv(s, in, sizeof in, MSG_WAITALL), sizeof in);
+        CHECK(!memcmp(in, out, sizeof out));
+    }
+    CHECK_EQ(close(s), 0);
+    CHECK_EQ(waitpid(pid, &status, 0), pid);
+    CHECK(WIFEXITED(status));
+    CHECK_EQ(WEXITSTATUS(status), 42);
+}
+
+/* Over the loop interface. */
+static void within_the_machine(void)
+{
+    struct sockaddr_in nobody = own_at("127.0.0.1", 4999);
+    int s = stream(0);
+
+    CHECK_ERRNO(connect(s, AT(nobody)), ECONNREFUSED);
+    CHECK_EQ(close(s), 0);
+    to_oneself("127.0.0.1", 4200);
+    to_oneself("10.0.2.15", 4201);
+    to_a_child();
+}
+
 /* What is written last arrives although the process ends at once; the host looks. */
 static void last_words(void)
 {
@@ -439,5 +526,6 @@ int main(int argc, char **argv)
     endings();
     threads();
     hear_of_nobody(nobody);
+    within_the_machine();
     last_words();
 }

@@ -79,6 +79,9 @@ static void serve(uint32_t caller, uint64_t words[GATE_WORDS])
     case NETD_LOOP:
         take_loop(caller, words);
         return;
+    case NETD_FIND:
+        words[0] = (uint64_t)port_find((uint8_t)(words[1] >> 16), (uint16_t)words[1]);
+        return;
     case NETD_LEAVE:
         words[0] =
             (uint64_t)(words[1] > UINT32_MAX ? -EINVAL : port_leave(caller, (uint32_t)words[1]));

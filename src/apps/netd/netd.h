@@ -48,6 +48,9 @@ int64_t port_take(uint32_t env, uint8_t protocol, uint16_t *port, struct aegis_c
 /* NETD_LOOP: likewise. */
 int64_t port_loop(uint32_t env, uint32_t binding, struct aegis_cap *capability);
 
+/* NETD_FIND: 0 or -ECONNREFUSED. */
+int64_t port_find(uint8_t protocol, uint16_t port);
+
 /* NETD_LEAVE. */
 int64_t port_leave(uint32_t env, uint32_t binding);
 

@@ -169,6 +169,15 @@ int64_t port_loop(uint32_t env, uint32_t binding, struct aegis_cap *capability)
                                                                                          : 0;
 }
 
+int64_t port_find(uint8_t protocol, uint16_t port)
+{
+    reap();
+    for (const struct port *p = ports; p < ports + PORTS_MAX; p++)
+        if (p->env && p->protocol == protocol && p->port == port && p->loop != AEGIS_NO_BINDING)
+            return 0;
+    return -ECONNREFUSED;
+}
+
 int64_t port_leave(uint32_t env, uint32_t binding)
 {
     struct port *p = find(env, binding);

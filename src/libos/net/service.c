@@ -166,6 +166,13 @@ int net_lease_loop(struct net_lease *lease, uint64_t slots)
     return bind_inside(lease, &(struct aegis_cap){words[2], words[3], words[4]}, true, slots);
 }
 
+int net_find_local(uint8_t protocol, uint16_t port)
+{
+    uint64_t words[GATE_WORDS] = {NETD_FIND, (uint64_t)protocol << 16 | port};
+
+    return net_service() ? ask(words) : -1;
+}
+
 void net_lease_end(struct net_lease *lease)
 {
     if (lease->loop.ring)

@@ -23,11 +23,20 @@
  *               DELEGATE for a binding of its frames. EADDRINUSE, EACCES, ENOBUFS, EPROTONOSUPPORT
  * NETD_LOOP     1 number of that binding -> 2 to 4 a capability: DELEGATE for a binding of the same
  *               port's frames on the loop interface. EADDRINUSE, EINVAL, ENOBUFS, ENETUNREACH
+ * NETD_FIND     1 protocol << 16 | port. ECONNREFUSED if nobody has that on the loop interface
  * NETD_LEAVE    1 number of that binding. EINVAL if it isn't the caller's
  * NETD_RESOLVE  1 address of a neighbour: asks the network for it, if it has to. EHOSTUNREACH if
  *               the network has been asked a few times
  */
-enum netd_order { NETD_ABOUT, NETD_TAKE, NETD_LOOP, NETD_LEAVE, NETD_RESOLVE, NETD_ORDERS };
+enum netd_order {
+    NETD_ABOUT,
+    NETD_TAKE,
+    NETD_LOOP,
+    NETD_FIND,
+    NETD_LEAVE,
+    NETD_RESOLVE,
+    NETD_ORDERS
+};
 
 #define NETD_EPHEMERAL_LOW  49152 /* RFC 6335, section 6 */
 #define NETD_EPHEMERAL_HIGH 65535
@@ -73,6 +82,10 @@ static inline bool net_is_local(const struct net_host *host, uint32_t address)
 {
     return address == host->address || (address & 0xff) == 127; /* its first byte */
 }
+
+/* Whether some program of this machine has a port on the loop interface: 0, or -1 with errno
+ * ECONNREFUSED. */
+int net_find_local(uint8_t protocol, uint16_t port);
 
 /* Give it back. */
 void net_lease_end(struct net_lease *lease);

@@ -61,7 +61,8 @@ static void look_for_hop(struct stream *t)
 {
     uint8_t mac[6] __attribute__((aligned(2)));
 
-    if (net_next_hop(t->socket.peer.address, mac, 0) == 0 || errno == EAGAIN)
+    if (net_is_local(net_service(), t->socket.peer.address) ||
+        net_next_hop(t->socket.peer.address, mac, 0) == 0 || errno == EAGAIN)
         return;
     int error = errno;
     struct tcp_pcb *pcb = t->pcb;
@@ -103,6 +104,8 @@ static int check_peer(const struct socket_end *end)
         return -EADDRNOTAVAIL;
     if (end->address == INADDR_BROADCAST || end->address == (host->address | ~host->mask))
         return -EACCES;
+    if (net_is_local(host, end->address))
+        return net_find_local(IPPROTO_TCP, ntohs(end->port)) ? -errno : 0;
     return net_next_hop(end->address, mac, 0) == 0 || errno == EAGAIN ? 0 : -errno;
 }
 
@@ -114,6 +117,9 @@ static int begin_connect(struct stream *t, const struct socket_end *end)
 
     if (!error && t->state == STREAM_FRESH)
         error = take_port(t, &any);
+    if (!error && net_is_local(net_service(), end->address) &&
+        net_lwip_open_loop(ntohs(t->socket.own.port)))
+        error = -errno;
     if (error)
         return error;
     t->socket.error = 0;
@@ -124,7 +130,7 @@ static int begin_connect(struct stream *t, const struct socket_end *end)
     net_lwip_soon();
     t->state = STREAM_CONNECTING;
     t->socket.peer = *end;
-    t->socket.own.address = net_service()->address;
+    t->socket.own.address = ip4_addr_get_u32(ip_2_ip4(&t->pcb->local_ip));
     net_lwip_flush();
     return 0;
 }
@@ -159,6 +165,7 @@ static int tcp_listen_socket(struct socket *s, int backlog)
     }
     if (t->state >= STREAM_CONNECTING)
         return -EINVAL;
+    net_lwip_open_loop(ntohs(s->own.port)); /* without the loop, for others alone */
     t->backlog = backlog < 1 ? 1 : backlog > SOMAXCONN ? SOMAXCONN : (unsigned)backlog;
     if (t->state == STREAM_LISTENS)
         return 0;

@@ -72,13 +72,21 @@ static bool is_next(const struct packet *p)
            !memcmp(p->ip + 12, &pcb->remote_ip, sizeof(u32_t));
 }
 
+/* In the name of the machine's own addresses, which aren't on any wire. */
+static bool is_spoofed(const struct netif *netif, const uint8_t *ip)
+{
+    uint32_t source = *(const net_word4 *)__builtin_assume_aligned(ip + 12, 4);
+
+    return net_is_local(net_service(), source) && !ip4_addr_isloopback(netif_ip4_addr(netif));
+}
+
 void net_lwip_input(struct netif *netif, uint8_t *frame, size_t length)
 {
     struct borrowed borrowed = {.pbuf.custom_free_function = give_back};
     struct packet packet;
     struct pbuf *p;
 
-    if (!read_packet(frame, length, &packet))
+    if (!read_packet(frame, length, &packet) || is_spoofed(netif, packet.ip))
         return;
     bool stays = !(packet.tcp[DATA_AT + 1] & NO_SLOTS) && (!packet.data || is_next(&packet));
     if (stays) {

@@ -23,7 +23,7 @@
 
 uint64_t net_lwip_seen, net_lwip_next;
 
-static struct netif interface;
+static struct netif interface, loop_interface;
 static struct opened *ports;
 static uint64_t next_tick; /* of TCP, while it has a connection; 0: at once, to begin */
 static uint64_t next_reap; /* a look for ports that nothing uses; AEGIS_FOREVER: none was lent */
@@ -63,7 +63,20 @@ int net_lwip_begin(void)
     netif_set_default(&interface);
     netif_set_link_up(&interface);
     netif_set_up(&interface);
+    ip4_addr_set_u32(&address, PP_HTONL(IPADDR_LOOPBACK));
+    ip4_addr_set_u32(&mask, PP_HTONL(IP_CLASSA_NET));
+    ip4_addr_set_any(&gateway);
+    netif_add(&loop_interface, &address, &mask, &gateway, NULL, set_up, ip4_input);
+    netif_set_link_up(&loop_interface);
+    netif_set_up(&loop_interface);
     return 0;
+}
+
+int net_lwip_open_loop(uint16_t port)
+{
+    struct opened *o = net_lwip_opened(port);
+
+    return o->lease.loop.ring ? 0 : net_lease_loop(&o->lease, RING_SLOTS);
 }
 
 int net_lwip_lend(uint16_t port)
@@ -97,6 +110,8 @@ int net_lwip_open(uint16_t port)
     }
     o->next = ports;
     ports = o;
+    if (port)
+        net_lwip_open_loop(port); /* a server's; without the loop, for others alone */
     return o->lease.port;
 }
 
@@ -151,6 +166,7 @@ void net_lwip_forget(void)
     ports = NULL;
     netif_list = netif_default = NULL;
     memset(&interface, 0, sizeof interface);
+    memset(&loop_interface, 0, sizeof loop_interface);
 }
 
 void net_lwip_quicken(struct tcp_pcb *pcb)
@@ -196,21 +212,33 @@ static void set_next(void)
     net_lwip_next = due;
 }
 
+/* Takes what is in a ring of a port; a callback may close it. */
+static bool drain(const struct opened *o, struct net *net, struct netif *netif)
+{
+    uint16_t port = o->lease.port;
+    struct aegis_slot_header *slot;
+    bool any = false;
+
+    while (net_lwip_opened(port) == o && net->ring && (slot = net_next(net))) {
+        any = true;
+        net_lwip_input(netif, net_frame(slot), slot->length);
+        if (net_lwip_opened(port) == o)
+            net_release(net);
+    }
+    return any;
+}
+
 bool net_lwip_serve(void)
 {
-    struct aegis_slot_header *slot;
     bool any = false;
 
     net_lwip_seen = aegis_env(exos.env)->frames;
     for (struct opened *o = ports, *next; o; o = next) {
-        next = o->next; /* a callback may close it */
+        next = o->next;
         uint16_t port = o->lease.port;
-        while (net_lwip_opened(port) == o && (slot = net_next(&o->lease.net))) {
-            any = true;
-            net_lwip_input(&interface, net_frame(slot), slot->length);
-            if (net_lwip_opened(port) == o)
-                net_release(&o->lease.net);
-        }
+        any |= drain(o, &o->lease.net, &interface);
+        if (net_lwip_opened(port) == o)
+            any |= drain(o, &o->lease.loop, &loop_interface);
     }
     keep_time();
     net_lwip_send_pending();

@@ -31,7 +31,8 @@ void net_lwip_send_pending(void);
 uint64_t net_lwip_pending_due(void); /* when; AEGIS_FOREVER: there are none */
 void net_lwip_forget_output(void);
 
-/* input.c: one frame, as long as it was received. It may be changed, and isn't kept. */
+/* input.c: one frame of a device's, or the loop's, as long as it was received. It may be changed,
+ * and isn't kept. */
 void net_lwip_input(struct netif *netif, uint8_t *frame, size_t length);
 
 #endif

@@ -31,8 +31,15 @@ int net_lwip_begin(void);
 int net_lwip_open(uint16_t port);
 
 /*
- * The same, for a port that comes back by itself when no connection and no listener of lwIP's has
- * it any more; one that this program has been lent already is lent again.
+ * Let what an open port's connections send to this machine's own addresses, and what comes from
+ * there, go over the loop interface. A port that was asked for by its number has it already.
+ * Returns 0, or -1 with errno as net_lease_loop.
+ */
+int net_lwip_open_loop(uint16_t port);
+
+/*
+ * As net_lwip_open, for a port that comes back by itself when no connection and no listener of
+ * lwIP's has it any more; one that this program has been lent already is lent again.
  */
 int net_lwip_lend(uint16_t port);
 

@@ -31,9 +31,9 @@ static struct pending {
 } pending[PENDING];
 static size_t pending_count;
 
-/* What is to be sent; all of one batch goes through the binding of `out_by`. */
+/* What is to be sent; all of one batch goes `by` one binding. */
 static struct {
-    struct opened *by;
+    const struct net *by;
     uint64_t count;
     struct aegis_frame_out frames[BATCH];
     uint8_t memory[BATCH][NET_FRAME_LEAD + AEGIS_HEADER_COPY + 2] __attribute__((aligned(8)));
@@ -44,7 +44,7 @@ void net_lwip_flush(void)
     uint64_t deadline = 0, done = 0;
 
     while (done < out.count) {
-        int64_t sent = net_send(&out.by->lease.net, out.frames + done, out.count - done);
+        int64_t sent = net_send(out.by, out.frames + done, out.count - done);
         if (sent > 0)
             done += (uint64_t)sent;
         else if (sent != -AEGIS_E_FULL)
@@ -112,21 +112,28 @@ static void put_sums(uint8_t *frame, size_t size)
 /* Puts a packet into the batch. ERR_INPROGRESS: its next hop isn't known yet. */
 static err_t put_out(const struct pbuf *p, u32_t to)
 {
-    uint8_t mac[6] __attribute__((aligned(2)));
+    static const uint8_t none[6] __attribute__((aligned(2))); /* the loop interface's */
+    uint8_t mac[6] __attribute__((aligned(2))) = {0};
     size_t length = ETH_SIZE + p->tot_len;
+    const struct net_host *host = net_service();
+    bool is_local = net_is_local(host, to);
 
     if (length > AEGIS_FRAME_MAX || p->len < HEADERS)
         return ERR_BUF; /* lwIP puts all headers into the first buffer */
-    struct opened *by = net_lwip_opened(net_get16((const uint8_t *)p->payload + IPV4_LEAST));
-    if (!by || net_next_hop(to, mac, 0))
-        return by && errno == EAGAIN ? ERR_INPROGRESS : ERR_RTE;
+    const struct opened *from =
+        net_lwip_opened(net_get16((const uint8_t *)p->payload + IPV4_LEAST));
+    if (!from || (is_local && !from->lease.loop.ring))
+        return ERR_RTE;
+    if (!is_local && net_next_hop(to, mac, 0))
+        return errno == EAGAIN ? ERR_INPROGRESS : ERR_RTE;
+    const struct net *by = is_local ? &from->lease.loop : &from->lease.net;
     if (out.count == BATCH || (out.count && out.by != by))
         net_lwip_flush();
     uint8_t *frame = next_buffer(length);
     if (!frame)
         return ERR_MEM;
     put_mac(frame + ETH_DESTINATION, mac);
-    put_mac(frame + ETH_SOURCE, net_service()->mac);
+    put_mac(frame + ETH_SOURCE, is_local ? none : host->mac);
     *(net_word2 *)__builtin_assume_aligned(frame + ETH_TYPE, 2) = NET_WIRE16(ETH_TYPE_IPV4);
     copy_packet(frame + ETH_SIZE, p);
     put_sums(frame, length - ETH_SIZE);
