@@ -67,8 +67,13 @@ static int do_export(int argc, char **argv)
 
 static int do_unset(int argc, char **argv)
 {
-    for (int i = 1; i < argc; i++)
-        vars_unset(argv[i]);
+    bool functions = argc > 1 && !strcmp(argv[1], "-f");
+    for (int i = 1 + functions; i < argc; i++) {
+        if (functions)
+            functions_unset(argv[i]);
+        else
+            vars_unset(argv[i]);
+    }
     return 0;
 }
 
@@ -175,9 +180,13 @@ static int do_type(int argc, char **argv)
     if (argc < 2)
         return usage("type NAME...");
     for (int i = 1; i < argc; i++) {
-        bool own = builtin_find(argv[i]), found = own || program_exists(argv[i]);
+        bool function = functions_exist(argv[i]), own = builtin_find(argv[i]);
+        bool found = function || own || program_exists(argv[i]);
         if (found)
-            printf("%s is a %s\n", argv[i], own ? "builtin of the shell" : "program");
+            printf("%s is a %s\n", argv[i],
+                   function ? "function"
+                   : own    ? "builtin of the shell"
+                            : "program");
         else
             complain("type: %s: not found", argv[i]);
         status |= !found;
@@ -209,7 +218,17 @@ static const struct {
     {"cd", do_cd, "fails: there are no directories"},
     {"exit", do_exit, "exit [STATUS]: ends the shell"},
     {"export", do_export, "export [NAME[=VALUE]...]: gives variables to programs"},
-    {"unset", do_unset, "unset NAME...: forgets variables"},
+    {"unset", do_unset, "unset [-f] NAME...: forgets variables, or functions"},
+    {"set", do_set, "set -- [ARGUMENT...]: makes them $1 and so on"},
+    {"shift", do_shift, "shift [COUNT]: forgets $1 and so on, the next is $1"},
+    {"read", do_read, "read [-r] NAME...: a line's words to variables"},
+    {"test", do_test, "test WORDS, or [ WORDS ]: =, -eq, -lt, -n, -z, -e, -f, !, -a, -o, ( )"},
+    {"[", do_test, "the same"},
+    {"eval", do_eval, "eval WORD...: runs them as a command"},
+    {".", do_dot, ". FILE: runs its commands in this shell"},
+    {"break", do_break, "break [LOOPS]: leaves a loop"},
+    {"continue", do_break, "continue [LOOPS]: begins its next round"},
+    {"return", do_return, "return [STATUS]: leaves a function"},
     {"jobs", do_jobs, "lists what runs in the background"},
     {"wait", do_wait, "wait [%JOB|PROCESS...]: waits for its end"},
     {"fg", do_fg, "fg [%JOB]: brings it to the foreground, so that ^C ends it"},
@@ -239,8 +258,8 @@ static int do_help(int argc, char **argv)
         printf(" %s", name);
     }
     printf(
-        "\nAlso: 'quotes' \"$NAME\" $? $! $$, < > >> 2>&1, | && || ; & !, ( ) { } if while until "
-        "for.\n");
+        "\nAlso: 'quotes' \"$NAME\" ${NAME:-else} $? $! $$ $(command) $((1 + 1)), * ? [a-z],\n"
+        "< > >> 2>&1 <<END, | && || ; & !, ( ) { } if while until for case, functions: f() { }.\n");
     return 0;
 }
 

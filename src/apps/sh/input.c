@@ -217,6 +217,7 @@ void input_run(struct input *input)
         shell.interrupted = 0;
         if (tree)
             run_list(tree);
+        shell.jump = SHELL_GOES_ON;
         if (shell.interrupted) {
             shell.status = STATUS_SIGNAL + SIGINT;
             more &= input->edited;

@@ -28,6 +28,13 @@ void complain(const char *format, ...)
     fputc('\n', stderr);
 }
 
+int complain_of_word(const char *error)
+{
+    complain("%s", error);
+    shell.leaving |= !shell.interactive;
+    return STATUS_USAGE;
+}
+
 static void interrupt(int signal)
 {
     (void)signal;

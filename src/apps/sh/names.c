@@ -6,7 +6,6 @@
 
 #include "shell.h"
 
-#define NAMES_MAX 256
 #define PATH_SIZE 1024
 
 /* The next folder of PATH into folder; what follows it, or NULL. */
@@ -39,26 +38,61 @@ bool program_exists(const char *name)
     return false;
 }
 
+struct names {
+    char **list;
+    size_t count;
+};
+
+static void forget(struct names *names)
+{
+    while (names->count)
+        free(names->list[--names->count]);
+    free(names->list);
+    names->list = NULL;
+}
+
+/* Add a folder's names; what there is no memory for is missing. */
+static void read_folder(struct names *names, const char *folder, bool hidden)
+{
+    DIR *directory = opendir(folder);
+    for (struct dirent *entry; directory && (entry = readdir(directory));) {
+        if (entry->d_name[0] == '.' && !hidden)
+            continue;
+        char *name = strdup(entry->d_name);
+        char **more = realloc(names->list, (names->count + 1) * sizeof *more);
+        if (more)
+            names->list = more;
+        if (name && more)
+            names->list[names->count++] = name;
+        else
+            free(name);
+    }
+    if (directory)
+        closedir(directory);
+}
+
 /* The list is read anew at each index 0. */
 const char *program_name(size_t index)
 {
-    static char *names[NAMES_MAX];
-    static size_t count;
+    static struct names names;
     char folder[PATH_SIZE];
 
-    if (index > 0)
-        return index < count ? names[index] : NULL;
-    while (count)
-        free(names[--count]);
-    for (const char *path = first_folder(); path;) {
-        path = next_folder(path, folder);
-        DIR *directory = opendir(folder);
-        for (struct dirent *entry; directory && (entry = readdir(directory));)
-            if (entry->d_name[0] != '.' && count < NAMES_MAX &&
-                (names[count] = strdup(entry->d_name)))
-                count++;
-        if (directory)
-            closedir(directory);
+    if (index == 0) {
+        forget(&names);
+        for (const char *path = first_folder(); path;) {
+            path = next_folder(path, folder);
+            read_folder(&names, folder, false);
+        }
     }
-    return count ? names[0] : NULL;
+    return index < names.count ? names.list[index] : NULL;
+}
+
+const char *file_name(const char *folder, size_t index)
+{
+    static struct names names;
+    if (index == 0) {
+        forget(&names);
+        read_folder(&names, folder, true);
+    }
+    return index < names.count ? names.list[index] : NULL;
 }

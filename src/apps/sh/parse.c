@@ -2,20 +2,12 @@
 
 #include <string.h>
 
-#include "lex.h"
+#include "parse_internal.h"
 
-struct parser {
-    struct sh_lexer lexer; /* holds the token that is not taken yet */
-    struct sh_arena *arena;
-    unsigned depth;
-    enum sh_parsed status;
-    const char *error;
-};
-
-static struct sh_node *list(struct parser *p);
+static struct sh_node *command(struct parser *p);
 
 /* The first error stays. Returns NULL. */
-static void *fail(struct parser *p, enum sh_parsed status, const char *error)
+void *parser_fail(struct parser *p, enum sh_parsed status, const char *error)
 {
     if (p->status == SH_PARSED) {
         p->status = status;
@@ -25,12 +17,12 @@ static void *fail(struct parser *p, enum sh_parsed status, const char *error)
 }
 
 /* The present token is not what the grammar wants: at the end, more text could be it. */
-static void *unexpected(struct parser *p, const char *wanted)
+void *parser_unexpected(struct parser *p, const char *wanted)
 {
     const struct sh_lexer *l = &p->lexer;
     if (l->token == SH_BAD)
-        return fail(p, l->incomplete ? SH_INCOMPLETE : SH_WRONG, l->error);
-    return fail(p, l->token == SH_END ? SH_INCOMPLETE : SH_WRONG, wanted);
+        return parser_fail(p, l->incomplete ? SH_INCOMPLETE : SH_WRONG, l->error);
+    return parser_fail(p, l->token == SH_END ? SH_INCOMPLETE : SH_WRONG, wanted);
 }
 
 static void *allocate(struct parser *p, size_t size)
@@ -38,13 +30,13 @@ static void *allocate(struct parser *p, size_t size)
     struct sh_arena *a = p->arena;
     size = (size + 15) & ~(size_t)15;
     if (size > a->size - a->used)
-        return fail(p, SH_WRONG, "the command is too long");
+        return parser_fail(p, SH_WRONG, "the command is too long");
     void *memory = memset(a->memory + a->used, 0, size);
     a->used += size;
     return memory;
 }
 
-static struct sh_node *node(struct parser *p, enum sh_kind kind, size_t begin)
+struct sh_node *parser_node(struct parser *p, enum sh_kind kind, size_t begin)
 {
     struct sh_node *n = allocate(p, sizeof *n);
     if (n) {
@@ -55,7 +47,7 @@ static struct sh_node *node(struct parser *p, enum sh_kind kind, size_t begin)
 }
 
 /* A node is complete: its text ends before the present token. */
-static struct sh_node *done(struct parser *p, struct sh_node *n)
+struct sh_node *parser_done(struct parser *p, struct sh_node *n)
 {
     if (p->status != SH_PARSED)
         return NULL;
@@ -63,35 +55,44 @@ static struct sh_node *done(struct parser *p, struct sh_node *n)
     return n;
 }
 
-static bool is_word(const struct parser *p, const char *text)
+bool parser_is(const struct parser *p, const char *text)
 {
     const struct sh_lexer *l = &p->lexer;
     return l->token == SH_WORD && l->word.length == strlen(text) &&
            !memcmp(l->word.text, text, l->word.length);
 }
 
-/* Step over a reserved word, if it is there. */
-static bool take(struct parser *p, const char *text)
+void parser_step(struct parser *p)
 {
-    if (!is_word(p, text))
-        return false;
     sh_lex(&p->lexer);
+    for (size_t i = 0; i < p->lexer.here_read && i < p->waiting_count; i++)
+        p->waiting[i]->body = p->lexer.here[i].body;
+    if (p->lexer.here_read)
+        p->waiting_count = 0;
+}
+
+/* Step over a reserved word, if it is there. */
+bool parser_take(struct parser *p, const char *text)
+{
+    if (!parser_is(p, text))
+        return false;
+    parser_step(p);
     return true;
 }
 
-static void expect(struct parser *p, const char *text, const char *wanted)
+void parser_expect(struct parser *p, const char *text, const char *wanted)
 {
-    if (p->status == SH_PARSED && !take(p, text))
-        unexpected(p, wanted);
+    if (p->status == SH_PARSED && !parser_take(p, text))
+        parser_unexpected(p, wanted);
 }
 
-static void skip_newlines(struct parser *p)
+void parser_skip_newlines(struct parser *p)
 {
     while (p->lexer.token == SH_NEWLINE)
-        sh_lex(&p->lexer);
+        parser_step(p);
 }
 
-static void add_word(struct parser *p, struct sh_word ***end)
+void parser_add_word(struct parser *p, struct sh_word ***end)
 {
     struct sh_word *word = allocate(p, sizeof *word);
     if (!word)
@@ -99,7 +100,7 @@ static void add_word(struct parser *p, struct sh_word ***end)
     *word = p->lexer.word;
     **end = word;
     *end = &word->next;
-    sh_lex(&p->lexer);
+    parser_step(p);
 }
 
 static void add_redirect(struct parser *p, struct sh_redirect ***end)
@@ -109,158 +110,76 @@ static void add_redirect(struct parser *p, struct sh_redirect ***end)
         return;
     redirect->direction = p->lexer.direction;
     redirect->fd = p->lexer.fd;
-    sh_lex(&p->lexer);
+    parser_step(p);
     if (p->lexer.token != SH_WORD) {
-        unexpected(p, "a redirection leads nowhere");
+        parser_unexpected(p, "a redirection leads nowhere");
         return;
     }
     redirect->target = p->lexer.word;
+    if (redirect->direction == SH_HERE || redirect->direction == SH_HERE_STRIP)
+        p->waiting[p->waiting_count++] = redirect; /* as many as the lexer takes */
     **end = redirect;
     *end = &redirect->next;
-    sh_lex(&p->lexer);
+    parser_step(p);
+}
+
+/* NAME is n's only word, and ( is next. */
+static struct sh_node *function(struct parser *p, struct sh_node *n)
+{
+    const struct sh_word *name = n->words;
+    if (!name || name->next || n->redirects ||
+        sh_name_length(name->text, name->length) != name->length)
+        return parser_fail(p, SH_WRONG, "a ( is too much");
+    parser_step(p);
+    if (p->lexer.token != SH_CLOSE)
+        return parser_unexpected(p, "a function's ) is missing");
+    parser_step(p);
+    parser_skip_newlines(p);
+    n->kind = SH_FUNCTION;
+    n->first = command(p);
+    if (n->first && (n->first->kind == SH_SIMPLE || n->first->kind == SH_FUNCTION))
+        return parser_fail(p, SH_WRONG, "a function's body is no { } or the like");
+    return parser_done(p, n);
 }
 
 static struct sh_node *simple(struct parser *p)
 {
-    struct sh_node *n = node(p, SH_SIMPLE, p->lexer.begin);
+    struct sh_node *n = parser_node(p, SH_SIMPLE, p->lexer.begin);
     if (!n)
         return NULL;
     struct sh_word **words = &n->words;
     struct sh_redirect **redirects = &n->redirects;
     while (p->status == SH_PARSED && (p->lexer.token == SH_WORD || p->lexer.token == SH_ARROW)) {
         if (p->lexer.token == SH_WORD)
-            add_word(p, &words);
+            parser_add_word(p, &words);
         else
             add_redirect(p, &redirects);
     }
     if (p->status == SH_PARSED && p->lexer.token == SH_OPEN)
-        return fail(p, SH_WRONG, "functions are not there");
+        return function(p, n);
     if (p->status == SH_PARSED && !n->words && !n->redirects)
-        return unexpected(p, "a command is missing");
-    return done(p, n);
-}
-
-/* A list that must not be empty, inside of something. */
-static struct sh_node *inner(struct parser *p)
-{
-    struct sh_node *n = p->status == SH_PARSED ? list(p) : NULL;
-    return n || p->status != SH_PARSED ? n : unexpected(p, "a command is missing");
-}
-
-/* Behind if or elif. */
-static struct sh_node *condition(struct parser *p, size_t begin)
-{
-    struct sh_node *n = node(p, SH_IF, begin);
-    if (!n)
-        return NULL;
-    n->first = inner(p);
-    expect(p, "then", "then is missing");
-    n->second = inner(p);
-    size_t elif = p->lexer.begin;
-    if (p->status != SH_PARSED)
-        return NULL;
-    if (take(p, "elif")) {
-        if (++p->depth > SH_DEPTH_MAX)
-            return fail(p, SH_WRONG, "too much in one another");
-        n->third = condition(p, elif);
-        p->depth--;
-        return done(p, n);
-    }
-    if (take(p, "else"))
-        n->third = inner(p);
-    expect(p, "fi", "fi is missing");
-    return done(p, n);
-}
-
-static struct sh_node *loop(struct parser *p, enum sh_kind kind, size_t begin)
-{
-    struct sh_node *n = node(p, kind, begin);
-    if (!n)
-        return NULL;
-    n->first = inner(p);
-    expect(p, "do", "do is missing");
-    n->second = inner(p);
-    expect(p, "done", "done is missing");
-    return done(p, n);
-}
-
-static struct sh_node *for_loop(struct parser *p, size_t begin)
-{
-    struct sh_node *n = node(p, SH_FOR, begin);
-    if (!n)
-        return NULL;
-    struct sh_word **words = &n->words;
-    if (p->lexer.token != SH_WORD)
-        return unexpected(p, "for has no variable");
-    if (sh_name_length(p->lexer.word.text, p->lexer.word.length) != p->lexer.word.length)
-        return fail(p, SH_WRONG, "for's variable is no name");
-    add_word(p, &words);
-    skip_newlines(p);
-    n->listed = p->status == SH_PARSED && take(p, "in");
-    while (n->listed && p->status == SH_PARSED && p->lexer.token == SH_WORD)
-        add_word(p, &words);
-    if (p->lexer.token == SH_SEMICOLON)
-        sh_lex(&p->lexer);
-    skip_newlines(p);
-    expect(p, "do", "do is missing");
-    n->second = inner(p);
-    expect(p, "done", "done is missing");
-    return done(p, n);
-}
-
-static struct sh_node *enclosed(struct parser *p, enum sh_kind kind, size_t begin)
-{
-    struct sh_node *n = node(p, kind, begin);
-    if (!n)
-        return NULL;
-    n->first = inner(p);
-    if (kind == SH_GROUP) {
-        expect(p, "}", "} is missing");
-    } else if (p->status == SH_PARSED) {
-        if (p->lexer.token != SH_CLOSE)
-            return unexpected(p, ") is missing");
-        sh_lex(&p->lexer);
-    }
-    return done(p, n);
-}
-
-/* A compound command, if one begins here; else NULL with status SH_PARSED. */
-static struct sh_node *compound(struct parser *p)
-{
-    size_t begin = p->lexer.begin;
-    if (p->lexer.token == SH_OPEN) {
-        sh_lex(&p->lexer);
-        return enclosed(p, SH_SUBSHELL, begin);
-    }
-    if (take(p, "{"))
-        return enclosed(p, SH_GROUP, begin);
-    if (take(p, "if"))
-        return condition(p, begin);
-    if (take(p, "while"))
-        return loop(p, SH_WHILE, begin);
-    if (take(p, "until"))
-        return loop(p, SH_UNTIL, begin);
-    return take(p, "for") ? for_loop(p, begin) : NULL;
+        return parser_unexpected(p, "a command is missing");
+    return parser_done(p, n);
 }
 
 static bool ends_list(const struct parser *p)
 {
-    static const char *const words[] = {"}", "then", "elif", "else", "fi", "do", "done"};
-    if (p->lexer.token == SH_END || p->lexer.token == SH_CLOSE)
+    static const char *const words[] = {"}", "then", "elif", "else", "fi", "do", "done", "esac"};
+    if (p->lexer.token == SH_END || p->lexer.token == SH_CLOSE || p->lexer.token == SH_CASE_END)
         return true;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (is_word(p, words[i]))
+        if (parser_is(p, words[i]))
             return true;
     return false;
 }
 
 static struct sh_node *command(struct parser *p)
 {
-    if (ends_list(p) || is_word(p, "in"))
-        return is_word(p, "in") ? simple(p) : unexpected(p, "a command is missing");
+    if (ends_list(p) || parser_is(p, "in"))
+        return parser_is(p, "in") ? simple(p) : parser_unexpected(p, "a command is missing");
     if (++p->depth > SH_DEPTH_MAX)
-        return fail(p, SH_WRONG, "too much in one another");
-    struct sh_node *n = compound(p);
+        return parser_fail(p, SH_WRONG, "too much in one another");
+    struct sh_node *n = parser_compound(p);
     p->depth--;
     if (p->status != SH_PARSED)
         return NULL;
@@ -270,24 +189,24 @@ static struct sh_node *command(struct parser *p)
     while (p->status == SH_PARSED && p->lexer.token == SH_ARROW)
         add_redirect(p, &redirects);
     if (p->status == SH_PARSED && p->lexer.token == SH_WORD && !ends_list(p))
-        return unexpected(p, "a command is followed by a word");
-    return done(p, n);
+        return parser_unexpected(p, "a command is followed by a word");
+    return parser_done(p, n);
 }
 
 static struct sh_node *pipeline(struct parser *p)
 {
-    struct sh_node *n = node(p, SH_PIPELINE, p->lexer.begin);
+    struct sh_node *n = parser_node(p, SH_PIPELINE, p->lexer.begin);
     if (!n)
         return NULL;
-    n->negated = take(p, "!");
+    n->negated = parser_take(p, "!");
     for (struct sh_node **end = &n->first; p->status == SH_PARSED; end = &(*end)->next) {
         *end = command(p);
         if (!*end || p->lexer.token != SH_BAR)
             break;
-        sh_lex(&p->lexer);
-        skip_newlines(p);
+        parser_step(p);
+        parser_skip_newlines(p);
     }
-    return done(p, n);
+    return parser_done(p, n);
 }
 
 static struct sh_node *and_or(struct parser *p)
@@ -295,23 +214,23 @@ static struct sh_node *and_or(struct parser *p)
     size_t begin = p->lexer.begin;
     struct sh_node *left = pipeline(p);
     while (p->status == SH_PARSED && (p->lexer.token == SH_AND_IF || p->lexer.token == SH_OR_IF)) {
-        struct sh_node *n = node(p, p->lexer.token == SH_AND_IF ? SH_AND : SH_OR, begin);
+        struct sh_node *n = parser_node(p, p->lexer.token == SH_AND_IF ? SH_AND : SH_OR, begin);
         if (!n)
             return NULL;
-        sh_lex(&p->lexer);
-        skip_newlines(p);
+        parser_step(p);
+        parser_skip_newlines(p);
         n->first = left;
         n->second = pipeline(p);
-        left = done(p, n);
+        left = parser_done(p, n);
     }
     return left;
 }
 
 /* NULL with status SH_PARSED: there is no command. */
-static struct sh_node *list(struct parser *p)
+struct sh_node *parser_list(struct parser *p)
 {
-    skip_newlines(p);
-    struct sh_node *n = node(p, SH_LIST, p->lexer.begin);
+    parser_skip_newlines(p);
+    struct sh_node *n = parser_node(p, SH_LIST, p->lexer.begin);
     if (!n)
         return NULL;
     for (struct sh_node **end = &n->first; p->status == SH_PARSED && !ends_list(p);
@@ -323,10 +242,10 @@ static struct sh_node *list(struct parser *p)
         if (p->lexer.token != SH_AMPERSAND && p->lexer.token != SH_SEMICOLON &&
             p->lexer.token != SH_NEWLINE)
             break;
-        sh_lex(&p->lexer);
-        skip_newlines(p);
+        parser_step(p);
+        parser_skip_newlines(p);
     }
-    return n->first || p->status != SH_PARSED ? done(p, n) : NULL;
+    return n->first || p->status != SH_PARSED ? parser_done(p, n) : NULL;
 }
 
 enum sh_parsed sh_parse(const char *text, size_t size, struct sh_arena *arena,
@@ -334,13 +253,14 @@ enum sh_parsed sh_parse(const char *text, size_t size, struct sh_arena *arena,
 {
     struct parser p = {.lexer = {.text = text, .size = size}, .arena = arena};
 
-    sh_lex(&p.lexer);
-    *tree = list(&p);
+    parser_step(&p);
+    *tree = parser_list(&p);
     if (p.status == SH_PARSED && p.lexer.token != SH_END) {
         p.lexer.incomplete &= p.lexer.token == SH_BAD;
-        unexpected(&p, p.lexer.token == SH_CLOSE  ? "a ) is too much"
-                       : p.lexer.token == SH_WORD ? "a word that ends something that has not begun"
-                                                  : "a command is missing");
+        parser_unexpected(&p, p.lexer.token == SH_CLOSE ? "a ) is too much"
+                              : p.lexer.token == SH_WORD
+                                  ? "a word that ends something that has not begun"
+                                  : "a command is missing");
     }
     *error = p.error;
     return p.status;

@@ -7,11 +7,10 @@
  *   pipeline  '!'? command ('|' command)*
  *   command   simple | compound redirect*
  *   compound  '(' list ')' | '{' list '}' | if list then list (elif list then list)* (else list)?
- * fi | (while | until) list do list done | for NAME (in word*)? do list done simple    (NAME=word |
- * word | redirect)+ redirect  digit? ('<' | '>' | '>>' | '<&' | '>&') word
- *
- * Not there: functions, case, here-documents, command substitution, arithmetic, patterns. What asks
- * for one of the first four is an error, not something else.
+ *             fi | (while | until) list do list done | for NAME (in word*)? do list done |
+ *             case word in ('('? word ('|' word)* ')' list? ';;')* esac
+ *   simple    (NAME=word | word | redirect)+ | NAME '(' ')' compound
+ *   redirect  digit? ('<' | '>' | '>>' | '<&' | '>&' | '<<' | '<<-') word
  */
 #ifndef SH_PARSE_H
 #define SH_PARSE_H
@@ -34,6 +33,9 @@ enum sh_kind {
     SH_WHILE,    /* first: condition, second: body */
     SH_UNTIL,    /* the same */
     SH_FOR,      /* words: the variable's name, then the values; listed; second: body */
+    SH_CASE,     /* words: what is looked at; first: SH_ITEMs by next */
+    SH_ITEM,     /* words: patterns; first: list or NULL */
+    SH_FUNCTION, /* words: its name; first: a compound command */
 };
 
 /* A word as it stands in the text, with its quotes: sh_expand makes strings of it. */
@@ -43,12 +45,15 @@ struct sh_word {
     struct sh_word *next;
 };
 
-enum sh_direction { SH_READ, SH_WRITE, SH_APPEND, SH_DUPLICATE };
+#define SH_DELIMITER_MAX 256 /* bytes of a here-document's */
+
+enum sh_direction { SH_READ, SH_WRITE, SH_APPEND, SH_DUPLICATE, SH_HERE, SH_HERE_STRIP };
 
 struct sh_redirect {
     enum sh_direction direction;
-    int fd; /* 0 to 9 */
-    struct sh_word target;
+    int fd;                /* 0 to 9 */
+    struct sh_word target; /* of a here-document: its delimiter */
+    struct sh_word body;   /* the here-document's lines */
     struct sh_redirect *next;
 };
 

@@ -8,29 +8,33 @@
 
 #include "shell.h"
 
-/* What a process of a pipeline gets: -1 is the shell's own. */
-struct ends {
-    int in, out, other; /* other: the reader of out, for the next one; nobody else's */
-};
-
 /* A simple command, expanded. */
 struct simple {
     struct sh_fields own; /* NAME=VALUE before the name */
     struct sh_fields words;
 };
 
+static bool expand_own(const struct sh_node *node, struct sh_fields *own)
+{
+    for (const struct sh_word *word = node->words; word && sh_assignment(word); word = word->next)
+        if (!sh_expand_one(word, &vars_values, own)) {
+            complain_of_word(own->error);
+            return false;
+        }
+    return true;
+}
+
 static bool expand(const struct sh_node *node, struct simple *simple)
 {
     const struct sh_word *word = node->words;
     *simple = (struct simple){0};
-    for (; word && sh_assignment(word); word = word->next)
-        if (!sh_expand_one(word, &vars_values, &simple->own)) {
-            complain("%s", simple->own.error);
-            return false;
-        }
+    if (!expand_own(node, &simple->own))
+        return false;
+    while (word && sh_assignment(word))
+        word = word->next;
     for (; word; word = word->next)
         if (!sh_expand(word, &vars_values, &simple->words)) {
-            complain("%s", simple->words.error);
+            complain_of_word(simple->words.error);
             return false;
         }
     return true;
@@ -119,38 +123,60 @@ static int start(pid_t *pid, const struct simple *simple, const posix_spawn_file
     return error;
 }
 
+/* Add it to the job, be it that it could not be started. */
+static void spawn_simple(struct job *job, const struct simple *simple,
+                         const posix_spawn_file_actions_t *files)
+{
+    posix_spawnattr_t attributes;
+    pid_t pid = 0;
+    int status = 0;
+
+    posix_spawnattr_init(&attributes);
+    set_attributes(&attributes, job);
+    int error = start(&pid, simple, files, &attributes);
+    if (error) {
+        pid = 0;
+        status = error == ENOENT ? STATUS_NOT_FOUND : STATUS_NO_RUN;
+        complain("%s: %s", simple->words.list[0], error == ENOENT ? "not found" : strerror(error));
+    }
+    job_add(job, pid, status);
+    posix_spawnattr_destroy(&attributes);
+}
+
 static void spawn(struct job *job, const struct sh_node *node, const struct ends *ends)
 {
     posix_spawn_file_actions_t files;
-    posix_spawnattr_t attributes;
     struct simple simple;
     int opened[REDIRECT_MAX];
-    int status = 1;
-    pid_t pid = 0;
 
     memset(opened, -1, sizeof opened);
     posix_spawn_file_actions_init(&files);
-    posix_spawnattr_init(&attributes);
-    set_attributes(&attributes, job);
-    if (expand(node, &simple) && add_files(&files, node, ends, opened)) {
-        int error = start(&pid, &simple, &files, &attributes);
-        if (error) {
-            pid = 0;
-            status = error == ENOENT ? STATUS_NOT_FOUND : STATUS_NO_RUN;
-            complain("%s: %s", simple.words.list[0],
-                     error == ENOENT ? "not found" : strerror(error));
-        }
-    }
-    job_add(job, pid, status);
+    bool leaving = shell.leaving, good = expand(node, &simple);
+    if (good && add_files(&files, node, ends, opened))
+        spawn_simple(job, &simple, &files);
+    else
+        job_add(job, 0, good ? 1 : STATUS_USAGE);
+    if (job->count > 1 || node->next) /* as if it were a subshell that ends */
+        shell.leaving = leaving;
     for (size_t i = 0; i < REDIRECT_MAX && opened[i] >= 0; i++)
         close(opened[i]);
-    posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&files);
     release(&simple);
 }
 
-/* In the child: become what the command's surroundings are to be. */
-static void take_ends(const struct ends *ends, pid_t group)
+int pipeline_run_words(const struct sh_node *command, const struct sh_fields *words)
+{
+    struct simple simple = {.words = *words};
+    struct job *job = NULL;
+    bool good = expand_own(command, &simple.own) && (job = job_new(command));
+
+    if (good)
+        spawn_simple(job, &simple, NULL);
+    sh_fields_free(&simple.own);
+    return good ? job_wait(job) : 1;
+}
+
+void pipeline_become_child(const struct ends *ends, pid_t group)
 {
     if (shell.interactive)
         setpgid(0, group);
@@ -177,7 +203,7 @@ static void fork_for(struct job *job, const struct sh_node *node, const struct e
     fflush(stderr);
     pid_t pid = fork();
     if (pid == 0) {
-        take_ends(ends, job->group);
+        pipeline_become_child(ends, job->group);
         run_child(node);
     }
     if (pid < 0)

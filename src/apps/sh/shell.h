@@ -21,21 +21,33 @@
 #define STATUS_NOT_FOUND 127
 #define STATUS_SIGNAL    128 /* + the signal that ended it */
 
+/* break, continue and return end commands on their way. */
+enum shell_jump { SHELL_GOES_ON, SHELL_BREAK, SHELL_CONTINUE, SHELL_RETURN };
+
 struct shell {
-    const char *name;                  /* $0 */
-    char *const *arguments;            /* $1 ... with a NULL at the end */
-    int status;                        /* $? */
-    pid_t last;                        /* $!, 0: none yet */
-    pid_t pid;                         /* $$, of the shell that the user started */
-    bool interactive;                  /* lines are edited, jobs have groups */
-    bool child;                        /* this is a subshell: its jobs are in its own group */
-    bool leaving;                      /* exit was called */
+    const char *name;          /* $0 */
+    char *const *arguments;    /* $1 ... with a NULL at the end */
+    struct sh_fields set;      /* they are of this, if set was called in this function */
+    int status;                /* $? */
+    pid_t last;                /* $!, 0: none yet */
+    pid_t pid;                 /* $$, of the shell that the user started */
+    bool interactive;          /* lines are edited, jobs have groups */
+    bool child;                /* this is a subshell: its jobs are in its own group */
+    bool leaving;              /* exit was called */
+    int substituted;           /* status of the last $( ) of this command; -1: there was none */
+    unsigned loops, functions; /* that run, in one another */
+    enum shell_jump jump;      /* what is left, */
+    unsigned levels;           /* and how many loops of it */
     volatile sig_atomic_t interrupted; /* ^C: what runs is given up */
 };
 extern struct shell shell;
 
 /* "sh: ..." on stderr. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* A word can't be expanded: say why. That ends a shell that isn't interactive (POSIX XCU 2.8.1).
+ * The status. */
+int complain_of_word(const char *error);
 
 /* ---- vars.c ---- */
 
@@ -64,8 +76,31 @@ void run_command(const struct sh_node *command);
 /* Whether a command has to run in this process: it is compound, or a builtin, or no program at all.
  */
 bool run_is_own(const struct sh_node *command);
+/* Parse and run text; the status is that of its last command, or STATUS_USAGE. */
+void run_text(const char *text, size_t size);
 /* In a new process made by fork: run a command to its end. */
 _Noreturn void run_child(const struct sh_node *command);
+
+/* ---- functions.c ---- */
+
+#define RUN_ARENA_LEAST 4096      /* bytes of memory for a tree, */
+#define RUN_ARENA_EACH  128       /* and for each byte of text, */
+#define RUN_ARENA_MOST  (1 << 20) /* but no more */
+
+/* Parse text into an arena whose memory is the caller's to free. False with *error. */
+bool run_parse(const char *text, size_t size, struct sh_arena *arena, struct sh_node **tree,
+               const char **error);
+/* A status. */
+int functions_define(const struct sh_node *node);
+int functions_call(char *const *argv);
+bool functions_exist(const char *name);
+void functions_unset(const char *name);
+
+/* ---- substitute.c ---- */
+
+/* What commands print: the caller's to free. NULL: said why. Sets
+ * shell.substituted. */
+char *substitute(const char *text, size_t size);
 
 /* ---- redirect.c ---- */
 
@@ -127,8 +162,19 @@ void jobs_forget(void);
 
 /* ---- pipeline.c ---- */
 
+/* What a process of a pipeline gets: -1 is the shell's own. */
+struct ends {
+    int in, out, other; /* other: the reader of out, for the next one; nobody else's */
+};
+
+/* In a child made by fork: become what the command's surroundings are to be. group: as setpgid's,
+ * of an interactive shell. */
+void pipeline_become_child(const struct ends *ends, pid_t group);
 /* Run a pipeline; sets shell.status. */
 void pipeline_run(const struct sh_node *pipeline, bool background);
+/* Run a program in the foreground whose words are expanded already, and whose redirections are
+ * this process's own; its status. */
+int pipeline_run_words(const struct sh_node *command, const struct sh_fields *words);
 /* Run any tree in the background, in a subshell. */
 void pipeline_background(const struct sh_node *node);
 
@@ -140,12 +186,17 @@ builtin *builtin_find(const char *name);
 /* The index-th name, or NULL. */
 const char *builtin_name(size_t index);
 
+/* test.c, builtins_more.c: those that don't fit builtins.c. */
+builtin do_test, do_break, do_return, do_shift, do_read, do_eval, do_dot, do_set;
+
 /* ---- names.c: programs, signals ---- */
 
 /* Whether a program of that name can be found. */
 bool program_exists(const char *name);
 /* The index-th program, or NULL: for completion. */
 const char *program_name(size_t index);
+/* The index-th name of a folder, or NULL; the list is read anew at 0. */
+const char *file_name(const char *folder, size_t index);
 
 /* ---- input.c: where commands come from ---- */
 

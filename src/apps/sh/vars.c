@@ -157,4 +157,26 @@ static const char *positional(void *context, size_t number)
     return number <= count_arguments() ? shell.arguments[number - 1] : NULL;
 }
 
-const struct sh_values vars_values = {.variable = variable, .positional = positional};
+static bool assign(void *context, const char *name, size_t length, const char *value)
+{
+    (void)context;
+    return vars_set(name, length, value, false);
+}
+
+static char *command(void *context, const char *text, size_t size)
+{
+    (void)context;
+    return substitute(text, size);
+}
+
+static const char *file(void *context, const char *folder, size_t index)
+{
+    (void)context;
+    return file_name(folder, index);
+}
+
+const struct sh_values vars_values = {.variable = variable,
+                                      .positional = positional,
+                                      .assign = assign,
+                                      .command = command,
+                                      .file = file};

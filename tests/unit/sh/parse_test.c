@@ -6,9 +6,16 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <fnmatch.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "arithmetic.h"
 #include "expand.h"
+#include "lex.h"
+#include "pattern.h"
 #include "tree.h"
 
 static char memory[65536] __attribute__((aligned(16)));
@@ -57,6 +64,16 @@ static void texts_become_trees(void **state)
         {"echo a#b #c", "echo a#b;"},
         {"echo ${x} \"${y z}\"", "echo ${x} \"${y z}\";"},
         {"in", "in;"},
+        {"a $(b; c) \"$(d \")\" )\" `e ;` $((1 + (2)))",
+         "a $(b; c) \"$(d \")\" )\" `e ;` $((1 + (2)));"},
+        {"a $(case x in x) b;; esac) c", "a $(case x in x) b;; esac) c;"},
+        {"a $(echo case) ${x:-a } b}", "a $(echo case) ${x:-a } b};"},
+        {"case $x in a) b;; (c|'d') ;; *) e; esac", "case $x item a {b;} item c 'd' item * {e;};"},
+        {"case x in\nesac", "case x;"},
+        {"f() { a; }", "function f group {a;};"},
+        {"f ( )\n(a) >b", "function f subshell {a;} 1>b;"},
+        {"a <<E b\none\ntwo\nE\nc", "a b 0<<E=one\ntwo\n; c;"},
+        {"a <<'E' <<-F | b\n$\nE\n\tx\n\tF\n", "[a 0<<'E'=$\n 0<<-F=\tx\n | b];"},
     };
     char printed[1024];
     (void)state;
@@ -80,7 +97,11 @@ static void what_is_not_finished_asks_for_more(void **state)
         "(a",           "a >",
         "! ",           "{ if a; then b; fi",
         "\"a\\",        "a\\\n",
-        "a \\\n",
+        "a \\\n",       "a $(b",
+        "a `b",         "a $((1",
+        "\"$(a \"",     "f()",
+        "case x",       "case x in a) b;;",
+        "a <<E",        "a <<E\nE x\n",
     };
     (void)state;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
@@ -101,12 +122,12 @@ static void what_can_never_be_right_is_refused_by_name(void **state)
         {"a | | b", "a command is missing"},
         {"&& a", "a command is missing"},
         {"a > | b", "a redirection leads nowhere"},
-        {"a <<x", "here-documents are not there"},
-        {"a $(b)", "command substitution is not there"},
-        {"a `b`", "command substitution is not there"},
-        {"\"`\"", "command substitution is not there"},
-        {"f() { a; }", "functions are not there"},
-        {"a;; b", "case is not there"},
+        {"a $(b <<E)\nE\n", "a here-document begins in $( ) and not its lines"},
+        {"f() a", "a function's body is no { } or the like"},
+        {"f g() { a; }", "a ( is too much"},
+        {"a;; b", "a command is missing"},
+        {"a $((1) )", "a )) is missing"},
+        {"case x in a b) c;; esac", "a pattern's ) is missing"},
         {"fi", "a word that ends something that has not begun"},
         {"if a; b; fi", "then is missing"},
         {"for 1 in a; do b; done", "for's variable is no name"},
@@ -141,6 +162,16 @@ static void depth_and_memory_are_bounded(void **state)
     for (int i = 0; i < SH_DEPTH_MAX - 1; i++)
         strcat(text, ")");
     assert_int_equal(parse(text), SH_PARSED);
+    text[0] = 0;
+    for (int i = 0; i < SH_NESTED_MAX + 1; i++)
+        strcat(text, "$(");
+    assert_int_equal(parse(text), SH_WRONG);
+    assert_string_equal(error, "too much in one another");
+    text[0] = 0;
+    for (int i = 0; i < SH_HERE_MAX + 1; i++)
+        strcat(text, "<<E ");
+    assert_int_equal(parse(text), SH_WRONG);
+    assert_string_equal(error, "too many here-documents");
     assert_int_equal(sh_parse("a b c d e f g h", 15, &arena, &tree, &error), SH_WRONG);
     assert_string_equal(error, "the command is too long");
     assert_true(arena.used <= 256);
@@ -167,11 +198,41 @@ static const char *positional(void *context, size_t number)
     return number <= *(size_t *)context ? values[number] : NULL;
 }
 
+static bool assign(void *context, const char *name, size_t length, const char *value)
+{
+    (void)context;
+    return length == 1 && (*name == 'a' || *name == 'x') && *value;
+}
+
+static char *command(void *context, const char *text, size_t size)
+{
+    char *output = calloc(size + 3, 1);
+    (void)context;
+    sprintf(output, "[%.*s]", (int)size, text);
+    return output;
+}
+
+static const char *file(void *context, const char *folder, size_t index)
+{
+    static const char *const here[] = {"ps", "ls", ".hidden", "primes", "dir", NULL},
+                             *const there[] = {"cp", "cat", NULL}, *const none[] = {NULL};
+    const char *const *names = !strcmp(folder, ".") ? here : !strcmp(folder, "dir/") ? there : none;
+    (void)context;
+    for (size_t i = 0; i < index; i++)
+        names += *names != NULL;
+    return *names;
+}
+
 /* All strings of a text's first command, in <>. */
 static const char *expanded(const char *text, size_t positionals)
 {
     static char result[4096];
-    struct sh_values values = {variable, positional, &positionals};
+    struct sh_values values = {.variable = variable,
+                               .positional = positional,
+                               .assign = assign,
+                               .command = command,
+                               .file = file,
+                               .context = &positionals};
     struct sh_fields fields = {0};
     bool good = true;
 
@@ -217,7 +278,20 @@ static void words_expand_and_split(void **state)
         {"$10", "<p><q0>", 1},
         {"${10}", "", 1},
         {"\"${}\"", "bad substitution", 0},
-        {"${a-b}", "bad substitution", 0},
+        {"${a!b}", "bad substitution", 0},
+        {"${a-b c} ${a-$x} \"${a-b c}\"", "<b><c><a><b><b c>", 0},
+        {"${x+y} ${a+y} ${#x} ${#a}", "<y><6><0>", 0},
+        {"${a:=new}", "<new>", 0},
+        {"${a:?is missing}", "a: is missing", 0},
+        {"${1:=x}", "can't be set so", 0},
+        {"\"${x#* }\" \"${x##* }\" \"${x%b*}\" \"${x%%a*}\"", "<a  b ><>< a  >< >", 0},
+        {"${x#'*'} ${x#\"$none\"}", "<a><b><a><b>", 0},
+        {"$(one) \"$(two)\" `a\\`b`", "<[one]><[two]><[a`b]>", 0},
+        {"$((1 + 2 * 3)) \"$((x=4))\"", "<7><4>", 0},
+        {"$((1 / 0))", "division by zero", 0},
+        {"p*", "<primes><ps>", 0},
+        {"[l-p]s ?s \\?s '?s' x*", "<ls><ps><ls><ps><?s><?s><x*>", 0},
+        {"dir/* d\"i\"r/c? */p .*", "<dir/cat><dir/cp><dir/cp><*/p><.hidden>", 0},
         {"a\\\nb", "<ab>", 0},
         {"\"a\\\nb\"", "<ab>", 0},
     };
@@ -232,7 +306,7 @@ static void strings_are_bounded(void **state)
     static char big[1 << 20] __attribute__((aligned(16)));
     struct sh_arena arena = {.memory = big, .size = sizeof big};
     size_t none = 0;
-    struct sh_values values = {variable, positional, &none};
+    struct sh_values values = {.variable = variable, .positional = positional, .context = &none};
     struct sh_fields fields = {0};
     bool good = true;
 
@@ -253,6 +327,89 @@ static void strings_are_bounded(void **state)
     sh_fields_free(&fields);
 }
 
+/* Beside the host's fnmatch, of patterns made at random; of a [ that has no ] it says otherwise. */
+static void patterns_match_as_elsewhere(void **state)
+{
+    static const char signs[] = "ab-]*?[!\\", letters[] = "ab-]";
+    char pattern[10], text[8];
+    (void)state;
+    srand(1);
+    for (int i = 0; i < 300000; i++) {
+        size_t size = (size_t)rand() % sizeof pattern, length = (size_t)rand() % sizeof text;
+        for (size_t j = 0; j < size; j++)
+            pattern[j] = signs[(size_t)rand() % (sizeof signs - 1)];
+        for (size_t j = 0; j < length; j++)
+            text[j] = letters[(size_t)rand() % (sizeof letters - 1)];
+        pattern[size] = text[length] = 0;
+        bool whole = true; /* sets are, and no range ends with what begins another */
+        for (const char *p = pattern; *p; p++)
+            whole &= *p != '[' && (*p != '\\' || p[1]);
+        static const char *const sets[] = {"[ab]", "[!a]", "[a-]", "[]b]", "[a\\]]"};
+        if (whole && size < sizeof pattern - 6)
+            strcat(pattern, i % 3 ? sets[i % 5] : "");
+        if (whole && sh_match(pattern, text, length) != (fnmatch(pattern, text, 0) == 0))
+            fail_msg("%s and %s", pattern, text);
+    }
+    assert_true(sh_match("[a", "[a", 2));
+    static char many[20000], stars[2002];
+    memset(many, 'a', sizeof many - 1);
+    for (size_t i = 0; i < 2000; i += 2)
+        memcpy(stars + i, "*a", 2);
+    stars[2000] = 'b';
+    assert_false(sh_match(stars, many, sizeof many - 1)); /* in time */
+}
+
+static void sums_are_as_in_c(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t value;
+        const char *error;
+    } cases[] = {
+        {"", 0, NULL},
+        {"1+2*3-4/2%3", 5, NULL},
+        {"(1+2)*3", 9, NULL},
+        {"10-2-3", 5, NULL},
+        {"0x10+010", 24, NULL},
+        {"1<2 && 2<=2 || 0/1", 1, NULL},
+        {"1 ? 2 : 3 ? 4 : 5", 2, NULL},
+        {"0 && 1/0", 0, NULL},
+        {"1 || (a=5)", 1, NULL},
+        {"~5 & 0xf | 1 ^ 3", (~5 & 0xf) | (1 ^ 3), NULL},
+        {"-9223372036854775807-1", INT64_MIN, NULL},
+        {"(-9223372036854775807-1)/-1", INT64_MIN, NULL},
+        {"(-9223372036854775807-1)%-1", 0, NULL},
+        {"1<<63>>63", -1, NULL},
+        {"!0 == 1", 1, NULL},
+        {"a = 3", 3, NULL},
+        {"a += 1 << 2", 4, NULL},
+        {"none + 1", 1, NULL},
+        {"1 +", 0, "$(( )) has no number where one belongs"},
+        {"1 2", 0, "$(( )) goes on where it should end"},
+        {"(1", 0, "a ) is missing in $(( ))"},
+        {"1/0", 0, "division by zero"},
+        {"1?2", 0, "a : is missing in $(( ))"},
+        {"x", 0, "a variable is no number"},
+        {"09", 0, "$(( )) goes on where it should end"},
+        {"b = 1", 0, "a variable can't be set"},
+    };
+    static const struct sh_values values = {.variable = variable, .assign = assign};
+    int64_t value;
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        bool good = sh_arithmetic(cases[i].text, &values, &value, &error);
+        if (good != !cases[i].error || (good && value != cases[i].value))
+            fail_msg("%s: %s, %" PRId64, cases[i].text, good ? "good" : error, value);
+        if (!good)
+            assert_string_equal(error, cases[i].error);
+    }
+    char deep[1000];
+    memset(deep, '(', sizeof deep - 1);
+    deep[sizeof deep - 1] = 0;
+    assert_false(sh_arithmetic(deep, &values, &value, &error));
+    assert_string_equal(error, "too much in one another");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -263,6 +420,8 @@ int main(void)
         cmocka_unit_test(commands_know_their_text),
         cmocka_unit_test(words_expand_and_split),
         cmocka_unit_test(strings_are_bounded),
+        cmocka_unit_test(patterns_match_as_elsewhere),
+        cmocka_unit_test(sums_are_as_in_c),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -49,7 +49,7 @@ static void print_block(struct out *out, const struct sh_node *n)
 
 static void print_words(struct out *out, const struct sh_node *n)
 {
-    static const char *const arrows[] = {"<", ">", ">>", ">&"};
+    static const char *const arrows[] = {"<", ">", ">>", ">&", "<<", "<<-"};
     bool first = n->kind == SH_SIMPLE;
     for (const struct sh_word *w = n->words; w; w = w->next, first = false) {
         puts_(out, first ? "" : " ");
@@ -65,6 +65,10 @@ static void print_words(struct out *out, const struct sh_node *n)
         puts_(out, digit);
         puts_(out, arrows[r->direction]);
         put(out, r->target.text, r->target.length);
+        if (r->direction >= SH_HERE) {
+            puts_(out, "=");
+            put(out, r->body.text, r->body.length);
+        }
     }
 }
 
@@ -84,7 +88,8 @@ static void print(struct out *out, const struct sh_node *n)
 {
     static const char *const names[] = {
         [SH_SUBSHELL] = "subshell", [SH_GROUP] = "group", [SH_IF] = "if",
-        [SH_WHILE] = "while",       [SH_UNTIL] = "until", [SH_FOR] = "for"};
+        [SH_WHILE] = "while",       [SH_UNTIL] = "until", [SH_FOR] = "for",
+        [SH_CASE] = "case",         [SH_ITEM] = "item",   [SH_FUNCTION] = "function"};
     switch (n->kind) {
     case SH_SIMPLE:
         print_words(out, n);
@@ -105,12 +110,14 @@ static void print(struct out *out, const struct sh_node *n)
         return;
     default:
         puts_(out, names[n->kind]);
-        if (n->kind == SH_FOR)
+        if (n->kind >= SH_FOR)
             print_words(out, n);
-        print_block(out, n->first);
+        for (const struct sh_node *i = n->kind == SH_CASE ? n->first : NULL; i; i = i->next)
+            print_block(out, i);
+        print_block(out, n->kind == SH_CASE ? NULL : n->first);
         print_block(out, n->second);
         print_block(out, n->third);
-        if (n->kind != SH_FOR)
+        if (n->kind < SH_FOR)
             print_words(out, n);
     }
 }
