@@ -126,7 +126,7 @@ def test_random_words():
     refuse."""
     random_ = random.Random(1)
     prefix = "x=' p  q '; y=r; false; printf '<%s>' -- "
-    texts = [" ".join(some_word(random_) for _ in range(3)).rstrip("\\") for _ in range(1500)]
+    texts = [" ".join(some_word(random_) for _ in range(3)).rstrip("\\") for _ in range(800)]
     with tempfile.TemporaryDirectory() as folder:
         script = os.path.join(folder, "all")
         for shell, name in ((SH, "mine"), ("/bin/sh", "theirs")):
@@ -143,7 +143,7 @@ def test_random_words():
         both = a.endswith(b"|0") and b.endswith(b"|0")
         taken += both
         assert a == b or (not both and re.search(r"[`({]", text)), (text, a, b)
-    assert taken > 100
+    assert taken > 50
 
 
 class Terminal:
