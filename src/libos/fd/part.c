@@ -12,6 +12,7 @@
 
 #include "libos/fd/internal.h"
 #include "libos/proc/actions.h"
+#include "libos/start/start.h"
 
 struct passed {
     uint32_t tag; /* of the kind; SAME: as descriptor `same` */
@@ -202,17 +203,19 @@ static void at_start(struct exos_pass *pass)
     }
 }
 
-/* Calls what for each object in the table, once. */
+/*
+ * Calls what for each object in the table, once: for the first entry that has it, which the object
+ * remembers. Mostly it does already, and then nothing is stored, which would copy pages.
+ */
 static void each_object(void (*what)(struct fd_object *object, const struct exos_child *child),
                         const struct exos_child *child)
 {
-    for (uint32_t fd = fd_table.size; fd-- > 0;)
-        if (fd_table.entries[fd].object)
-            fd_table.entries[fd].object->first = fd;
     for (uint32_t fd = 0; fd < fd_table.size; fd++) {
         struct fd_object *object = fd_table.entries[fd].object;
-        if (object && object->first == fd)
-            what(object, child);
+        if (!object || (object->first < fd && fd_table.entries[object->first].object == object))
+            continue;
+        EXOS_SET(object->first, fd);
+        what(object, child);
     }
 }
 

@@ -160,7 +160,7 @@ bool proc_drop_images(void)
 
 void proc_forget_images(void)
 {
-    zeros_mapped = false;
+    EXOS_SET(zeros_mapped, false);
     for (struct proc_image *image = images; image; image = image->next)
         image->pages = 0;
 }

@@ -12,7 +12,7 @@
 #include "libos/vm/vm.h"
 #include "libos/wait/wait.h"
 
-static pid_t self;
+static EXOS_HOT pid_t self;
 
 pid_t proc_self(void)
 {

@@ -383,6 +383,7 @@ void proc_begin_signals(const struct exos_start *start)
 
 void proc_forget_signals(void)
 {
-    signals.pending = 0;
-    signals.alarm = exos_wait_hooks.alarm = AEGIS_FOREVER;
+    exos_wait_hooks.alarm = AEGIS_FOREVER;
+    EXOS_SET(signals.pending, 0);
+    EXOS_SET(signals.alarm, AEGIS_FOREVER);
 }

@@ -10,11 +10,11 @@ _Static_assert(sizeof(struct table_entry) == 64, "entries fill the session's pag
 _Static_assert(sizeof(struct table_head) <= sizeof(struct table_entry), "the head is entry 0");
 _Static_assert(TABLE_SLOTS * sizeof(struct table_entry) == EXOS_SESSION_SIZE, "likewise");
 
-struct table_entry *table_self;
-uint64_t table_collected;
-uint32_t table_making;
+EXOS_HOT struct table_entry *table_self;
+EXOS_HOT uint64_t table_collected;
+EXOS_HOT uint32_t table_making;
 
-static uint64_t held[1024 / 64]; /* bit env % 64 of word env / 64 */
+static EXOS_HOT uint64_t held[1024 / 64]; /* bit env % 64 of word env / 64 */
 
 void table_hold(uint32_t env, bool hold)
 {

@@ -66,6 +66,13 @@ extern struct exos exos;
  */
 #define EXOS_HOT __attribute__((section(".bss.resident.hot")))
 
+/* A store that a fork's child leaves out where it changes nothing, as it would copy the page. */
+#define EXOS_SET(place, value)                                                                     \
+    do {                                                                                           \
+        if ((place) != (value))                                                                    \
+            (place) = (value);                                                                     \
+    } while (0)
+
 /*
  * End this environment at once with a value for its exit record: bits 0 to 7 are a status, bits 8
  * to 14 the signal that was the reason, 0 if none was.

@@ -62,7 +62,8 @@ void thread_unwait(struct thread *thread)
 
 void thread_forget_waiting(void)
 {
-    timed = waiting = NULL;
+    EXOS_SET(timed, NULL);
+    EXOS_SET(waiting, NULL);
 }
 
 bool thread_is_waiting_due(void)

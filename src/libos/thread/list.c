@@ -1,5 +1,6 @@
 /* All threads: who has a mark, and whose memory can go. */
 #include "libos/proc/part.h"
+#include "libos/start/start.h"
 #include "libos/thread/internal.h"
 #include "libos/vm/vm.h"
 
@@ -102,7 +103,7 @@ void thread_keep_only(struct thread *self)
         if (t != self)
             thread_discard(t);
     }
-    thread_live = 1;
+    EXOS_SET(thread_live, 1);
     thread_forget_waiting();
     thread_set_events(NULL);
     self->strand.left = self->strand.right = NULL;

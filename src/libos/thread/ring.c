@@ -4,6 +4,7 @@
  * only where it is told so, and new ones come to the left of the running thread, at the end of the
  * line.
  */
+#include "libos/start/start.h"
 #include "libos/thread/internal.h"
 
 uint64_t thread_scheduler;
@@ -73,6 +74,6 @@ bool thread_is_ring(void)
 
 void thread_set_events(const struct strand_events *events)
 {
-    thread_events = events ? events : &ring;
-    turn = NULL;
+    EXOS_SET(thread_events, events ? events : &ring);
+    EXOS_SET(turn, NULL);
 }

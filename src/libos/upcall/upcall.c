@@ -47,7 +47,7 @@ static __attribute__((section(".bss.resident.first"), aligned(AEGIS_PAGE_SIZE)))
 
 static upcall_handler handlers[UPCALL_CAUSES];
 static upcall_revoke_handler revoke_handler;
-static bool bound;
+static EXOS_HOT bool bound;
 
 /* For entry.S. */
 extern upcall_light_handler upcall_lights[UPCALL_CAUSES];
@@ -137,10 +137,12 @@ upcall_revoke_handler upcall_set_revoke(upcall_revoke_handler handler)
     return before;
 }
 
-/* A page of its own, since the kernel pins it. */
-static _Alignas(AEGIS_PAGE_SIZE) struct aegis_repossession repossession;
-static uint64_t repossessed_seen;
-static bool repossession_bound;
+/* A page of its own, since the kernel pins it; a child gets a new one, so that to bind it, when
+ * memory is short, takes none. */
+static __attribute__((section(".bss.resident.repossession"),
+                      aligned(AEGIS_PAGE_SIZE))) struct aegis_repossession repossession;
+static EXOS_HOT uint64_t repossessed_seen;
+static EXOS_HOT bool repossession_bound;
 
 uint64_t upcall_repossessed_since(uint64_t *seen, struct aegis_repossessed *taken, uint64_t most)
 {
@@ -164,7 +166,6 @@ void upcall_forked(void)
     frames.page.depth = 0;
     upcall_bind();
     repossessed_seen = 0;
-    repossession.count = 0;
     repossession_bound = false;
 }
 

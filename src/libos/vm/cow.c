@@ -57,7 +57,13 @@ static int64_t put(uint32_t env, uint64_t va, uint64_t end, enum aegis_share how
     return shared >= 0 && shared & AEGIS_SHARE_PINNED ? copy(env, va, end) : shared;
 }
 
-static int64_t put_region(uint32_t env, const struct vm_region *r)
+/* Memory that the child gets in one way. */
+struct run {
+    uint64_t start, end;
+    enum vm_inherit inherit;
+};
+
+static int64_t put_run(uint32_t env, const struct run *r)
 {
     enum aegis_share how = r->inherit == VM_SHARE ? AEGIS_SHARE_SHARED : AEGIS_SHARE_PRIVATE;
     int64_t status = 0;
@@ -72,6 +78,25 @@ static int64_t put_region(uint32_t env, const struct vm_region *r)
         va = end;
     }
     return status < 0 ? status : 0;
+}
+
+/* All regions that the child gets, neighbours of one kind together. */
+static int64_t put_regions(uint32_t env)
+{
+    struct run run = {0};
+    int64_t status = 0;
+    for (const struct vm_region *r = vm_region_next(0); r && status == 0;
+         r = vm_region_next(r->end)) {
+        if (r->inherit != VM_COPY && r->inherit != VM_SHARE)
+            continue;
+        if (r->start == run.end && r->inherit == run.inherit) {
+            run.end = r->end;
+            continue;
+        }
+        status = put_run(env, &run);
+        run = (struct run){r->start, r->end, r->inherit};
+    }
+    return status < 0 ? status : put_run(env, &run);
 }
 
 static uint64_t page_of(uint64_t address)
@@ -128,11 +153,7 @@ int64_t vm_fork(uint32_t env, uint64_t low, uint64_t high)
         return -AEGIS_E_NO_PAGE;
     if (status == 0)
         status = copy(env, page_of(low), page_of(high - 1) + AEGIS_PAGE_SIZE);
-    for (const struct vm_region *r = vm_region_next(0); r && status == 0;
-         r = vm_region_next(r->end))
-        if (r->inherit == VM_COPY || r->inherit == VM_SHARE)
-            status = put_region(env, r);
-    return status;
+    return status < 0 ? status : put_regions(env);
 }
 
 void vm_forked(void)

@@ -97,9 +97,26 @@ struct vm_region *vm_search(uint64_t address)
     return vm_last = r;
 }
 
+/* The position of an address that is likely to lie close behind the last one asked for, as for who
+ * goes through the regions. */
+static size_t position_near(uint64_t address)
+{
+    static EXOS_HOT size_t last;
+    size_t n = last;
+
+    if (n > all->count || (n && all->at[n - 1]->start > address))
+        return last = position(address);
+    for (int i = 0; i < 2 && n < all->count && all->at[n]->start <= address; i++)
+        n++;
+    if (n < all->count && all->at[n]->start <= address)
+        n = position(address);
+    return last = n;
+}
+
 struct vm_region *vm_find_next(uint64_t address)
 {
-    size_t n = position(address);
+    size_t n = position_near(address);
+
     if (n && all->at[n - 1]->end > address)
         return all->at[n - 1];
     return n < all->count ? all->at[n] : NULL;

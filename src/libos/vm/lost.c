@@ -190,12 +190,14 @@ static size_t look(const struct block *b, uint64_t *addresses, size_t most, size
     return found;
 }
 
-static uint64_t seen; /* of the repossession vector */
+static EXOS_HOT uint64_t seen; /* of the repossession vector */
 
 /* The child's vector begins anew; what it doesn't inherit is not lost. */
 void vm_lost_forked(void)
 {
     seen = 0;
+    if (count == 0) /* nothing was ever noted */
+        return;
     for (const struct vm_region *r = vm_find_next(0); r; r = vm_find_next(r->end))
         if (r->inherit == VM_NOTHING)
             vm_note_given(r->start, r->end);

@@ -9,7 +9,7 @@
 #define GIB_SHIFT 30
 #define GIBS      (AEGIS_EXPOSED_BASE >> GIB_SHIFT)
 
-static bool window;                   /* there is a window of one's own PTEs */
+static EXOS_HOT bool window;          /* there is a window of one's own PTEs */
 static uint64_t shown[GIBS / 64 + 1]; /* bit g: gibibyte g is seen in it */
 
 static int64_t free_both(int64_t first, int64_t second, int64_t status)
@@ -119,6 +119,37 @@ int64_t vm_map(uint32_t env, uint64_t va, uint64_t ppn, uint32_t prot,
 #define GIB       (1UL << GIB_SHIFT)
 #define UP(a, to) (((a) / (to) + 1) * (to))
 
+#define GROUP 16 /* PTEs that are looked at together: most tables are nearly empty */
+
+/* Whether one of the PTEs of a group, the first of which is at, is not 0. */
+static inline bool has_any(const volatile uint64_t *at)
+{
+    uint64_t any = 0;
+
+#pragma GCC unroll 16
+    for (size_t i = 0; i < GROUP; i++)
+        any |= at[i];
+    return any;
+}
+
+/* The first page that is there from from on, below stop, which one table serves; or stop. */
+static uint64_t next_in_table(uint64_t from, uint64_t stop)
+{
+    uint64_t count = (stop - from) / AEGIS_PAGE_SIZE;
+    const volatile uint64_t *first = (const volatile uint64_t *)AEGIS_WINDOW_PTE(from);
+
+    for (uint64_t i = 0; i < count;) {
+        if ((uintptr_t)&first[i] % (GROUP * sizeof *first) == 0 && count - i >= GROUP &&
+            !has_any(&first[i]))
+            i += GROUP;
+        else if (first[i] & AEGIS_PTE_VALID)
+            return from + i * AEGIS_PAGE_SIZE;
+        else
+            i++;
+    }
+    return stop;
+}
+
 uint64_t vm_next_present(uint64_t from, uint64_t end)
 {
     while (from < end) {
@@ -128,9 +159,9 @@ uint64_t vm_next_present(uint64_t from, uint64_t end)
             from = UP(from, MIB_2);
         } else {
             uint64_t stop = UP(from, MIB_2) < end ? UP(from, MIB_2) : end;
-            for (; from < stop; from += AEGIS_PAGE_SIZE)
-                if (vm_pte((const void *)from) & AEGIS_PTE_VALID)
-                    return from;
+            from = next_in_table(from, stop);
+            if (from < stop)
+                return from;
         }
     }
     return end;

@@ -4,7 +4,15 @@
 
 #include "libos/start/start.h"
 
-struct exos_wait_hooks exos_wait_hooks = {.give_away = aegis_wait, .alarm = AEGIS_FOREVER};
+/* No initialised data: a fork's child changes it at once. */
+EXOS_HOT struct exos_wait_hooks exos_wait_hooks;
+
+__attribute__((constructor(101))) static void begin(void)
+{
+    if (!exos_wait_hooks.give_away)
+        exos_wait_hooks.give_away = aegis_wait;
+    exos_wait_hooks.alarm = AEGIS_FOREVER;
+}
 
 /*
  * The doorbell is read before what it announces is looked at: a ring that comes behind that look
