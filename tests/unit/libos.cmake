@@ -3,6 +3,7 @@ set(libos_dir ${CMAKE_SOURCE_DIR}/src/libos)
 aegis_unit_test(libos_heap_test SOURCES unit/libos/heap_test.c ${libos_dir}/vm/heap.c ${libos_dir}/vm/quick.c)
 aegis_unit_test(libos_net_test SOURCES unit/libos/net_test.c ${libos_dir}/net/parse.c ${libos_dir}/net/checksum.c
   ${libos_dir}/net/datagram.c)
+aegis_unit_test(libos_segment_test SOURCES unit/libos/segment_test.c ${libos_dir}/net/segment.c ${libos_dir}/net/checksum.c)
 aegis_unit_test(libos_filter_test SOURCES unit/libos/filter_test.c ${libos_dir}/net/filter.c LIBRARIES dpf)
 set(libos_names ${libos_dir}/net/dns.c ${libos_dir}/net/names.c ${libos_dir}/net/inet6.c)
 aegis_unit_test(libos_dns_test SOURCES unit/libos/dns_test.c ${libos_names})
@@ -22,3 +23,4 @@ add_test(NAME libos_gp_is_free COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/guest/check_g
 set_tests_properties(libos_gp_is_free PROPERTIES TIMEOUT 60)
 
 aegis_fuzz_target(libos_net_fuzz SOURCES fuzz/libos_net.c ${libos_dir}/net/parse.c ${libos_dir}/net/checksum.c ${libos_dir}/net/datagram.c)
+aegis_fuzz_target(libos_segment_fuzz SOURCES fuzz/libos_segment.c ${libos_dir}/net/segment.c ${libos_dir}/net/checksum.c)

@@ -8,21 +8,19 @@
 
 #include "libos/net/datagram.h"
 #include "libos/net/lwip/internal.h"
-#include "libos/net/parse.h"
+#include "libos/net/segment.h"
 #include "libos/time/time.h"
 #include "libos/wait/wait.h"
 #include "lwip/prot/tcp.h"
 
-#define BATCH        16         /* frames sent in one call, as many as the pool has pages */
-#define PATIENCE     20000000UL /* ns for the device to read what is before; then it is lost */
-#define PENDING      16 /* packets that wait for a neighbour; TCP sends others again later */
-#define HOP_WAIT     2500000000UL /* ns for a neighbour's answer: netd asks once a second */
-#define HOP_SOON     100000000UL  /* ns in which it is looked for */
-#define HOP_LOOK     2000000UL    /* every so often, */
-#define HOP_LATER    50000000UL   /* and then every so often */
-#define TCP_CHECKSUM (ETH_SIZE + IPV4_LEAST + 16)
-#define HEADERS      (IPV4_LEAST + TCP_HLEN)
-#define IP_CHECKSUM  (ETH_SIZE + 10)
+#define BATCH     16           /* frames sent in one call, as many as the pool has pages */
+#define PATIENCE  20000000UL   /* ns for the device to read what is before; then it is lost */
+#define PENDING   16           /* packets that wait for a neighbour; TCP sends others again later */
+#define HOP_WAIT  2500000000UL /* ns for a neighbour's answer: netd asks once a second */
+#define HOP_SOON  100000000UL  /* ns in which it is looked for */
+#define HOP_LOOK  2000000UL    /* every so often, */
+#define HOP_LATER 50000000UL   /* and then every so often */
+#define HEADERS   (IPV4_LEAST + TCP_HLEN)
 
 static struct pending {
     struct pbuf *packet; /* NULL: the place is free */
@@ -91,24 +89,6 @@ static inline void put_mac(void *to, const void *mac)
     memcpy(__builtin_assume_aligned(to, 2), __builtin_assume_aligned(mac, 2), 6);
 }
 
-/* Both sums of a packet that lwIP has made, with zeros in their places and no IPv4 options. */
-static void put_sums(uint8_t *frame, size_t size)
-{
-    const net_word4 *ip = __builtin_assume_aligned(frame + ETH_SIZE, 4);
-    uint64_t addresses = (uint64_t)ip[3] + ip[4];
-    uint64_t first = (uint64_t)ip[0] + ip[1] + ip[2] + addresses;
-    uint32_t pseudo = (uint32_t)NET_WIRE16((uint16_t)(size - IPV4_LEAST)) + NET_WIRE16(IPV4_TCP);
-    net_word2 *sum = __builtin_assume_aligned(frame + IP_CHECKSUM, 2);
-
-    first = (first & 0xffffffff) + (first >> 32);
-    *sum = net_fold((uint32_t)((first & 0xffff) + (first >> 16)));
-    addresses += pseudo;
-    addresses = (addresses & 0xffffffff) + (addresses >> 32);
-    uint32_t folded = (uint32_t)((addresses & 0xffff) + (addresses >> 16));
-    sum = __builtin_assume_aligned(frame + TCP_CHECKSUM, 2);
-    *sum = net_fold(net_sum(folded, frame + ETH_SIZE + IPV4_LEAST, size - IPV4_LEAST));
-}
-
 /* Puts a packet into the batch. ERR_INPROGRESS: its next hop isn't known yet. */
 static err_t put_out(const struct pbuf *p, u32_t to)
 {
@@ -136,7 +116,7 @@ static err_t put_out(const struct pbuf *p, u32_t to)
     put_mac(frame + ETH_SOURCE, is_local ? none : host->mac);
     *(net_word2 *)__builtin_assume_aligned(frame + ETH_TYPE, 2) = NET_WIRE16(ETH_TYPE_IPV4);
     copy_packet(frame + ETH_SIZE, p);
-    put_sums(frame, length - ETH_SIZE);
+    net_segment_sum(frame, length - ETH_SIZE);
     out.by = by;
     out.frames[out.count++] = (struct aegis_frame_out){frame, length};
     return ERR_OK;

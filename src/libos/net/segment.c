@@ -1,0 +1,53 @@
+#include "libos/net/segment.h"
+
+#include "libos/net/parse.h"
+
+/* Parts of frames, by their alignment. */
+typedef uint32_t __attribute__((may_alias)) word4;
+typedef uint16_t __attribute__((may_alias)) word2;
+
+#define IP_CHECKSUM (ETH_SIZE + 10)
+
+static inline uint32_t fold_once(uint64_t sum)
+{
+    sum = (sum & 0xffffffff) + (sum >> 32);
+    return (uint32_t)((sum & 0xffff) + (sum >> 16));
+}
+
+/* The sum of TCP's pseudo header: addresses, protocol, length (RFC 9293, 3.1). */
+static inline uint32_t pseudo_sum(const uint8_t *frame, size_t length)
+{
+    const word4 *addresses = __builtin_assume_aligned(frame + IPV4_SOURCE, 4);
+    return fold_once((uint64_t)addresses[0] + addresses[1] + NET_WIRE16((uint16_t)length) +
+                     NET_WIRE16(IPV4_TCP));
+}
+
+bool net_segment_read(const uint8_t *frame, size_t length, struct net_segment *s)
+{
+    if (length < ETH_SIZE + IPV4_LEAST + TCP_LEAST)
+        return false;
+    size_t header = (frame[IPV4_FIRST] & 0xfu) * 4;
+    *s = (struct net_segment){.ip = frame + ETH_SIZE, .size = net_get16(frame + IPV4_LENGTH)};
+    if (frame[IPV4_FIRST] >> 4 != 4 || header < IPV4_LEAST || s->size > length - ETH_SIZE ||
+        s->size < header + TCP_LEAST)
+        return false;
+    s->tcp = s->ip + header;
+    s->length = s->size - header;
+    size_t offset = (size_t)(s->tcp[TCP_OFFSET] >> 4) * 4;
+    if (offset < TCP_LEAST || offset > s->length)
+        return false;
+    s->data = s->length - offset;
+    return net_fold(net_sum(0, s->ip, header)) == 0 &&
+           net_fold(net_sum(pseudo_sum(frame, s->length), s->tcp, s->length)) == 0;
+}
+
+void net_segment_sum(uint8_t *frame, size_t size)
+{
+    size_t length = size - IPV4_LEAST;
+    uint8_t *tcp = frame + ETH_SIZE + IPV4_LEAST;
+    word2 *sum = __builtin_assume_aligned(frame + IP_CHECKSUM, 2);
+
+    *sum = net_fold(net_sum(0, frame + ETH_SIZE, IPV4_LEAST));
+    sum = __builtin_assume_aligned(tcp + TCP_CHECKSUM, 2);
+    *sum = net_fold(net_sum(pseudo_sum(frame, length), tcp, length));
+}
