@@ -209,7 +209,7 @@ static void a_bomb_stays_in_its_account(uint64_t most_bindings, uint64_t arena)
     proc.start->caps[STAGE].name = 2;
     struct aegis_predicate done[] = {AEGIS_WHEN(proc.start->caps[STAGE].name, EQ, 3),
                                      aegis_when_ended(proc.env)};
-    if (aegis_wait(done, 2, time_now() + 20 * aegis_info()->timebase) != 0)
+    if (aegis_wait(done, 2, test_deadline()) != 0)
         FAIL("the child: %s", test_why(proc.start));
     CHECK_OK(aegis_page_free(test_page()));
     struct raw raw;

@@ -181,14 +181,14 @@ static void until_stage(uint64_t stage)
 {
     struct aegis_predicate reached[] = {AEGIS_WHEN(proc.start->caps[STAGE].name, GE, stage),
                                         aegis_when_ended(proc.env)};
-    if (aegis_wait(reached, 2, time_now() + 20 * aegis_info()->timebase) != 0)
+    if (aegis_wait(reached, 2, test_deadline()) != 0)
         FAIL("the child did not come to stage %u: %s", (unsigned)stage, test_why(proc.start));
 }
 
 static void until_done(void)
 {
     struct aegis_predicate done = AEGIS_WHEN(aegis_env(proc.env)->revoking, EQ, 0);
-    CHECK_EQ(aegis_wait(&done, 1, time_now() + 10 * aegis_info()->timebase), 0);
+    CHECK_EQ(aegis_wait(&done, 1, test_deadline()), 0);
 }
 
 static void finish(void)
@@ -288,7 +288,7 @@ static void a_sleeper_is_taken_from(void)
     uint64_t before = aegis_env(raw.env)->pages, start = time_now();
     CHECK_OK(aegis_revoke(raw.env, AEGIS_KIND_PAGE, 9));
     struct aegis_predicate done = AEGIS_WHEN(aegis_env(raw.env)->revoking, EQ, 0);
-    CHECK_EQ(aegis_wait(&done, 1, start + 3 * aegis_info()->timebase), 0);
+    CHECK_EQ(aegis_wait(&done, 1, test_deadline()), 0);
     CHECK(time_now() - start >= AEGIS_REVOKE_SECONDS * aegis_info()->timebase);
     CHECK_EQ(aegis_env(raw.env)->pages, before - 9);
     CHECK_OK(aegis_env_end(raw.env, 0));

@@ -61,7 +61,7 @@ static void until(const volatile uint64_t *word, uint64_t value)
                                       .mask = UINT64_MAX,
                                       .value = value,
                                       .op = AEGIS_WAKE_GE};
-    CHECK_EQ(aegis_wait(&reached, 1, time_now() + 10 * aegis_info()->timebase), 0);
+    CHECK_EQ(aegis_wait(&reached, 1, test_deadline()), 0);
 }
 
 int main(int argc, char **argv)
@@ -77,15 +77,14 @@ int main(int argc, char **argv)
     spawn(&proc, "hoarder");
     until(&proc.start->caps[FRIEND].name, 1);
     uint64_t page = proc.start->caps[PAGE].name;
-    for (uint64_t end = time_now() + 10 * aegis_info()->timebase;
-         aegis_page(page)->refs < MAPPINGS && time_now() < end;)
+    for (uint64_t end = test_deadline(); aegis_page(page)->refs < MAPPINGS && time_now() < end;)
         aegis_yield(0);
     CHECK_EQ(aegis_page(page)->refs, MAPPINGS);
 
     uint64_t before = aegis_env(proc.env)->pages;
     CHECK_OK(aegis_revoke(proc.env, AEGIS_KIND_PAGE, 1));
     struct aegis_predicate done = AEGIS_WHEN(aegis_env(proc.env)->revoking, EQ, 0);
-    CHECK_EQ(aegis_wait(&done, 1, time_now() + 10 * aegis_info()->timebase), 0);
+    CHECK_EQ(aegis_wait(&done, 1, test_deadline()), 0);
     CHECK_EQ(aegis_env(proc.env)->pages, before - 1);
     CHECK_EQ(aegis_page(page)->refs, 0);
 

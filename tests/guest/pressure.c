@@ -69,7 +69,7 @@ static void fill(size_t count)
 static void until_asked(void)
 {
     WORD(STAGE)++;
-    uint64_t deadline = time_now() + 20 * aegis_info()->timebase;
+    uint64_t deadline = test_deadline();
     while (!aegis_env(exos.env)->revoking && time_now() < deadline)
         aegis_yield(0);
 }
@@ -290,11 +290,11 @@ static struct proc_status ask(const char *part, uint64_t count)
     proc.start->caps[VALUE].name = count;
     struct aegis_predicate ready[] = {AEGIS_WHEN(proc.start->caps[STAGE].name, GE, 1),
                                       aegis_when_ended(proc.env)};
-    if (aegis_wait(ready, 2, time_now() + 20 * aegis_info()->timebase) != 0)
+    if (aegis_wait(ready, 2, test_deadline()) != 0)
         FAIL("%s: %s", part, test_why(proc.start));
     CHECK_OK(aegis_revoke(proc.env, AEGIS_KIND_PAGE, count));
     struct aegis_predicate ended = aegis_when_ended(proc.env);
-    CHECK_EQ(aegis_wait(&ended, 1, time_now() + 30 * aegis_info()->timebase), 0);
+    CHECK_EQ(aegis_wait(&ended, 1, test_deadline()), 0);
     memcpy(said, test_why(proc.start), sizeof said);
     CHECK_EQ(proc_wait(&proc, &status, AEGIS_FOREVER), 1);
     if (*said)
@@ -324,7 +324,7 @@ static void ends_by_a_store(const char *part, uint64_t quota, uint64_t stage)
     char said[TEST_WHY_SIZE];
     spawn(part, quota);
     struct aegis_predicate ended = aegis_when_ended(proc.env);
-    CHECK_EQ(aegis_wait(&ended, 1, time_now() + 30 * aegis_info()->timebase), 0);
+    CHECK_EQ(aegis_wait(&ended, 1, test_deadline()), 0);
     uint64_t reached = proc.start->caps[STAGE].name;
     memcpy(said, test_why(proc.start), sizeof said);
     CHECK_EQ(proc_wait(&proc, &status, AEGIS_FOREVER), 1);

@@ -189,7 +189,7 @@ static void orphans_go_to_the_first(void)
     CHECK_EQ(count, 2);
     CHECK_EQ(views[0].pid, getpid());
     CHECK_EQ(getpid(), 1);
-    uint64_t limit = time_after(20 * SECOND);
+    uint64_t limit = test_deadline();
     while (proc_list(views, 16) > 1) { /* it ends when it sees that its parent has */
         CHECK(time_now() < limit);
         waitpid(-1, &status, WNOHANG);
@@ -243,7 +243,7 @@ static void out_of_memory_at_each_step(void)
     CHECK_OK(aegis_quota_set(proc.env, &limits));
     CHECK_OK(proc_start(&proc));
     struct aegis_predicate ended = aegis_when_ended(proc.env);
-    CHECK_EQ(aegis_wait(&ended, 1, time_after(30 * SECOND)), 0);
+    CHECK_EQ(aegis_wait(&ended, 1, test_deadline()), 0);
     char said[TEST_WHY_SIZE] = "";
     strncat(said, test_why(proc.start), sizeof said - 1);
     CHECK_EQ(proc_wait(&proc, &status, AEGIS_FOREVER), 1);

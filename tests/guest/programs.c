@@ -79,7 +79,7 @@ static int64_t create(struct proc *proc, size_t length, bool member)
 static void finish(struct proc *proc)
 {
     struct proc_status status;
-    uint64_t limit = time_after(20 * SECOND);
+    uint64_t limit = test_deadline();
     while (!proc_wait(proc, &status, limit))
         CHECK(time_now() < limit);
 }

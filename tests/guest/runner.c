@@ -2,7 +2,7 @@
  * The first program of the test archive, in the agent's place: runs each test in an environment of
  * its own, one after the other, and prints on the log "PASS name" or "FAIL name: why", then "DONE",
  * and ends the machine with status 0 if all passed, else 1. Boot argument tests=NAME,NAME...: only
- * these.
+ * these; limit=SECONDS: what a test may take.
  */
 #include <stdio.h>
 #include <string.h>
@@ -10,8 +10,6 @@
 #include "libos/proc/proc.h"
 #include "libos/time/time.h"
 #include "test.h"
-
-#define LIMIT 60000000000UL /* ns a test */
 
 static const char *const tests[] = {
 #define TEST(name) #name,
@@ -49,7 +47,7 @@ static void run(const char *name, const struct aegis_cap *caps, char why[TEST_WH
         return;
     }
     struct aegis_predicate ended = aegis_when_ended(proc.env);
-    bool late = aegis_wait(&ended, 1, time_after(LIMIT)) != 0;
+    bool late = aegis_wait(&ended, 1, time_after(test_limit() * 1000000000)) != 0;
     if (late)
         proc_kill(&proc, 0);
     aegis_wait(&ended, 1, AEGIS_FOREVER);

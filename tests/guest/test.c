@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libos/time/time.h"
 #include "libos/vm/vm.h"
 
 void test_fail(const char *file, int line, const char *format, ...)
@@ -33,6 +34,20 @@ void test_error(const char *file, int line, const char *what, int64_t got, int64
     if (got != wanted)
         test_fail(file, line, "%s gives %s (%lld), not %s", what, aegis_error_name(got),
                   (long long)got, aegis_error_name(wanted));
+}
+
+uint64_t test_limit(void)
+{
+    char arguments[AEGIS_BOOTARGS_SIZE + 1] = "";
+    for (size_t i = 0; i < AEGIS_BOOTARGS_SIZE; i++)
+        arguments[i] = aegis_info()->bootargs[i];
+    const char *limit = strstr(arguments, "limit=");
+    return limit ? strtoul(limit + 6, NULL, 10) : 60;
+}
+
+uint64_t test_deadline(void)
+{
+    return time_now() + test_limit() * aegis_info()->timebase / 2;
 }
 
 uint64_t test_page(void)

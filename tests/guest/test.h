@@ -49,6 +49,15 @@ void test_error(const char *file, int line, const char *what, int64_t got, int64
 #define CHECK_OK(call)          test_error(__FILE__, __LINE__, #call, (call), 0)
 #define FAIL(...)               test_fail(__FILE__, __LINE__, __VA_ARGS__)
 
+/*
+ * Seconds that the runner lets a test take: the boot argument limit=SECONDS, or 60. They are for
+ * tests that hang; where the machine is slow (a checked kernel, a loaded host) they may be more.
+ */
+uint64_t test_limit(void);
+
+/* By when what a test waits for must have come, from now on: half of that. In rdtime ticks. */
+uint64_t test_deadline(void);
+
 /* A page of this program's own, unmapped; fails the test if there is none. */
 uint64_t test_page(void);
 
