@@ -17,8 +17,9 @@ MODULES = ("virtio_mmio", "virtio_net", "virtio_blk")
 CROSS = "riscv64-linux-gnu-gcc"
 # Quiet, so that Linux isn't charged for its messages; no router solicitations into the samples.
 COMMAND_LINE = "console=ttyS0 quiet loglevel=0 ipv6.disable=1 rdinit=/init panic=-1"
-PROGRAMS = {
+PROGRAMS = {  # sources, under bench, and flags
     "udp-echo": ["peers/linux/udp-echo.c"],
+    "tcpecho": ["../src/apps/tcpecho.c", f"-I{ROOT / 'src'}", "-D_GNU_SOURCE"],  # the same source as on ExOS
     "xdp-load": ["peers/linux/xdp-load.c"],
     "rows": ["peers/linux/port.c", "guest/rows.c", "guest/measure.c"],
     "disk": ["peers/linux/disk.c", "guest/disk.c"],
@@ -26,6 +27,7 @@ PROGRAMS = {
               "guest/thread.c", "guest/matmul.c", "guest/proc.c", "guest/text.c", "guest/ipc.c"],
     "true": ["guest/true.c"],
 }
+TCP_ECHO = [ROOT / "src/apps/tcpecho.c", ROOT / "src/apps/program.h"]
 BPF_PROGRAMS = [bpf.ECHO, ROOT / "bench/handlers/filter-4tuple.c"]
 
 
@@ -76,7 +78,8 @@ def module_order(folder, wanted):
 def compile_programs(folder):
     for name, sources in PROGRAMS.items():
         run([CROSS, "-O2", "-ffp-contract=off", "-static", "-Wall", "-Wextra", "-Werror", f"-I{ROOT}",
-             *(str(ROOT / "bench" / s) for s in sources), "-o", str(folder / name)], f"compiling {name} for the peer")
+             *(s if s.startswith("-") else str(ROOT / "bench" / s) for s in sources), "-o", str(folder / name)],
+            f"compiling {name} for the peer")
     for source in BPF_PROGRAMS:
         bpf.compile_object(source, folder / f"{source.stem}.o")
     return [*PROGRAMS, *(f"{source.stem}.o" for source in BPF_PROGRAMS)]
@@ -108,7 +111,7 @@ def prepare(say):
     kernel = next((base / "boot").glob("vmlinu*"), None)
     if kernel is None:
         raise PeerMissing(f"{base}/boot holds no kernel")
-    inputs = [*sorted(SOURCES.rglob("*")), *sorted((ROOT / "bench/guest").glob("*")), *BPF_PROGRAMS, Path(__file__)]
+    inputs = [*sorted(SOURCES.rglob("*")), *sorted((ROOT / "bench/guest").glob("*")), *TCP_ECHO, *BPF_PROGRAMS, Path(__file__)]
     key = hashlib.sha256(kernel.name.encode())
     for path in inputs:
         if path.is_file():
@@ -121,5 +124,5 @@ def prepare(say):
 
 
 def arguments(prepared, task):
-    """QEMU's arguments for the peer doing task: udp, xdp, filter, rows, suite-GROUP, disk or boot."""
+    """QEMU's arguments for the peer doing task: udp, tcp, xdp, filter, rows, suite-GROUP, disk or boot."""
     return [*prepared, "-append", f"{COMMAND_LINE} bench={task}"]

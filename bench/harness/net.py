@@ -5,7 +5,7 @@ from contextlib import ExitStack
 
 from . import aegis, client, stats, systems
 from .results import AEGIS, show
-from .systems import HANDLER, LIMIT, LINUX, LINUX_XDP, SOCKETS, STREAMS
+from .systems import HANDLER, LIMIT, LINUX, LINUX_TCP, LINUX_XDP, SOCKETS, STREAMS
 
 SETTLE = 2.0  # seconds after the last machine is ready: start-up work of Linux ends
 IDLE_SHORTEST = 1.0  # seconds
@@ -124,9 +124,36 @@ def count_tcp(context):
     context.results.add("net", "tcp_echo_sockets", AEGIS, middle, low=low, high=high, samples=len(each))
 
 
+def measure_tcp(context):
+    """Round trips of one byte over one connection, of the same program by sockets of ExOS and of Linux, in turn."""
+    rounds, count = (5, 200) if context.quick else (21, 500)
+    names = [STREAMS, LINUX_TCP]
+    medians, everything = {n: [] for n in names}, {n: [] for n in names}
+    program = context.host("bench/bench-client")
+    with ExitStack() as stack:
+        machines = {}
+        for name in names:
+            context.say(f"net: starting {systems.LABELS[name]}")
+            machines[name] = stack.enter_context(systems.ECHOES[name](context, None))
+        time.sleep(SETTLE)
+        for i in range(rounds):
+            context.say(f"net: round {i + 1} of {rounds}, {count} echoes of a byte over TCP")
+            for name in names[i % 2:] + names[:i % 2]:
+                micros = [ns / 1000 for ns in client.echo(program, machines[name], count, size=1, tcp=True)["rtt_ns"]]
+                medians[name].append(stats.spread(micros)[0])
+                everything[name] += micros
+    for name in names:
+        middle, low, high = stats.spread(medians[name])
+        context.results.add("net", "tcp_rtt", name, middle, low=low, high=high, samples=len(everything[name]),
+                            quantiles=stats.quantiles(everything[name]))
+    add_ratio(context.results, "tcp_rtt_vs_linux", AEGIS, medians[STREAMS], medians[LINUX_TCP])
+
+
 def measure(context):
     if aegis.available(context):
         count_tcp(context)
+        if context.linux:
+            measure_tcp(context)
     names = systems.echo_systems(context)
     samples = measure_rounds(context, names)
     for name in names:
@@ -140,6 +167,8 @@ def table(results):
     header = ["UDP echo, 60 bytes", "insn an echo", "less idle", "median us", "range of medians", "x limit", "echoes/s, window 32"]
     lines = []
     for name, label in systems.LABELS.items():
+        if name in (STREAMS, LINUX_TCP):
+            continue
         entry = results.values.get(("net", "udp_rtt", name))
         if entry is None or entry["value"] is None:
             lines.append([label, entry["note"] if entry else "not measured", *["-"] * 5])

@@ -9,6 +9,7 @@ from .results import AEGIS
 LIMIT, LINUX, LINUX_XDP = "limit", "linux", "linux-xdp"
 HANDLER = "aegis-v-handler"  # beside AEGIS, an application: the handler that is one BPF object with the peer's
 SOCKETS = "aegis-v-sockets"  # an application by sockets of ExOS
+LINUX_TCP = "linux-tcp"
 STREAMS = "aegis-v-streams"  # and by those of TCP
 PROGRAMS = {SOCKETS: "udpecho", STREAMS: "tcpecho"}
 LABELS = {
@@ -18,6 +19,7 @@ LABELS = {
     SOCKETS: "Aegis-V, UDP socket",
     STREAMS: "Aegis-V, TCP socket",
     LINUX: "Linux, UDP socket",
+    LINUX_TCP: "Linux, TCP socket",
     LINUX_XDP: "Linux, XDP in the driver",
 }
 
@@ -66,6 +68,7 @@ ECHOES = {
     SOCKETS: open_aegis(SOCKETS),
     STREAMS: open_aegis(STREAMS),
     LINUX: open_linux("udp", "udp-echo: ready"),
+    LINUX_TCP: open_linux("tcp", "tcpecho: port 7"),
     LINUX_XDP: open_linux("xdp", "xdp-load: ready, native"),
 }
 
