@@ -9,6 +9,7 @@
 #include "kernel/handler.h"
 #include "kernel/loop.h"
 #include "kernel/net_bind.h"
+#include "kernel/net_give.h"
 #include "kernel/netif.h"
 #include "kernel/quota.h"
 #include "kernel/ring.h"
@@ -224,6 +225,7 @@ bool net_end_env(uint32_t env)
 
     net_bind_end_env(env);
     loop_forget(env);
+    net_give_end_env(env);
     for (uint32_t i = 0; i < netif_rows; i++) {
         struct aegis_binding_info *b = netif_row(i);
         if (!b->owner)

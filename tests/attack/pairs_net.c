@@ -585,3 +585,34 @@ int64_t net_counters_RIGHTS(void)
     return aegis_net_counters(aegis_info()->netifs[0].root, &counters,
                               &exos.start->caps[ATTACK_CAP_ROOT]);
 }
+
+int64_t net_give_RANGE(void)
+{
+    uint32_t root = aegis_info()->netifs[0].root, binding = bind_port(OWN_PORT);
+    CHECK_ERROR(aegis_net_give(UINT32_MAX, 0), RANGE);
+    CHECK_ERROR(aegis_net_give(binding, 0), RANGE); /* one's own, but no root */
+    CHECK_ERROR(aegis_net_give((uint32_t)DESK->binding, 0), RANGE);
+    CHECK_OK(aegis_net_unbind(binding));
+    return aegis_net_give(root, UINT32_MAX);
+}
+
+/* The root is the supervisor's, and others are nobody's to give it to. */
+int64_t net_give_OWNER(void)
+{
+    uint32_t root = aegis_info()->netifs[0].root, child = child_make();
+    CHECK_ERROR(aegis_net_give(root, VICTIM), OWNER);
+    CHECK_ERROR(aegis_net_give(root, exos.parent), OWNER);
+    CHECK_ERROR(aegis_net_give(root, child), OWNER);
+    child_end(child);
+    return aegis_net_give(root, 0);
+}
+
+int64_t net_give_STATE(void)
+{
+    struct raw raw;
+    raw_create(&raw, "end", blob_end, blob_end_end);
+    CHECK_OK(aegis_env_end(raw.env, 0));
+    int64_t result = aegis_net_give(aegis_info()->netifs[0].root, raw.env);
+    raw_finish(&raw);
+    return result;
+}

@@ -114,6 +114,7 @@ static uint64_t random_call(uint64_t *seed)
         AEGIS_CALL_net_ring,
         AEGIS_CALL_net_send,
         AEGIS_CALL_net_counters,
+        AEGIS_CALL_net_give,
         AEGIS_CALL_console_read,
         AEGIS_CALL_handler_load,
         AEGIS_CALL_handler_bind,

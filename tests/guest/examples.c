@@ -507,6 +507,12 @@ static int64_t read_a_block(void)
     return status;
 }
 
+/* net_give */
+static int64_t take_an_interface_over(void)
+{
+    return aegis_net_give(aegis_info()->netifs[0].root, 0);
+}
+
 /* console_bind */
 static int64_t talk_with_the_host(void)
 {
@@ -554,6 +560,7 @@ int main(void)
         {"revoke", ask_for_a_page_back, 0},
         {"gate_bind", call_a_server, 1},
         {"net_bind", receive_udp_and_send_arp, 1},
+        {"net_give", take_an_interface_over, -AEGIS_E_OWNER}, /* it is the first application's */
         {"handler_load", run_a_handler, 2},
         {"extent_alloc", make_and_change_an_extent, 0},
         {"extent_claim", take_ones_own_again, -AEGIS_E_CAPABILITY},

@@ -12,6 +12,7 @@
 #include "libos/net/headers.h"
 #include "libos/net/service.h"
 #include "libos/time/time.h"
+#include "libos/vm/vm.h"
 #include "netd.h"
 #include "test.h"
 
@@ -177,6 +178,41 @@ static void without_netd(const struct net_lease *lease)
     CHECK(net_alive(&lease->net));
 }
 
+static bool has_root(uint32_t env, uint32_t giver)
+{
+    const volatile struct aegis_binding_info *root = aegis_binding(aegis_info()->netifs[0].root);
+    return root->owner == env && root->binder == giver && root->slots == 0;
+}
+
+/* The runner has given the interface's root to this program: it can be given on, and comes back. */
+static void the_root_goes_from_hand_to_hand(void)
+{
+    uint32_t root = aegis_info()->netifs[0].root;
+    struct raw child;
+    struct net net;
+
+    CHECK(has_root(exos.env, exos.parent));
+    CHECK_OK(net_open(&net, root, 8));
+    CHECK_EQ(aegis_binding(root)->slots, 8);
+    CHECK_OK(aegis_net_give(root, 0)); /* it is: nothing changes */
+    CHECK_EQ(aegis_binding(root)->slots, 8);
+    raw_create(&child, "sleep", blob_sleep, blob_sleep_end);
+    uint64_t mine = aegis_env(exos.env)->bindings, theirs = aegis_env(child.env)->bindings;
+    CHECK_OK(aegis_net_give(root, child.env));
+    CHECK(has_root(child.env, exos.env));
+    CHECK(aegis_env(exos.env)->bindings != mine && aegis_env(child.env)->bindings != theirs);
+    CHECK_ERROR(aegis_net_ring(root, net.ring, 8), OWNER);
+    vm_free(net.ring); /* it is an ordinary page again */
+    CHECK_ERROR(aegis_net_unbind(root), IN_USE);
+    CHECK_OK(aegis_net_give(root, 0)); /* taken back by who gave it */
+    CHECK(has_root(exos.env, 1));
+    CHECK_OK(aegis_net_give(root, child.env));
+    raw_start(&child, 0);
+    CHECK_OK(aegis_env_end(child.env, 0));
+    raw_finish(&child);
+    CHECK(has_root(exos.env, 1));
+}
+
 int main(int argc, char **argv)
 {
     struct net_lease lease;
@@ -186,6 +222,7 @@ int main(int argc, char **argv)
     if (aegis_info()->netif_count == 0)
         return 0;
     CHECK(!net_service() && errno == ENETDOWN);
+    the_root_goes_from_hand_to_hand();
     netd_start();
     netd_introduce();
     CHECK(net_service() != NULL);

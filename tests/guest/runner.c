@@ -29,6 +29,12 @@ static void end_orphans(void)
         }
 }
 
+/* Those that start netd, which needs the interface. */
+static bool gets_root(const char *name)
+{
+    return aegis_info()->netif_count && (!strcmp(name, "ports") || !strcmp(name, "sockets"));
+}
+
 /* Runs one and puts into why how it failed; empty if it passed. */
 static void run(const char *name, const struct aegis_cap *caps, char why[TEST_WHY_SIZE])
 {
@@ -41,7 +47,11 @@ static void run(const char *name, const struct aegis_cap *caps, char why[TEST_WH
     char text[128], said[TEST_WHY_SIZE] = "";
 
     why[0] = 0;
-    int64_t error = proc_spawn(&proc, &options);
+    int64_t error = proc_create(&proc, &options);
+    if (error == 0 && gets_root(name))
+        aegis_net_give(aegis_info()->netifs[0].root, proc.env); /* and back when it ends */
+    if (error == 0)
+        error = proc_start(&proc);
     if (error < 0) {
         snprintf(why, TEST_WHY_SIZE, "%s", proc_strerror(error));
         return;

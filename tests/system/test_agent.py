@@ -65,7 +65,7 @@ def test_a_killed_agent_is_followed_by_another_that_begins_with_nothing(up, comp
     assert echo(up, b"after")
     up.nics[0].send(images.arp_request())
     assert up.nics[0].receive(20)
-    assert up.wait_line(r"\[1 init\] init: the agent has ended: exception 12 at pc 0x0, .*; 2 programs")
+    assert up.wait_line(r"\[1 init\] init: the agent has ended: exception 12 at pc 0x0, .*; 3 programs")
 
 
 def test_requests_for_the_agent_that_was_are_not_carried_out_by_the_next(up):

@@ -30,14 +30,14 @@ def refused(done, *parts):
 def test_a_handler_alone_answers_is_listed_and_unloaded(up):
     out = up.ok("load", FILTERS / "udp-echo", "--handler", HANDLERS / "udp-echo.c").splitlines()
     assert re.fullmatch(r"udp-echo: binding 2 feeds its handler alone; filters of \d+ and \d+ bytes", out[0])
-    assert re.fullmatch(r"udp-echo: handler 1: \d+ instructions, \d+ bytes of code, 0 guards, 0 maps", out[1])
+    assert re.fullmatch(r"udp-echo: handler 2: \d+ instructions, \d+ bytes of code, 0 guards, 0 maps", out[1])
     assert echoes(up, 50) == 50
     row = up.ok("list").splitlines()[2].split()
     assert row == ["udp-echo", "2", "-", "2", "0", row[5], "50", "0", "50", "udp_echo"]
     told = up.ok("list", "-v")
     for line in (r"udp-echo: binding 2 on interface 0; its owner is the agent \(environment 2\): it feeds its handler alone",
                  r"  frames     50 received, 0 dropped, 50 sent, 0 refused by the egress filter",
-                 r"  handler    1 udp_echo: \d+ instructions, \d+ bytes of code, \d+ accesses \(0 guarded\), 0 maps",
+                 r"  handler    2 udp_echo: \d+ instructions, \d+ bytes of code, \d+ accesses \(0 guarded\), 0 maps",
                  r"  runs       50, fuel \d+ spent, 4096 a run at most",
                  r"  verdicts   PASS 0, DROP 0, TX 50 \(0 refused\), ABORTED 0", r"  strikes    0 of 16"):
         assert re.search(f"^{line}$", told, re.M), told
@@ -112,4 +112,4 @@ def test_an_endless_handler_is_shown_as_unbound_with_the_reason(up, folder):
     assert up.ok("list").splitlines()[2].endswith("  spin (unbound)")
     told = up.ok("list", "-v")
     assert "  strikes    16 of 16: unbound; frames go past it" in told and ", 500 a run at most" in told
-    assert re.search(r"^  last abort handler 1 \(spin\.c:\d\), insn \d+, fuel$", told, re.M), told
+    assert re.search(r"^  last abort handler 2 \(spin\.c:\d\), insn \d+, fuel$", told, re.M), told

@@ -30,7 +30,7 @@ def test_post_tells_of_a_machine_that_runs(aegisctl):
     assert "\nmachine: running, " in text
     envs = {columns(line)[1]: columns(line) for line in section(text, "environments:")[2:]
             if re.match(r" +\d", line)}
-    assert set(envs) == {"init", "agent", "netd", "udp-echo"}
+    assert set(envs) == {"init", "agent", "netd", "netd-frames", "udp-echo"}
     assert all(row[3] == "live" and re.fullmatch(r"0x[0-9a-f]+", row[6]) for row in envs.values())
     # What it counts is what the programs count.
     listed = aegisctl.ok("list").splitlines()
@@ -153,7 +153,7 @@ def test_symbols_name_handlers_and_classifiers_and_hold_their_code(aegisctl, fol
     aegisctl.ok("symbols", "-o", out)
     listing = subprocess.run(["riscv64-unknown-elf-objdump", "-d", out], capture_output=True, text=True, check=True).stdout
     functions = dict(re.findall(r"^[0-9a-f]+ <(\w+)>:\n((?:.+\n)+)", listing, re.M))
-    handler = next(name for name in functions if re.fullmatch(r"handler_1_\w+", name) and not name.endswith("_prelude"))
+    handler = next(name for name in functions if re.fullmatch(r"handler_2_\w+", name) and not name.endswith("_prelude"))
     for name in (handler, "classifier_net0", "egress_0"):
         assert len(functions[name].splitlines()) > 5 and "unimp" not in functions[name].splitlines()[0]
     # The addresses are those of the machine: post and the file agree.
@@ -163,7 +163,7 @@ def test_symbols_name_handlers_and_classifiers_and_hold_their_code(aegisctl, fol
     assert " egress_2\n" in aegisctl.ok("post")
     aegisctl.ok("unload", "udp-echo")
     text = aegisctl.ok("post")
-    assert " handler_1" not in text and " handler_0_arp" in text and " classifier_net0" in text
+    assert " handler_2" not in text and " handler_0_arp" in text and " classifier_net0" in text
     assert " egress_1\n" in text and " egress_2\n" not in text
 
 

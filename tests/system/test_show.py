@@ -34,7 +34,7 @@ def check_calls(log, show_env, echo_env):
 
 def check_contents(shown, envs, binding):
     env = envs["udp-echo"][0]
-    assert {"init", "agent", "netd", "udp-echo", "show"} == set(envs)
+    assert {"init", "agent", "netd", "netd-frames", "udp-echo", "show"} == set(envs)
     assert envs["udp-echo"][3] == "live"
     assert all(len(row) == 9 and int(row[7]) <= int(row[8]) for row in envs.values())  # nobody owes more than was charged
     pages = rows(shown, "pages of 4 KiB")
@@ -48,9 +48,9 @@ def check_contents(shown, envs, binding):
     account = rows(shown, "accounts, ")  # nobody has carved one: all count to init's
     assert len(account) == 1 and account[0][:2] == ["1", "init"]
     used, limit = (list(map(int, account[0][n::2])) for n in (2, 3))
-    assert used == [sum(by_owner[n] for n in by_owner if n != "0"), len(envs), len(envs), 2, 1, 0, *used[6:]]  # the root counts for nobody
-    assert all(u <= l for u, l in zip(used, limit)) and 100 < used[6] < 8192 and 0 < used[7] < 4096
-    assert f"{len(envs)} of 1023 environments, {len(envs)} of 64 slices, 3 of" in shown
+    assert used == [sum(by_owner[n] for n in by_owner if n != "0"), len(envs), len(envs), 2, 2, 0, *used[6:]]  # the root counts for nobody
+    assert all(u <= l for u, l in zip(used, limit)) and 100 < used[6] < 65536 and 0 < used[7] < 16384
+    assert f"{len(envs)} of 1023 environments, {len(envs)} of 64 slices, 4 of" in shown
 
 
 def test_show_tells_who_has_what_without_a_system_call(aegisctl):

@@ -42,7 +42,8 @@ struct app {
  */
 size_t app_capabilities(const char *name, uint32_t netif, struct aegis_cap caps[EXOS_CAPS_MAX]);
 
-#define NETD "netd" /* the program that gives ports of an interface, and gets its root binding */
+#define NETD_FRAMES "netd-frames" /* its other process, which gets the root binding itself */
+#define NETD        "netd" /* the program that gives ports of an interface, and gets its root binding */
 
 /*
  * The running program of that name, or one made anew (in any case if `anew`) that app_start has to

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "image/cpio.h"
+
 static struct app apps[APPS_MAX];
 static uint64_t ended_seen;
 
@@ -37,12 +39,27 @@ size_t app_capabilities(const char *name, uint32_t netif, struct aegis_cap caps[
     return count;
 }
 
+/* The program is another's in the archive; without one there, it isn't found by its own name
+ * either. */
+static void take_image_of(const char *name, struct proc_options *options)
+{
+    const volatile struct aegis_info *info = aegis_info();
+    struct cpio_entry file;
+
+    if (cpio_find((const void *)(uintptr_t)info->initrd, info->initrd_size, name, &file) != 0)
+        return;
+    options->image = file.data;
+    options->image_size = file.size;
+}
+
 struct app *app_make(const char *name, uint32_t netif, int argc, char *const argv[],
                      const struct extents *extents, int64_t *status)
 {
     struct aegis_cap caps[EXOS_CAPS_MAX];
     struct proc_options options = {.name = name, .argc = argc, .argv = argv, .caps = caps};
 
+    if (!strcmp(name, NETD_FRAMES))
+        take_image_of(NETD, &options);
     options.cap_count = app_capabilities(name, netif, caps);
     for (size_t i = 0; extents && i < extents->count && options.cap_count < EXOS_CAPS_MAX; i++)
         caps[options.cap_count++] = extents->caps[i];

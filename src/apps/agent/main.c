@@ -11,6 +11,7 @@
 #include "libos/start/error.h"
 #include "libos/time/time.h"
 
+#define READY_LIMIT 1000000000UL /* ns for netd's other process */
 #define DRAIN_LIMIT 1000000000UL /* ns for the last reply to leave */
 
 /* The filter "EtherType is ARP", as a DPF image: one atom. */
@@ -44,6 +45,44 @@ static void start_netd(uint32_t netif, const char *address)
         fprintf(stderr, "agent: no netd on interface %u: %s\n", (unsigned)netif, refusal.text);
 }
 
+/* So that the machine answers when it is said to be ready; but not for one that ends or takes its
+ * time. */
+static void await_ready(const struct proc *proc)
+{
+    struct aegis_predicate when[] = {
+        {(const volatile uint64_t *)&proc->start->cap_count, UINT64_C(1) << 32, 0, AEGIS_WAKE_NE},
+        aegis_when_ended(proc->env),
+    };
+    _Static_assert(offsetof(struct exos_start, ready) ==
+                           offsetof(struct exos_start, cap_count) + sizeof(uint32_t) &&
+                       offsetof(struct exos_start, cap_count) % 8 == 0,
+                   "ready is the word's upper half");
+    aegis_wait(when, 2, time_after(READY_LIMIT));
+}
+
+/* netd's other process, which has what nobody takes. */
+static void start_frames(uint32_t netif, const char *address)
+{
+    char argument[72];
+    char *const argv[] = {NETD, "frames", argument, NULL};
+    int64_t status;
+
+    snprintf(argument, sizeof argument, "ip=%s", address);
+    struct app *app = app_make(NETD_FRAMES, netif, 3, argv, NULL, &status);
+    if (app)
+        status = aegis_net_give(aegis_info()->netifs[netif].root, app->proc.env);
+    if (app && status == 0)
+        status = app_start(app);
+    if (status == 0) {
+        await_ready(&app->proc);
+        return;
+    }
+    fprintf(stderr, "agent: nothing answers on interface %u but programs: %s\n", (unsigned)netif,
+            proc_strerror(status));
+    if (app)
+        app_abandon(app);
+}
+
 static void start_network(void)
 {
     struct net_address address;
@@ -54,8 +93,10 @@ static void start_network(void)
         fprintf(stderr,
                 "agent: the boot arguments' ip= is not ADDRESS/PREFIX,GATEWAY; taking ip=%s\n",
                 text);
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
         start_netd(i, text);
+        start_frames(i, text);
+    }
     printf("agent: ready, %s on %u network interface%s\n", text, (unsigned)count,
            count == 1 ? "" : "s");
 }

@@ -11,7 +11,7 @@
 #define RING_SLOTS 32 /* for what comes while the handler may not run */
 
 const char program_name[] = "netd";
-const char program_usage[] = "netd ip=ADDRESS/PREFIX[,GATEWAY]  (the agent starts it)";
+const char program_usage[] = "netd [frames] ip=ADDRESS/PREFIX[,GATEWAY]  (the agent starts it)";
 
 struct netd netd;
 
@@ -94,6 +94,12 @@ static void serve(uint32_t caller, uint64_t words[GATE_WORDS])
     }
 }
 
+int64_t netd_complain(const char *what, int64_t status)
+{
+    fprintf(stderr, "netd: %s: %s: %s\n", what, aegis_error_name(status), aegis_strerror(status));
+    return status;
+}
+
 /* The binding of ARP frames: there is one, or will be; whoever started netd sees to that. */
 static uint32_t find_arp(void)
 {
@@ -116,17 +122,19 @@ static int64_t begin(void)
     int64_t status = arp_begin(arp);
     if (status == 0)
         status = net_open(&netd.arp, arp, RING_SLOTS);
-    if (status < 0)
-        fprintf(stderr, "netd: no answers to ARP: %s: %s\n", aegis_error_name(status),
-                aegis_strerror(status));
-    return status;
+    return status < 0 ? netd_complain("no answers to ARP", status) : status;
 }
 
 int main(int argc, char **argv)
 {
+    bool is_frames = argc == 3 && !strcmp(argv[1], "frames");
+    const char *address = argc == 2 + is_frames ? argv[argc - 1] : "";
+
     take_help(argc, argv);
-    if (argc != 2 || strncmp(argv[1], "ip=", 3) || !net_parse_address(argv[1] + 3, &netd.address))
+    if (strncmp(address, "ip=", 3) || !net_parse_address(address + 3, &netd.address))
         return usage();
+    if (is_frames)
+        return frames_run();
     if (!exos.start || exos.start->cap_count < 1) {
         fprintf(stderr, "netd: only the agent can start it: no capability for an interface\n");
         return 1;

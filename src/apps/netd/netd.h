@@ -1,10 +1,13 @@
 /*
- * netd: one network interface's addresses, neighbours and ports. It serves through a gate
- * (libos/net/service.h) on its callers' time, and what the network asks is answered in the kernel
- * by handlers of its own: so it never runs by itself.
+ * netd: one network interface's addresses, neighbours and ports, in two processes.
  *
- * The agent starts it with ip=ADDRESS/PREFIX[,GATEWAY], capabilities, DELEGATE, for the interface's
+ * "netd ip=ADDRESS/PREFIX[,GATEWAY]" serves through a gate (libos/net/service.h) on its callers'
+ * time, and never runs by itself: who accepts calls can't wait for anything else. ARP is answered
+ * by a handler of its. The agent starts it with capabilities, DELEGATE, for the interface's
  * root binding and perhaps for the loop interface's, and a binding of all ARP frames.
+ *
+ * "netd frames ip=..." has the root binding itself, and so the frames that nobody takes: a handler
+ * answers them where that can be done on the spot.
  */
 #ifndef NETD_NETD_H
 #define NETD_NETD_H
@@ -25,6 +28,14 @@ struct netd {
     struct net arp;        /* the ring of ARP frames */
 };
 extern struct netd netd;
+
+/* Say on the log what an enum aegis_error means for netd; returns it. */
+int64_t netd_complain(const char *what, int64_t status);
+
+/* ---- frames.c ---- */
+
+/* Be the other process; returns only if it can't, the program's status. */
+int frames_run(void);
 
 /* ---- arp.c ---- */
 

@@ -45,7 +45,7 @@ struct exos_start {
     uint32_t argc;
     uint32_t envc;
     uint32_t cap_count;
-    uint32_t reserved;
+    uint32_t ready; /* the child may set it once it serves, and its parent wait for that */
     struct aegis_cap caps[EXOS_CAPS_MAX]; /* what the parent hands over; their meaning is theirs */
     char *pointers[];                     /* argv, NULL, environ, NULL */
 };

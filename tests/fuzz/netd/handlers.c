@@ -1,0 +1,214 @@
+/*
+ * Any frame through netd's handlers, as they are in its program: none aborts, ever, and what they
+ * send is an answer to who asked, from our address, with right sums, and hardly longer than what it
+ * answers. The first byte of the input says how much of a frame is put right before it is looked
+ * at.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ash/ash.h"
+#include "libos/net/headers.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define BUFFER      2048
+#define START       270 /* 6 modulo 8, as frames lie in the device's buffers */
+#define LOW         24
+#define FRAME_MOST  1514
+#define ANSWER_MOST 70 /* of an error */
+
+#define IMAGE(name)                                                                                \
+    __asm__(".section .rodata\n.balign 8\n" #name ":\n.incbin \"" #name ".ash\"\n" #name           \
+            "_end:\n.previous\n");                                                                 \
+    extern const uint8_t name[], name##_end[]
+IMAGE(netd_answer);
+IMAGE(netd_arp);
+
+static const uint8_t own_mac[6] = {2, 0, 0, 0, 0, 9}, own_address[4] = {10, 0, 2, 15};
+static _Alignas(16) uint8_t stack[ASH_DEPTH_MAX * ASH_STACK_FRAME];
+static uint64_t seconds;
+
+struct handler {
+    const uint8_t *image, *end;
+    size_t address_at; /* in its .data, behind the hardware address */
+    struct ash_image view;
+    struct ash_program *program;
+    struct ash_run run;
+    uint8_t *maps[ASH_MAPS_MAX];
+} handlers[] = {{.image = netd_answer, .end = netd_answer_end, .address_at = 8},
+                {.image = netd_arp, .end = netd_arp_end, .address_at = 6}};
+
+static uint64_t next_second(void *owner)
+{
+    (void)owner;
+    return seconds++ * 1000000000; /* so that no rate is spent */
+}
+
+static uint32_t no_chance(void *owner)
+{
+    (void)owner;
+    return 4;
+}
+
+static void make_maps(struct handler *h)
+{
+    for (uint32_t i = 0; i < h->view.header->maps; i++) {
+        const struct ash_map_info *map = &h->view.maps[i];
+        uint8_t *memory = h->maps[i] = calloc(1, ash_map_size(map) + 8);
+        memcpy(memory, h->view.data + map->data, map->data_size);
+        if (!strcmp(map->name, ".data")) {
+            memcpy(memory, own_mac, 6);
+            memcpy(memory + h->address_at, own_address, 4);
+        }
+        ash_run_map(&h->run, i, memory);
+    }
+}
+
+static void load(struct handler *h)
+{
+    static const struct ash_services services = {next_second, no_chance, NULL};
+    size_t size = (size_t)(h->end - h->image);
+    void *scratch = malloc(ASH_SCRATCH_MAX);
+
+    assert(ash_image_open(h->image, size, &h->view) == 0);
+    size_t program = ash_program_size(h->view.header->insns);
+    h->program = malloc(program);
+    assert(ash_verify_begin(scratch, ASH_SCRATCH_MAX, &h->view, ASH_EVENT_FRAME, ASH_HELPERS_ALL,
+                            h->program, program) == 0);
+    int state;
+    while ((state = ash_verify_step(scratch, 1000)) == ASH_MORE)
+        ;
+    assert(state == ASH_DONE);
+    assert(h->program->guards == 0); /* each access is proved */
+    free(scratch);
+    ash_run_init(&h->run, h->program, stack, &services, NULL);
+    ash_run_room(&h->run, LOW, BUFFER);
+    make_maps(h);
+}
+
+/* RFC 1071's sum, of 16-bit words with the high byte first. */
+static uint32_t plain_sum(uint32_t sum, const uint8_t *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        sum += (uint32_t)bytes[i] << (i % 2 ? 0 : 8);
+    while (sum >> 16)
+        sum = (sum & 0xffff) + (sum >> 16);
+    return sum;
+}
+
+static uint32_t pseudo(const uint8_t *frame, size_t size)
+{
+    return plain_sum((uint32_t)(frame[IPV4_PROTOCOL] + size), frame + IPV4_SOURCE, 8);
+}
+
+/* Where TCP, UDP and ICMP have their sums. */
+static size_t sum_at(uint8_t protocol)
+{
+    return protocol == IPV4_TCP ? 16 : protocol == IPV4_UDP ? 6 : 2;
+}
+
+/* Makes it ours: one bit of how for each layer. */
+static void put_right(uint8_t *frame, size_t length, uint8_t how)
+{
+    static const uint8_t protocols[] = {1, IPV4_TCP, IPV4_UDP, 47};
+    const size_t header = ETH_SIZE + IPV4_LEAST;
+
+    if (length < header + 20 || !(how & 1))
+        return;
+    memcpy(frame, own_mac, 6);
+    frame[ETH_SOURCE] &= 0xfe;
+    net_put16(frame + ETH_TYPE, how & 128 ? ETH_TYPE_ARP : ETH_TYPE_IPV4);
+    if (how & 128)
+        return;
+    memcpy(frame + IPV4_DESTINATION, own_address, 4);
+    frame[IPV4_FIRST] = 0x45;
+    net_put16(frame + IPV4_FRAGMENT, 0);
+    frame[IPV4_PROTOCOL] = protocols[how >> 5 & 3];
+    if (how & 2)
+        net_put16(frame + IPV4_LENGTH, (uint16_t)(length - ETH_SIZE));
+    size_t size = net_get16(frame + IPV4_LENGTH) - (size_t)IPV4_LEAST;
+    if (how & 4) {
+        net_put16(frame + ETH_SIZE + 10, 0);
+        net_put16(frame + ETH_SIZE + 10, (uint16_t)~plain_sum(0, frame + IPV4_FIRST, IPV4_LEAST));
+    }
+    if (!(how & 8) || size > length - header)
+        return;
+    uint8_t *l4 = frame + header;
+    if (frame[IPV4_PROTOCOL] == IPV4_UDP)
+        net_put16(l4 + UDP_LENGTH, (uint16_t)size);
+    bool is_icmp = frame[IPV4_PROTOCOL] == 1;
+    if (is_icmp && how & 16)
+        net_put16(l4, 0x0800);
+    uint8_t *sum = l4 + sum_at(frame[IPV4_PROTOCOL]);
+    net_put16(sum, 0);
+    net_put16(sum, (uint16_t)~plain_sum(is_icmp ? 0 : pseudo(frame, size), l4, size));
+}
+
+/* An answer: asked is the question. */
+static void check_answer(const uint8_t *asked, size_t asked_length, const uint8_t *got,
+                         size_t length)
+{
+    assert(!memcmp(got + ETH_SOURCE, own_mac, 6) && !(got[0] & 1));
+    if (net_get16(asked + ETH_TYPE) == ETH_TYPE_ARP) {
+        assert(length == asked_length && net_get16(got + ARP_OPERATION) == ARP_REPLY);
+        assert(!memcmp(got + ARP_SENDER, own_mac, 6) &&
+               !memcmp(got + ARP_SENDER + 6, own_address, 4));
+        assert(!memcmp(got, asked + ARP_SENDER, 6));
+        return;
+    }
+    size_t total = net_get16(got + IPV4_LENGTH), size = total - IPV4_LEAST;
+    assert(!memcmp(got, asked + ETH_SOURCE, 6));
+    assert(length == ETH_SIZE + total && total >= IPV4_LEAST + 8);
+    assert(length <= (asked_length > ANSWER_MOST ? asked_length : ANSWER_MOST));
+    assert(got[IPV4_FIRST] == 0x45 && plain_sum(0, got + IPV4_FIRST, IPV4_LEAST) == 0xffff);
+    assert(!memcmp(got + IPV4_SOURCE, own_address, 4));
+    assert(!memcmp(got + IPV4_DESTINATION, asked + IPV4_SOURCE, 4));
+    const uint8_t *l4 = got + ETH_SIZE + IPV4_LEAST;
+    if (got[IPV4_PROTOCOL] == IPV4_TCP) {
+        assert(size == 20 && plain_sum(pseudo(got, size), l4, size) == 0xffff);
+        assert(l4[13] & 4 && !(asked[ETH_SIZE + IPV4_LEAST + 13] & 4));
+        return;
+    }
+    assert(got[IPV4_PROTOCOL] == 1);
+    const uint8_t *question = asked + ETH_SIZE + IPV4_LEAST;
+    bool was_right = l4[0] == 3 || plain_sum(0, question, size) == 0xffff;
+    assert(l4[0] == 3 || l4[0] == 0);
+    assert((plain_sum(0, l4, size) == 0xffff) == was_right);
+    assert(l4[0] == 0 || !memcmp(l4 + 8, asked + ETH_SIZE, size - 8));
+}
+
+static void run(struct handler *h, const uint8_t *frame, size_t length)
+{
+    static _Alignas(8) uint8_t buffer[BUFFER];
+    struct ash_run *r = &h->run;
+
+    memset(buffer, 0xaa, sizeof buffer);
+    memcpy(buffer + START, frame, length);
+    ash_run_frame(r, buffer, START, (uint32_t)(START + length));
+    r->fuel = 4096 - (int32_t)h->program->entry_cost;
+    assert(r->fuel >= 0);
+    uint32_t verdict = (uint32_t)ash_interpret(h->program, r);
+    assert(r->abort.reason == ASH_ABORT_NONE && r->fuel >= 0);
+    assert(verdict == ASH_DROP || verdict == ASH_PASS || verdict == ASH_TX);
+    uint32_t base = ASH_BASE(ASH_REGION_FRAME);
+    if (verdict == ASH_TX)
+        check_answer(frame, length, buffer + (r->md.data - base), r->md.data_end - r->md.data);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (!handlers[0].program)
+        for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++)
+            load(&handlers[i]);
+    if (size < 1 + ETH_SIZE || size > 1 + FRAME_MOST)
+        return 0;
+    uint8_t *frame = malloc(size - 1);
+    memcpy(frame, data + 1, size - 1);
+    put_right(frame, size - 1, *data);
+    for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++)
+        run(&handlers[i], frame, size - 1);
+    free(frame);
+    return 0;
+}

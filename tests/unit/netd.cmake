@@ -1,0 +1,15 @@
+# netd's handlers, compiled as for its program, in the interpreter that checks each access.
+set(netd_dir ${CMAKE_SOURCE_DIR}/src/apps/netd)
+set(netd_images ${CMAKE_CURRENT_BINARY_DIR}/netd_images)
+file(GLOB netd_headers ${netd_dir}/handlers/*.h ${CMAKE_SOURCE_DIR}/src/libos/net/*.h)
+set(netd_image_files)
+foreach(handler answer arp)
+  add_custom_command(OUTPUT ${netd_images}/netd_${handler}.ash
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${netd_images}
+    COMMAND ${CMAKE_COMMAND} -E env CPATH=${CMAKE_SOURCE_DIR}/src $<TARGET_FILE:ashc> -o ${netd_images}/netd_${handler}.ash
+            ${netd_dir}/handlers/${handler}.c
+    DEPENDS ashc ${netd_dir}/handlers/${handler}.c ${netd_headers} VERBATIM)
+  list(APPEND netd_image_files ${netd_images}/netd_${handler}.ash)
+endforeach()
+aegis_fuzz_target(netd_handlers_fuzz SOURCES fuzz/netd/handlers.c ${ash_all} INCLUDES ${netd_images} MAX_LEN 1515)
+add_custom_command(OUTPUT netd_handlers_fuzz DEPENDS ${netd_image_files} APPEND)
