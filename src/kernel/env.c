@@ -45,6 +45,7 @@ static uint64_t asid_max;
 #define END_STEP_MAPPINGS HARD(128, 16) /* of all pages in one step */
 /* Taken back in one step: keeps interrupts off for some 10,000 instructions. */
 #define END_STEP_PAGES    HARD(64, 3)
+#define END_FEW_PAGES     64 /* of an environment: they are looked at for its tables */
 
 void env_init(void)
 {
@@ -292,6 +293,39 @@ static size_t empty_table(struct aegis_page *table)
     return count;
 }
 
+/*
+ * The same as end_tables for an environment with few pages, as that of most programs, and without
+ * megapages: its tables are among them, so that those above the leaves need not be searched.
+ * Returns whether there are none any more, and the step has room for more.
+ */
+static bool end_few_tables(const struct env *env)
+{
+    struct aegis_page *above[END_FEW_PAGES], *next;
+    size_t removed = 0, count = 0;
+
+    for (struct aegis_page *page = page_first_of(env->number); page; page = next) {
+        next = page->next == NO_PAGE ? NULL : &pages[page->next];
+        if (page->state != AEGIS_PAGE_PTABLE || page->links == NO_PAGE) /* or one of the window's */
+            continue;
+        if (page->level) {
+            above[count++] = page;
+            continue;
+        }
+        if (removed >= END_STEP_LEAVES)
+            return false;
+        if (next == &pages[page->links])
+            next = page_next(next);
+        *map_entry(env, (uint64_t)page->region << PAGE_SHIFT, 1, NULL) = 0;
+        removed += empty_table(page) + END_TABLE_COST;
+    }
+    while (count-- > 0) {
+        env->root[pte_index((uint64_t)above[count]->region << PAGE_SHIFT, ROOT_LEVEL)] = 0;
+        release_table(above[count]);
+        removed += END_TABLE_COST;
+    }
+    return removed < END_STEP_LEAVES;
+}
+
 /* Takes back tables of env's, as many as a step may; returns whether there were none. */
 static bool end_tables(const struct env *env)
 {
@@ -328,7 +362,7 @@ bool env_end_step(struct env *env)
 {
     struct aegis_page *env_page = page_of(virt_to_phys(env) >> PAGE_SHIFT);
     struct aegis_page *root = page_of(virt_to_phys(env->root) >> PAGE_SHIFT);
-    struct aegis_page *page = page_first_of(env->number), *next;
+    struct aegis_page *page, *next;
 
     if (!env->unbound) {
         uint32_t extent; /* one a step: everybody's bindings are looked at */
@@ -337,9 +371,11 @@ bool env_end_step(struct env *env)
             unbind_all(env);
         return false;
     }
-    if (!end_tables(env))
+    bool few = env_infos[env->number].pages <= END_FEW_PAGES && !env->has_megapages;
+    if (!(few ? end_few_tables(env) : end_tables(env)))
         return false;
     size_t most = END_STEP_MAPPINGS;
+    page = page_first_of(env->number);
     for (size_t n = 0; page && n < END_STEP_PAGES; n++, page = next) {
         next = page->next == NO_PAGE ? NULL : &pages[page->next];
         if (page == env_page || page == root)

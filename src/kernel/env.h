@@ -146,7 +146,8 @@ struct env {
     } extents[AEGIS_DISK_BINDINGS]; /* extent_rights (extent.h) */
     /* Of each interface: the classifier that is begun after its last undone binding (net_end.c). */
     uint64_t settled_by[AEGIS_NETIFS];
-    bool unbound; /* while it ends: what pinned its pages is gone */
+    bool unbound;       /* while it ends: what pinned its pages is gone */
+    bool has_megapages; /* or had */
 };
 _Static_assert(offsetof(struct env, x) == ENV_X(0), "entry.S");
 _Static_assert(offsetof(struct env, pc) == ENV_PC, "entry.S");

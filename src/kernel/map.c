@@ -165,6 +165,7 @@ void map_insert(struct aegis_page *table, pte_t *entry, struct aegis_page *page,
     *entry = pte_make(page_ppn(page), bits);
     if (table->level == 0)
         return;
+    env_table[table->owner]->has_megapages = true;
     for (size_t i = 1; i < AEGIS_MEGAPAGE; i++)
         page[i].refs++;
 }
@@ -217,11 +218,14 @@ size_t map_remove_table(const struct aegis_page *table)
     uint32_t first = (uint32_t)(table - pages) << SLOT_BITS;
     size_t count = 0;
 
-    for (size_t i = map_next_entry(entries, 0, PTES); i < PTES;
-         i = map_next_entry(entries, i + 1, PTES)) {
-        leave_list(page_of(pte_ppn(entries[i])), first | (uint32_t)i, links[i]);
-        count++;
-    }
+    for (size_t group = 0; group < PTES; group += MAP_GROUP)
+        for (size_t i = map_is_empty(entries + group) ? MAP_GROUP : 0; i < MAP_GROUP; i++) {
+            size_t slot = group + i;
+            if (!entries[slot])
+                continue;
+            leave_list(page_of(pte_ppn(entries[slot])), first | (uint32_t)slot, links[slot]);
+            count++;
+        }
     return count;
 }
 

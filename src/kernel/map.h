@@ -118,6 +118,18 @@ static inline struct aegis_page *map_table_of(const pte_t *entry)
     return page_of(virt_to_phys(entry) >> PAGE_SHIFT);
 }
 
+#define MAP_GROUP 32 /* entries that are looked at together */
+
+/* Whether so many are 0. */
+static inline bool map_is_empty(const pte_t *at)
+{
+#define EIGHT(n)                                                                                   \
+    (at[n] | at[(n) + 1] | at[(n) + 2] | at[(n) + 3] | at[(n) + 4] | at[(n) + 5] | at[(n) + 6] |   \
+     at[(n) + 7])
+    return !(EIGHT(0) | EIGHT(8) | EIGHT(16) | EIGHT(24));
+#undef EIGHT
+}
+
 /* The next entry from i on that isn't 0, or end, a multiple of 8: most tables are nearly empty. */
 static inline size_t map_next_entry(const pte_t *table, size_t i, size_t end)
 {

@@ -117,7 +117,7 @@ static void *allocate(size_t size, size_t alignment)
     }
     exos_hold();
     void *memory = heap_alloc(&heap, size, alignment);
-    if (!memory && quick_empty(&quick, &heap))
+    if (!memory && heap.last && quick_empty(&quick, &heap))
         memory = heap_alloc(&heap, size, alignment);
     /* The search rounds up to a class, by a sixteenth at most: ask for as much more. */
     size_t worst = size + size / 8 + 2 * alignment + 64;
