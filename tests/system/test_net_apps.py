@@ -1,4 +1,6 @@
-"""Programs of the network that a user of the console has, started from the shell, with real peers: kv."""
+"""Programs of the network that a user of the console has, started from the shell, with real peers: kv, host, wget, nc."""
+import hashlib
+import http.server
 import os
 import pathlib
 import random
@@ -66,8 +68,10 @@ class Up:
         files += [("etc/hosts", b"10.9.8.7 inside inside.test # here\n10.9.8.8 inside\n"),
                   ("etc/resolv.conf", b"search test\nnameserver [10.0.2.2]:%d\n" % self.server.port)]
         (folder / "initrd").write_bytes(images.cpio(files))
-        said = self.ctl.ok("run", "--detach", "--port", f"0:{KV_PORT}", "--initrd", folder / "initrd")
-        self.port = int(re.search(r"127\.0\.0\.1:(\d+)", said)[1])
+        said = self.ctl.ok("run", "--detach", "--port", f"0:{KV_PORT}", "--port", "0:7100/tcp", "--port", "0:7100",
+                           "--initrd", folder / "initrd")
+        self.port = int(re.search(rf"UDP 127\.0\.0\.1:(\d+) -> guest {KV_PORT}", said)[1])
+        self.tcp, self.udp = (int(re.search(rf"{kind} 127\.0\.0\.1:(\d+) -> guest 7100", said)[1]) for kind in ("TCP", "UDP"))
 
     def sh(self, text, timeout=60):
         """Run text in a shell of its own: (status, output)."""
@@ -293,3 +297,115 @@ def test_forged_and_broken_answers_are_not_believed(up):
 
     up.server.zone = {("true.test", "A"): answer, ("true.test", "AAAA"): []}
     assert host(up, "true.test") == (0, has("true.test", "1.2.3.4"))
+
+
+# wget
+
+PAGE = random.Random(2).randbytes(300000)
+
+
+class Pages(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        status, fields, body = {
+            "/large?a=b": (200, {"Content-Length": len(PAGE)}, PAGE),
+            "/endless": (200, {}, b"until the end\n"),
+            "/short": (200, {"Content-Length": 100}, b"too short"),
+            "/moved": (302, {"Location": "/large?a=b"}, b""),
+            "/away": (301, {"Location": f"http://pages.test:{self.server.server_port}/moved"}, b""),
+            "/round": (302, {"Location": "/round"}, b""),
+            "/strange": (302, {"Location": "ftp://a/"}, b""),
+            "/lengths": (200, {"Content-Length": "1x"}, b"x"),
+        }.get(self.path, (404, {}, b"no\n"))
+        assert self.headers["Host"].endswith(f":{self.server.server_port}")
+        self.send_response(status)
+        for name, value in fields.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture(scope="module")
+def pages(up):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pages)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    up.server.zone[("pages.test", "A")] = [DNSRR(rrname="pages.test", rdata="10.0.2.2")]
+    yield server.server_port
+    server.shutdown()
+
+
+def bytes_of(up, text):
+    """Status and output, as bytes, of text in a shell whose output is no terminal."""
+    done = subprocess.run([up.ctl.program, "console"], input=text.encode(), env=up.ctl.env, capture_output=True, timeout=60, check=False)
+    return done.returncode, done.stdout
+
+
+def test_wget_prints_pages_and_follows_redirections(up, pages):
+    up.server.zone[("pages.test", "A")] = [DNSRR(rrname="pages.test", rdata="10.0.2.2")]
+    for path in ("10.0.2.2:{}/large?a=b", "http://pages.test:{}/away"):
+        status, got = bytes_of(up, f"wget '{path.format(pages)}'\n")
+        assert (status, hashlib.sha256(got).digest()) == (0, hashlib.sha256(PAGE).digest()), (path, got[:200])
+    assert up.sh(f"wget 10.0.2.2:{pages}/endless | cat\n") == (0, "until the end\n")
+    assert re.match(r"HTTP/1.0 200 OK\r?\n(.*\n)*until the end\n", up.sh(f"wget -S 10.0.2.2:{pages}/endless 2>&1\n")[1])
+
+
+def test_wget_says_what_went_wrong(up, pages):
+    for path, says in (("nothing", "the server says 404"), ("short", "too shortwget: .*the server ended before the page did"),
+                       ("round", "too many redirections"), ("strange", "redirects to what isn't HTTP"), ("lengths", "the answer isn't HTTP")):
+        status, said = up.sh(f"wget 10.0.2.2:{pages}/{path} 2>&1\n")
+        assert status == 1 and re.search(says, said), (path, said)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        assert up.sh(f"wget 10.0.2.2:{free.getsockname()[1]}/\n") == (
+            1, f"wget: 10.0.2.2:{free.getsockname()[1]}/: Connection refused\n")
+    assert up.sh("wget https://a/\n")[0] == 2
+
+
+# nc
+
+def test_nc_talks_to_a_server(up):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        process = subprocess.Popen([up.ctl.program, "console", f"echo question | nc 10.0.2.2 {server.getsockname()[1]}; echo ends with $?"],
+                                   env=up.ctl.env, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
+        server.settimeout(20)
+        peer, _ = server.accept()
+        with peer:
+            peer.settimeout(20)
+            got = b""
+            while piece := peer.recv(100):  # to the end of nc's input, which it tells
+                got += piece
+            assert got == b"question\n"
+            peer.sendall(b"answer\n")
+        assert process.communicate(timeout=20)[0].split(b"\n")[:2] == [b"answer", b"ends with 0"]
+
+
+def test_nc_waits_for_a_client(up):
+    process = subprocess.Popen([up.ctl.program, "console", "echo hello | nc -l 7100 | wc -c"], env=up.ctl.env, stdout=subprocess.PIPE,
+                               stdin=subprocess.DEVNULL)
+    time.sleep(0.5)
+    end = time.monotonic() + LIMIT
+    while True:  # QEMU takes the connection whether anybody listens or not, and ends it if not
+        with socket.create_connection(("127.0.0.1", up.tcp), timeout=20) as s:
+            got = s.makefile("rb").readline()
+            if got:
+                assert got == b"hello\n"
+                s.sendall(PAGE)
+                break
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    assert process.communicate(timeout=20)[0].split() == [str(len(PAGE)).encode()]
+
+
+def test_nc_sends_and_takes_datagrams(up):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(20)
+        process = subprocess.Popen([up.ctl.program, "console", f"echo question | nc -u -w 1 10.0.2.2 {server.getsockname()[1]}"],
+                                   env=up.ctl.env, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
+        got, client = server.recvfrom(100)
+        assert got == b"question\n"
+        for answer in (b"one\n", b"", b"two\n"):
+            server.sendto(answer, client)
+        assert process.communicate(timeout=20)[0] == b"one\ntwo\n"

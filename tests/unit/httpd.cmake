@@ -1,4 +1,4 @@
-# The program httpd on the host, but for its sockets; what it reads, beside Python's server.
+# The programs httpd and wget on the host, but for their sockets; what httpd reads, beside Python's server.
 set(httpd_dir ${CMAKE_SOURCE_DIR}/src/apps/httpd)
 set(httpd_sources ${httpd_dir}/request.c ${httpd_dir}/response.c ${httpd_dir}/date.c)
 aegis_unit_test(httpd_test SOURCES unit/httpd/httpd_test.c ${httpd_sources})
@@ -10,3 +10,6 @@ target_compile_options(httpd_show PRIVATE ${AEGIS_CHECKED_OPTIONS})
 target_link_options(httpd_show PRIVATE -fsanitize=address,undefined)
 add_test(NAME httpd_differential_test COMMAND /usr/bin/python3 ${CMAKE_CURRENT_SOURCE_DIR}/unit/httpd/differential_test.py $<TARGET_FILE:httpd_show>)
 set_tests_properties(httpd_differential_test PROPERTIES TIMEOUT 120)
+aegis_unit_test(wget_test SOURCES unit/httpd/wget_test.c ${CMAKE_SOURCE_DIR}/src/apps/wget/reply.c)
+target_include_directories(wget_test PRIVATE ${CMAKE_SOURCE_DIR}/src/apps)
+aegis_fuzz_target(wget_fuzz SOURCES fuzz/wget.c ${CMAKE_SOURCE_DIR}/src/apps/wget/reply.c INCLUDES ${CMAKE_SOURCE_DIR}/src/apps)
