@@ -254,13 +254,13 @@ def ci_run(folder, *args):
                           stdin=subprocess.DEVNULL)
 
 
-PATHS = ["limit", "handler", "application"]
+PATHS = ["limit", "handler", "application", "sockets", "tcp"]
 
 
 def test_ci_run_prints_a_line_a_path_in_one_table(folder):
     done = ci_run(folder, "--count", 100)
     assert done.returncode == 0, done.stderr
-    header, *lines = (line.split() for line in done.stdout.splitlines()[-4:])
+    header, *lines = (line.split() for line in done.stdout.splitlines()[-6:])
     assert header[:3] == ["path", "round", "trips"]
     assert [line[:4] for line in lines] == [[path, "100", "0", "0"] for path in PATHS]
     assert all(0 < float(line[4]) <= float(line[5]) <= float(line[6]) for line in lines)
@@ -292,7 +292,7 @@ def test_ci_run_with_an_edited_filter(folder):
     nine = edited(folder, 9)
     done = ci_run(folder, "--count", 50, "--filter", nine, "--port", 9)
     assert done.returncode == 0, done.stderr
-    assert [line.split()[:3] for line in done.stdout.splitlines()[-3:]] == [[path, "50", "0"] for path in PATHS]
+    assert [line.split()[:3] for line in done.stdout.splitlines()[-5:]] == [[path, "50", "0"] for path in PATHS]
     wrong = ci_run(folder, "--count", 50, "--limit", 50, "--filter", nine)
     assert wrong.returncode == 1 and "10 datagrams in a row" in wrong.stderr
     assert list((folder / "aegis-v").glob("*/control")) == []

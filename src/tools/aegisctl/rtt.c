@@ -1,5 +1,6 @@
 /*
- * aegisctl rtt: round trips of UDP datagrams to an echo service in the machine, one at a time.
+ * aegisctl rtt: round trips of UDP datagrams, or over a TCP connection, to an echo service in the
+ * machine, one at a time.
  *
  * Each payload holds its number and this run's nonce, and is filled from both, so that an answer
  * that is late, doubled, cut or altered is told from the right one.
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -26,6 +28,7 @@
 struct run {
     long count, size, limit_ms;
     uint32_t nonce;
+    bool tcp;
     int fd;
     int64_t *times; /* ns, of the answered ones */
     long answered, lost, wrong;
@@ -98,6 +101,33 @@ static int await_answer(struct run *run, uint32_t number, const uint8_t *expecte
     }
 }
 
+/* The same over a connection, which brings the answer in pieces, and none of it late. */
+static int await_bytes(struct run *run, const uint8_t *expected, int64_t deadline, struct why *why)
+{
+    uint8_t got[SIZE_MAX_UDP];
+    size_t at = 0, size = (size_t)run->size;
+
+    while (at < size) {
+        struct pollfd p = {.fd = run->fd, .events = POLLIN};
+        ssize_t n;
+
+        if (poll(&p, 1, clock_left(deadline)) == 0) {
+            return why_set(why, "%zu of %zu bytes came back within %ld ms", at, size,
+                           run->limit_ms);
+        }
+        n = recv(run->fd, got + at, size - at, MSG_DONTWAIT);
+        if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+            return why_set(why, "the connection is gone: %s", n ? strerror(errno) : "closed");
+        }
+        at += n > 0 ? (size_t)n : 0;
+    }
+    if (memcmp(got, expected, size) != 0) {
+        return why_set(why, "what came back is not what was sent (%ld right before)",
+                       run->answered);
+    }
+    return 1;
+}
+
 static int exchange_all(struct run *run, struct why *why)
 {
     uint8_t payload[SIZE_MAX_UDP];
@@ -112,7 +142,9 @@ static int exchange_all(struct run *run, struct why *why)
         if (send(run->fd, payload, (size_t)run->size, 0) != run->size) {
             return why_set(why, "cannot send: %s", strerror(errno));
         }
-        status = await_answer(run, (uint32_t)i, payload, clock_ms() + run->limit_ms, why);
+        status = run->tcp
+                     ? await_bytes(run, payload, clock_ms() + run->limit_ms, why)
+                     : await_answer(run, (uint32_t)i, payload, clock_ms() + run->limit_ms, why);
         if (status < 0) {
             return -1;
         }
@@ -134,7 +166,7 @@ static int exchange_all(struct run *run, struct why *why)
 }
 
 /* The host's port that leads to a port of the guest, as the broker knows. */
-static int ask_port(const char *instance, long guest, long *port, struct why *why)
+static int ask_port(const char *instance, long guest, bool tcp, long *port, struct why *why)
 {
     struct control_info info = {0};
     struct control_informed informed;
@@ -156,7 +188,7 @@ static int ask_port(const char *instance, long guest, long *port, struct why *wh
     while (status == 0 && *port == 0 &&
            control_next_row(CONTROL_RECORD_forward_row, reply.body, reply.size, &position, &row) >
                0) {
-        *port = row.guest == (uint32_t)guest && !row.tcp ? (long)row.host : 0;
+        *port = row.guest == (uint32_t)guest && row.tcp == tcp ? (long)row.host : 0;
     }
     client_close(&session);
     if (status == 0 && strcmp(informed.net, "user") != 0) {
@@ -170,23 +202,26 @@ static int ask_port(const char *instance, long guest, long *port, struct why *wh
         return why_set(
             why,
             "no port of the host leads to port %ld of instance %s; start it with aegisctl "
-            "run --port 0:%ld",
-            guest, instance, guest);
+            "run --port 0:%ld%s",
+            guest, instance, guest, tcp ? "/tcp" : "");
     }
     return status;
 }
 
-static int open_socket(long port, struct why *why)
+static int open_socket(long port, bool tcp, struct why *why)
 {
     struct sockaddr_in address = {
         .sin_family = AF_INET,
         .sin_port = htons((uint16_t)port),
         .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
     };
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_INET, (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0), one = 1;
 
     if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
         return why_set(why, "no socket to 127.0.0.1:%ld: %s", port, strerror(errno));
+    }
+    if (tcp) {
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     }
     return fd;
 }
@@ -228,7 +263,7 @@ static int measure(struct run *run, long port, enum rtt_format format)
     struct why why;
     int status = 0;
 
-    run->fd = open_socket(port, &why);
+    run->fd = open_socket(port, run->tcp, &why);
     run->times = calloc((size_t)run->count, sizeof run->times[0]);
     if (run->times == NULL || getrandom(&run->nonce, sizeof run->nonce, 0) != sizeof run->nonce) {
         why_set(&why, "no memory for %ld round trips, or no random number", run->count);
@@ -270,6 +305,7 @@ static int rtt(const struct command *command, int argc, char **argv)
         {"guest", OPTION_NUMBER, &guest, "PORT", "port of the guest (default: 7)", 1, 65535},
         {"port", OPTION_NUMBER, &port, "PORT",
          "port of the host, if not the one that leads to --guest", 1, 65535},
+        {"tcp", OPTION_FLAG, &run.tcp, NULL, "over one connection of TCP instead of UDP", 0, 0},
         {"json", OPTION_FLAG, &json, NULL, "print one JSON object instead", 0, 0},
         {"no-histogram", OPTION_FLAG, &plain, NULL, "print the table alone", 0, 0},
         {"instance", OPTION_TEXT, &name, "NAME", INSTANCE_HELP, 0, 0},
@@ -281,12 +317,12 @@ static int rtt(const struct command *command, int argc, char **argv)
     if (status >= 0) {
         return status;
     }
-    if (port == 0 && ask_port(name, guest, &port, &why) != 0) {
+    if (port == 0 && ask_port(name, guest, run.tcp, &port, &why) != 0) {
         return why_print(&why, "rtt");
     }
     return measure(&run, port, json ? RTT_JSON : plain ? RTT_TABLE : RTT_HISTOGRAM);
 }
 
 const struct command command_rtt = {
-    "rtt", "", 0, 0, "Measure round trips of UDP datagrams to the machine.", rtt,
+    "rtt", "", 0, 0, "Measure round trips of UDP datagrams, or over TCP, to the machine.", rtt,
 };
