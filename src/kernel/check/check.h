@@ -3,8 +3,9 @@
  * an environment's end an independent walk recomputes every invariant of invariants.def; the first
  * that does not hold panics by name. Boot arguments: check=N walks after every Nth entry only (1 if
  * absent), mutation=NAME breaks that invariant on purpose as soon as something exists that it is
- * about; slice=N lets slices last N ticks, a half more or less at random, so that they end
- * everywhere. Rare paths are the only ones there: see hard.h.
+ * about; slice=N lets slices last N ticks, a half more or less at random: few, so that they end
+ * everywhere, or many, so that a walk after each entry leaves time for what is due within some.
+ * Rare paths are the only ones there: see hard.h.
  */
 #ifndef AEGIS_KERNEL_CHECK_CHECK_H
 #define AEGIS_KERNEL_CHECK_CHECK_H
