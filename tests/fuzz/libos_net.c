@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "libos/net/datagram.h"
+#include "libos/net/echo.h"
 #include "libos/net/headers.h"
 #include "libos/net/parse.h"
 
@@ -94,6 +95,19 @@ static void check_address(const uint8_t *data, size_t size)
     free(text);
 }
 
+/* What is taken for an echo reply lies in the frame, and has right sums. */
+static void check_echo(const uint8_t *frame, size_t length)
+{
+    struct net_echo e;
+    if (!net_echo_read(frame, length, &e))
+        return;
+    assert(e.payload >= frame + ECHO_HEADERS && e.payload + e.size <= frame + length);
+    size_t icmp = (size_t)(e.payload - frame) - 8;
+    assert(frame[icmp] == 0 && frame[IPV4_PROTOCOL] == IPV4_ICMP);
+    assert(is_right(plain_sum(0, frame + ETH_SIZE, icmp - ETH_SIZE)));
+    assert(is_right(plain_sum(0, frame + icmp, 8 + e.size)));
+}
+
 /* A whole datagram, so that edits of it reach the last checks. */
 static void check_edited(const uint8_t *edits, size_t size)
 {
@@ -120,6 +134,7 @@ static void check_copy(const uint8_t *data, size_t size)
     memcpy(frame, data, size);
     check_frame(frame, size);
     check_datagram(frame, size);
+    check_echo(frame, size);
     free(memory);
 }
 

@@ -62,7 +62,7 @@ static void one_taker_a_port(void)
     CHECK_EQ(child("4000"), 100);
     CHECK_OK(net_lease(&a, IPV4_UDP, 4000, 8)); /* it has ended without a word */
     net_lease_end(&a);
-    CHECK(net_lease(&a, 1, 4000, 8) == -1 && errno == EPROTONOSUPPORT);
+    CHECK(net_lease(&a, 2, 4000, 8) == -1 && errno == EPROTONOSUPPORT);
 }
 
 /* Who bound a filter for himself has its ports; netd finds out from the kernel. */

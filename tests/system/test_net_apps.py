@@ -1,4 +1,4 @@
-"""Programs of the network that a user of the console has, started from the shell, with real peers: kv, host, wget, nc."""
+"""Programs of the network that a user of the console has, started from the shell, with real peers: kv, host, wget, nc, ping."""
 import hashlib
 import http.server
 import os
@@ -409,3 +409,21 @@ def test_nc_sends_and_takes_datagrams(up):
         for answer in (b"one\n", b"", b"two\n"):
             server.sendto(answer, client)
         assert process.communicate(timeout=20)[0] == b"one\ntwo\n"
+
+
+# ping
+
+def test_ping_counts_replies(up):
+    up.server.zone[("gate.test", "A")] = [DNSRR(rrname="gate.test", rdata="10.0.2.2")]
+    status, said = up.sh("ping -c 3 -i 20 gate.test\n")
+    assert status == 0 and said.startswith("PING gate.test (10.0.2.2) 56(84) bytes of data.\n")
+    assert re.findall(r"64 bytes from 10\.0\.2\.2: icmp_seq=(\d) ttl=\d+ time=\d+\.\d+ ms\n", said) == ["1", "2", "3"]
+    assert re.search(r"3 packets transmitted, 3 received, 0% packet loss, time \d+ms\nrtt min/avg/max/mdev = [\d./]+ ms\n$", said)
+    assert up.sh("ping -c 2 -i 20 -s 1472 10.0.2.2 | grep -c '^1480 bytes from'\n") == (0, "2\n")
+    assert up.sh("ping -c 1 -s 0 10.0.2.2 | grep -c '^8 bytes from'\n") == (0, "1\n")
+
+
+def test_ping_tells_who_is_not_there(up):
+    status, said = up.sh("ping -c 1 10.0.2.99\n")
+    assert status == 1 and "1 packets transmitted, 0 received, 100% packet loss" in said and "Host is unreachable" in said, said
+    assert up.sh("ping -c 1 nobody.test\n")[0] == 2 and up.sh("ping -s 1473 10.0.2.2\n")[0] == 2 and up.sh("ping -c 1 127.0.0.1\n")[0] == 2

@@ -6,6 +6,7 @@ aegis_unit_test(libos_net_test SOURCES unit/libos/net_test.c ${libos_dir}/net/pa
 aegis_unit_test(libos_segment_test SOURCES unit/libos/segment_test.c ${libos_dir}/net/segment.c ${libos_dir}/net/checksum.c)
 aegis_unit_test(libos_filter_test SOURCES unit/libos/filter_test.c ${libos_dir}/net/filter.c LIBRARIES dpf)
 set(libos_names ${libos_dir}/net/dns.c ${libos_dir}/net/names.c ${libos_dir}/net/inet6.c)
+aegis_unit_test(libos_echo_test SOURCES unit/libos/echo_test.c ${libos_dir}/net/echo.c ${libos_dir}/net/checksum.c)
 aegis_unit_test(libos_dns_test SOURCES unit/libos/dns_test.c ${libos_names})
 aegis_unit_test(libos_names_test SOURCES unit/libos/names_test.c ${libos_names})
 aegis_fuzz_target(libos_dns_fuzz SOURCES fuzz/libos_dns.c ${libos_names} LIBRARIES resolv)
@@ -22,5 +23,6 @@ aegis_unit_test(libos_string_test SOURCES unit/libos/string_test.c LIBRARIES lib
 add_test(NAME libos_gp_is_free COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/guest/check_gp ${CMAKE_BINARY_DIR}/guest)
 set_tests_properties(libos_gp_is_free PROPERTIES TIMEOUT 60)
 
-aegis_fuzz_target(libos_net_fuzz SOURCES fuzz/libos_net.c ${libos_dir}/net/parse.c ${libos_dir}/net/checksum.c ${libos_dir}/net/datagram.c)
+aegis_fuzz_target(libos_net_fuzz SOURCES fuzz/libos_net.c ${libos_dir}/net/parse.c ${libos_dir}/net/checksum.c ${libos_dir}/net/echo.c
+  ${libos_dir}/net/datagram.c)
 aegis_fuzz_target(libos_segment_fuzz SOURCES fuzz/libos_segment.c ${libos_dir}/net/segment.c ${libos_dir}/net/checksum.c)

@@ -119,7 +119,7 @@ static int64_t bind_any(uint8_t protocol, uint16_t *port)
 
 int64_t port_take(uint32_t env, uint8_t protocol, uint16_t *port, struct aegis_cap *capability)
 {
-    if (protocol != IPV4_UDP && protocol != IPV4_TCP)
+    if (protocol != IPV4_UDP && protocol != IPV4_TCP && protocol != IPV4_ICMP)
         return -EPROTONOSUPPORT;
     reap();
     struct port *p = free_place();

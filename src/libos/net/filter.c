@@ -78,31 +78,44 @@ static struct atom address(uint16_t offset, const struct net_port_range *ports)
     return atom;
 }
 
-static struct atom port(uint16_t offset, const struct net_port_range *ports)
+#define ECHO_REPLY   0x0000 /* ICMP's type and code: RFC 792 */
+#define ECHO_REQUEST 0x0800
+#define ECHO_ID      4 /* behind the IPv4 header */
+
+/* Adds the ports; returns how many atoms there are then. */
+static uint16_t add_ports(struct atom *atoms, uint16_t count, bool is_sent,
+                          const struct net_port_range *ports)
 {
-    struct atom atom = field(2, ETH_SIZE + offset, ports->low, ports->high);
-    atom.relative = 1;
-    return atom;
+    uint16_t offset = is_sent ? UDP_SOURCE : UDP_DESTINATION;
+
+    if (ports->protocol == IPV4_ICMP) {
+        uint64_t type = is_sent ? ECHO_REQUEST : ECHO_REPLY;
+        atoms[count] = field(2, ETH_SIZE, type, type);
+        atoms[count++].relative = 1;
+        offset = ECHO_ID;
+    }
+    atoms[count] = field(2, ETH_SIZE + offset, ports->low, ports->high);
+    atoms[count++].relative = 1;
+    return count;
 }
 
 /* The order of the tests is libpcap's, so that the kernel's classifier shares their beginning. */
 void net_filter_received(struct net_filter *filter, const struct net_port_range *ports)
 {
-    const struct atom atoms[] = {
+    struct atom atoms[NET_FILTER_FIELDS] = {
         field(2, ETH_TYPE, ETH_TYPE_IPV4, ETH_TYPE_IPV4),
         field(1, IPV4_PROTOCOL, ports->protocol, ports->protocol),
         no_fragment(),
         address(IPV4_DESTINATION, ports),
         past_ipv4,
-        port(UDP_DESTINATION, ports),
     };
-    make(filter, atoms, sizeof atoms / sizeof *atoms);
+    make(filter, atoms, add_ports(atoms, 5, false, ports));
 }
 
 void net_filter_sent(struct net_filter *filter, const struct net_port_range *ports)
 {
     uint64_t first = net_get16(ports->mac), rest = net_get32(ports->mac + 2);
-    const struct atom atoms[] = {
+    struct atom atoms[NET_FILTER_FIELDS] = {
         field(4, ETH_SOURCE + 2, rest, rest),
         field(2, ETH_SOURCE, first, first),
         field(2, ETH_TYPE, ETH_TYPE_IPV4, ETH_TYPE_IPV4),
@@ -110,7 +123,6 @@ void net_filter_sent(struct net_filter *filter, const struct net_port_range *por
         no_fragment(),
         address(IPV4_SOURCE, ports),
         past_ipv4,
-        port(UDP_SOURCE, ports),
     };
-    make(filter, atoms, sizeof atoms / sizeof *atoms);
+    make(filter, atoms, add_ports(atoms, 7, true, ports));
 }

@@ -10,7 +10,7 @@
 
 #include "dpf/dpf.h"
 
-#define NET_FILTER_FIELDS 8 /* of each of the two, at most */
+#define NET_FILTER_FIELDS 9 /* of each of the two, at most */
 
 /* A DPF image. */
 struct net_filter {
@@ -22,7 +22,7 @@ struct net_filter {
 
 /* What is asked of a frame, in host byte order. */
 struct net_port_range {
-    uint8_t protocol; /* IPV4_UDP, IPV4_TCP */
+    uint8_t protocol; /* IPV4_UDP, IPV4_TCP, or IPV4_ICMP: of echoes, whose ports are identifiers */
     uint8_t mac[6];   /* the interface's */
     uint32_t address; /* the machine's */
     uint16_t low, high;
@@ -31,11 +31,12 @@ struct net_port_range {
 
 /*
  * Accepts what comes to these ports: IPv4 in Ethernet, not a fragment, to the address, with a
- * destination port from low to high.
+ * destination port from low to high. Of ICMP: echo replies with such an identifier.
  */
 void net_filter_received(struct net_filter *filter, const struct net_port_range *ports);
 
-/* Accepts what leaves from them: likewise, with the sources, and mac as Ethernet's. */
+/* Accepts what leaves from them: likewise, with the sources, and mac as Ethernet's. Of ICMP: echo
+ * requests. */
 void net_filter_sent(struct net_filter *filter, const struct net_port_range *ports);
 
 #endif

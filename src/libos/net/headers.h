@@ -64,6 +64,7 @@ static inline void net_put32(void *at, uint32_t value)
 #define IPV4_DESTINATION    (ETH_SIZE + 16)
 #define IPV4_LEAST          20
 #define IPV4_MORE_OR_OFFSET 0x3fff /* of IPV4_FRAGMENT: zero unless the datagram is a fragment */
+#define IPV4_ICMP           1
 #define IPV4_TCP            6
 #define IPV4_UDP            17
 #define IPV4_LOOPBACK_LOW   0x7f000000 /* RFC 1122, section 3.2.1.3: never on a wire */

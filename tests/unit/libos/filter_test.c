@@ -131,6 +131,35 @@ static void fragments_are_nobodys(void **state)
 }
 
 /* What the kernel asks when an application binds inside netd's binding, and netd beside another. */
+/* Of ICMP: requests go out, replies come in, with the identifier. */
+static void echoes_are_told_apart_by_identifier(void **state)
+{
+    (void)state;
+    struct net_port_range echo = udp_4000;
+    struct filters f;
+    uint8_t frame[128];
+    echo.protocol = IPV4_ICMP;
+    make(&f, &echo);
+    for (unsigned options = 0; options <= 10; options += 5)
+        for (int type = 0; type < 256; type++)
+            for (uint16_t id = 3999; id <= 4001; id++) {
+                size_t icmp = datagram(frame, false, options) - UDP_SIZE;
+                frame[IPV4_PROTOCOL] = IPV4_ICMP;
+                memset(frame + icmp, 0, 8);
+                frame[icmp] = (uint8_t)type;
+                net_put16(frame + icmp + 4, id);
+                assert_int_equal(takes(&f.received, frame, icmp + 8), type == 0 && id == 4000);
+                frame[icmp + 1] = 1; /* code */
+                assert_false(takes(&f.received, frame, icmp + 8));
+                datagram(frame, true, options);
+                frame[IPV4_PROTOCOL] = IPV4_ICMP;
+                memset(frame + icmp, 0, 8);
+                frame[icmp] = (uint8_t)type;
+                net_put16(frame + icmp + 4, id);
+                assert_int_equal(takes(&f.sent, frame, icmp + 8), type == 8 && id == 4000);
+            }
+}
+
 static void the_kernel_can_compare_them(void **state)
 {
     (void)state;
@@ -188,6 +217,7 @@ int main(void)
         cmocka_unit_test(a_ports_datagrams_are_taken_whatever_the_options),
         cmocka_unit_test(what_is_anybody_elses_is_not_taken),
         cmocka_unit_test(fragments_are_nobodys),
+        cmocka_unit_test(echoes_are_told_apart_by_identifier),
         cmocka_unit_test(the_kernel_can_compare_them),
         cmocka_unit_test(the_loops_filters_take_local_addresses),
     };

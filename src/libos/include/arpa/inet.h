@@ -30,8 +30,8 @@ static inline uint32_t ntohl(uint32_t number)
 
 #include <netinet/in.h>
 
-/* Dotted decimal, four parts; or of AF_INET6, as in RFC 4291 and written as in RFC 5952. inet_aton and inet_addr take nothing else either, no octal and no
- * fewer parts. */
+/* Dotted decimal, four parts; or of AF_INET6, as in RFC 4291 and written as in RFC 5952. inet_aton
+ * and inet_addr take nothing else either, no octal and no fewer parts. */
 int inet_pton(int family, const char *text, void *address);
 const char *inet_ntop(int family, const void *address, char *text, socklen_t size);
 int inet_aton(const char *text, struct in_addr *address);
