@@ -15,7 +15,8 @@
 #define BLOCK_SIZE (1UL << 23) /* addresses that a block of bits is for */
 #define WORDS      (BLOCK_SIZE / AEGIS_PAGE_SIZE / 64)
 #define IN_PAGE    (AEGIS_PAGE_SIZE / sizeof(struct block))
-#define BLOCKS_MAX ((VM_NOTES_END - VM_BITS) / AEGIS_PAGE_SIZE * IN_PAGE)
+#define FIRST      12 /* blocks in the image: stack, heap, and memory in some more places */
+#define BLOCKS_MAX (FIRST + (VM_NOTES_END - VM_BITS) / AEGIS_PAGE_SIZE * IN_PAGE)
 
 struct block {
     uint64_t base;
@@ -27,11 +28,8 @@ struct blocks {
 };
 _Static_assert(sizeof(struct blocks) == AEGIS_PAGE_SIZE, "a page");
 
-/*
- * What is taken by force is what came last, so the first blocks are in a page of the image; more
- * are among vm's notes.
- */
-static _Alignas(AEGIS_PAGE_SIZE) struct blocks first;
+/* More are among vm's notes. */
+static struct block first[FIRST];
 static size_t count;
 
 static bool is_asked; /* pages were asked for: some may have been taken */
@@ -39,14 +37,15 @@ static vm_lost_handler lost_handler;
 
 static struct block *block_number(size_t i)
 {
-    return i < IN_PAGE ? &first.block[i]
-                       : &((struct blocks *)VM_BITS)[i / IN_PAGE - 1].block[i % IN_PAGE];
+    size_t behind = i - FIRST;
+    return i < FIRST ? &first[i]
+                     : &((struct blocks *)VM_BITS)[behind / IN_PAGE].block[behind % IN_PAGE];
 }
 
 /* The one found last is looked at first; an upcall may come between and find another. */
 static struct block *block_of(uint64_t va)
 {
-    static struct block *volatile last = &first.block[0];
+    static struct block *volatile last = first;
     struct block *b = last;
     uint64_t base = va & ~(BLOCK_SIZE - 1);
 
@@ -64,8 +63,9 @@ static int64_t need_bits(uint64_t va)
         return 0;
     if (count == BLOCKS_MAX)
         return -AEGIS_E_NO_PAGE;
-    int64_t status =
-        count && count % IN_PAGE == 0 ? vm_note_page((uint64_t)block_number(count)) : 0;
+    int64_t status = count >= FIRST && (count - FIRST) % IN_PAGE == 0
+                         ? vm_note_page((uint64_t)block_number(count))
+                         : 0;
     if (status < 0)
         return status;
     struct block *b = block_number(count);
@@ -154,7 +154,7 @@ static bool is_filled_on_demand(const struct vm_region *r)
 /*
  * In the upcall that asks first: what was there from the beginning, of the stack, is noted, too. It
  * takes no pages, which would have to be given back as well, unless a program has memory in more
- * than fifteen places.
+ * than twelve places.
  */
 int64_t vm_begin_tracking(void)
 {
