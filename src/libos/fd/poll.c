@@ -100,7 +100,10 @@ static int wait_for(struct pollfd *fds, nfds_t count, uint64_t deadline)
 {
     bool rings = false;
     for (;;) {
-        struct fd_watch watch = {.rings = rings};
+        struct fd_watch watch; /* its predicates are as many as count says */
+        watch.count = 0;
+        watch.rings = rings;
+        watch.silent = false;
         int result = look_and_wait(fds, count, &watch, deadline);
         if (result != 0 || (time_now() >= deadline && watch.rings == rings))
             return result;

@@ -24,6 +24,11 @@ static void give_back(struct pbuf *p)
     ((struct borrowed *)p)->is_free = true;
 }
 
+static inline uint32_t header_source(const uint8_t *ip)
+{
+    return *(const net_word4 *)__builtin_assume_aligned(ip + 12, 4);
+}
+
 /* Whether that is what the connection that was heard last waits for, which lwIP keeps in front. */
 static bool is_next(const struct net_segment *p)
 {
@@ -34,13 +39,13 @@ static bool is_next(const struct net_segment *p)
            !pcb->refused_data && header->seqno == lwip_htonl(pcb->rcv_nxt) &&
            header->src == lwip_htons(pcb->remote_port) &&
            header->dest == lwip_htons(pcb->local_port) && p->data <= pcb->rcv_wnd &&
-           !memcmp(p->ip + 12, &pcb->remote_ip, sizeof(u32_t));
+           header_source(p->ip) == ip4_addr_get_u32(&pcb->remote_ip);
 }
 
 /* In the name of the machine's own addresses, which aren't on any wire. */
 static bool is_spoofed(const struct netif *netif, const uint8_t *ip)
 {
-    uint32_t source = *(const net_word4 *)__builtin_assume_aligned(ip + 12, 4);
+    uint32_t source = header_source(ip);
 
     return net_is_local(net_service(), source) && !ip4_addr_isloopback(netif_ip4_addr(netif));
 }

@@ -65,7 +65,13 @@ void net_lwip_slow_down(struct tcp_pcb *pcb);
 bool net_lwip_serve(void);
 
 /* Send what calls of lwIP's made outside of net_lwip_serve; serve and wait do it, too. */
-void net_lwip_flush(void);
+extern uint64_t net_lwip_batched; /* the library's: frames that wait for it */
+void net_lwip_send_batch(void);
+static inline void net_lwip_flush(void)
+{
+    if (net_lwip_batched)
+        net_lwip_send_batch();
+}
 
 /* In a fork's child: the ports and connections are the parent's, and this process has none. */
 void net_lwip_forget(void);

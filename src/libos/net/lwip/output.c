@@ -29,20 +29,21 @@ static struct pending {
 } pending[PENDING];
 static size_t pending_count;
 
+uint64_t net_lwip_batched;
+
 /* What is to be sent; all of one batch goes `by` one binding. */
 static struct {
     const struct net *by;
-    uint64_t count;
     struct aegis_frame_out frames[BATCH];
     uint8_t memory[BATCH][NET_FRAME_LEAD + AEGIS_HEADER_COPY + 2] __attribute__((aligned(8)));
 } out;
 
-void net_lwip_flush(void)
+void net_lwip_send_batch(void)
 {
     uint64_t deadline = 0, done = 0;
 
-    while (done < out.count) {
-        int64_t sent = net_send(out.by, out.frames + done, out.count - done);
+    while (done < net_lwip_batched) {
+        int64_t sent = net_send(out.by, out.frames + done, net_lwip_batched - done);
         if (sent > 0)
             done += (uint64_t)sent;
         else if (sent != -AEGIS_E_FULL)
@@ -54,7 +55,7 @@ void net_lwip_flush(void)
         else
             exos_wait(NULL, 0, time_after(PATIENCE / 20));
     }
-    out.count = 0;
+    net_lwip_batched = 0;
 }
 
 /*
@@ -64,7 +65,7 @@ void net_lwip_flush(void)
 static uint8_t *next_buffer(size_t length)
 {
     if (length <= AEGIS_HEADER_COPY)
-        return out.memory[out.count] + NET_FRAME_LEAD;
+        return out.memory[net_lwip_batched] + NET_FRAME_LEAD;
     uint8_t *page = net_send_buffer();
     return page ? page + 2 : NULL;
 }
@@ -107,7 +108,7 @@ static err_t put_out(const struct pbuf *p, u32_t to)
     if (!is_local && net_next_hop(to, mac, 0))
         return errno == EAGAIN ? ERR_INPROGRESS : ERR_RTE;
     const struct net *by = is_local ? &from->lease.loop : &from->lease.net;
-    if (out.count == BATCH || (out.count && out.by != by))
+    if (net_lwip_batched == BATCH || (net_lwip_batched && out.by != by))
         net_lwip_flush();
     uint8_t *frame = next_buffer(length);
     if (!frame)
@@ -118,7 +119,7 @@ static err_t put_out(const struct pbuf *p, u32_t to)
     copy_packet(frame + ETH_SIZE, p);
     net_segment_sum(frame, length - ETH_SIZE);
     out.by = by;
-    out.frames[out.count++] = (struct aegis_frame_out){frame, length};
+    out.frames[net_lwip_batched++] = (struct aegis_frame_out){frame, length};
     return ERR_OK;
 }
 
@@ -184,7 +185,7 @@ void net_lwip_forget_output(void)
 {
     memset(pending, 0, sizeof pending);
     pending_count = 0;
-    out.count = 0;
+    net_lwip_batched = 0;
 }
 
 err_t net_lwip_output(struct netif *netif, struct pbuf *p, const ip4_addr_t *to)
