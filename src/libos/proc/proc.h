@@ -21,12 +21,11 @@
 #define PROC_PART_ERROR 0x5000 /* a part of the library (part.h) refuses; its errno is added */
 #define PROC_NO_ENTRY   0x6000 /* the session's table is full, for this process or for all */
 
-/* Of a child at once, unless it is asked for otherwise; more come when touched. */
+/* Of a child at once, unless it is asked for otherwise; more come when they are touched. */
 #define PROC_STACK_PAGES 1
-* /
-#define PROC_STACK_MOST 512 /* that it can be asked for at once: 2 MiB */
+#define PROC_STACK_MOST  512 /* that it can be asked for at once: 2 MiB */
 
-    struct proc_options {
+struct proc_options {
     const char *name; /* program in the archive, and of the environment (cut to 15 bytes) */
     const void
         *image; /* the program itself, an ELF file in memory, instead; NULL: in the archive */
