@@ -34,6 +34,14 @@ PROGRAMS = {  # what no archive has: programs that crash, and one that looks at 
     "given": "#include <stdio.h>\n#include \"libos/start/start.h\"\nint main(void) { for (unsigned i = 0; i < exos.start->cap_count; i++)"
              " { uint64_t name = exos.start->caps[i].name; printf(\"%s, %s\\n\", AEGIS_CAP_KIND(name) == AEGIS_KIND_ENV ? \"env\" : \"other\","
              " AEGIS_CAP_RIGHTS(name) == AEGIS_RIGHT_CALL ? \"call\" : \"other\"); } return 0; }",
+    "runs": "#define _GNU_SOURCE\n#include <errno.h>\n#include <signal.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <sys/wait.h>\n"
+            "static void note(int n) { (void)n; puts(\"told\"); }\n"
+            "int main(void) { char line[80]; setvbuf(stdout, NULL, _IOLBF, 0); signal(SIGCHLD, note); int s = system(\"exit 3\"); printf(\"%d %d\\n\", system(NULL), WEXITSTATUS(s));"
+            " s = system(\"kill -2 $$\"); printf(\"%d\\n\", WIFSIGNALED(s) ? WTERMSIG(s) : 0); signal(SIGCHLD, SIG_DFL);"
+            " FILE *in = popen(\"primes 20 | wc -l; exit 4\", \"r\"), *out = popen(\"cat\", \"w\"), *other = popen(\"wc -c\", \"w\");"
+            " if (!fgets(line, sizeof line, in)) return 1; fprintf(out, \"read %s\", line); s = pclose(out); printf(\"%d %d\\n\", s, WEXITSTATUS(pclose(in)));"
+            " fflush(stdout); fputs(\"12345\", other); s = pclose(other); printf(\"%d \", s); printf(\"%d\", pclose(stdin)); printf(\" %d\\n\", errno == ECHILD);"
+            " printf(\"%d\\n\", !popen(\"x\", \"rw\") && errno == EINVAL); return 0; }",
     "ticks": "#include <stdio.h>\n#include <unistd.h>\nint main(void) { for (int i = 0; i < 40; i++) { printf(\"tick %d\\n\", i);"
              " fflush(stdout); usleep(50000); } return 0; }",
 }
@@ -174,6 +182,12 @@ def test_scripts_are_run_as_they_are_piped_in(ctl):
     assert sh(ctl, "nosuch; echo $?") == (0, b"sh: nosuch: not found\n127\n")
     assert sh(ctl, "kill -9 $$")[0] == 128 + 9
     assert sh(ctl, "export A=1; B=2 env | grep '^[AB]='; echo $#")[1].split() == [b"B=2", b"A=1", b"0"]
+
+
+def test_programs_run_commands_of_the_shell(ctl):
+    lines = ctl.ok("console", "runs").split("\n")
+    assert [line for line in lines if line != "told"] == ["1 3", "2", "read 8", "0 4", "5", "0 -1 1", "1", ""], lines
+    assert lines.count("told") == 2  # when system returns
 
 
 def test_words_stand_for_files_output_and_sums(ctl):
