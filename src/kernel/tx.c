@@ -54,26 +54,27 @@ static void show_taps(struct netif *netif, const uint8_t *copy, size_t copied,
 }
 
 /* Checks one frame and gives it to the device: 0, or why not. */
-static long send_frame(struct netif *netif, struct binding *binding, struct aegis_frame_out out)
+static long send_frame(struct netif *netif, struct binding *binding, const void *frame,
+                       uint64_t length)
 {
     struct nic *nic = &netif->nic;
     struct nic_piece pieces[NIC_TX_PIECES - 1];
-    uaddr_t va = (uaddr_t)out.address;
-    uint64_t copied = out.length < AEGIS_HEADER_COPY ? out.length : AEGIS_HEADER_COPY;
+    uaddr_t va = (uaddr_t)frame;
+    uint64_t copied = length < AEGIS_HEADER_COPY ? length : AEGIS_HEADER_COPY;
     long count;
 
-    if (out.length < FRAME_LEAST || out.length > AEGIS_FRAME_MAX)
+    if (length < FRAME_LEAST || length > AEGIS_FRAME_MAX)
         return -AEGIS_E_RANGE;
     if (nic->tx_free == NIC_TX_SLOTS)
         return -AEGIS_E_FULL;
     uint8_t *copy = nic_tx_copy(nic, nic->tx_free);
     if (!user_read(copy, va, copied))
         return -AEGIS_E_ADDRESS;
-    if (!classify_egress(binding, copy, copied, out.length)) {
+    if (!classify_egress(binding, copy, copied, length)) {
         binding->counters.refused++;
         return -AEGIS_E_EGRESS;
     }
-    count = find_pieces(va + copied, out.length - copied, pieces);
+    count = find_pieces(va + copied, length - copied, pieces);
     if (count < 0)
         return count;
 
@@ -89,7 +90,6 @@ static long send_frame(struct netif *netif, struct binding *binding, struct aegi
 long call_net_send(uint32_t index, uaddr_t frames, uint64_t count)
 {
     struct aegis_binding_info *i = netif_binding(index);
-    struct aegis_frame_out out;
     uint64_t sent;
     long result = 0;
 
@@ -102,10 +102,11 @@ long call_net_send(uint32_t index, uaddr_t frames, uint64_t count)
         return loop_send(netif_binding_state(index), frames, count);
     netif->info->sent += nic_tx_reclaim(&netif->nic);
     for (sent = 0; sent < count; sent++) {
-        if (!user_read(&out, frames + sent * sizeof(out), sizeof(out)))
-            result = -AEGIS_E_ADDRESS;
-        else
-            result = send_frame(netif, netif_binding_state(index), out);
+        struct aegis_frame_out copy;
+        const volatile struct aegis_frame_out *out =
+            user_words(frames + sent * sizeof(copy), sizeof(copy), &copy);
+        result = out ? send_frame(netif, netif_binding_state(index), out->address, out->length)
+                     : -AEGIS_E_ADDRESS;
         if (result < 0)
             break;
     }

@@ -43,6 +43,12 @@ bool user_read(void *to, uaddr_t from, size_t length)
 {
     uint8_t *out = to;
 
+    if (__builtin_expect(length - 1 < PAGE_SIZE - from % PAGE_SIZE, 1)) { /* in one page */
+        const void *at = user_look(this_hart->env, from, PTE_R);
+        if (at)
+            memcpy(to, at, length);
+        return at;
+    }
     if (!range_valid(from, length))
         return false;
     while (length) {
