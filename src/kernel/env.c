@@ -59,17 +59,17 @@ void env_init(void)
 }
 
 struct env *env_make(uint32_t number, uint32_t owner, struct aegis_page *page,
-                     struct aegis_page *root, const char *name)
+                     struct aegis_page *root, const char *name, bool clear)
 {
     struct aegis_env_info *i = &env_infos[number];
     struct env *env = page_memory(page);
     uint64_t generation = i->generation;
 
-    memset(env, 0, PAGE_SIZE);
+    memset(env, 0, sizeof(*env)); /* nobody else sees the rest */
     env->wake.deadline = AEGIS_FOREVER;
     env->entry = ENV_CLOSED;
     page->state = AEGIS_PAGE_ENV;
-    map_init_root(root);
+    map_init_root(root, clear);
     env->number = number;
     env->info = i;
     env->root = page_memory(root);
@@ -262,7 +262,8 @@ static void become_ended(struct env *env, struct aegis_page *env_page)
     quota_close(number);
     slice_end_env(number);
     env_table[number] = NULL;
-    page_release(root);
+    map_clear_root(env->root);
+    page_release_clear(root);
     page_release(env_page);
     i->generation++;
     i->state = AEGIS_ENV_ENDED;
@@ -273,10 +274,11 @@ static void become_ended(struct env *env, struct aegis_page *env_page)
     env_infos[i->owner].ended++;
 }
 
+/* Takes back an empty table. */
 static void release_table(struct aegis_page *table)
 {
     page_release(&pages[table->links]);
-    page_release(table);
+    page_release_clear(table);
 }
 
 /*
@@ -424,6 +426,19 @@ static struct aegis_page *take_page(uint64_t ppn, uint32_t number)
     return page;
 }
 
+/* The root, of which little is written if it is clear. */
+static struct aegis_page *take_root(uint64_t ppn, uint32_t number, bool *clear)
+{
+    struct aegis_page *page;
+
+    *clear = false;
+    if (ppn != AEGIS_ANY)
+        return take_page(ppn, number);
+    page = page_find_clear();
+    *clear = page_take_unclear(page, number);
+    return page;
+}
+
 long call_env_create(uint64_t page, uint64_t root, uaddr_t name)
 {
     uint32_t self = this_hart->env->number, number = FIRST_ENV;
@@ -448,8 +463,10 @@ long call_env_create(uint64_t page, uint64_t root, uaddr_t name)
         if (text[i] && (text[i] < ' ' || text[i] > '~'))
             text[i] = '?';
     text[sizeof(text) - 1] = 0;
+    bool clear;
     struct aegis_page *state = take_page(page, number);
-    env_make(number, self, state, take_page(root, number), text);
+    struct aegis_page *table = take_root(root, number, &clear);
+    env_make(number, self, state, table, text, clear);
     return number;
 }
 

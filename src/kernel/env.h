@@ -174,11 +174,11 @@ extern uint32_t env_page_lists[ENV_COUNT]; /* first page of each, or NO_PAGE */
 void env_init(void);
 
 /*
- * Makes an environment of two pages that belong to owner (or to FIRST_ENV itself, at boot); number
- * is free. name has AEGIS_NAME_SIZE bytes.
+ * Makes an environment of two pages that belong to owner (or to FIRST_ENV itself, at boot), the
+ * second of which may be clear; number is free. name has AEGIS_NAME_SIZE bytes.
  */
 struct env *env_make(uint32_t number, uint32_t owner, struct aegis_page *page,
-                     struct aegis_page *root, const char *name);
+                     struct aegis_page *root, const char *name, bool clear);
 
 /*
  * Finds the environment that a call means: the caller for 0, or one that the caller owns. Returns

@@ -36,7 +36,7 @@ static void map_page(struct env *env, uint64_t va, struct aegis_page *page, uint
     for (unsigned int level = ROOT_LEVEL; level > 0; level--) {
         pte_t *entry = map_entry(env, va, level, NULL);
         if (!(*entry & PTE_V))
-            map_insert_table(entry, take_page(), take_page(), level - 1, va);
+            map_insert_table(entry, take_page(), take_page(), level - 1, va, false);
     }
     pte_t *entry = map_entry(env, va, 0, &table);
     map_insert(table, entry, page, map_bits(prot));
@@ -82,7 +82,7 @@ void first_load(const struct board *board)
 
     slice_grant(FIRST_ENV);
     struct aegis_page *page = take_page(), *root = take_page();
-    struct env *env = env_make(FIRST_ENV, FIRST_ENV, page, root, name);
+    struct env *env = env_make(FIRST_ENV, FIRST_ENV, page, root, name, false);
     for (uint32_t i = 0; i < program.count; i++)
         load_segment(env, &program.segments[i]);
     for (uint64_t i = 1; i <= STACK_PAGES; i++)

@@ -52,22 +52,49 @@ static uint64_t va_of(uint32_t location)
     return (uint64_t)table->region << PAGE_SHIFT | slot << (PAGE_SHIFT + SLOT_BITS * table->level);
 }
 
-void map_init_root(struct aegis_page *page)
+/*
+ * The entries that all roots have in common, of kernel_root, which is fixed when the first is made:
+ * of 256, a few. The exposed pages are apart, among those of the application.
+ */
+static struct {
+    size_t count;
+    uint16_t at[PTES / 2 + 1];
+} common;
+
+static void find_common(void)
+{
+    common.at[common.count++] = EXPOSED_INDEX;
+    for (size_t i = PTES / 2; i < PTES; i++)
+        if (kernel_root[i])
+            common.at[common.count++] = (uint16_t)i;
+}
+
+void map_init_root(struct aegis_page *page, bool clear)
 {
     pte_t *root = page_memory(page);
 
-    memset(root, 0, PAGE_SIZE / 2);
-    memcpy(root + PTES / 2, kernel_root + PTES / 2, PAGE_SIZE / 2);
-    root[EXPOSED_INDEX] = kernel_root[EXPOSED_INDEX];
+    if (!clear)
+        memset(root, 0, PAGE_SIZE);
+    if (!common.count)
+        find_common();
+    for (size_t i = 0; i < common.count; i++)
+        root[common.at[i]] = kernel_root[common.at[i]];
     page->state = AEGIS_PAGE_PTABLE;
 }
 
+void map_clear_root(pte_t *root)
+{
+    for (size_t i = 0; i < common.count; i++)
+        root[common.at[i]] = 0;
+}
+
 void map_insert_table(pte_t *entry, struct aegis_page *table, struct aegis_page *links,
-                      unsigned int level, uint64_t va)
+                      unsigned int level, uint64_t va, bool clear)
 {
     unsigned int shift = SLOT_BITS * (level + 1); /* of the region, in pages */
 
-    memset(page_memory(table), 0, PAGE_SIZE);
+    if (!clear)
+        memset(page_memory(table), 0, PAGE_SIZE);
     table->state = AEGIS_PAGE_PTABLE;
     table->level = (uint8_t)level;
     table->region = (uint32_t)(va >> PAGE_SHIFT >> shift << shift);
@@ -213,7 +240,7 @@ void map_remove_run(const struct env *env, struct aegis_page *table, pte_t *entr
 
 size_t map_remove_table(const struct aegis_page *table)
 {
-    const pte_t *entries = page_memory(table);
+    pte_t *entries = page_memory(table);
     const struct link *links = links_of(table);
     uint32_t first = (uint32_t)(table - pages) << SLOT_BITS;
     size_t count = 0;
@@ -224,6 +251,7 @@ size_t map_remove_table(const struct aegis_page *table)
             if (!entries[slot])
                 continue;
             leave_list(page_of(pte_ppn(entries[slot])), first | (uint32_t)slot, links[slot]);
+            entries[slot] = 0;
             count++;
         }
     return count;

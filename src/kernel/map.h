@@ -57,15 +57,19 @@ static inline bool map_is_walked(void)
     return __builtin_expect(map_walk_on.page != NULL, 0);
 }
 
-/* Makes a cleared root table for a new environment of page, which is donated and becomes PTABLE. */
-void map_init_root(struct aegis_page *page);
+/* Makes a root table for a new environment of page, which is donated, or clear, and becomes PTABLE.
+ */
+void map_init_root(struct aegis_page *page, bool clear);
+
+/* Clears a root that has no entries left but those of each. */
+void map_clear_root(pte_t *root);
 
 /*
- * Links a donated table of a level, for the region that holds va, and the page of its reverse links
- * below root; the entry must be empty.
+ * Links a donated table of a level, which is clear or will be, for the region that holds va, and
+ * the page of its reverse links below root; the entry must be empty.
  */
 void map_insert_table(pte_t *entry, struct aegis_page *table, struct aegis_page *links,
-                      unsigned int level, uint64_t va);
+                      unsigned int level, uint64_t va, bool clear);
 
 /*
  * The entry for va at level (0 to 2) of env's tables, or NULL if a table above it is missing;
@@ -155,8 +159,7 @@ void map_remove_run(const struct env *env, struct aegis_page *table, pte_t *entr
 
 /*
  * The same of all in a table of level 0 that is about to go, of an environment that is ending and
- * whose translations are forgotten: entries and links stay as they are. Returns how many there
- * were.
+ * whose translations are forgotten: the table is clear then. Returns how many there were.
  */
 size_t map_remove_table(const struct aegis_page *table);
 

@@ -36,15 +36,20 @@ static long check_any(const struct env *env, uint64_t count)
     return quota_allows(env->number, AEGIS_QUOTA_PAGES, count) ? 0 : -AEGIS_E_QUOTA;
 }
 
-/* A donated page, as page_check_donation has checked it, or any: from now on env's. */
+/* A donated page, as page_check_donation has checked it, from now on env's. */
 static struct aegis_page *take_donation(const struct env *env, uint64_t ppn)
 {
-    struct aegis_page *page = ppn == AEGIS_ANY ? page_find_free() : page_of(ppn);
+    struct aegis_page *page = page_of(ppn);
 
-    if (ppn == AEGIS_ANY)
-        page_take_unclear(page, env->number);
-    else if (env != this_hart->env)
+    if (env != this_hart->env)
         page_move(page, env->number);
+    return page;
+}
+
+/* The same of a page that the kernel finds; *clear says whether it holds zeros. */
+static struct aegis_page *take_any(const struct env *env, struct aegis_page *page, bool *clear)
+{
+    *clear = page_take_unclear(page, env->number);
     return page;
 }
 
@@ -71,13 +76,17 @@ long call_table_insert(uint32_t number, uint64_t va, uint32_t level, uint64_t ta
     if (error)
         return error;
 
-    struct aegis_page *taken = take_donation(env, table);
+    bool clear = false, unused;
+    struct aegis_page *taken =
+        any ? take_any(env, page_find_clear(), &clear) : take_donation(env, table);
     if (in_window(va)) {
         map_forget_leaf(env); /* it may be the table that all windows share, which stood here */
         window_insert_table(env, entry, taken, level, va);
         return 0;
     }
-    map_insert_table(entry, taken, take_donation(env, links), level, va);
+    struct aegis_page *behind =
+        any ? take_any(env, page_find_free(), &unused) : take_donation(env, links);
+    map_insert_table(entry, taken, behind, level, va, clear);
     window_show(env, va, level, taken);
     return 0;
 }

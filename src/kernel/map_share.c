@@ -92,25 +92,46 @@ static long count_span(const struct env *env, const struct span *span, enum aegi
     return found;
 }
 
+/* Where pages are put: what is the same for all of them. */
+struct shared {
+    struct aegis_page *table;
+    struct link *links; /* of that */
+    uint32_t location;  /* of its first PTE */
+    uint64_t lost;      /* PTE bits that both sides lose */
+    bool walked;        /* a walk goes on (map.h) */
+    uint32_t last;      /* the table that the last page's list began in */
+    struct link *last_links;
+};
+
+/* link_of: most lists begin in one table. */
+static inline struct link *first_link(struct shared *s, uint32_t location)
+{
+    if (location >> SLOT_BITS != s->last) {
+        s->last = location >> SLOT_BITS;
+        s->last_links = links_of(table_at(location));
+    }
+    return &s->last_links[location & (PTES - 1)];
+}
+
 /* The page itself, which a copy on write makes read-only on both sides: map_insert, of a page that
  * is mapped. */
-static inline void share(const struct aegis_page *table, struct link *links, size_t slot, pte_t *to,
-                         pte_t *from, uint64_t lost)
+static inline void share(struct shared *s, struct aegis_page *page, size_t slot, pte_t *to,
+                         pte_t *from)
 {
-    uint32_t location = (uint32_t)(table - pages) << SLOT_BITS | (uint32_t)slot;
-    struct aegis_page *page = page_of(pte_ppn(*from));
-    uint64_t own = page->owner == table->owner && !(page->level & AEGIS_PAGE_BOUND) ? PTE_OWN : 0;
+    uint32_t location = s->location | (uint32_t)slot;
+    bool own = page->owner == s->table->owner && !(page->level & AEGIS_PAGE_BOUND);
 
-    if (__builtin_expect(page == map_walk_on.page || page == map_walk_on.list, 0))
+    if (__builtin_expect(s->walked && (page == map_walk_on.page || page == map_walk_on.list), 0))
         map_walk_on.page = NULL;
-    struct link *first = link_of(page->links);
-    links[slot] = (struct link){.next = page->links, .previous = first->previous};
+    struct link *first = first_link(s, page->links);
+    s->links[slot] = (struct link){.next = page->links, .previous = first->previous};
     first->previous = location;
     page->links = location;
     page->refs++;
-    *to =
-        pte_make(page_ppn(page), (*from & (PTE_V | PTE_U | PTE_LEAF) & ~lost) | PTE_INHERIT | own);
-    *from &= ~lost;
+    pte_t entry = *from & ~s->lost;
+    *from = entry;
+    /* PPN as it is; of the bits below it, what a mapping allows. */
+    *to = (entry & ~(pte_t)(PTE_A | PTE_D | PTE_OWN)) | PTE_INHERIT | (own ? PTE_OWN : 0);
 }
 
 static void make(struct aegis_page *table, pte_t *to, const pte_t *from, enum aegis_share how)
@@ -125,34 +146,53 @@ static void make(struct aegis_page *table, pte_t *to, const pte_t *from, enum ae
     map_insert(table, to, page, *from & (PTE_V | PTE_U | PTE_LEAF));
 }
 
-static long put_span(const struct span *span, enum aegis_share how)
+static long put_new(const struct span *span, enum aegis_share how)
 {
-    if (!span->from || !span->to)
-        return 0;
     struct aegis_page *table = map_table_of(span->to);
-    struct link *links = links_of(table);
+    long found = 0;
+
+    for (uint64_t i = 0; i < span->count; i++) {
+        if (!is_meant(span->from[i], how) || (span->to[i] & PTE_V))
+            continue;
+        make(table, &span->to[i], &span->from[i], how);
+        found++;
+    }
+    return found;
+}
+
+static long put_shared(const struct span *span, enum aegis_share how)
+{
+    struct aegis_page *table = map_table_of(span->to);
     size_t slot = pte_index(span->va, 0);
-    uint64_t lost = how == AEGIS_SHARE_PRIVATE ? PTE_W : 0;
+    struct shared s = {.table = table,
+                       .links = links_of(table),
+                       .location = (uint32_t)(table - pages) << SLOT_BITS,
+                       .lost = how == AEGIS_SHARE_PRIVATE ? PTE_W : 0,
+                       .walked = map_is_walked(),
+                       .last = UINT32_MAX};
     long found = 0, pinned = 0;
 
     for (uint64_t i = 0; i < span->count; i++) {
         pte_t entry = span->from[i];
         if (!is_meant(entry, how) || (span->to[i] & PTE_V))
             continue;
-        if (how == AEGIS_SHARE_PRIVATE && is_pinned(entry)) {
+        if (s.lost && is_pinned(entry)) {
             pinned = AEGIS_SHARE_PINNED;
             continue;
         }
         found++;
-        if (is_new(how)) {
-            make(table, &span->to[i], &span->from[i], how);
-            continue;
-        }
-        share(table, links, slot + i, &span->to[i], &span->from[i], lost);
-        if (entry & lost)
-            map_flush(this_hart->env, span->source + i * PAGE_SIZE);
+        share(&s, page_of(pte_ppn(entry)), slot + i, &span->to[i], &span->from[i]);
+        if (entry & s.lost)
+            map_flush(this_hart->env, span->va + i * PAGE_SIZE);
     }
     return found | pinned;
+}
+
+static long put_span(const struct span *span, enum aegis_share how)
+{
+    if (!span->from || !span->to)
+        return 0;
+    return is_new(how) ? put_new(span, how) : put_shared(span, how);
 }
 
 /* Of two spans' results. */

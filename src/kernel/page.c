@@ -15,7 +15,8 @@
 struct aegis_page *pages;
 uint64_t first_ppn, page_count;
 
-static uint32_t free_head = NO_PAGE;
+/* Pages that are known to be clear come last, so that who fills a page leaves them alone. */
+static uint32_t free_head = NO_PAGE, free_tail = NO_PAGE;
 
 static uint32_t index_of(const struct aegis_page *page)
 {
@@ -51,6 +52,32 @@ static inline void list_remove(uint32_t *head, const struct aegis_page *page)
         page_at(previous)->next = next;
     if (next != NO_PAGE)
         page_at(next)->previous = previous;
+}
+
+static inline void free_insert(struct aegis_page *page, uint32_t index)
+{
+    list_insert(&free_head, page, index);
+    if (page->next == NO_PAGE)
+        free_tail = index;
+}
+
+static inline void free_append(struct aegis_page *page, uint32_t index)
+{
+    if (free_tail == NO_PAGE) {
+        free_insert(page, index);
+        return;
+    }
+    page->previous = free_tail;
+    page->next = NO_PAGE;
+    page_at(free_tail)->next = index;
+    free_tail = index;
+}
+
+static inline void free_remove(const struct aegis_page *page)
+{
+    list_remove(&free_head, page);
+    if (page->next == NO_PAGE)
+        free_tail = page->previous;
 }
 
 /* The list of an environment, of ENV_COUNT. */
@@ -91,7 +118,7 @@ void page_init_free(void)
                 continue;
             struct aegis_page *page = page_of(at >> PAGE_SHIFT);
             page->state = AEGIS_PAGE_FREE;
-            list_insert(&free_head, page, index_of(page));
+            free_insert(page, index_of(page));
             info->free_pages++;
         }
     }
@@ -100,6 +127,12 @@ void page_init_free(void)
 struct aegis_page *page_find_free(void)
 {
     return free_head == NO_PAGE ? NULL : &pages[free_head];
+}
+
+struct aegis_page *page_find_clear(void)
+{
+    return free_tail == NO_PAGE || pages[free_tail].last != 0 ? page_find_free()
+                                                              : &pages[free_tail];
 }
 
 uint32_t page_free_head(void)
@@ -116,7 +149,7 @@ static bool is_dirty(const struct aegis_page *page, uint32_t env)
 /* Moves a clear free page to env's list; the caller counts it. */
 static inline void take(struct aegis_page *page, uint32_t index, uint32_t env, uint32_t serial)
 {
-    list_remove(&free_head, page);
+    free_remove(page);
     page->last = serial;
     page->owner = env;
     page->state = AEGIS_PAGE_DATA;
@@ -141,9 +174,14 @@ static void take_run(struct aegis_page *first, uint64_t count, uint32_t env)
     count_taken(&env_infos[env], count);
 }
 
-void page_take_unclear(struct aegis_page *page, uint32_t env)
+bool page_take_unclear(struct aegis_page *page, uint32_t env)
 {
-    take_run(page, 1, env);
+    struct aegis_env_info *i = &env_infos[env];
+    bool clear = page->last == 0;
+
+    take(page, index_of(page), env, i->serial);
+    count_taken(i, 1);
+    return clear;
 }
 
 void page_take(struct aegis_page *page, uint32_t env)
@@ -160,8 +198,8 @@ static inline void leave_owner(struct aegis_page *page, struct aegis_env_info *i
     page->generation++;
 }
 
-/* i is of the page's owner. */
-static inline void release(struct aegis_page *page, uint32_t index, struct aegis_env_info *i)
+/* The page of i's environment is nobody's; it is put on the free list next. */
+static inline void make_free(struct aegis_page *page, struct aegis_env_info *i)
 {
     accounts[i->account].used[AEGIS_QUOTA_PAGES]--;
     leave_owner(page, i);
@@ -170,14 +208,28 @@ static inline void release(struct aegis_page *page, uint32_t index, struct aegis
     page->links = NO_PAGE;
     page->level = 0;
     page->region = 0;
-    check_fill(page_memory(page));
-    list_insert(&free_head, page, index);
     info->free_pages++;
+}
+
+/* i is of the page's owner. */
+static inline void release(struct aegis_page *page, uint32_t index, struct aegis_env_info *i)
+{
+    make_free(page, i);
+    check_fill(page_memory(page));
+    free_insert(page, index);
 }
 
 void page_release(struct aegis_page *page)
 {
     release(page, index_of(page), &env_infos[page->owner]);
+}
+
+void page_release_clear(struct aegis_page *page)
+{
+    make_free(page, &env_infos[page->owner]);
+    check_clear(page_memory(page));
+    page->last = 0;
+    free_append(page, index_of(page));
 }
 
 void page_move(struct aegis_page *page, uint32_t env)

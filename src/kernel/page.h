@@ -75,15 +75,22 @@ static inline void *page_memory_at(uint32_t index)
  */
 void page_take(struct aegis_page *page, uint32_t env);
 
-/* The same without clearing it: the caller fills all of it, or makes it a page of the kernel's. */
-void page_take_unclear(struct aegis_page *page, uint32_t env);
+/* The same without clearing it: the caller fills all of it, or makes it a page of the kernel's.
+ * Returns whether it is clear. */
+bool page_take_unclear(struct aegis_page *page, uint32_t env);
 
 /* A free page, or NULL. */
 struct aegis_page *page_find_free(void);
 
+/* The same for who needs a clear one, which it is if the kernel knows of one. */
+struct aegis_page *page_find_clear(void);
+
 /* Returns an owned page that nothing maps or pins to the free list, and makes capabilities for it
  * stale. */
 void page_release(struct aegis_page *page);
+
+/* The same of a page that holds zeros. */
+void page_release_clear(struct aegis_page *page);
 
 /* Moves an owned page that nothing maps or pins to another owner, with its contents. */
 void page_move(struct aegis_page *page, uint32_t env);

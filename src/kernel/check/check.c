@@ -181,6 +181,15 @@ long check_call(const char *name, call_function *function, const uint64_t r[5])
     return result;
 }
 
+void check_clear(const void *page)
+{
+    const uint64_t *words = page;
+
+    for (size_t i = 0; i < PAGE_SIZE / sizeof(*words); i++)
+        if (words[i])
+            panic("a page that is freed as clear holds 0x%lx at %lu", words[i], i * sizeof(*words));
+}
+
 void check_fill(void *page)
 {
     memset(page, POISON, PAGE_SIZE);

@@ -33,6 +33,9 @@ void check_fill(void *page);
 
 /* How long the next slice is to last, of which usual is the ordinary length: ticks. */
 uint64_t check_slice(uint64_t usual);
+
+/* Panics unless a page holds zeros. */
+void check_clear(const void *page);
 #else
 static inline void check_init(const struct board *board)
 {
@@ -52,6 +55,11 @@ static inline void check_fill(void *page)
 static inline uint64_t check_slice(uint64_t usual)
 {
     return usual;
+}
+
+static inline void check_clear(const void *page)
+{
+    (void)page;
 }
 #endif
 

@@ -55,7 +55,7 @@ static void make_first(void)
     page_take(page, FIRST_ENV);
     root = page_find_free();
     page_take(root, FIRST_ENV);
-    env_make(FIRST_ENV, FIRST_ENV, page, root, name);
+    env_make(FIRST_ENV, FIRST_ENV, page, root, name, false);
     env_infos[FIRST_ENV].state = AEGIS_ENV_LIVE;
     world_call_as(FIRST_ENV);
 }
