@@ -29,20 +29,20 @@ def refused(done, *parts):
 
 def test_a_handler_alone_answers_is_listed_and_unloaded(up):
     out = up.ok("load", FILTERS / "udp-echo", "--handler", HANDLERS / "udp-echo.c").splitlines()
-    assert re.fullmatch(r"udp-echo: binding 2 feeds its handler alone; filters of \d+ and \d+ bytes", out[0])
+    assert re.fullmatch(r"udp-echo: binding 3 feeds its handler alone; filters of \d+ and \d+ bytes", out[0])
     assert re.fullmatch(r"udp-echo: handler 2: \d+ instructions, \d+ bytes of code, 0 guards, 0 maps", out[1])
     assert echoes(up, 50) == 50
     row = up.ok("list").splitlines()[2].split()
-    assert row == ["udp-echo", "2", "-", "2", "0", row[5], "50", "0", "50", "udp_echo"]
+    assert row == ["udp-echo", "3", "-", "2", "0", row[5], "50", "0", "50", "udp_echo"]
     told = up.ok("list", "-v")
-    for line in (r"udp-echo: binding 2 on interface 0; its owner is the agent \(environment 2\): it feeds its handler alone",
+    for line in (r"udp-echo: binding 3 on interface 0; its owner is the agent \(environment 2\): it feeds its handler alone",
                  r"  frames     50 received, 0 dropped, 50 sent, 0 refused by the egress filter",
                  r"  handler    2 udp_echo: \d+ instructions, \d+ bytes of code, \d+ accesses \(0 guarded\), 0 maps",
                  r"  runs       50, fuel \d+ spent, 4096 a run at most",
                  r"  verdicts   PASS 0, DROP 0, TX 50 \(0 refused\), ABORTED 0", r"  strikes    0 of 16"):
         assert re.search(f"^{line}$", told, re.M), told
     out = up.ok("unload", "udp-echo").splitlines()
-    assert out == ["udp-echo: binding 2 undone; 50 frames received, 0 dropped, 50 sent",
+    assert out == ["udp-echo: binding 3 undone; 50 frames received, 0 dropped, 50 sent",
                    "udp-echo: handler udp_echo unloaded after 50 runs, 0 pages of its maps freed"]
     assert "udp-echo" not in up.ok("list")
 

@@ -160,11 +160,11 @@ def test_symbols_name_handlers_and_classifiers_and_hold_their_code(aegisctl, fol
     entry = re.search(rf"^(0x[0-9a-f]+) .* {handler}$", aegisctl.ok("post"), re.M)[1]
     assert f"{int(entry, 16):016x} <{handler}>:" in listing
     # What is undone has no code any more.
-    assert " egress_2\n" in aegisctl.ok("post")
+    assert " egress_3\n" in aegisctl.ok("post")
     aegisctl.ok("unload", "udp-echo")
     text = aegisctl.ok("post")
     assert " handler_2" not in text and " handler_0_arp" in text and " classifier_net0" in text
-    assert " egress_1\n" in text and " egress_2\n" not in text
+    assert " egress_2\n" in text and " egress_3\n" not in text
 
 
 def test_the_build_leaves_an_archive_for_later(folder):
