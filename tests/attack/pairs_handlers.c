@@ -370,6 +370,6 @@ int64_t console_write_NO_DEVICE(void)
 int64_t net_bind_NO_DEVICE(void)
 {
     const struct aegis_net_binding r = {
-        .parent.name = AEGIS_CAP_NAME(AEGIS_KIND_BINDING, AEGIS_RIGHT_DELEGATE, 0)};
-    return aegis_net_bind(&r);
+        .parent.name = AEGIS_CAP_NAME(AEGIS_KIND_BINDING, AEGIS_RIGHT_DELEGATE, 1)};
+    return aegis_net_bind(&r); /* 0 is the loop interface's */
 }

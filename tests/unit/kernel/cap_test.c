@@ -215,7 +215,9 @@ static void minting_is_for_owners_of_what_exists(void **state)
         {a, AEGIS_KIND_ENV, a, AEGIS_RIGHT_CALL, AT, 0},
         {a, AEGIS_KIND_ENV, b, AEGIS_RIGHT_CALL, AT, -AEGIS_E_OWNER},
         {a, AEGIS_KIND_ENV, FIRST, AEGIS_RIGHT_CALL, AT, -AEGIS_E_OWNER},
-        {FIRST, AEGIS_KIND_BINDING, 0, AEGIS_RIGHT_DELEGATE, AT, -AEGIS_E_RANGE},
+        {FIRST, AEGIS_KIND_BINDING, 0, AEGIS_RIGHT_DELEGATE, AT, 0}, /* the loop interface */
+        {a, AEGIS_KIND_BINDING, 0, AEGIS_RIGHT_DELEGATE, AT, -AEGIS_E_OWNER},
+        {FIRST, AEGIS_KIND_BINDING, 1, AEGIS_RIGHT_DELEGATE, AT, -AEGIS_E_RANGE},
         {FIRST, AEGIS_KIND_CONSOLE, 0, AEGIS_RIGHT_WRITE, AT, 0},
         {FIRST, AEGIS_KIND_CONSOLE, 1, AEGIS_RIGHT_WRITE, AT, -AEGIS_E_RANGE},
         {a, AEGIS_KIND_CONSOLE, 0, AEGIS_RIGHT_WRITE, AT, -AEGIS_E_OWNER},
@@ -238,12 +240,18 @@ static void minting_is_for_owners_of_what_exists(void **state)
     }
 }
 
-static void without_a_device_nothing_can_be_bound(void **state)
+static void without_a_device_there_is_the_loop_interface_alone(void **state)
 {
     (void)state;
+    struct aegis_net_binding request = {
+        .parent.name = AEGIS_CAP_NAME(AEGIS_KIND_BINDING, AEGIS_RIGHT_DELEGATE, 1)};
+
     world_call_as(FIRST);
-    memset(mine, 0, sizeof(struct aegis_net_binding));
+    memcpy(mine, &request, sizeof(request));
     assert_int_equal(call_net_bind(AT), -AEGIS_E_NO_DEVICE);
+    request.parent.name = AEGIS_CAP_NAME(AEGIS_KIND_BINDING, AEGIS_RIGHT_DELEGATE, 0);
+    memcpy(mine, &request, sizeof(request));
+    assert_int_equal(call_net_bind(AT), -AEGIS_E_CAPABILITY); /* it has no MAC */
 }
 
 static void another_key_makes_all_capabilities_worthless(void **state)
@@ -268,7 +276,7 @@ int main(void)
         cmocka_unit_test(a_capability_ends_with_its_generation),
         cmocka_unit_test(an_environments_capability_ends_with_it),
         cmocka_unit_test(minting_is_for_owners_of_what_exists),
-        cmocka_unit_test(without_a_device_nothing_can_be_bound),
+        cmocka_unit_test(without_a_device_there_is_the_loop_interface_alone),
         cmocka_unit_test(another_key_makes_all_capabilities_worthless),
     };
 
