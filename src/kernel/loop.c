@@ -11,8 +11,10 @@
 #include "kernel/rx.h"
 
 /* Instructions of one frame's way, generously: to read and check it, and what a received one takes,
- * less a byte's each. */
+ * less a byte's: those of two copies, one of them skewed, and of moving it back. */
 #define FRAME_WORK (RX_FRAME_WORK + 400)
+#define BYTE_WORK  3
+#define MOVE_WORK  5
 
 struct loop loop;
 
@@ -77,7 +79,7 @@ static void carry(size_t length, uint16_t hops, int64_t *left)
     uint32_t index = (uint32_t)found.id;
     struct binding *binding = &bindings[index];
 
-    *left -= (int64_t)(FRAME_WORK + 2 * length);
+    *left -= (int64_t)(FRAME_WORK + BYTE_WORK * length);
     netif->info->received++;
     if (__builtin_expect(found.taps != 0, 0)) {
         event_show_received(netif, found.taps, f.bytes, length);
@@ -91,6 +93,8 @@ static void carry(size_t length, uint16_t hops, int64_t *left)
     if (binding->handler) {
         struct handler *handler = binding->handler;
         uint64_t verdict = event_execute(netif, handler, &f, left);
+        if (f.bytes != loop.spare + NIC_BUFFER_FRAME)
+            *left -= (int64_t)(MOVE_WORK * f.length);
         if (verdict == ASH_TX && !turn_round(binding, index, &f, hops))
             handler->status.refused++;
         if (verdict == ASH_TX || verdict == ASH_DROP)

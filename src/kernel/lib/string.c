@@ -26,14 +26,44 @@ static inline void copy_tail(uint8_t *t, const uint8_t *f, size_t length)
         *t = *f;
 }
 
+static inline void copy_bytes(uint8_t *t, const uint8_t *f, size_t length)
+{
+    while (length--)
+        *t++ = *f++;
+}
+
+/*
+ * Sides that are aligned differently: each word is put together from two, and none is read that
+ * holds no byte of the source. length is 16 or more.
+ */
+static void copy_skewed(uint8_t *t, const uint8_t *f, size_t length)
+{
+    size_t head = -(uintptr_t)t & 7;
+
+    copy_bytes(t, f, head);
+    t += head, f += head, length -= head;
+    unsigned int shift = ((uintptr_t)f & 7) * 8;
+    const word *next = (const word *)((uintptr_t)f & ~7UL);
+    word low = *next++;
+    for (; length >= 8; length -= 8, t += 8, f += 8) {
+        word high = *next++;
+        *(word *)t = low >> shift | high << (64 - shift);
+        low = high;
+    }
+    copy_bytes(t, f, length);
+}
+
 void *memcpy(void *restrict to, const void *restrict from, size_t length)
 {
     uint8_t *t = to;
     const uint8_t *f = from;
 
+    if (((uintptr_t)t ^ (uintptr_t)f) & 7 && length >= 16) {
+        copy_skewed(t, f, length);
+        return to;
+    }
     if ((((uintptr_t)t ^ (uintptr_t)f) & 7) || length < 8) {
-        while (length--)
-            *t++ = *f++;
+        copy_bytes(t, f, length);
         return to;
     }
     if ((uintptr_t)t & 1)
