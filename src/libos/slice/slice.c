@@ -4,6 +4,7 @@
 
 #include "libos/slice/context.h"
 #include "libos/start/calls.h"
+#include "libos/start/start.h"
 #include "libos/upcall/upcall.h"
 
 _Static_assert(sizeof(struct aegis_context) == SLICE_CONTEXT_SIZE, "entry.S");
@@ -23,7 +24,7 @@ extern const char __whole_start[], __whole_end[]; /* app.ld */
 
 static slice_hook on_end, on_begin;
 static struct slice_listener *listeners;
-static uint64_t count;
+static EXOS_HOT uint64_t count; /* a slice may end with no frame left for a fault */
 
 /* entry.S: between the registers' saving and the yield. */
 void slice_is_over(struct aegis_context *context)

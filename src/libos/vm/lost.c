@@ -30,7 +30,7 @@ _Static_assert(sizeof(struct blocks) == AEGIS_PAGE_SIZE, "a page");
 
 /* More are among vm's notes. */
 static struct block first[FIRST];
-static size_t count;
+static EXOS_HOT size_t count;
 
 static bool is_asked; /* pages were asked for: some may have been taken */
 static vm_lost_handler lost_handler;
@@ -45,11 +45,11 @@ static struct block *block_number(size_t i)
 /* The one found last is looked at first; an upcall may come between and find another. */
 static struct block *block_of(uint64_t va)
 {
-    static struct block *volatile last = first;
+    static EXOS_HOT struct block *volatile last; /* NULL: none was */
     struct block *b = last;
     uint64_t base = va & ~(BLOCK_SIZE - 1);
 
-    if (b->base == base && count)
+    if (b && b->base == base)
         return b;
     for (size_t i = 0; i < count; i++)
         if ((b = block_number(i))->base == base)
