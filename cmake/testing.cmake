@@ -62,8 +62,8 @@ function(aegis_test_library name)
   target_link_libraries(${name} PUBLIC abi ${l_LIBRARIES})
 endfunction()
 
-# aegis_fuzz_object(SOURCE INCLUDES VAR): into VAR the object of a source compiled for libFuzzer; made once for all targets
-# that compile it with the same INCLUDES.
+# aegis_fuzz_object(SOURCE INCLUDES VAR [DEPENDS...]): into VAR the object of a source compiled for libFuzzer; made once for
+# all targets that compile it with the same INCLUDES. DEPENDS: files that it takes in and no depfile names.
 find_program(AEGIS_CLANG clang REQUIRED)
 set(AEGIS_FUZZ_OPTIONS -std=gnu17 -g -O1 -Wall -Wextra -Werror -fsanitize=fuzzer-no-link,address,undefined
     -fno-sanitize-recover=all)
@@ -82,20 +82,25 @@ function(aegis_fuzz_object source includes var)
   add_custom_command(OUTPUT ${object}
     COMMAND ${CMAKE_C_COMPILER_LAUNCHER} ${AEGIS_CLANG} ${AEGIS_FUZZ_OPTIONS} ${includes} -I${CMAKE_SOURCE_DIR}/src
             -MD -MF ${object}.d -c ${source} -o ${object}
-    DEPENDS ${source} DEPFILE ${object}.d VERBATIM)
+    DEPENDS ${source} ${ARGN} DEPFILE ${object}.d VERBATIM)
 endfunction()
 
-# aegis_fuzz_target(NAME SOURCES... [LIBRARIES libs...]): a libFuzzer program built by clang; ctest runs it for a
-# bounded number of inputs with a fixed seed. By hand: <build>/tests/NAME -max_total_time=600.
+# aegis_fuzz_target(NAME SOURCES... [INCLUDES folders...] [DEPENDS files...] [LIBRARIES libs...]): a libFuzzer program built
+# by clang; ctest runs it for a bounded number of inputs with a fixed seed. By hand: <build>/tests/NAME -max_total_time=600.
+# Free-standing libraries need no INCLUDES, so all targets share what is compiled of them.
 set(AEGIS_FUZZ_RUNS 20000 CACHE STRING "inputs a fuzz target tries in the suite")
 function(aegis_fuzz_target name)
-  cmake_parse_arguments(f "" "RUNS;MAX_LEN;CORPUS" "SOURCES;INCLUDES;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(f "" "RUNS;MAX_LEN;CORPUS" "SOURCES;INCLUDES;LIBRARIES;DEPENDS" ${ARGN})
   list(TRANSFORM f_INCLUDES PREPEND -I OUTPUT_VARIABLE includes)
   list(TRANSFORM f_LIBRARIES PREPEND -l)
   set(objects)
   foreach(s ${f_SOURCES})
     get_filename_component(source ${s} ABSOLUTE)
-    aegis_fuzz_object(${source} "${includes}" object)
+    if(source MATCHES "/src/(ash|dpf|vcode)/")
+      aegis_fuzz_object(${source} "" object)
+    else()
+      aegis_fuzz_object(${source} "${includes}" object ${f_DEPENDS})
+    endif()
     list(APPEND objects ${object})
   endforeach()
   add_custom_command(OUTPUT ${name}

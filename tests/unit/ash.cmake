@@ -48,11 +48,11 @@ add_custom_command(OUTPUT ${ash_images}/udp-echo.ash
   COMMAND ashc -o ${ash_images}/udp-echo.ash ${ash_corpus}/udp-echo.o
   DEPENDS ashc ${ash_corpus}/udp-echo.o VERBATIM)
 add_custom_target(ash_corpora ALL DEPENDS ${ash_objects} ${ash_images}/udp-echo.ash)
-aegis_fuzz_target(ash_image_fuzz SOURCES fuzz/ash/image.c ${ash_all} INCLUDES ${ash_test} MAX_LEN 2048
+aegis_fuzz_target(ash_image_fuzz SOURCES fuzz/ash/image.c ${ash_all} MAX_LEN 2048
   CORPUS -seed_inputs=${ash_images}/udp-echo.ash)
 set(ash_lift fuzz/ash/no_clang.c ${ash_tools}/lift.c ${ash_tools}/hex.c ${ash_tools}/object.c ${ash_tools}/btf.c
     ${ash_tools}/maps.c ${ash_tools}/link.c ${ash_tools}/image.c)
-aegis_fuzz_target(ash_object_fuzz SOURCES fuzz/ash/object.c ${ash_lift} ${ash_all} INCLUDES ${ash_test}
+aegis_fuzz_target(ash_object_fuzz SOURCES fuzz/ash/object.c ${ash_lift} ${ash_all}
   MAX_LEN 16384 CORPUS -seed_inputs=${ash_seeds})
 aegis_unit_test(ash_object_test SOURCES unit/ash/object_test.c ${ash_lift} LIBRARIES ash ARGUMENTS ${ash_objects})
 target_compile_definitions(ash_object_test PRIVATE _GNU_SOURCE)

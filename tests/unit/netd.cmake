@@ -11,5 +11,5 @@ foreach(handler answer arp)
     DEPENDS ashc ${netd_dir}/handlers/${handler}.c ${netd_headers} VERBATIM)
   list(APPEND netd_image_files ${netd_images}/netd_${handler}.ash)
 endforeach()
-aegis_fuzz_target(netd_handlers_fuzz SOURCES fuzz/netd/handlers.c ${ash_all} INCLUDES ${netd_images} MAX_LEN 1515)
-add_custom_command(OUTPUT netd_handlers_fuzz DEPENDS ${netd_image_files} APPEND)
+aegis_fuzz_target(netd_handlers_fuzz SOURCES fuzz/netd/handlers.c ${ash_all} INCLUDES ${netd_images}
+  DEPENDS ${netd_image_files} MAX_LEN 1515)
