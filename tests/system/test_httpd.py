@@ -150,6 +150,23 @@ def test_heads_come_byte_by_byte(up):
         assert got.startswith(b"HTTP/1.1 200 OK\r\n")
 
 
+def test_a_client_may_use_its_port_again_at_once(up):
+    """The server has closed first, and remembers the connection for a minute."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    for _ in range(5):
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            s.bind(("127.0.0.1", port))
+            s.settimeout(20)
+            s.connect(("127.0.0.1", up.port))
+            s.sendall(b"HEAD / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            assert s.recv(1000).startswith(b"HTTP/1.1 200 ")
+            while s.recv(1000):
+                pass
+
+
 @pytest.mark.parametrize("status, request_", [
     (400, b"nonsense\r\n\r\n"), (400, b"GET / HTTP/1.1\r\n\r\n"), (400, b"GET / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n"),
     (413, b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 9999999\r\n\r\n"), (414, b"GET /" + b"a" * 2000 + b" HTTP/1.1\r\nHost: a\r\n\r\n"),

@@ -58,6 +58,8 @@ void net_lwip_input(struct netif *netif, uint8_t *frame, size_t length)
 
     if (!net_segment_read(frame, length, &packet) || is_spoofed(netif, packet.ip))
         return;
+    if ((packet.tcp[TCP_OFFSET + 1] & (TCP_SYN | TCP_ACK)) == TCP_SYN)
+        net_lwip_reopen(packet.ip, packet.tcp);
     bool stays = !(packet.tcp[TCP_OFFSET + 1] & NO_SLOTS) && (!packet.data || is_next(&packet));
     if (stays) {
         p = pbuf_alloced_custom(PBUF_RAW, (u16_t)packet.size, PBUF_REF, &borrowed.pbuf,

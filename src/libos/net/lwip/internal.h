@@ -35,4 +35,12 @@ void net_lwip_forget_output(void);
  * and isn't kept. */
 void net_lwip_input(struct netif *netif, uint8_t *frame, size_t length);
 
+/*
+ * syn.c: before an opening segment is looked at (its headers as on the wire): a peer may open anew
+ * what is in TIME-WAIT if its sequence numbers go on (RFC 1122, section 4.2.2.13; RFC 6191), as
+ * clients do that use a port at once again; lwIP would reset it or say nothing. The old one is
+ * forgotten then.
+ */
+void net_lwip_reopen(const uint8_t *ip, const uint8_t *tcp);
+
 #endif

@@ -4,7 +4,9 @@
  * others: instead the oldest half-open one makes room, without a word, for the newest. A peer whose
  * answer takes less time than a listener's worth of openings gets through.
  */
+#include "libos/net/headers.h"
 #include "libos/net/lwip/hooks.h"
+#include "libos/net/lwip/internal.h"
 #include "libos/net/lwip/lwip.h"
 #include "lwip/priv/tcp_priv.h"
 
@@ -29,4 +31,30 @@ err_t net_lwip_opening(struct tcp_pcb_listen *listener)
     if (pcb)
         tcp_abandon(pcb, 0);
     return ERR_OK;
+}
+
+static bool is_listened_to(uint16_t port)
+{
+    for (const struct tcp_pcb_listen *l = tcp_listen_pcbs.listen_pcbs; l; l = l->next)
+        if (l->local_port == port)
+            return true;
+    return false;
+}
+
+void net_lwip_reopen(const uint8_t *ip, const uint8_t *tcp)
+{
+    uint16_t from = net_get16(tcp + UDP_SOURCE), to = net_get16(tcp + UDP_DESTINATION);
+    uint32_t sequence = net_get32(tcp + 4), source, destination;
+
+    memcpy(&source, ip + IPV4_SOURCE - ETH_SIZE, sizeof source);
+    memcpy(&destination, ip + IPV4_DESTINATION - ETH_SIZE, sizeof destination);
+    for (struct tcp_pcb *pcb = tcp_tw_pcbs; pcb; pcb = pcb->next) {
+        if (pcb->remote_port != from || pcb->local_port != to ||
+            ip4_addr_get_u32(&pcb->remote_ip) != source ||
+            ip4_addr_get_u32(&pcb->local_ip) != destination)
+            continue;
+        if (TCP_SEQ_GEQ(sequence, pcb->rcv_nxt) && is_listened_to(to))
+            tcp_abandon(pcb, 0);
+        return;
+    }
 }
