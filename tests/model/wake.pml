@@ -109,7 +109,7 @@ inline leave_rest()
     used_event = FOREVER  /*: virtq_want_no_interrupt(&netif->nic.rx, netif->nic.rx.size) */
 }
 
-/*= src/kernel/rx.c deliver :: changed|ring_put */
+/*= src/kernel/event.h event_deliver :: changed|ring_put */
 /*: netif->nic.changed = true */ /*: if (!ring_put(binding, index, &frame)) binding->counters.dropped++ */
 inline receive_frame()
 {
@@ -211,6 +211,8 @@ inline rx_continue()
         interrupt_poll()          /*: interrupt_poll() */
     :: else /* (never) */
     fi;
+    /* The loop's rests are frames of programs', as stores are; none is here. */
+    /*: if (netifs[info->netif_count].unfinished) */ /*: interrupt_poll() */
     more = unfinished;            /*: i++) more |= netifs[i].unfinished */
     rx_unfinished = more          /*: rx_unfinished = more */
                                   /*: return more */
