@@ -150,18 +150,23 @@ def some_frames(mac, count):
 
 
 def test_lines_say_what_tcpdump_says(aegisctl, nic, folder):
-    """Two captures of the same frames: the lines of one, and what tcpdump -q makes of the other's file."""
+    """Two captures of the same frames: the lines of one, and what tcpdump -q makes of the other's file. Some of the frames
+    that nobody takes are answered (test_answers.py)."""
     lines, file = Capture(aegisctl), Capture(aegisctl, "-w", folder / "file")
     for frame in some_frames(nic.mac, 180):
         nic.send(frame)
-        time.sleep(0.001)
+        time.sleep(0.004)
     echo(nic, b"last")
     out, *got = lines.end()
-    assert got == [182, 0] and file.end()[1:] == (182, 0)
+    assert got[0] > 182 and got[1] == 0 and file.end()[1:] == tuple(got)
     mine = [line.split(" ", 1) for line in out.decode().splitlines()]
     theirs = [line.split(" ", 1) for line in tcpdump(folder / "file", "-q")]
-    assert [text[:4] for _, text in mine] == 181 * ["In  "] + ["Out "]
-    assert [text[4:] for _, text in mine] == [text.replace(":  ip-proto", ": ip-proto") for _, text in theirs]
+    assert [text[:4] for _, text in mine].count("In  ") == 181 and mine[-1][1].startswith("Out ")
+    for (_, a), (_, b) in zip(mine, theirs, strict=True):
+        if "ICMP type 3" in a:  # tcpdump tells of the quoted header, too
+            assert " unreachable, length" in b and a[4:].split(":")[0] == b.split(":")[0]
+        else:
+            assert a[4:] == b.replace(":  ip-proto", ": ip-proto")
     for (a, _), (b, _) in zip(mine, theirs):
         seconds = [sum(float(n) * f for n, f in zip(t.split(":"), (3600, 60, 1))) for t in (a, b)]
         assert abs(seconds[0] - seconds[1]) < TOLERANCE
@@ -223,7 +228,7 @@ def test_nothing_is_left_however_it_ends(aegisctl, nic, end):
         assert time.monotonic() < deadline, "the tap is still there"
         time.sleep(0.05)
     assert [line.split()[:6] for line in aegisctl.ok("list").splitlines()] == [line.split()[:6] for line in listed.splitlines()]
-    assert "binding 3 feeds" in aegisctl.ok("load", "udp dst port 9", "--app", "udp-echo", "--name", "nine")
+    assert "binding 4 feeds" in aegisctl.ok("load", "udp dst port 9", "--app", "udp-echo", "--name", "nine")
 
 
 def test_a_script_can_interrupt_one_in_the_background(aegisctl, nic, folder):

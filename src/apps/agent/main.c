@@ -10,6 +10,7 @@
 #include "libos/net/net.h"
 #include "libos/start/error.h"
 #include "libos/time/time.h"
+#include "libos/wait/wait.h"
 
 #define READY_LIMIT 1000000000UL /* ns for netd's other process */
 #define DRAIN_LIMIT 1000000000UL /* ns for the last reply to leave */
@@ -171,5 +172,6 @@ int main(int argc, char **argv)
         count += consoles_wait(when + count, &deadline);
         count += captures_wait(when + count, AEGIS_PREDICATES_MAX - count, &deadline);
         aegis_wait(when, count, deadline);
+        exos_wait(NULL, 0, 0); /* looks for signals; it takes too few predicates to wait itself */
     }
 }
