@@ -18,16 +18,21 @@ struct echo_plan {
     uint64_t timeout;  /* ns after which a request counts as lost */
     uint64_t deadline; /* ns for everything */
     const struct counter
-        *counter;    /* of the guest's instructions; NULL: not counted. Needs window 1 */
-    uint64_t settle; /* ns without an instruction after which the guest has finished an echo */
+        *counter;     /* of the guest's instructions; NULL: not counted. Needs window 1 */
+    uint64_t settle;  /* ns without an instruction after which the guest has finished an echo */
+    uint64_t bytes;   /* of a stream (bulk.h) */
+    const char *path; /* of a page (http.h) */
 };
 #define PAYLOAD_MIN 16
+#define PAGE_MAX    65536 /* bytes of a page: size */
 
 struct echo_result {
     uint64_t sent, received, lost, wrong, late;
     uint64_t duration; /* ns from the first measured request to the last answer */
     uint64_t *rtt;     /* received round trips in ns, in order of arrival */
     uint64_t *insn;    /* instructions of each; NULL if not counted */
+    uint64_t total;    /* instructions of all together, where they aren't counted one by one */
+    uint64_t resent;   /* segments of a stream that were sent again */
     bool expired;      /* the deadline passed before all was sent */
 };
 

@@ -1,6 +1,6 @@
 /*
- * bench-client: measures UDP and TCP echo round trips over the raw Ethernet of a QEMU machine, and
- * writes every sample as JSON on stdout.
+ * bench-client: measures UDP and TCP echo round trips, requests for pages and streams over the raw
+ * Ethernet of a QEMU machine, and writes every sample as JSON on stdout.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +11,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include <arpa/inet.h>
+#include "bench/client/bulk.h"
+#include "bench/client/http.h"
 #include "bench/client/tcp.h"
 
 #define USAGE 2
@@ -25,11 +27,18 @@ static const char help[] =
     "  --remote PATH     socket of QEMU\n"
     "  --address A       IPv4 address of the guest (10.0.2.15)\n"
     "  --self A          IPv4 address of the client (10.0.2.2)\n"
-    "  --tcp             one TCP connection, one segment under way\n"
+    "  --mode MODE       udp: datagrams that come back (the default); tcp: bytes of one "
+    "connection, "
+    "one\n"
+    "                    segment under way; http: pages over --window connections; bulk-in, "
+    "bulk-out:\n"
+    "                    a stream of --bytes to or from the guest\n"
     "  --port N          port of the echo (7)\n"
     "  --count N         round trips to measure, 1 to 1000000 (1000)\n"
     "  --warmup N        round trips before them (20)\n"
-    "  --size N          bytes of payload, 16 to 1472 (60), by TCP 1 to 1460\n"
+    "  --size N          bytes of payload, 16 to 1472 (60), by TCP 1 to 1460, of a page to 65536\n"
+    "  --path PATH       of the page (/)\n"
+    "  --bytes N         of a stream, 1 to 1073741824 (1048576)\n"
     "  --window N        requests under way at once, 1 to 256 (1)\n"
     "  --timeout MS      after which a request counts as lost (1000)\n"
     "  --deadline S      for everything (60)\n"
@@ -39,10 +48,25 @@ static const char help[] =
     "Exit status: 0 if every request was answered, 1 if not, 2 for a usage error.\n";
 
 struct options {
-    const char *local, *remote, *counter;
+    const char *local, *remote, *counter, *path;
     struct in_addr address, self;
-    bool tcp;
-    uint64_t port, count, warmup, size, window, timeout, deadline, settle;
+    const struct mode *mode;
+    uint64_t port, count, warmup, size, window, timeout, deadline, settle, bytes;
+};
+
+/* What can be measured. */
+static const struct mode {
+    const char *name;
+    int (*run)(struct wire *wire, const struct echo_plan *plan, struct echo_result *result);
+    uint64_t size_least, size_most;
+    bool has_window; /* else --window is 1 */
+    bool each; /* instructions are counted round trip by round trip, for which the window is 1 */
+} modes[] = {
+    {"udp", echo_run, PAYLOAD_MIN, PAYLOAD_MAX, true, true},
+    {"tcp", tcp_run, 1, TCP_PAYLOAD_MAX, false, true},
+    {"http", http_run, 1, PAGE_MAX, true, false},
+    {"bulk-in", bulk_in, 1, PAGE_MAX, false, false},
+    {"bulk-out", bulk_out, 1, PAGE_MAX, false, false},
 };
 
 /* Options that take a number, and the range that it must be in. */
@@ -54,11 +78,12 @@ static const struct number {
     {"port", offsetof(struct options, port), 1, 65535},
     {"count", offsetof(struct options, count), 1, 1000000},
     {"warmup", offsetof(struct options, warmup), 0, 1000000},
-    {"size", offsetof(struct options, size), 1, PAYLOAD_MAX},
+    {"size", offsetof(struct options, size), 1, PAGE_MAX},
     {"window", offsetof(struct options, window), 1, WINDOW_MAX},
     {"timeout", offsetof(struct options, timeout), 1, 60000},
     {"deadline", offsetof(struct options, deadline), 1, 3600},
     {"settle", offsetof(struct options, settle), 1, 50000},
+    {"bytes", offsetof(struct options, bytes), 1, 1UL << 30},
 };
 
 static int usage(const char *text, const char *value)
@@ -87,6 +112,16 @@ static int parse_number(struct options *options, const char *name, const char *t
     return usage("no option --", name);
 }
 
+static int parse_mode(struct options *options, const char *name)
+{
+    for (size_t i = 0; i < sizeof(modes) / sizeof(*modes); i++)
+        if (strcmp(modes[i].name, name) == 0) {
+            options->mode = &modes[i];
+            return 0;
+        }
+    return usage("no --mode ", name);
+}
+
 static int parse_option(struct options *options, const char *name, const char *value)
 {
     if (strcmp(name, "local") == 0)
@@ -95,6 +130,10 @@ static int parse_option(struct options *options, const char *name, const char *v
         options->remote = value;
     else if (strcmp(name, "counter") == 0)
         options->counter = value;
+    else if (strcmp(name, "path") == 0)
+        options->path = value;
+    else if (strcmp(name, "mode") == 0)
+        return parse_mode(options, value);
     else if (strcmp(name, "address") == 0 || strcmp(name, "self") == 0) {
         struct in_addr *a = name[0] == 'a' ? &options->address : &options->self;
         if (inet_pton(AF_INET, value, a) != 1)
@@ -107,20 +146,18 @@ static int parse_option(struct options *options, const char *name, const char *v
 static int parse(struct options *options, int argc, char **argv)
 {
     static const struct option known[] = {
-        {"local", 1, 0, 0},  {"remote", 1, 0, 0}, {"counter", 1, 0, 0}, {"address", 1, 0, 0},
-        {"self", 1, 0, 0},   {"port", 1, 0, 0},   {"count", 1, 0, 0},   {"warmup", 1, 0, 0},
-        {"size", 1, 0, 0},   {"window", 1, 0, 0}, {"timeout", 1, 0, 0}, {"deadline", 1, 0, 0},
-        {"settle", 1, 0, 0}, {"tcp", 0, 0, 't'},  {"help", 0, 0, 'h'},  {0},
+        {"local", 1, 0, 0},   {"remote", 1, 0, 0},  {"counter", 1, 0, 0},
+        {"address", 1, 0, 0}, {"self", 1, 0, 0},    {"port", 1, 0, 0},
+        {"count", 1, 0, 0},   {"warmup", 1, 0, 0},  {"size", 1, 0, 0},
+        {"window", 1, 0, 0},  {"timeout", 1, 0, 0}, {"deadline", 1, 0, 0},
+        {"settle", 1, 0, 0},  {"mode", 1, 0, 0},    {"path", 1, 0, 0},
+        {"bytes", 1, 0, 0},   {"help", 0, 0, 'h'},  {0},
     };
     int c, index, status;
     while ((c = getopt_long(argc, argv, "h", known, &index)) != -1) {
         if (c == 'h') {
             fputs(help, stdout);
             exit(0);
-        }
-        if (c == 't') {
-            options->tcp = true;
-            continue;
         }
         if (c != 0)
             return USAGE;
@@ -132,11 +169,12 @@ static int parse(struct options *options, int argc, char **argv)
         return usage("unexpected argument: ", argv[optind]);
     if (!options->local || !options->remote)
         return usage("--local and --remote are required", "");
-    if (options->counter && options->window != 1)
+    const struct mode *mode = options->mode;
+    if (options->counter && mode->each && options->window != 1)
         return usage("--counter needs --window 1", "");
-    if (options->tcp ? options->window != 1 || options->size > TCP_PAYLOAD_MAX
-                     : options->size < PAYLOAD_MIN)
-        return usage("--size or --window is out of range", options->tcp ? " of --tcp" : "");
+    if ((!mode->has_window && options->window != 1) || options->size < mode->size_least ||
+        options->size > mode->size_most)
+        return usage("--size or --window is out of range of --mode ", mode->name);
     return 0;
 }
 
@@ -166,14 +204,16 @@ static void print_samples(const char *name, const uint64_t *samples, uint64_t co
 static void print_result(const struct echo_result *result)
 {
     printf("{\"sent\": %llu, \"received\": %llu, \"lost\": %llu, \"wrong\": %llu, \"late\": %llu, "
-           "\"duration_ns\": %llu, \"expired\": %s",
+           "\"duration_ns\": %llu, \"expired\": %s, \"resent\": %llu",
            (unsigned long long)result->sent, (unsigned long long)result->received,
            (unsigned long long)result->lost, (unsigned long long)result->wrong,
            (unsigned long long)result->late, (unsigned long long)result->duration,
-           result->expired ? "true" : "false");
+           result->expired ? "true" : "false", (unsigned long long)result->resent);
     print_samples("rtt_ns", result->rtt, result->received);
     if (result->insn)
         print_samples("insn", result->insn, result->received);
+    if (result->total)
+        printf(", \"total_insn\": %llu", (unsigned long long)result->total);
     printf("}\n");
 }
 
@@ -187,20 +227,24 @@ static int measure(struct wire *wire, const struct options *options)
         .timeout = options->timeout * 1000000,
         .deadline = options->deadline * 1000000000,
         .settle = options->settle * 1000,
+        .bytes = options->bytes,
+        .path = options->path,
     };
+    const struct mode *mode = options->mode;
     struct echo_result result = {0};
     int status = 1;
     if (options->counter && !(plan.counter = map_counter(options->counter)))
         return 1;
     result.rtt = calloc(plan.count, sizeof(*result.rtt));
-    result.insn = plan.counter ? calloc(plan.count, sizeof(*result.insn)) : NULL;
-    if (!result.rtt || (plan.counter && !result.insn)) {
+    result.insn = plan.counter && mode->each ? calloc(plan.count, sizeof(*result.insn)) : NULL;
+    if (!result.rtt || (plan.counter && mode->each && !result.insn)) {
         fprintf(stderr, "bench-client: no memory for %llu samples\n",
                 (unsigned long long)plan.count);
     } else if (wire_resolve(wire, wire_now() + plan.deadline) == 0 &&
-               (options->tcp ? tcp_run : echo_run)(wire, &plan, &result) == 0) {
+               mode->run(wire, &plan, &result) == 0) {
         print_result(&result);
-        status = result.received == plan.count && result.wrong == 0 ? 0 : 1;
+        bool all = !result.expired && result.received == result.sent && result.received;
+        status = all && result.wrong == 0 ? 0 : 1;
     }
     free(result.rtt);
     free(result.insn);
@@ -218,6 +262,9 @@ int main(int argc, char **argv)
         .deadline = 60,
         .settle = 300,
         .port = 7,
+        .bytes = 1 << 20,
+        .path = "/",
+        .mode = &modes[0],
     };
     inet_pton(AF_INET, "10.0.2.15", &options.address);
     inet_pton(AF_INET, "10.0.2.2", &options.self);

@@ -6,8 +6,7 @@
 #define BENCH_CLIENT_TCP_H
 
 #include "bench/client/echo.h"
-
-#define TCP_PAYLOAD_MAX (FRAME_MAX - 54) /* Ethernet, IPv4 and TCP without options */
+#include "bench/client/segment.h"
 
 /*
  * Opens a connection to wire->guest and carries the plan out: plan->window is 1, plan->size 1 to

@@ -11,6 +11,7 @@ from .machine import MachineError
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "tests/system"))
 
+import images  # noqa: E402
 from machine import Control, Refused  # noqa: E402
 
 FIRST_LINE = r"^\[\d+ agent\] "  # the agent's, behind the number and name that the kernel's log puts there
@@ -32,6 +33,13 @@ def image(context, initrd="initrd.cpio"):
     """QEMU's arguments that boot Aegis-V with the programs of an archive, without network and console."""
     return ["-kernel", str(kernel(context)), "-initrd", str(context.guest(initrd)), "-append", ADDRESS,
             "-device", "virtio-rng-device"]
+
+
+def archive(context, path, files):
+    """Writes to path the initial RAM disk with more files: (name, bytes) pairs."""
+    usual = images.cpio_files(context.guest("initrd.cpio").read_bytes())
+    path.write_bytes(images.cpio([*usual, *files]))
+    return path
 
 
 class Console:

@@ -1,4 +1,4 @@
-"""The peer: Debian 13's riscv64 kernel with an initramfs of busybox and the bench's own programs."""
+"""The peer: Debian 13's riscv64 kernel with an initramfs of busybox and the bench's own programs; and its nginx."""
 
 import hashlib
 import lzma
@@ -15,11 +15,13 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "bench/peers/linux"
 MODULES = ("virtio_mmio", "virtio_net", "virtio_blk")
 CROSS = "riscv64-linux-gnu-gcc"
+OBJDUMP = "riscv64-linux-gnu-objdump"
 # Quiet, so that Linux isn't charged for its messages; no router solicitations into the samples.
 COMMAND_LINE = "console=ttyS0 quiet loglevel=0 ipv6.disable=1 rdinit=/init panic=-1"
 PROGRAMS = {  # sources, under bench, and flags
     "udp-echo": ["peers/linux/udp-echo.c"],
     "tcpecho": ["../src/apps/tcpecho.c", f"-I{ROOT / 'src'}", "-D_GNU_SOURCE"],  # the same source as on ExOS
+    "bulk": ["guest/bulk.c", f"-I{ROOT / 'src'}"],
     "xdp-load": ["peers/linux/xdp-load.c"],
     "rows": ["peers/linux/port.c", "guest/rows.c", "guest/measure.c"],
     "disk": ["peers/linux/disk.c", "guest/disk.c"],
@@ -123,6 +125,39 @@ def prepare(say):
     return ["-kernel", str(kernel), "-initrd", str(initramfs)]
 
 
+def libraries(base, program):
+    """The shared libraries that a program of the packages under base needs, and those that they need, by name."""
+    found, waiting = {}, [program]
+    while waiting:
+        for name in re.findall(r"NEEDED\s+(\S+)", run([OBJDUMP, "-p", waiting.pop()], "reading nginx")):
+            path = next((base / "usr/lib").rglob(name), None)
+            if path is None:
+                raise PeerMissing(f"the packages of nginx have no {name}")
+            if name not in found:
+                found[name] = path.resolve()
+                waiting.append(found[name])
+    return found
+
+
+def prepare_nginx(prepared, page, say):
+    """prepared, and in the initramfs beside what it has: nginx, its libraries, and the page "1k"."""
+    say("fetching Debian's nginx, unless it is cached")
+    base = Path(run([str(ROOT / "ci/fetch"), "nginx"], "ci/fetch nginx"))
+    program, first = base / "usr/sbin/nginx", Path(prepared[prepared.index("-initrd") + 1])
+    key = hashlib.sha256(first.name.encode() + program.read_bytes() + page)
+    initramfs = cache_folder() / f"bench-nginx-{key.hexdigest()[:16]}.cpio"
+    if not initramfs.exists():
+        with tempfile.TemporaryDirectory(dir=initramfs.parent) as name:
+            folder = Path(name)
+            (folder / "1k").write_bytes(page)
+            files = {"nginx": program, "nginx.conf": SOURCES / "nginx.conf", "1k": folder / "1k", **libraries(base, program)}
+            run([str(ROOT / "src/apps/mkcpio"), str(folder / "more"), *(f"{n}={f}" for n, f in files.items())],
+                "packing nginx")
+            (folder / "both").write_bytes(first.read_bytes() + (folder / "more").read_bytes())
+            os.replace(folder / "both", initramfs)
+    return ["-kernel", prepared[prepared.index("-kernel") + 1], "-initrd", str(initramfs)]
+
+
 def arguments(prepared, task):
-    """QEMU's arguments for the peer doing task: udp, tcp, xdp, filter, rows, suite-GROUP, disk or boot."""
+    """QEMU's arguments for the peer doing task: udp, tcp, bulk, web, xdp, filter, rows, suite-GROUP, disk or boot."""
     return [*prepared, "-append", f"{COMMAND_LINE} bench={task}"]

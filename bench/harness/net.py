@@ -3,7 +3,7 @@
 import time
 from contextlib import ExitStack
 
-from . import aegis, client, stats, systems
+from . import aegis, client, stats, systems, transfers
 from .results import AEGIS, show
 from .systems import HANDLER, LIMIT, LINUX, LINUX_TCP, LINUX_XDP, SOCKETS, STREAMS
 
@@ -154,6 +154,7 @@ def measure(context):
         count_tcp(context)
         if context.linux:
             measure_tcp(context)
+        transfers.measure(context)
     names = systems.echo_systems(context)
     samples = measure_rounds(context, names)
     for name in names:

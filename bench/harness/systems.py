@@ -2,7 +2,7 @@
 
 from contextlib import contextmanager
 
-from . import aegis, linux
+from . import aegis, client, linux
 from .machine import Machine
 from .results import AEGIS
 
@@ -11,7 +11,10 @@ HANDLER = "aegis-v-handler"  # beside AEGIS, an application: the handler that is
 SOCKETS = "aegis-v-sockets"  # an application by sockets of ExOS
 LINUX_TCP = "linux-tcp"
 STREAMS = "aegis-v-streams"  # and by those of TCP
+WEB, BULK = "aegis-v-web", "aegis-v-bulk"  # pages by httpd, and streams by bench/guest/bulk.c
+LINUX_WEB, LINUX_BULK = "linux-web", "linux-bulk"  # nginx, and the same source
 PROGRAMS = {SOCKETS: "udpecho", STREAMS: "tcpecho"}
+PAGE = "1k", client.pattern(1024)
 LABELS = {
     LIMIT: "limit (bare metal)",
     HANDLER: "Aegis-V, handler in the kernel",
@@ -22,6 +25,7 @@ LABELS = {
     LINUX_TCP: "Linux, TCP socket",
     LINUX_XDP: "Linux, XDP in the driver",
 }
+TRANSFER_LABELS = {WEB: "Aegis-V, httpd", LINUX_WEB: "Linux, nginx", BULK: "Aegis-V, TCP stream", LINUX_BULK: "Linux, TCP stream"}
 
 
 @contextmanager
@@ -61,6 +65,41 @@ def open_aegis(name):
     return opened
 
 
+def open_aegis_with(name, program, arguments, line):
+    """A machine with the page and the program bulk in its RAM disk, on which the program runs that prints line."""
+    @contextmanager
+    def opened(context, plugin):
+        console = aegis.Console()
+        machine = Machine(name, [], plugin=plugin, keep=[console.guest.fileno()])
+        files = [PAGE, ("bulk", context.guest("bench/bench-bulk").read_bytes())]
+        archive = aegis.archive(context, machine.base / "initrd", files)
+        machine.command += [*aegis.image(context, archive), *console.arguments]
+        try:
+            with machine:
+                console.started()
+                console.start(program, *arguments)
+                machine.wait_line(line, 30)
+                yield machine
+        finally:
+            console.close()
+
+    return opened
+
+
+@contextmanager
+def open_nginx(context, plugin):
+    prepared = linux.prepare_nginx(context.linux, PAGE[1], context.say)
+    with Machine(LINUX_WEB, linux.arguments(prepared, "web"), plugin=plugin) as machine:
+        machine.wait_line("init: web ready", 120)
+        yield machine
+
+
+TRANSFERS = {
+    WEB: open_aegis_with(WEB, "httpd", [], "httpd: port 80"),
+    BULK: open_aegis_with(BULK, "bulk", [], "bulk: ports 9 and 19"),
+    LINUX_WEB: open_nginx,
+    LINUX_BULK: open_linux("bulk", "bulk: ports 9 and 19"),
+}
 ECHOES = {
     LIMIT: open_limit,
     HANDLER: open_aegis(HANDLER),

@@ -295,14 +295,16 @@ def test_client_gives_up_at_its_deadline(guest):
 
 
 def test_bench_refuses_figures_of_a_system_that_loses_frames(guest):
-    with pytest.raises(client.ClientError, match="1 were lost and 0 answers wrong"):
+    with pytest.raises(client.ClientError, match="of 3 requests, 1 were lost and 0 answers wrong"):
         client.echo(CLIENT, guest(lambda n, frame: [] if n == 2 else [turned(frame)]), 3, warmup=0)
 
 
 @pytest.mark.parametrize("arguments, sentence", [
     ([], "--local and --remote are required"),
     (["--local", "a", "--remote", "b", "--count", "0"], "from 1 to 1000000"),
-    (["--local", "a", "--remote", "b", "--size", "1473"], "from 1 to 1472"),
+    (["--local", "a", "--remote", "b", "--size", "1473"], "out of range of --mode udp"),
+    (["--local", "a", "--remote", "b", "--mode", "tcp", "--window", "2"], "out of range of --mode tcp"),
+    (["--local", "a", "--remote", "b", "--mode", "sctp"], "no --mode sctp"),
     (["--local", "a", "--remote", "b", "--self", "10.0.2"], "not an IPv4 address"),
     (["--local", "a", "--remote", "b", "--counter", "c", "--window", "2"], "--counter needs --window 1"),
     (["--local", "a", "--remote", "b", "more"], "unexpected argument"),
@@ -315,6 +317,119 @@ def test_client_says_what_is_wrong_with_its_arguments(arguments, sentence):
 def test_client_without_a_machine_says_so(folder):
     done = run_client("--local", folder / "a", "--remote", folder / "b")
     assert done.returncode == 1 and "start QEMU with -netdev dgram first" in done.stderr
+
+
+class Streams:
+    """
+    TCP for a Guest: answer(port, bytes) gives what goes back when bytes have come to a connection (port is the
+    client's), b"" at its end. Of the segments with data, number `lost` is thrown away once.
+    """
+    SYN, FIN, ACK, ROOM = 2, 1, 16, 1400
+
+    def __init__(self, answer, lost=0):
+        self.answer, self.lost, self.data, self.ends = answer, lost, 0, {}
+
+    def __call__(self, _, frame):
+        ip, tcp = frame[14:34], frame[34:]
+        port, number, flags = int.from_bytes(tcp[:2], "big"), int.from_bytes(tcp[4:8], "big"), tcp[13]
+        payload = tcp[tcp[12] >> 4 << 2:]
+        self.data += bool(payload)
+        if payload and self.data == self.lost:
+            return []
+        if flags & self.SYN:
+            self.ends[port] = [1000, number + 1]
+            answers = [self.segment(ip, tcp, self.SYN | self.ACK, b"")]
+            self.ends[port][0] += 1
+            return answers
+        if not payload and not flags & self.FIN:
+            return []
+        own = self.ends[port]
+        answer = b""
+        if number == own[1]:
+            own[1] = own[1] + len(payload) + (flags & self.FIN) & 0xFFFFFFFF
+            answer = self.answer(port, payload)
+        answers = []
+        for at in range(0, max(1, len(answer)), self.ROOM):
+            piece = answer[at:at + self.ROOM]
+            answers.append(self.segment(ip, tcp, self.ACK, piece))
+            own[0] += len(piece)
+        return answers
+
+    def segment(self, ip, tcp, flags, payload):
+        own = self.ends[int.from_bytes(tcp[:2], "big")]
+        made = tcp[2:4] + tcp[:2] + struct.pack("!IIBBHHH", own[0], own[1] & 0xFFFFFFFF, 5 << 4, flags, 8192, 0, 0) + payload
+        total = checksum(ip[16:20] + ip[12:16] + struct.pack("!BBH", 0, 6, len(made)) + made)
+        made = made[:16] + struct.pack("!H", total) + made[18:]
+        header = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(made), 0, 0, 64, 6, 0) + ip[16:20] + ip[12:16]
+        header = header[:10] + struct.pack("!H", checksum(header)) + header[12:]
+        return bytes.fromhex("52550a000202525400123456") + b"\x08\0" + header + made
+
+
+def ask(guest, streams, *arguments):
+    to = guest(streams)
+    done = run_client("--local", to.local, "--remote", to.remote, "--warmup", 0, "--deadline", 5, "--timeout", 2000, *arguments)
+    return done.returncode, json.loads(done.stdout)
+
+
+PAGE = client.pattern(2000)
+
+
+def page_of(head, body):
+    return head.replace("\n", "\r\n").encode() + b"\r\n\r\n" + body
+
+
+GOOD_PAGE = page_of("HTTP/1.1 200 OK\nServer: test\ncontent-length: 2000", PAGE)
+
+
+def test_client_takes_pages_over_connections_that_stay(guest):
+    streams = Streams(lambda port, data: GOOD_PAGE if data.startswith(b"GET /a%20page HTTP/1.1\r\nHost: ") else b"")
+    status, got = ask(guest, streams, "--mode", "http", "--path", "/a%20page", "--size", 2000, "--window", 4, "--count", 30)
+    assert (status, got["sent"], got["received"], got["lost"], got["wrong"]) == (0, 30, 30, 0, 0)
+    assert len(streams.ends) == 4 and len(got["rtt_ns"]) == 30
+
+
+@pytest.mark.parametrize("page", [
+    page_of("HTTP/1.1 404 Not Found\nContent-Length: 2000", PAGE),
+    page_of("HTTP/1.1 200 OK\nContent-Length: 1999", PAGE[:-1]),
+    page_of("HTTP/1.1 200 OK\nContent-Length: 1999", PAGE),
+    page_of("HTTP/1.1 200 OK\nContent-Length: 2000", damaged(PAGE, 1999)),
+], ids=["status", "short", "more than its length", "other bytes"])
+def test_client_counts_wrong_pages(guest, page):
+    left = [GOOD_PAGE, page]
+    streams = Streams(lambda port, data: left.pop() if left else GOOD_PAGE)
+    status, got = ask(guest, streams, "--mode", "http", "--size", 2000, "--count", 5)
+    assert (status, got["received"], got["wrong"]) == (1, 5, 1)
+
+
+def test_client_counts_pages_that_do_not_come_as_lost(guest):
+    streams = Streams(lambda port, data: GOOD_PAGE[:-1])
+    status, got = ask(guest, streams, "--mode", "http", "--size", 2000, "--count", 5, "--timeout", 200)
+    assert (status, got["received"], got["lost"]) == (1, 0, 1)
+
+
+@pytest.mark.parametrize("lost, claimed, expected", [(0, 0, (0, 1, 0)), (7, 0, (0, 1, 0)), (0, 1, (1, 0, 1))],
+                         ids=["whole", "a segment is lost", "the guest says that less came"])
+def test_client_sends_a_stream_and_is_told_how_much_came(guest, lost, claimed, expected):
+    came = []
+
+    def take(_, data):
+        came.append(data)
+        return b"" if data else struct.pack("!Q", sum(map(len, came)) - claimed)
+
+    status, got = ask(guest, Streams(take, lost), "--mode", "bulk-in", "--bytes", 100000)
+    assert (status, got["received"], got["wrong"]) == expected
+    assert b"".join(came) == client.pattern(100000)
+    assert (got["resent"] > 0) == (lost > 0)
+
+
+@pytest.mark.parametrize("damage, expected", [(None, (0, 1, 0)), (5000, (1, 0, 1))], ids=["right", "a byte is wrong"])
+def test_client_takes_a_stream_and_looks_at_each_byte(guest, damage, expected):
+    def give(_, data):
+        stream = client.pattern(int.from_bytes(data, "big"))
+        return damaged(stream, damage) if damage else stream
+
+    status, got = ask(guest, Streams(give), "--mode", "bulk-out", "--bytes", 20000)
+    assert (status, got["received"], got["wrong"]) == expected
 
 
 # Rows, tables and the gate
