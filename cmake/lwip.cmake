@@ -1,14 +1,7 @@
 # lwIP 2.1.3, unmodified, fetched and checked by ci/fetch: its TCP over IPv4, compiled for applications with the port in
 # src/libos/net/lwip. A static library of its own, exos_lwip, which only programs that name it are linked with.
-set(AEGIS_LWIP_DIR "" CACHE PATH "unpacked lwIP 2.1.3 sources; empty: fetched through apt")
-if(NOT AEGIS_LWIP_DIR)
-  execute_process(COMMAND ${CMAKE_SOURCE_DIR}/ci/fetch lwip OUTPUT_VARIABLE fetched
-                  OUTPUT_STRIP_TRAILING_WHITESPACE RESULT_VARIABLE status)
-  if(NOT status EQUAL 0)
-    message(FATAL_ERROR "ci/fetch lwip failed; or set AEGIS_LWIP_DIR to unpacked lwIP 2.1.3 sources")
-  endif()
-  set(AEGIS_LWIP_DIR ${fetched} CACHE PATH "" FORCE)
-endif()
+include(fetched)
+fetched_sources(AEGIS_LWIP_DIR lwip "lwIP 2.1.3")
 set(lwip_port ${CMAKE_SOURCE_DIR}/src/libos/net/lwip)
 set(lwip_sources core/init.c core/def.c core/inet_chksum.c core/ip.c core/mem.c core/memp.c core/netif.c core/pbuf.c
   core/stats.c core/sys.c core/tcp.c core/tcp_in.c core/tcp_out.c core/timeouts.c core/ipv4/ip4.c core/ipv4/ip4_addr.c)

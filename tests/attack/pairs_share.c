@@ -267,26 +267,6 @@ int64_t map_own_ADDRESS(void)
     return aegis_map_own(FREE_VA, VM_READ_WRITE);
 }
 
-/* A page that may be executed and not read: its bytes are not to be had this way. */
-int64_t map_own_RIGHTS(void)
-{
-    struct raw raw;
-    uint64_t page = page_at(FREE_VA, VM_READ_WRITE);
-    raw_create(&raw, "call", blob_call, blob_call_end);
-    CHECK_OK(vm_map(raw.env, FREE_VA, page, AEGIS_PROT_EXEC | AEGIS_MAP_INHERIT, NULL));
-    raw.data[8] = FREE_VA;
-    raw.data[9] = VM_READ_WRITE;
-    raw.data[14] = AEGIS_CALL_map_own;
-    raw_start(&raw, 0);
-    while (!*(volatile uint64_t *)raw.data)
-        aegis_yield(raw.env);
-    int64_t result = (int64_t)raw.data[1];
-    CHECK_OK(aegis_env_end(raw.env, 0));
-    raw_finish(&raw);
-    page_gone(FREE_VA, page);
-    return result;
-}
-
 int64_t map_own_PINNED(void)
 {
     uint64_t page = page_at(FREE_VA, VM_READ_WRITE);
@@ -301,17 +281,21 @@ int64_t map_own_PINNED(void)
     return result;
 }
 
-/* What a child that may have no more would need for itself. */
-static int64_t call_full(uint64_t number, const uint64_t a[5])
+/*
+ * What a call answers a child that has a page at FREE_VA by these rights. A `full` one may have no
+ * more than it has.
+ */
+static int64_t call_in_child(uint64_t rights, bool full, uint64_t number, const uint64_t a[5])
 {
     struct raw raw;
     uint64_t page = page_at(FREE_VA, VM_READ_WRITE);
     raw_create(&raw, "call", blob_call, blob_call_end);
-    CHECK_OK(vm_map(raw.env, FREE_VA, page, AEGIS_PROT_READ | AEGIS_MAP_INHERIT, NULL));
+    CHECK_OK(vm_map(raw.env, FREE_VA, page, rights | AEGIS_MAP_INHERIT, NULL));
     struct aegis_limits limits = {{[AEGIS_QUOTA_PAGES] = aegis_env(raw.env)->pages,
                                    [AEGIS_QUOTA_SLOTS] = 1,
                                    [AEGIS_QUOTA_ENVS] = 2}};
-    CHECK_OK(aegis_quota_set(raw.env, &limits));
+    if (full)
+        CHECK_OK(aegis_quota_set(raw.env, &limits));
     for (int i = 0; i < 5; i++)
         raw.data[8 + i] = a[i];
     raw.data[14] = number;
@@ -323,6 +307,19 @@ static int64_t call_full(uint64_t number, const uint64_t a[5])
     raw_finish(&raw);
     page_gone(FREE_VA, page);
     return result;
+}
+
+/* A page that may be executed and not read: its bytes are not to be had this way. */
+int64_t map_own_RIGHTS(void)
+{
+    return call_in_child(AEGIS_PROT_EXEC, false, AEGIS_CALL_map_own,
+                         (uint64_t[5]){FREE_VA, VM_READ_WRITE});
+}
+
+/* What a child that may have no more would need for itself. */
+static int64_t call_full(uint64_t number, const uint64_t a[5])
+{
+    return call_in_child(AEGIS_PROT_READ, true, number, a);
 }
 
 int64_t map_own_QUOTA(void)

@@ -1,54 +1,17 @@
 /* aegisctl capture: copies of the frames that a filter takes, printed or written to a file. */
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "capture_loop.h"
 #include "commands.h"
 #include "filter.h"
+#include "words.h"
 
 #define EXPR_SIZE 4096
 #define WORDS_MAX 256
 #define ALL       "greater 1" /* without an expression */
-
-/* The words of an expression that wasn't quoted, with blanks between. */
-static int join(int count, char **words, char text[EXPR_SIZE], struct why *why)
-{
-    size_t used = 0;
-
-    strcpy(text, count == 0 ? ALL : "");
-    for (int i = 0; i < count; i++) {
-        size_t length = strlen(words[i]);
-
-        if (used + length + 2 > EXPR_SIZE) {
-            return why_set(why, "the expression is longer than %d characters; put it into a file",
-                           EXPR_SIZE);
-        }
-        if (i > 0) {
-            text[used++] = ' ';
-        }
-        memcpy(text + used, words[i], length + 1);
-        used += length;
-    }
-    return 0;
-}
-
-/* Signals that end a capture are read, never taken; nor is the reader's end. */
-static int catch_signals(void)
-{
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    return signalfd(-1, &set, SFD_CLOEXEC);
-}
 
 /* Say how it went. Returns the exit status. */
 static int report(struct capture *c)
@@ -80,7 +43,7 @@ static int run_capture(const char *instance, const char *text, const char *path,
         return status;
     }
     request->filter = (struct control_bytes){image.bytes, (uint32_t)image.size};
-    c.signals = catch_signals();
+    c.signals = signals_catch(0, NULL);
     if (client_open(&c.session, instance, &c.why) == 0 &&
         capture_output_open(&c.output, path, (int)request->snaplen, &c.why) == 0) {
         capture_run(&c, request);
@@ -120,8 +83,11 @@ static int capture(const struct command *command, int argc, char **argv)
         return usage_error(command, "-w - would write a capture file to the terminal; pipe it into "
                                     "a program, or leave -w away");
     }
-    if (join(words, argv, text, &why) != 0) {
+    if (words_join(words, argv, text, sizeof(text), "expression", "put it into a file", &why) < 0) {
         return why_print(&why, "capture");
+    }
+    if (words == 0) {
+        strcpy(text, ALL);
     }
     request.netif = (uint32_t)netif;
     request.snaplen = (uint32_t)snaplen;

@@ -2,50 +2,13 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "commands.h"
 #include "console_loop.h"
+#include "words.h"
 
 #define WORDS_MAX 64
-
-/* Signals that end it are read, so that the terminal is always restored. */
-static int catch_signals(void)
-{
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
-    sigaddset(&set, SIGQUIT);
-    sigaddset(&set, SIGWINCH);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    return signalfd(-1, &set, SFD_CLOEXEC);
-}
-
-/* The words of a command with blanks between, as ssh does it. */
-static int join(int count, char **words, char text[CONTROL_ARGUMENTS_MAX], struct why *why)
-{
-    size_t used = 0;
-
-    for (int i = 0; i < count; i++) {
-        size_t length = strlen(words[i]);
-
-        if (used + length + 2 > CONTROL_ARGUMENTS_MAX) {
-            return why_set(why, "the command is longer than %d bytes; pipe it in",
-                           CONTROL_ARGUMENTS_MAX);
-        }
-        if (i > 0) {
-            text[used++] = ' ';
-        }
-        memcpy(text + used, words[i], length);
-        used += length;
-    }
-    return (int)used;
-}
 
 /* Say how it ended. Returns the exit status. */
 static int report(struct console *c)
@@ -84,7 +47,7 @@ static int console(const struct command *command, int argc, char **argv)
     if (status >= 0) {
         return status;
     }
-    length = join(words, argv, text, &c.why);
+    length = words_join(words, argv, text, sizeof(text), "command", "pipe it in", &c.why);
     if (length < 0) {
         return why_print(&c.why, "console");
     }
@@ -93,7 +56,7 @@ static int console(const struct command *command, int argc, char **argv)
     request.command = (struct control_bytes){(const uint8_t *)text, (uint32_t)length};
     request.plain = !c.terminal.in;
     request.own = own || request.plain || length > 0;
-    c.signals = catch_signals();
+    c.signals = signals_catch(2, (int[]){SIGQUIT, SIGWINCH});
     if (client_open(&c.session, instance, &c.why) == 0) {
         console_run(&c, &request);
     } else {

@@ -291,20 +291,6 @@ static void long_expressions_stay_small(void **state)
     }
 }
 
-static int start(void **state)
-{
-    (void)state;
-    lifted_start();
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    lifted_end();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -314,5 +300,5 @@ int main(void)
         cmocka_unit_test(fields_across_source_and_destination_have_no_egress),
         cmocka_unit_test(long_expressions_stay_small),
     };
-    return cmocka_run_group_tests(tests, start, end);
+    return cmocka_run_group_tests(tests, lifted_start, lifted_end);
 }

@@ -26,8 +26,9 @@ static void check(struct dpf_filter *filter, const struct dpflift_image *image, 
         fail_msg("%s: %s", text, dpf_strerror(error));
 }
 
-void lifted_start(void)
+int lifted_start(void **state)
 {
+    (void)state;
     for (size_t i = 0; i < lifted_count; i++) {
         struct dpflift_image *image = &images[2 * i];
         char error[DPFLIFT_ERROR_SIZE];
@@ -37,10 +38,13 @@ void lifted_start(void)
         if (lifted[i].exchanges)
             check(&lifted[i].egress, image + 1, lifted[i].text);
     }
+    return 0;
 }
 
-void lifted_end(void)
+int lifted_end(void **state)
 {
+    (void)state;
     for (size_t i = 0; i < 2 * lifted_count; i++)
         dpflift_free(&images[i]);
+    return 0;
 }

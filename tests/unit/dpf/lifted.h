@@ -14,9 +14,10 @@ struct lifted {
     struct dpf_filter egress; /* if exchanges */
 };
 
-/* Compiles all; fails the test for one that is refused. Freed by lifted_end. */
-void lifted_start(void);
-void lifted_end(void);
+/* A test group's set-up: compiles all, and fails for one that is refused. Freed by lifted_end, the
+ * group's end. state is not touched. */
+int lifted_start(void **state);
+int lifted_end(void **state);
 
 extern struct lifted lifted[];
 extern const size_t lifted_count;

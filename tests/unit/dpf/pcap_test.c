@@ -205,20 +205,6 @@ static void all_expressions_merge_into_one_trie(void **state)
     print_message("%zu steps a frame on average\n", steps / frames);
 }
 
-static int start(void **state)
-{
-    (void)state;
-    lifted_start();
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    lifted_end();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,5 +212,5 @@ int main(void)
         cmocka_unit_test(egress_filters_match_frames_turned_round),
         cmocka_unit_test(all_expressions_merge_into_one_trie),
     };
-    return cmocka_run_group_tests(tests, start, end);
+    return cmocka_run_group_tests(tests, lifted_start, lifted_end);
 }

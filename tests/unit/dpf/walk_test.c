@@ -339,20 +339,6 @@ static void decisions_in_steps_are_those_made_at_once(void **state)
     assert_true(tally.yes > 300 && tally.no > 300 && tally.undecided > 100 && calls > 30000);
 }
 
-static int start(void **state)
-{
-    (void)state;
-    lifted_start();
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    lifted_end();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -364,5 +350,5 @@ int main(void)
         cmocka_unit_test(decisions_in_steps_are_those_made_at_once),
         cmocka_unit_test(filters_of_one_shape_are_told_apart_without_a_search),
     };
-    return cmocka_run_group_tests(tests, start, end);
+    return cmocka_run_group_tests(tests, lifted_start, lifted_end);
 }

@@ -91,25 +91,11 @@ static void all_in_one_trie_find_the_last_that_accepts(void **state)
     assert_true(wins > 5000);
 }
 
-static int start(void **state)
-{
-    (void)state;
-    lifted_start();
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    lifted_end();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_expression_accepts_what_its_filter_accepts),
         cmocka_unit_test(all_in_one_trie_find_the_last_that_accepts),
     };
-    return cmocka_run_group_tests(tests, start, end);
+    return cmocka_run_group_tests(tests, lifted_start, lifted_end);
 }

@@ -7,16 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include "device.h"
 #include "host.h"
-#include "kernel/boot_memory.h"
 #include "kernel/drivers/virtio_blk.h"
 #include "kernel/phys.h"
-#include "kernel/rv64/paging.h"
 #include "random.h"
-
-#define BASE 0x80000000UL
-#define SIZE (32UL << 20)
+#include "slot.h"
 
 /* Feature bits, section 5.2.3 and 6. */
 #define SIZE_MAX_BIT (1UL << 1)
@@ -30,37 +25,9 @@
 #define EVENT_IDX    (1UL << 29)
 #define VERSION_1    (1UL << 32)
 
-static struct device_model model;
 static struct virtio device;
 static struct blk blk;
 static const char *wrong;
-
-/* Where the slot's registers are: the kernel's would map them. */
-volatile void *paging_map_device(struct range registers)
-{
-    (void)registers;
-    return model.registers;
-}
-
-static const struct device slot = {.registers = {0x10001000, 0x10002000}, .irq = 5};
-
-static int begin(void **state)
-{
-    struct board board = {.memory = {{BASE, BASE + SIZE}}, .memory_count = 1};
-
-    host_base = BASE;
-    host_size = SIZE;
-    *state = host_memory = aligned_alloc(PAGE_SIZE, SIZE);
-    memset(host_memory, 0, SIZE);
-    boot_memory_init(&board);
-    return 0;
-}
-
-static int end(void **state)
-{
-    free(*state);
-    return 0;
-}
 
 static void config32(uint32_t offset, uint32_t value)
 {
@@ -197,7 +164,7 @@ static void play_requests(uint64_t features)
     for (int into = 0; into < 2; into++) {
         uint32_t number = blk.free;
         for (uint64_t i = 0; i < BLK_PIECES; i++)
-            blk_piece(&blk, number, i, BASE + 0x100000 + i * 8192, 512 + 8 * i, into);
+            blk_piece(&blk, number, i, SLOT_BASE + 0x100000 + i * 8192, 512 + 8 * i, into);
         blk_go(&blk, number, into ? BLK_IN : BLK_OUT, 7, 0, BLK_PIECES);
         size_t count = get(pieces, &head, into ? 0 : 1, 56);
         assert_int_equal(count, BLK_DESCS);
@@ -255,7 +222,7 @@ static void slots_come_back_once_each(void **state)
         for (uint32_t i = 0; i < most; i++) {
             assert_true(blk.free < blk_own_slot(&blk) && !seen[blk.free]);
             seen[blk.free] = true;
-            blk_piece(&blk, blk.free, 0, BASE + 0x100000, 512, true);
+            blk_piece(&blk, blk.free, 0, SLOT_BASE + 0x100000, 512, true);
             blk_go(&blk, blk.free, BLK_IN, i, 0, 1);
         }
         assert_int_equal(blk.free, blk.slot_count);
@@ -296,7 +263,7 @@ static void an_answer_to_nothing_is_a_panic_by_name(void **state)
     assert_non_null(strstr(host_text, "returned descriptor 3"));
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, slot_begin, slot_end)
 
 int main(void)
 {

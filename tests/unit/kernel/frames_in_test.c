@@ -7,80 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include "frames.h"
 #include "invariants.h"
-#include "net.h"
 #include "random.h"
 #include "kernel/charge.h"
 #include "kernel/netif.h"
 #include "kernel/rx.h"
 
-#define FIRST   FIRST_ENV
-#define RING_AT 0x100000UL
-#define SLOTS   64
-#define LONG    1778 /* bytes of the longest frame that a buffer holds */
-
-static uint32_t a; /* owns binding one: values 0 to 31, in and out */
-static long one;
-static struct aegis_ring *ring;
-static uint8_t *slots;
-
-static long bind_for_a(uint64_t set)
-{
-    struct net_request request = {.in = set, .out = set};
-
-    world_call_as(FIRST);
-    request.parent = net_cap(AEGIS_KIND_BINDING, 0, AEGIS_RIGHT_DELEGATE);
-    world_call_as(a);
-    return net_bind(&request);
-}
-
-static int boot(void **state)
-{
-    (void)state;
-    net_boot(2);
-    a = world_child("a");
-    world_call_as(a);
-    net_memory();
-    ring = world_memory(RING_AT, 1 + SLOTS / 2);
-    slots = (uint8_t *)ring + PAGE_SIZE;
-    one = bind_for_a(0xffffffff);
-    assert_true(one > 0);
-    assert_int_equal(call_net_ring((uint32_t)one, RING_AT, SLOTS), 0);
-    return 0;
-}
-
-static int leave(void **state)
-{
-    (void)state;
-    free(host_memory);
-    return 0;
-}
-
-static int as_a(void **state)
-{
-    (void)state;
-    world_call_as(a);
-    return 0;
-}
-
-static struct aegis_counters counters(void)
-{
-    struct aegis_counters c;
-
-    assert_int_equal(call_net_counters((uint32_t)one, NET_AT, 0), 0);
-    assert_true(user_read(&c, NET_AT, sizeof(c)));
-    return c;
-}
-
-/* What the owner finds next, or NULL; it takes it with ring->tail++. */
-static const struct aegis_slot_header *next(const uint8_t **frame)
-{
-    if (ring->tail == ring->head)
-        return NULL;
-    const uint8_t *slot = slots + ring->tail % SLOTS * AEGIS_SLOT_SIZE;
-    *frame = slot + AEGIS_SLOT_FRAME;
-    return (const struct aegis_slot_header *)slot;
-}
+#define LONG 1778 /* bytes of the longest frame that a buffer holds */
 
 static void a_device_is_negotiated_and_shown(void **state)
 {
@@ -316,7 +250,7 @@ static void the_other_interfaces_frames_are_its_own_roots(void **state)
     assert_true(info->netifs[1].unclaimed == unclaimed + 1 && ring->head == head);
 }
 
-#define TEST(name) cmocka_unit_test_setup(name, as_a)
+#define TEST(name) cmocka_unit_test_setup(name, frames_as_a)
 
 int main(void)
 {
@@ -333,5 +267,5 @@ int main(void)
         TEST(the_other_interfaces_frames_are_its_own_roots),
     };
 
-    return cmocka_run_group_tests(tests, boot, leave);
+    return cmocka_run_group_tests(tests, frames_boot, frames_leave);
 }

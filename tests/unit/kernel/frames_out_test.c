@@ -7,79 +7,21 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include "frames.h"
 #include "invariants.h"
-#include "net.h"
 #include "random.h"
 #include "kernel/netif.h"
 
-#define FIRST   FIRST_ENV
-#define RING_AT 0x100000UL
-#define OUT_AT  0x40000000UL /* memory to send from */
-#define OUT     20           /* pages of it */
-#define SLOTS   64
+#define OUT_AT 0x40000000UL /* memory to send from */
+#define OUT    20           /* pages of it */
 
-static uint32_t a; /* owns binding one: values 0 to 31, in and out */
-static long one;
-static struct aegis_ring *ring;
-static uint8_t *slots, *out;
-
-static long bind_for_a(uint64_t in, uint64_t outward, bool tap)
-{
-    struct net_request request = {.in = in, .out = outward, .tap = tap};
-
-    world_call_as(FIRST);
-    request.parent = net_cap(AEGIS_KIND_BINDING, 0, tap ? AEGIS_RIGHT_TAP : AEGIS_RIGHT_DELEGATE);
-    world_call_as(a);
-    return net_bind(&request);
-}
+static uint8_t *out;
 
 static int boot(void **state)
 {
-    (void)state;
-    net_boot(2);
-    a = world_child("a");
-    world_call_as(a);
-    net_memory();
-    ring = world_memory(RING_AT, 1 + SLOTS / 2);
-    slots = (uint8_t *)ring + PAGE_SIZE;
+    frames_boot(state);
     out = world_memory(OUT_AT, OUT);
-    one = bind_for_a(0xffffffff, 0xffffffff, false);
-    assert_true(one > 0);
-    assert_int_equal(call_net_ring((uint32_t)one, RING_AT, SLOTS), 0);
     return 0;
-}
-
-static int leave(void **state)
-{
-    (void)state;
-    free(host_memory);
-    return 0;
-}
-
-static int as_a(void **state)
-{
-    (void)state;
-    world_call_as(a);
-    return 0;
-}
-
-static struct aegis_counters counters(void)
-{
-    struct aegis_counters c;
-
-    assert_int_equal(call_net_counters((uint32_t)one, NET_AT, 0), 0);
-    assert_true(user_read(&c, NET_AT, sizeof(c)));
-    return c;
-}
-
-/* What the owner finds next, or NULL; it takes it with ring->tail++. */
-static const struct aegis_slot_header *next(const uint8_t **frame)
-{
-    if (ring->tail == ring->head)
-        return NULL;
-    const uint8_t *slot = slots + ring->tail % SLOTS * AEGIS_SLOT_SIZE;
-    *frame = slot + AEGIS_SLOT_FRAME;
-    return (const struct aegis_slot_header *)slot;
 }
 
 /* Describes count frames of the caller's memory, and sends them. */
@@ -272,7 +214,7 @@ static void a_tap_gets_copies_both_ways(void **state)
     uint8_t frame[1514] = {0}, got[2048];
     const uint8_t *mine;
     uint16_t head;
-    long tap = bind_for_a(1UL << 5 | 1UL << 40, 0, true);
+    long tap = bind_for_a(&(struct net_request){.in = 1UL << 5 | 1UL << 40, .tap = true});
 
     assert_true(tap > 0);
     taps = world_memory(at, 3);
@@ -330,7 +272,7 @@ static void pages_outlive_their_owner_until_the_device_is_done(void **state)
     net_frame(out + 100, 1000, 0, 9);
     assert_int_equal(send(&o, 1), 1);
     assert_int_equal(net_sent(0, got, &head), 1000);
-    world_call_as(FIRST);
+    world_call_as(FIRST_ENV);
     assert_int_equal(call_env_end(a, 0), 0);
     for (int i = 0; i < 50; i++) {
         assert_false(env_end_step(env));
@@ -350,7 +292,7 @@ static void pages_outlive_their_owner_until_the_device_is_done(void **state)
     assert_true(info->netifs[0].unclaimed == unclaimed + 1);
 }
 
-#define TEST(name) cmocka_unit_test_setup(name, as_a)
+#define TEST(name) cmocka_unit_test_setup(name, frames_as_a)
 
 int main(void)
 {
@@ -363,5 +305,5 @@ int main(void)
         TEST(pages_outlive_their_owner_until_the_device_is_done),
     };
 
-    return cmocka_run_group_tests(tests, boot, leave);
+    return cmocka_run_group_tests(tests, boot, frames_leave);
 }

@@ -7,48 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include "device.h"
 #include "host.h"
-#include "kernel/boot_memory.h"
 #include "kernel/drivers/virtio.h"
 #include "kernel/phys.h"
-#include "kernel/rv64/paging.h"
 #include "random.h"
+#include "slot.h"
 
-#define BASE      0x80000000UL
-#define SIZE      (32UL << 20)
 #define EVENT_IDX (1UL << 29)
 #define VERSION_1 (1UL << 32)
 
-static struct device_model model;
 static struct virtio device;
-
-/* Where the slot's registers are: the kernel's would map them. */
-volatile void *paging_map_device(struct range registers)
-{
-    (void)registers;
-    return model.registers;
-}
-
-static const struct device slot = {.registers = {0x10001000, 0x10002000}, .irq = 5};
-
-static int begin(void **state)
-{
-    struct board board = {.memory = {{BASE, BASE + SIZE}}, .memory_count = 1};
-
-    host_base = BASE;
-    host_size = SIZE;
-    *state = host_memory = aligned_alloc(PAGE_SIZE, SIZE);
-    boot_memory_init(&board);
-    return 0;
-}
-
-static int end(void **state)
-{
-    free(*state);
-    host_on_fence = NULL;
-    return 0;
-}
 
 static bool probed;
 
@@ -80,7 +48,7 @@ static void start(uint64_t wanted, uint32_t size)
     assert_int_equal(host_run(make, &queue), HOST_RETURNED);
     virtio_start(&device);
     for (uint16_t i = 0; i < queue.size; i++)
-        queue.desc[i] = (struct virtq_desc){.address = BASE + i, .length = 1};
+        queue.desc[i] = (struct virtq_desc){.address = SLOT_BASE + i, .length = 1};
 }
 
 /* Takes what the driver made available, and checks that it is want; false if there is nothing. */
@@ -325,7 +293,7 @@ static void the_order_of_stores_is_what_the_device_needs(void **state)
     assert_string_equal(order, "rw,rw shown told;");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, slot_begin, slot_end)
 
 int main(void)
 {
