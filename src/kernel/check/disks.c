@@ -1,5 +1,6 @@
 /* Extents, the bindings to them, and what the disks have under way. */
 #include "kernel/check/internal.h"
+#include "kernel/check/mutate.h"
 
 #include "kernel/disk.h"
 #include "kernel/env.h"
@@ -149,7 +150,7 @@ void check_disks(void)
     }
 }
 
-/* A way to break each of them, for mutate.c. */
+/* A way to break each of them: mutate.h. */
 
 static struct aegis_extent_info *child_extent(void)
 {

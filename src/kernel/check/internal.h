@@ -70,14 +70,6 @@ void check_filters(void);
 void check_code(void);
 void check_pages(void);
 
-/* disks.c: breaks an invariant of its own; false likewise. */
-bool break_extent_inside(void);
-bool break_extent_owner(void);
-bool break_extent_charge(void);
-bool break_extent_binding(void);
-bool break_disk_requests(void);
-bool break_table_change(void);
-
 /* mutate.c: breaks invariant; false if there is nothing yet to break it with. */
 bool mutate(enum invariant invariant);
 
