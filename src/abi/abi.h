@@ -50,18 +50,19 @@ enum aegis_call {
 #define AEGIS_MAP_MAX     512  /* pages that protect and unmap take */
 
 /*
- * An application's address space (Sv39, lower half):
+ * An application's address space (Sv39, lower half). A small program lies, with what it begins with
+ * and the upper end of its stack, in the addresses that one table of PTEs serves:
  *
  *   0x0000000000  never mapped by convention, so that null faults
- *   0x0000010000  programs are linked here
+ *   0x0010080000  stacks grow down from here by convention; above, what a program begins with
+ *   0x0010100000  programs are linked here
  *        ...      the library's to arrange
- *   0x3f7ff80000  stacks grow down from here by convention; above, what a program begins with
  *   0x3f80000000  exposed pages, 1 GiB, read-only, the same in each environment
  *   0x3fc0000000  the linear window on one's own PTEs, read-only, where table_insert made it
  *   0x4000000000  end
  */
-#define AEGIS_PROGRAM_BASE 0x10000UL      /* where programs are linked */
-#define AEGIS_STACK_TOP    0x3f7ff80000UL /* where stacks begin, by convention */
+#define AEGIS_PROGRAM_BASE 0x10100000UL   /* where programs are linked */
+#define AEGIS_STACK_TOP    0x10080000UL   /* where stacks begin, by convention */
 #define AEGIS_EXPOSED_BASE 0x3f80000000UL /* struct aegis_info; mappings end below */
 #define AEGIS_WINDOW_BASE  0x3fc0000000UL /* the window on one's own PTEs */
 #define AEGIS_USER_END     0x4000000000UL /* of an application's addresses */

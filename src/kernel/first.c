@@ -16,8 +16,9 @@
 #include "kernel/slice.h"
 
 #define PROGRAM     "init"
-#define STACK_PAGES 16
+#define STACK_PAGES 4               /* a program that wants more maps it */
 #define START_VA    AEGIS_STACK_TOP /* the page of the start block, above the stack */
+#define HIGHEST     (AEGIS_EXPOSED_BASE - (1UL << 30)) /* of the image: room for the library */
 
 static struct aegis_page *take_page(void)
 {
@@ -75,8 +76,7 @@ void first_load(const struct board *board)
     int error = cpio_find(initrd, info->initrd_size, PROGRAM, &file);
     if (error)
         refuse("initial RAM disk: %s: %s", PROGRAM, cpio_strerror(error));
-    error =
-        elf_read(file.data, file.size, AEGIS_PROGRAM_BASE, AEGIS_STACK_TOP - (1UL << 30), &program);
+    error = elf_read(file.data, file.size, AEGIS_PROGRAM_BASE, HIGHEST, &program);
     if (error)
         refuse("initial RAM disk: %s: %s", PROGRAM, elf_strerror(error));
 

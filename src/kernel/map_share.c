@@ -30,25 +30,21 @@ static inline bool is_new(enum aegis_share how)
     return how == AEGIS_SHARE_COPY || how == AEGIS_SHARE_FRESH;
 }
 
+/* Whether self may hand on the page that entry maps. Rings and maps of handlers are bound to it. */
+static inline __attribute__((always_inline)) bool may_share(const struct aegis_page *page,
+                                                            pte_t entry, uint32_t self)
+{
+    return (page->owner == self || (entry & PTE_INHERIT)) && page->state == AEGIS_PAGE_DATA &&
+           page->refs < INHERIT_MAPPINGS_MAX;
+}
+
 /* Whether the page that entry maps is to be put where to is. */
-static inline __attribute__((always_inline)) bool is_meant(pte_t entry, enum aegis_share how)
+static inline bool is_meant(pte_t entry, enum aegis_share how)
 {
     if (!(entry & PTE_V))
         return false;
-    if (is_new(how))
-        return entry & PTE_R;
-    const struct aegis_page *page = page_of(pte_ppn(entry));
-    /* Rings and maps of handlers are bound to the caller. */
-    return (page->owner == this_hart->env->number || (entry & PTE_INHERIT)) &&
-           page->state == AEGIS_PAGE_DATA && page->refs < INHERIT_MAPPINGS_MAX;
-}
-
-/* What the kernel or a device uses as it is stays the caller's: a child wants a copy of its own. */
-static inline bool is_pinned(pte_t entry)
-{
-    const struct aegis_page *page = page_of(pte_ppn(entry));
-
-    return page->pins && page->owner == this_hart->env->number;
+    return is_new(how) ? entry & PTE_R
+                       : may_share(page_of(pte_ppn(entry)), entry, this_hart->env->number);
 }
 
 /* Whether a megapage is mapped where a table could be. */
@@ -92,46 +88,33 @@ static long count_span(const struct env *env, const struct span *span, enum aegi
     return found;
 }
 
-/* Where pages are put: what is the same for all of them. */
-struct shared {
-    struct aegis_page *table;
-    struct link *links; /* of that */
-    uint32_t location;  /* of its first PTE */
-    uint64_t lost;      /* PTE bits that both sides lose */
-    bool walked;        /* a walk goes on (map.h) */
-    uint32_t last;      /* the table that the last page's list began in */
-    struct link *last_links;
+/* Lists of which most begin in one table. */
+struct lists {
+    uint32_t table; /* that the last one began in: its index */
+    struct link *links;
 };
 
-/* link_of: most lists begin in one table. */
-static inline struct link *first_link(struct shared *s, uint32_t location)
+/* link_of */
+static inline struct link *first_link(struct lists *lists, uint32_t location)
 {
-    if (location >> SLOT_BITS != s->last) {
-        s->last = location >> SLOT_BITS;
-        s->last_links = links_of(table_at(location));
+    if (__builtin_expect(location >> SLOT_BITS != lists->table, 0)) {
+        lists->table = location >> SLOT_BITS;
+        lists->links = links_of(table_at(location));
     }
-    return &s->last_links[location & (PTES - 1)];
+    return &lists->links[location & (PTES - 1)];
 }
 
-/* The page itself, which a copy on write makes read-only on both sides: map_insert, of a page that
- * is mapped. */
-static inline void share(struct shared *s, struct aegis_page *page, size_t slot, pte_t *to,
-                         pte_t *from)
+/* Puts the mapping at a location, whose links are `link`, in front of a page's others. */
+static inline __attribute__((always_inline)) void lead(struct lists *lists, struct aegis_page *page,
+                                                       uint32_t location, struct link *link)
 {
-    uint32_t location = s->location | (uint32_t)slot;
-    bool own = page->owner == s->table->owner && !(page->level & AEGIS_PAGE_BOUND);
+    uint32_t next = page->links;
+    struct link *first = first_link(lists, next);
 
-    if (__builtin_expect(s->walked && (page == map_walk_on.page || page == map_walk_on.list), 0))
-        map_walk_on.page = NULL;
-    struct link *first = first_link(s, page->links);
-    s->links[slot] = (struct link){.next = page->links, .previous = first->previous};
+    *link = (struct link){.next = next, .previous = first->previous};
     first->previous = location;
     page->links = location;
     page->refs++;
-    pte_t entry = *from & ~s->lost;
-    *from = entry;
-    /* PPN as it is; of the bits below it, what a mapping allows. */
-    *to = (entry & ~(pte_t)(PTE_A | PTE_D | PTE_OWN)) | PTE_INHERIT | (own ? PTE_OWN : 0);
 }
 
 static void make(struct aegis_page *table, pte_t *to, const pte_t *from, enum aegis_share how)
@@ -160,30 +143,44 @@ static long put_new(const struct span *span, enum aegis_share how)
     return found;
 }
 
+/*
+ * The pages themselves: map_insert, of pages that are mapped, which a copy on write makes read-only
+ * on both sides. What the kernel or a device uses as it is stays the caller's: a child wants a copy
+ * of its own. Variables hold what the compiler can't know to stay as it is.
+ */
 static long put_shared(const struct span *span, enum aegis_share how)
 {
-    struct aegis_page *table = map_table_of(span->to);
-    size_t slot = pte_index(span->va, 0);
-    struct shared s = {.table = table,
-                       .links = links_of(table),
-                       .location = (uint32_t)(table - pages) << SLOT_BITS,
-                       .lost = how == AEGIS_SHARE_PRIVATE ? PTE_W : 0,
-                       .walked = map_is_walked(),
-                       .last = UINT32_MAX};
+    const struct env *self = this_hart->env;
+    struct aegis_page *const all = pages, *table = map_table_of(span->to);
+    const uint64_t base = first_ppn, lost = how == AEGIS_SHARE_PRIVATE ? PTE_W : 0;
+    const uint32_t from_owner = self->number, to_owner = table->owner;
+    uint32_t location = (uint32_t)(table - pages) << SLOT_BITS | (uint32_t)pte_index(span->va, 0);
+    struct link *link = &links_of(table)[pte_index(span->va, 0)];
+    struct lists lists = {.table = UINT32_MAX};
+    pte_t *from = span->from, *end = from + span->count, *to = span->to;
     long found = 0, pinned = 0;
 
-    for (uint64_t i = 0; i < span->count; i++) {
-        pte_t entry = span->from[i];
-        if (!is_meant(entry, how) || (span->to[i] & PTE_V))
+    for (; from < end; from++, to++, link++, location++) {
+        pte_t entry = *from;
+        struct aegis_page *page = all + (pte_ppn(entry) - base);
+        if (!(entry & PTE_V) || (*to & PTE_V) || !may_share(page, entry, from_owner))
             continue;
-        if (s.lost && is_pinned(entry)) {
+        if (lost && page->pins && page->owner == from_owner) {
             pinned = AEGIS_SHARE_PINNED;
             continue;
         }
         found++;
-        share(&s, page_of(pte_ppn(entry)), slot + i, &span->to[i], &span->from[i]);
-        if (entry & s.lost)
-            map_flush(this_hart->env, span->va + i * PAGE_SIZE);
+        if (map_is_walked() && (page == map_walk_on.page || page == map_walk_on.list))
+            map_walk_on.page = NULL;
+        lead(&lists, page, location, link);
+        /* PPN as it is; of the bits below it, what a mapping allows. */
+        *to = (entry & ~(lost | PTE_A | PTE_D | PTE_OWN)) | PTE_INHERIT;
+        if (__builtin_expect(page->owner == to_owner && !(page->level & AEGIS_PAGE_BOUND), 0))
+            *to |= PTE_OWN;
+        if (entry & lost) {
+            *from = entry & ~lost;
+            map_flush(self, span->source + (uint64_t)(from - span->from) * PAGE_SIZE);
+        }
     }
     return found | pinned;
 }

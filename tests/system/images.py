@@ -35,12 +35,15 @@ def cpio_files(archive):
         at = data + size + -size % 4
 
 
-def elf(code, entry=0x10000, segments=None, machine=243, kind=2, phnum=None, phoff=64, phentsize=56, elfclass=2):
-    """A program of one executable segment at 0x10000, or of the given (type, flags, offset, address, filesz, memsz)."""
+BASE = 0x10100000  # AEGIS_PROGRAM_BASE
+
+
+def elf(code, entry=BASE, segments=None, machine=243, kind=2, phnum=None, phoff=64, phentsize=56, elfclass=2):
+    """A program of one executable segment at BASE, or of the given (type, flags, offset, address, filesz, memsz)."""
     start = 64 + 56 * (1 if segments is None else len(segments))
     if segments is None:
-        segments = [(1, 5, 0, 0x10000, start + len(code), start + len(code))]
-        entry = entry if entry != 0x10000 else 0x10000 + start
+        segments = [(1, 5, 0, BASE, start + len(code), start + len(code))]
+        entry = entry if entry != BASE else BASE + start
     ident = b"\x7fELF" + bytes([elfclass, 1, 1]) + bytes(9)
     header = struct.pack("<HHIQQQIHHHHHH", kind, machine, 1, entry, phoff, 0, 0, 64, phentsize,
                          len(segments) if phnum is None else phnum, 64, 0, 0)

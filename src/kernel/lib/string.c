@@ -26,6 +26,13 @@ static inline void copy_tail(uint8_t *t, const uint8_t *f, size_t length)
         *t = *f;
 }
 
+static inline __attribute__((always_inline)) void copy_eight(word *t, const word *f)
+{
+    word a = f[0], b = f[1], c = f[2], d = f[3], e = f[4], g = f[5], h = f[6], i = f[7];
+
+    t[0] = a, t[1] = b, t[2] = c, t[3] = d, t[4] = e, t[5] = g, t[6] = h, t[7] = i;
+}
+
 static inline void copy_bytes(uint8_t *t, const uint8_t *f, size_t length)
 {
     while (length--)
@@ -76,13 +83,13 @@ void *memcpy(void *restrict to, const void *restrict from, size_t length)
         *(quarter *)t = *(const quarter *)f;
         t += 4, f += 4, length -= 4;
     }
-    for (; length >= 64; length -= 64, t += 64, f += 64) {
-        const word *from8 = (const word *)f;
-        word a = from8[0], b = from8[1], c = from8[2], d = from8[3];
-        word g = from8[4], h = from8[5], i = from8[6], j = from8[7];
-        word *to8 = (word *)t;
-        to8[0] = a, to8[1] = b, to8[2] = c, to8[3] = d;
-        to8[4] = g, to8[5] = h, to8[6] = i, to8[7] = j;
+    for (; length >= 128; length -= 128, t += 128, f += 128) { /* of a page, mostly */
+        copy_eight((word *)t, (const word *)f);
+        copy_eight((word *)t + 8, (const word *)f + 8);
+    }
+    if (length >= 64) {
+        copy_eight((word *)t, (const word *)f);
+        length -= 64, t += 64, f += 64;
     }
     for (; length >= 32; length -= 32, t += 32, f += 32) {
         word a = ((const word *)f)[0], b = ((const word *)f)[1];

@@ -210,9 +210,15 @@ static void at_start(struct exos_pass *pass)
 static void each_object(void (*what)(struct fd_object *object, const struct exos_child *child),
                         const struct exos_child *child)
 {
-    for (uint32_t fd = 0; fd < fd_table.size; fd++) {
-        struct fd_object *object = fd_table.entries[fd].object;
-        if (!object || (object->first < fd && fd_table.entries[object->first].object == object))
+    for (uint32_t fd = 0;; fd++) {
+        const struct fd_entry *entries = fd_table.entries;
+        const uint32_t size = fd_table.size;
+        while (fd < size && !entries[fd].object) /* as most are */
+            fd++;
+        if (fd >= size)
+            return;
+        struct fd_object *object = entries[fd].object;
+        if (object->first < fd && entries[object->first].object == object)
             continue;
         EXOS_SET(object->first, fd);
         what(object, child);

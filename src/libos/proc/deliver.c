@@ -157,7 +157,7 @@ static bool rung(void)
 {
     signal_check();
     bool ends = signals.interrupted || (signals.waits_for_any && signals.handled);
-    signals.interrupted = false;
+    EXOS_SET(signals.interrupted, false);
     return ends;
 }
 

@@ -16,7 +16,10 @@ fork_mark:
         .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
         sd      s\n, 32 + 8 * \n(a0)
         fsd     fs\n, 128 + 8 * \n(a0)
+        fmv.x.d t1, fs\n
+        or      t0, t0, t1
         .endr
+        sd      t0, 224(a0)
         li      a0, 0
         ret
         .size   fork_mark, . - fork_mark
@@ -26,12 +29,17 @@ fork_resume:
         ld      ra, 0(a0)
         ld      sp, 8(a0)
         ld      tp, 16(a0)
+        .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+        ld      s\n, 32 + 8 * \n(a0)
+        .endr
+        ld      t0, 224(a0)
+        beqz    t0, 1f                  /* so they begin: a child that doesn't compute needs no registers */
         ld      t0, 24(a0)
         fscsr   t0
         .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
-        ld      s\n, 32 + 8 * \n(a0)
         fld     fs\n, 128 + 8 * \n(a0)
         .endr
+1:
         li      a0, 1
         ret
         .size   fork_resume, . - fork_resume

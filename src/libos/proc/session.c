@@ -61,6 +61,7 @@ static int64_t map_pages(void)
     }
     return 0;
 }
+_Static_assert(EXOS_SESSION_ADDRESS + EXOS_SESSION_SIZE <= AEGIS_PROGRAM_BASE, "below programs");
 _Static_assert(EXOS_SESSION_PAGES == 2, "one page to give back when the other is missing");
 
 static uint64_t own_carrier(void)

@@ -43,7 +43,9 @@ static void take(void)
         signals.stopped = false;
         __atomic_fetch_and(&signals.pending, ~SIGNAL_STOPS, __ATOMIC_RELAXED);
     }
-    __atomic_fetch_or(&signals.pending, sent, __ATOMIC_RELAXED);
+    sent &= ~signals.ignored;
+    if (sent) /* else a fork's parent or child would copy the page for what nobody looks at */
+        __atomic_fetch_or(&signals.pending, sent, __ATOMIC_RELAXED);
 }
 
 /* Children that have ended since the last look are settled, which sends SIGCHLD. */

@@ -13,6 +13,8 @@
 #include "libos/start/error.h"
 #include "libos/vm/vm.h"
 
+#define TABLE_BYTES (AEGIS_MEGAPAGE * AEGIS_PAGE_SIZE) /* of addresses, that one table serves */
+
 static int64_t make_env(const char *name)
 {
     char padded[AEGIS_NAME_SIZE] = "";
@@ -117,9 +119,10 @@ static int64_t create(struct proc *proc, const struct proc_options *options, pid
         return env;
     *proc = (struct proc){.env = (uint32_t)env, .entry = image->program.entry, .pid = pid};
     size_t stack = options->stack_pages ? options->stack_pages : PROC_STACK_PAGES;
+    const uint64_t stack_end = EXOS_START_ADDRESS - 1;
     status = vm_first_tables(proc->env, image->program.lower);
-    if (status == 0)
-        status = vm_first_tables(proc->env, EXOS_START_ADDRESS - 1);
+    if (status == 0 && image->program.lower / TABLE_BYTES != stack_end / TABLE_BYTES)
+        status = vm_next_tables(proc->env, stack_end);
     if (status == 0)
         status = options->member && image->name ? proc_put_image(proc->env, image)
                                                 : load(proc->env, &image->program);

@@ -60,12 +60,11 @@ static int64_t put(uint32_t env, uint64_t va, uint64_t end, enum aegis_share how
 /* Memory that the child gets in one way. */
 struct run {
     uint64_t start, end;
-    enum vm_inherit inherit;
+    enum aegis_share how;
 };
 
 static int64_t put_run(uint32_t env, const struct run *r)
 {
-    enum aegis_share how = r->inherit == VM_SHARE ? AEGIS_SHARE_SHARED : AEGIS_SHARE_PRIVATE;
     int64_t status = 0;
     bool large = r->end - r->start > AEGIS_SHARE_MAX * AEGIS_PAGE_SIZE; /* and mostly empty */
     for (uint64_t va = r->start; status >= 0 && va < r->end;) {
@@ -74,27 +73,39 @@ static int64_t put_run(uint32_t env, const struct run *r)
         uint64_t end = to_table_end(va, r->end);
         if (end - va > AEGIS_SHARE_MAX * AEGIS_PAGE_SIZE)
             end = va + AEGIS_SHARE_MAX * AEGIS_PAGE_SIZE;
-        status = put(env, va, end, how);
+        status = put(env, va, end, r->how);
         va = end;
     }
     return status < 0 ? status : 0;
 }
 
-/* All regions that the child gets, neighbours of one kind together. */
+/* Text and constants are shared whichever way: there is no right to write that both could lose. */
+static enum aegis_share way_of(const struct vm_region *r)
+{
+    return r->inherit == VM_SHARE && r->prot & AEGIS_PROT_WRITE ? AEGIS_SHARE_SHARED
+                                                                : AEGIS_SHARE_PRIVATE;
+}
+
+/*
+ * All regions that the child gets, neighbours together that go in one way. The fresh pages are
+ * there already, and stay: so the image goes in one piece.
+ */
 static int64_t put_regions(uint32_t env)
 {
     struct run run = {0};
     int64_t status = 0;
     for (const struct vm_region *r = vm_region_next(0); r && status == 0;
          r = vm_region_next(r->end)) {
-        if (r->inherit != VM_COPY && r->inherit != VM_SHARE)
-            continue;
-        if (r->start == run.end && r->inherit == run.inherit) {
+        bool follows = r->start == run.end;
+        if (follows &&
+            (r->inherit == VM_FRESH || (r->inherit != VM_NOTHING && way_of(r) == run.how))) {
             run.end = r->end;
             continue;
         }
+        if (r->inherit == VM_FRESH || r->inherit == VM_NOTHING)
+            continue;
         status = put_run(env, &run);
-        run = (struct run){r->start, r->end, r->inherit};
+        run = (struct run){r->start, r->end, way_of(r)};
     }
     return status < 0 ? status : put_run(env, &run);
 }
@@ -148,7 +159,9 @@ int64_t vm_fork_ready(void)
 
 int64_t vm_fork(uint32_t env, uint64_t low, uint64_t high)
 {
-    int64_t status = copy_hot(env);
+    int64_t status = vm_first_tables(env, (uint64_t)__resident_start);
+    if (status == 0)
+        status = copy_hot(env);
     if (status == 0 && !is_room())
         return -AEGIS_E_NO_PAGE;
     if (status == 0)

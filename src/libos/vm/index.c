@@ -39,8 +39,8 @@ struct vm_region vm_heap = {
 struct vm_region vm_first_stack = {.kind = VM_STACK,
                                    .prot = VM_READ_WRITE,
                                    .inherit = VM_COPY,
-                                   .start = VM_NOTES_END,
-                                   .end = VM_NOTES_END};
+                                   .start = AEGIS_STACK_TOP,
+                                   .end = AEGIS_STACK_TOP};
 
 #define IMAGE(first, behind, protection, inherited)                                                \
     {                                                                                              \
@@ -64,8 +64,8 @@ static struct {
     uint64_t count;
     struct vm_region *at[FIRST];
 } first = {.count = 8,
-           .at = {&image[0], &image[1], &image[2], &image[3], &image[4], &vm_heap, &notes,
-                  &vm_first_stack}};
+           .at = {&vm_first_stack, &image[0], &image[1], &image[2], &image[3], &image[4], &vm_heap,
+                  &notes}};
 static struct vm_region first_nodes[FIRST];
 
 static struct table *all = (struct table *)&first;

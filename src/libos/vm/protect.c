@@ -273,11 +273,14 @@ int64_t vm_make_exact(uint64_t start, uint64_t end)
  * is no page for cutting them some are cut finer than they were, which changes nothing. */
 int64_t vm_before_fork(void)
 {
-    int64_t status = vm_make_exact(0, AEGIS_USER_END);
+    int64_t status = vm_window_open();
     exos_hold();
-    for (struct vm_region *r = vm_find_next(0); r && status == 0; r = vm_find_next(r->end))
+    for (struct vm_region *r = vm_find_next(0); r && status == 0; r = vm_find_next(r->end)) {
         if (r->inherit == VM_COPY)
-            r->flags |= VM_MAY_COW;
+            EXOS_SET(r->flags, r->flags | VM_MAY_COW);
+        if (r->flags & VM_MIXED)
+            r = vm_find(make_exact(r, &status) - 1);
+    }
     vm_forget_short_ways();
     exos_release();
     return status;

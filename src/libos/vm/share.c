@@ -16,14 +16,20 @@ int64_t vm_first_tables(uint32_t env, uint64_t va)
     return status < 0 ? status : donate(env, va, 0);
 }
 
+int64_t vm_next_tables(uint32_t env, uint64_t va)
+{
+    int64_t status = donate(env, va, 0);
+    if (status == -AEGIS_E_NO_TABLE)
+        status = vm_first_tables(env, va);
+    return status;
+}
+
 int64_t vm_hand_on(uint32_t env, uint64_t va, uint64_t count, enum aegis_share how, uint64_t from)
 {
     int64_t shared = aegis_map_share(env, va, count, how, from);
     if (shared != -AEGIS_E_NO_TABLE)
         return shared;
-    int64_t status = donate(env, va, 0);
-    if (status == -AEGIS_E_NO_TABLE)
-        status = vm_first_tables(env, va);
+    int64_t status = vm_next_tables(env, va);
     return status < 0 ? status : aegis_map_share(env, va, count, how, from);
 }
 

@@ -8,11 +8,11 @@
  * program may use those beside it, outside of any region. Results are >= 0 or a negated enum
  * aegis_error.
  *
- *   exos.upper    the heap, growing up, filled when it is touched
+ *   0x0010080000  the stack, growing down, VM_STACK_LIMIT at most, filled when it is touched
+ *   exos.upper    the heap, behind the image, growing up, likewise
  *   0x1000000000  VM_BASE: regions, lowest address first, an unmapped page behind each
  *   0x3e00000000  VM_SHARED_BASE: what several programs map at one address (vm_shared_alloc)
  *   0x3f00000000  VM_END: what vm itself notes
- *   0x3f40000000  (about) the stack, VM_STACK_LIMIT at most, filled when it is touched
  */
 #ifndef EXOS_VM_VM_H
 #define EXOS_VM_VM_H
@@ -189,6 +189,9 @@ int64_t vm_hand_on(uint32_t env, uint64_t va, uint64_t count, enum aegis_share h
 /* The tables of both levels for va, for a child that has none there yet. 0, or table_insert's
  * errors. */
 int64_t vm_first_tables(uint32_t env, uint64_t va);
+
+/* The same of the table for va alone, where those above it may be there. */
+int64_t vm_next_tables(uint32_t env, uint64_t va);
 
 /* Change what a fork's child gets of the regions in a range of whole pages. As vm_declare; INVALID:
  * a hole. */
