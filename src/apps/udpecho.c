@@ -17,12 +17,12 @@ int main(int argc, char **argv)
 {
     static char bytes[65536];
     long port = argc == 2 ? number(argv[1], 1, UINT16_MAX) : 7;
-    struct sockaddr_in from, own = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    struct sockaddr_in6 from, own = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
 
     take_help(argc, argv);
     if (argc > 2 || port < 0)
         return usage();
-    int s = socket(AF_INET, SOCK_DGRAM, 0);
+    int s = socket(AF_INET6, SOCK_DGRAM, 0); /* of IPv4 as well */
     if (s < 0 || bind(s, (struct sockaddr *)&own, sizeof own)) {
         perror("udpecho: port");
         return 1;

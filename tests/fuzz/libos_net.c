@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include "libos/net/datagram.h"
+#include "libos/net/datagram6.h"
 #include "libos/net/echo.h"
 #include "libos/net/headers.h"
+#include "libos/net/ipv6.h"
 #include "libos/net/parse.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -108,6 +110,52 @@ static void check_echo(const uint8_t *frame, size_t length)
     assert(is_right(plain_sum(0, frame + icmp, 8 + e.size)));
 }
 
+/* What is taken for a datagram or an echo reply of IPv6 lies in the frame, and has a right sum. */
+static void check_ipv6(const uint8_t *frame, size_t length)
+{
+    struct net_datagram6 d;
+    struct net_echo e;
+    const uint8_t *behind = frame + ETH_SIZE + IPV6_SIZE;
+    if (net_datagram6_read(frame, length, &d)) {
+        uint32_t sum = IPV4_UDP + UDP_SIZE + (uint32_t)d.size;
+        assert(d.payload == behind + UDP_SIZE && d.payload + d.size <= frame + length);
+        sum = plain_sum(sum, frame + IPV6_SOURCE, 32);
+        assert(is_right(plain_sum(sum, behind, UDP_SIZE + d.size)));
+    }
+    if (net_echo6_read(frame, length, &e)) {
+        uint32_t sum = IPV6_ICMP + 8 + (uint32_t)e.size;
+        assert(e.payload == behind + 8 && e.payload + e.size <= frame + length);
+        sum = plain_sum(sum, frame + IPV6_SOURCE, 32);
+        assert(is_right(plain_sum(sum, behind, 8 + e.size)));
+    }
+}
+
+/* The frame as one of IPv6 with the sum that it should have. */
+static void check_mended_ipv6(uint8_t *frame, size_t length)
+{
+    uint8_t *behind = frame + ETH_SIZE + IPV6_SIZE;
+    if (length < NET_DATAGRAM6_HEADERS)
+        return;
+    bool is_echo = frame[ETH_TYPE] & 1;
+    size_t size = length - ETH_SIZE - IPV6_SIZE;
+    net_put16(frame + ETH_TYPE, ETH_TYPE_IPV6);
+    frame[IPV6_FIRST] = 0x60;
+    frame[IPV6_NEXT] = is_echo ? IPV6_ICMP : IPV4_UDP;
+    frame[IPV6_SOURCE] &= 0x7f;
+    frame[IPV6_SOURCE + 15] |= 1;
+    net_put16(frame + IPV6_LENGTH, (uint16_t)size);
+    net_put16(behind + (is_echo ? 0 : UDP_LENGTH), is_echo ? 0x8100 : (uint16_t)size);
+    uint8_t *at = behind + (is_echo ? 2 : UDP_CHECKSUM);
+    net_put16(at, 0);
+    uint16_t sum = net_ipv6_sum(frame, behind, size, frame[IPV6_NEXT]);
+    sum = sum || is_echo ? sum : 0xffff;
+    memcpy(at, &sum, sizeof sum);
+    struct net_datagram6 d;
+    struct net_echo e;
+    assert(is_echo ? net_echo6_read(frame, length, &e) : net_datagram6_read(frame, length, &d));
+    check_ipv6(frame, length);
+}
+
 /* A whole datagram, so that edits of it reach the last checks. */
 static void check_edited(const uint8_t *edits, size_t size)
 {
@@ -135,6 +183,8 @@ static void check_copy(const uint8_t *data, size_t size)
     check_frame(frame, size);
     check_datagram(frame, size);
     check_echo(frame, size);
+    check_ipv6(frame, size);
+    check_mended_ipv6(frame, size);
     free(memory);
 }
 

@@ -1,7 +1,6 @@
 #include "netd.h"
 
-#include "filter.h"
-#include "libos/net/headers.h"
+#include "libos/net/filter.h"
 #include "libos/time/time.h"
 #include "test.h"
 
@@ -38,14 +37,16 @@ void netd_start(void)
     char *const argv[] = {name, argument, NULL};
     const struct aegis_cap caps[] = {exos.start->caps[TEST_CAP_ROOT],
                                      exos.start->caps[TEST_CAP_LOOP]};
-    struct filter_image received, sent;
+    struct net_filter received, sent;
+    uint8_t mac[6];
     struct aegis_net_binding request = {.parent = exos.start->caps[TEST_CAP_ROOT]};
     struct proc_options options = {
         .name = name, .argc = 2, .argv = argv, .caps = caps, .cap_count = 2};
 
-    filter_make(&received, &(struct filter_field){2, ETH_TYPE, 0xffff, ETH_TYPE_ARP, ETH_TYPE_ARP},
-                1);
-    filter_sent_type(&sent, 0, ETH_TYPE_ARP);
+    for (size_t i = 0; i < sizeof mac; i++)
+        mac[i] = aegis_info()->netifs[0].mac[i];
+    net_filter_neighbours(&received, NULL);
+    net_filter_neighbours(&sent, mac);
     CHECK_OK(proc_create(&netd, &options));
     CHECK_OK(aegis_cap_mint(AEGIS_KIND_ENV, netd.env, AEGIS_RIGHT_CONTROL, &request.owner));
     request.ingress = received.words;

@@ -138,10 +138,13 @@ static void no_more_than_asked_for(void)
         uint64_t bad[GATE_WORDS] = {i ? UINT64_MAX - i : NETD_ORDERS, 1};
         CHECK_EQ(order(bad), -ENOSYS);
     }
-    uint64_t wide[GATE_WORDS] = {NETD_TAKE, 1UL << 24 | (uint64_t)IPV4_UDP << 16 | 1};
+    uint64_t wide[GATE_WORDS] = {NETD_TAKE, 3UL << 24 | (uint64_t)IPV4_UDP << 16 | 1};
     CHECK_EQ(order(wide), -EPROTONOSUPPORT);
     uint64_t far[GATE_WORDS] = {NETD_RESOLVE, 1UL << 32};
     CHECK_EQ(order(far), -EINVAL);
+    uint64_t nobody[GATE_WORDS] = {NETD_RESOLVE6}, group[GATE_WORDS] = {NETD_RESOLVE6, 0x02ff};
+    CHECK_EQ(order(nobody), -ENETUNREACH);
+    CHECK_EQ(order(group), -ENETUNREACH);
 }
 
 static void neighbours(void)

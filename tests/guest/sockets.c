@@ -74,14 +74,14 @@ static void refusals(void)
     char byte = 0;
     static char large[1473];
 
-    CHECK_ERRNO(socket(10, SOCK_DGRAM, 0), EAFNOSUPPORT);
+    CHECK_ERRNO(socket(11, SOCK_DGRAM, 0), EAFNOSUPPORT);
     CHECK_ERRNO(socket(AF_INET, 77, 0), EPROTONOSUPPORT);
     CHECK_ERRNO(socket(AF_INET, SOCK_DGRAM, IPPROTO_TCP), EPROTONOSUPPORT);
     CHECK_ERRNO(bind(file, AT(in)), ENOTSOCK);
     CHECK_ERRNO(bind(4000, AT(in)), EBADF);
     CHECK_ERRNO(bind(s, AT(elsewhere)), EADDRNOTAVAIL);
     CHECK_ERRNO(bind(s, (struct sockaddr *)&in, 8), EINVAL);
-    in.sin_family = 10;
+    in.sin_family = 11;
     CHECK_ERRNO(bind(s, AT(in)), EAFNOSUPPORT);
     CHECK_ERRNO(send(s, &byte, 1, 0), EDESTADDRREQ);
     in = at("10.0.2.2", 9);

@@ -24,6 +24,7 @@ class Nic:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         self.socket.bind(self.path)
+        self.discovery = False
 
     def send(self, frame):
         """Waits while QEMU's socket is full."""
@@ -36,9 +37,13 @@ class Nic:
                 time.sleep(0.01)
 
     def receive(self, seconds):
-        """The next frame, or None after so many seconds."""
-        if select.select([self.socket], [], [], seconds)[0]:
-            return self.socket.recv(65536)
+        """The next frame, or None after so many seconds. What a machine asks its neighbours in IPv6 of its own accord, when it
+        starts, is left out unless .discovery is set."""
+        end = time.monotonic() + seconds
+        while select.select([self.socket], [], [], max(end - time.monotonic(), 0))[0]:
+            frame = self.socket.recv(65536)
+            if self.discovery or frame[:2] != b"\x33\x33" or frame[12:14] != b"\x86\xdd":
+                return frame
         return None
 
     def find(self, accept, seconds=LIMIT):

@@ -7,6 +7,8 @@ aegis_unit_test(libos_segment_test SOURCES unit/libos/segment_test.c ${libos_dir
 aegis_unit_test(libos_filter_test SOURCES unit/libos/filter_test.c ${libos_dir}/net/filter.c LIBRARIES dpf)
 set(libos_names ${libos_dir}/net/dns.c ${libos_dir}/net/names.c ${libos_dir}/net/inet6.c)
 aegis_unit_test(libos_echo_test SOURCES unit/libos/echo_test.c ${libos_dir}/net/echo.c ${libos_dir}/net/checksum.c)
+aegis_unit_test(libos_ipv6_test SOURCES unit/libos/ipv6_test.c ${libos_dir}/net/datagram6.c ${libos_dir}/net/echo.c
+  ${libos_dir}/net/checksum.c)
 aegis_unit_test(libos_dns_test SOURCES unit/libos/dns_test.c ${libos_names})
 aegis_unit_test(libos_names_test SOURCES unit/libos/names_test.c ${libos_names})
 aegis_fuzz_target(libos_dns_fuzz SOURCES fuzz/libos_dns.c ${libos_names} LIBRARIES resolv)
@@ -24,5 +26,5 @@ add_test(NAME libos_gp_is_free COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/guest/check_g
 set_tests_properties(libos_gp_is_free PROPERTIES TIMEOUT 60)
 
 aegis_fuzz_target(libos_net_fuzz SOURCES fuzz/libos_net.c ${libos_dir}/net/parse.c ${libos_dir}/net/checksum.c ${libos_dir}/net/echo.c
-  ${libos_dir}/net/datagram.c)
+  ${libos_dir}/net/datagram.c ${libos_dir}/net/datagram6.c)
 aegis_fuzz_target(libos_segment_fuzz SOURCES fuzz/libos_segment.c ${libos_dir}/net/segment.c ${libos_dir}/net/checksum.c)

@@ -4,9 +4,8 @@
 #include <string.h>
 
 #include "apps/program.h"
-#include "dpf/dpf.h"
 #include "libos/console/console.h"
-#include "libos/net/headers.h"
+#include "libos/net/filter.h"
 #include "libos/net/net.h"
 #include "libos/start/error.h"
 #include "libos/time/time.h"
@@ -15,27 +14,13 @@
 #define READY_LIMIT 1000000000UL /* ns for netd's other process */
 #define DRAIN_LIMIT 1000000000UL /* ns for the last reply to leave */
 
-/* The filter "EtherType is ARP", as a DPF image: one atom. */
-static const struct arp_filter {
-    struct dpf_header header;
-    struct dpf_node node;
-    struct dpf_range range;
-} arp_filter = {
-    .header = {.magic = DPF_MAGIC, .version = DPF_VERSION, .nodes = 1, .ranges = 1},
-    .node = {.kind = DPF_FIELD,
-             .width = 2,
-             .offset = ETH_TYPE,
-             .yes = DPF_ACCEPT,
-             .no = DPF_REJECT,
-             .count = 1,
-             .mask = 0xffff},
-    .range = {.low = ETH_TYPE_ARP, .high = ETH_TYPE_ARP},
-};
-
 /* Each interface gets a netd of its own: one that fails takes nothing else with it. */
 static void start_netd(uint32_t netif, const char *address)
 {
-    const struct control_bytes image = {(const uint8_t *)&arp_filter, sizeof arp_filter};
+    struct net_filter filter;
+
+    net_filter_neighbours(&filter, NULL); /* the agent adds whose it is */
+    const struct control_bytes image = {(const uint8_t *)filter.words, (uint32_t)filter.size};
     struct control_load load = {.app = NETD, .netif = netif, .ingress = image, .egress = image};
     struct refusal refusal;
     char argument[72];

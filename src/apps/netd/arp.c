@@ -38,6 +38,7 @@ int64_t arp_begin(uint32_t binding)
     neighbours = net_handler_map(&arp, "neighbours");
     memcpy(own, netd.mac, sizeof netd.mac);
     net_put32(own + sizeof netd.mac, netd.address.address);
+    discovery_open(&arp);
     int64_t handler = net_handler_load(&arp);
     return handler < 0 ? handler : aegis_handler_bind((uint32_t)handler, binding);
 }

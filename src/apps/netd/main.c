@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "apps/program.h"
+#include "libos/net/filter.h"
 #include "libos/net/service.h"
 #include "libos/start/error.h"
 #include "libos/time/time.h"
@@ -30,16 +31,31 @@ static void about(uint64_t words[GATE_WORDS])
     words[5] = page.mac;
 }
 
+static void about_ipv6(uint64_t words[GATE_WORDS])
+{
+    struct aegis_cap page;
+
+    if (discovery_page(&page)) {
+        words[0] = (uint64_t)-ENETDOWN;
+        return;
+    }
+    words[3] = page.name;
+    words[4] = page.generation;
+    words[5] = page.mac;
+}
+
 static void take(uint32_t caller, uint64_t words[GATE_WORDS])
 {
     uint16_t port = (uint16_t)words[1];
+    uint64_t family = words[1] >> 24;
     struct aegis_cap binding = {0};
 
-    if (words[1] >> 24) {
+    if (family > NET_BOTH) {
         words[0] = (uint64_t)-EPROTONOSUPPORT;
         return;
     }
-    words[0] = (uint64_t)port_take(caller, (uint8_t)(words[1] >> 16), &port, &binding);
+    words[0] =
+        (uint64_t)port_take(caller, (uint8_t)(words[1] >> 16), (uint8_t)family, &port, &binding);
     words[1] = port;
     words[2] = binding.name;
     words[3] = binding.generation;
@@ -89,6 +105,12 @@ static void serve(uint32_t caller, uint64_t words[GATE_WORDS])
     case NETD_RESOLVE:
         words[0] = (uint64_t)(words[1] > UINT32_MAX ? -EINVAL : arp_resolve((uint32_t)words[1]));
         return;
+    case NETD_ABOUT6:
+        about_ipv6(words);
+        return;
+    case NETD_RESOLVE6:
+        words[0] = (uint64_t)discovery_resolve((const struct net_ipv6 *)&words[1]);
+        return;
     case NETD_ORDERS:
         words[0] = (uint64_t)-ENOSYS;
     }
@@ -122,6 +144,8 @@ static int64_t begin(void)
     int64_t status = arp_begin(arp);
     if (status == 0)
         status = net_open(&netd.arp, arp, RING_SLOTS);
+    if (status == 0)
+        discovery_begin();
     return status < 0 ? netd_complain("no answers to ARP", status) : status;
 }
 

@@ -2,9 +2,10 @@
  * netd: one network interface's addresses, neighbours and ports, in two processes.
  *
  * "netd ip=ADDRESS/PREFIX[,GATEWAY]" serves through a gate (libos/net/service.h) on its callers'
- * time, and never runs by itself: who accepts calls can't wait for anything else. ARP is answered
- * by a handler of its. The agent starts it with capabilities, DELEGATE, for the interface's
- * root binding and perhaps for the loop interface's, and a binding of all ARP frames.
+ * time, and never runs by itself: who accepts calls can't wait for anything else. ARP and neighbour
+ * discovery are answered by a handler of its. The agent starts it with capabilities, DELEGATE, for
+ * the interface's root binding and perhaps for the loop interface's, and a binding of all such
+ * frames (net_filter_neighbours).
  *
  * "netd frames ip=..." has the root binding itself, and so the frames that nobody takes: a handler
  * answers them where that can be done on the spot.
@@ -16,6 +17,8 @@
 #include <stdint.h>
 
 #include "libos/gate/gate.h"
+#include "libos/net/handler.h"
+#include "libos/net/ipv6_page.h"
 #include "libos/net/neighbour.h"
 #include "libos/net/net.h"
 
@@ -25,7 +28,7 @@ struct netd {
     uint16_t netif;
     struct aegis_cap root; /* DELEGATE */
     struct aegis_cap loop; /* the same of the loop interface, or none */
-    struct net arp;        /* the ring of ARP frames */
+    struct net arp;        /* the ring of frames of ARP and neighbour discovery */
 };
 extern struct netd netd;
 
@@ -51,10 +54,26 @@ int64_t arp_page(struct aegis_cap *capability);
 /* Ask the network for an address, unless its entry is good. 0 or a negated errno value. */
 int64_t arp_resolve(uint32_t address);
 
+/* ---- discovery.c ---- */
+
+/* The page of IPv6, of the handler before it is loaded. */
+void discovery_open(const struct net_handler *handler);
+
+/* With the ring open: asks whether our address is another's, and for a router. */
+void discovery_begin(void);
+
+/* A capability, READ, for the page. */
+int64_t discovery_page(struct aegis_cap *capability);
+
+/* Ask the network for a neighbour, unless its entry is good. 0 or a negated errno value. */
+int64_t discovery_resolve(const struct net_ipv6 *address);
+
 /* ---- ports.c ---- */
 
-/* NETD_TAKE: returns 0 with *port and a capability, DELEGATE, or a negated errno value. */
-int64_t port_take(uint32_t env, uint8_t protocol, uint16_t *port, struct aegis_cap *capability);
+/* NETD_TAKE, with an enum net_family: returns 0 with *port and a capability, DELEGATE, or a negated
+ * errno value. */
+int64_t port_take(uint32_t env, uint8_t protocol, uint8_t family, uint16_t *port,
+                  struct aegis_cap *capability);
 
 /* NETD_LOOP: likewise. */
 int64_t port_loop(uint32_t env, uint32_t binding, struct aegis_cap *capability);

@@ -8,6 +8,7 @@
 
 #include "libos/net/filter.h"
 #include "libos/net/headers.h"
+#include "libos/net/ipv6.h"
 #include "libos/net/service.h"
 #include "libos/start/calls.h"
 #include "netd.h"
@@ -23,7 +24,7 @@ static struct port {
     uint32_t binding;
     uint32_t loop; /* the same on the loop interface, or AEGIS_NO_BINDING */
     uint16_t port;
-    uint8_t protocol;
+    uint8_t protocol, family;
 } ports[PORTS_MAX];
 
 /* Undoes netd's binding, and what its taker, or whoever that gave its capability, has inside. */
@@ -53,10 +54,12 @@ static void reap(void)
     }
 }
 
-static bool is_taken(uint8_t protocol, uint16_t port)
+/* Whether somebody has it for IPv4 or for IPv6, where that is wanted. */
+static bool is_taken(uint8_t protocol, uint8_t family, uint16_t port)
 {
     for (const struct port *p = ports; p < ports + PORTS_MAX; p++)
-        if (p->env && p->protocol == protocol && p->port == port)
+        if (p->env && p->protocol == protocol && p->port == port &&
+            (p->family == family || p->family == NET_BOTH || family == NET_BOTH))
             return true;
     return false;
 }
@@ -69,10 +72,12 @@ static struct port *free_place(void)
     return NULL;
 }
 
-static int64_t bind(uint8_t protocol, uint16_t port, bool is_loop)
+static int64_t bind(uint8_t protocol, uint8_t family, uint16_t port, bool is_loop)
 {
     struct net_filter received, sent;
     struct net_port_range range = {.protocol = protocol,
+                                   .family = family,
+                                   .identifier = net_ipv6_identifier(netd.mac),
                                    .address = netd.address.address,
                                    .low = port,
                                    .high = port,
@@ -97,7 +102,7 @@ static int64_t errno_of(int64_t status)
 
 /* One that netd hasn't given and that no other binding has, from a random one on (RFC 6056, 3.3.1).
  * The kernel's answer, or -AEGIS_E_OVERLAP. */
-static int64_t bind_any(uint8_t protocol, uint16_t *port)
+static int64_t bind_any(uint8_t protocol, uint8_t family, uint16_t *port)
 {
     uint32_t start = 0;
     int tries = 0;
@@ -105,9 +110,9 @@ static int64_t bind_any(uint8_t protocol, uint16_t *port)
     aegis_entropy(&start, sizeof start);
     for (uint32_t i = 0; i < EPHEMERAL && tries < EPHEMERAL_LOOK; i++) {
         uint16_t wanted = (uint16_t)(NETD_EPHEMERAL_LOW + (start + i) % EPHEMERAL);
-        if (is_taken(protocol, wanted))
+        if (is_taken(protocol, family, wanted))
             continue;
-        int64_t binding = bind(protocol, wanted, false);
+        int64_t binding = bind(protocol, family, wanted, false);
         tries++;
         if (binding == -AEGIS_E_OVERLAP)
             continue;
@@ -117,7 +122,8 @@ static int64_t bind_any(uint8_t protocol, uint16_t *port)
     return -AEGIS_E_OVERLAP;
 }
 
-int64_t port_take(uint32_t env, uint8_t protocol, uint16_t *port, struct aegis_cap *capability)
+int64_t port_take(uint32_t env, uint8_t protocol, uint8_t family, uint16_t *port,
+                  struct aegis_cap *capability)
 {
     if (protocol != IPV4_UDP && protocol != IPV4_TCP && protocol != IPV4_ICMP)
         return -EPROTONOSUPPORT;
@@ -125,9 +131,10 @@ int64_t port_take(uint32_t env, uint8_t protocol, uint16_t *port, struct aegis_c
     struct port *p = free_place();
     if (!p)
         return -ENOBUFS;
-    if (*port && is_taken(protocol, *port))
+    if (*port && is_taken(protocol, family, *port))
         return -EADDRINUSE;
-    int64_t binding = *port ? bind(protocol, *port, false) : bind_any(protocol, port);
+    int64_t binding =
+        *port ? bind(protocol, family, *port, false) : bind_any(protocol, family, port);
     if (binding < 0)
         return errno_of(binding);
     *p = (struct port){.env = env,
@@ -135,7 +142,8 @@ int64_t port_take(uint32_t env, uint8_t protocol, uint16_t *port, struct aegis_c
                        .binding = (uint32_t)binding,
                        .loop = AEGIS_NO_BINDING,
                        .port = *port,
-                       .protocol = protocol};
+                       .protocol = protocol,
+                       .family = family};
     if (aegis_cap_mint(AEGIS_KIND_BINDING, p->binding, AEGIS_RIGHT_DELEGATE, capability) == 0)
         return 0;
     give_back(p);
@@ -160,7 +168,7 @@ int64_t port_loop(uint32_t env, uint32_t binding, struct aegis_cap *capability)
     if (!p)
         return -EINVAL;
     if (p->loop == AEGIS_NO_BINDING) {
-        int64_t loop = bind(p->protocol, p->port, true);
+        int64_t loop = bind(p->protocol, p->family, p->port, true);
         if (loop < 0)
             return errno_of(loop);
         p->loop = (uint32_t)loop;

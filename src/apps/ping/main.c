@@ -1,6 +1,6 @@
 /*
- * ping: asks a host whether it is there, by ICMP's echo. Its replies come by an identifier, which
- * netd leases as it leases ports.
+ * ping: asks a host whether it is there, by ICMP's echo or ICMPv6's. Its replies come by an
+ * identifier, which netd leases as it leases ports.
  */
 #include <math.h>
 #include <netdb.h>
@@ -10,6 +10,7 @@
 
 #include "apps/program.h"
 #include "libos/net/echo.h"
+#include "libos/net/ipv6.h"
 #include "libos/net/service.h"
 #include "libos/time/time.h"
 #include "libos/wait/wait.h"
@@ -23,13 +24,15 @@
 
 const char program_name[] = "ping";
 const char program_usage[] =
-    "ping [-c COUNT] [-i MILLISECONDS] [-s SIZE] HOST  (until ^C, each second, 56 bytes)";
+    "ping [-46] [-c COUNT] [-i MILLISECONDS] [-s SIZE] HOST  (until ^C, each second, 56 bytes)";
 
 static struct {
     long count, interval, size;
     const char *host;
-    uint32_t address; /* as on the wire */
-    char text[INET_ADDRSTRLEN];
+    int family;       /* AF_UNSPEC until it is known */
+    uint32_t address; /* as on the wire; or */
+    struct net_ipv6 six;
+    char text[INET6_ADDRSTRLEN];
 } to = {.count = -1, .interval = 1000, .size = 56};
 
 static struct net_lease lease;
@@ -49,7 +52,7 @@ static void stop(int number)
 
 static bool find_host(void)
 {
-    const struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_DGRAM};
+    const struct addrinfo hints = {.ai_family = to.family, .ai_socktype = SOCK_DGRAM};
     struct addrinfo *list;
     int error = getaddrinfo(to.host, NULL, &hints, &list);
 
@@ -57,9 +60,13 @@ static bool find_host(void)
         fprintf(stderr, "ping: %s: %s\n", to.host, gai_strerror(error));
         return false;
     }
-    const struct sockaddr_in *in = (const struct sockaddr_in *)list->ai_addr;
-    to.address = in->sin_addr.s_addr;
-    inet_ntop(AF_INET, &in->sin_addr, to.text, sizeof to.text);
+    to.family = list->ai_family;
+    if (to.family == AF_INET6)
+        memcpy(&to.six, &((const struct sockaddr_in6 *)list->ai_addr)->sin6_addr, sizeof to.six);
+    else
+        to.address = ((const struct sockaddr_in *)list->ai_addr)->sin_addr.s_addr;
+    inet_ntop(to.family, to.family == AF_INET6 ? (const void *)&to.six : &to.address, to.text,
+              sizeof to.text);
     freeaddrinfo(list);
     return true;
 }
@@ -69,30 +76,43 @@ struct stamp {
     uint64_t key, time;
 };
 
+/* Where it goes to, and from where. */
+static int find_way(struct net_echo *e, uint8_t mac[6])
+{
+    uint64_t deadline = time_after(PATIENCE);
+
+    e->source = net_service()->address;
+    e->destination = to.address;
+    e->destination6 = to.six;
+    if (to.family == AF_INET)
+        return net_next_hop(to.address, mac, deadline);
+    return net_ipv6_source(&to.six, &e->source6, deadline) ||
+           net_ipv6_next_hop(&to.six, mac, deadline);
+}
+
 static void send_request(void)
 {
     static uint8_t frame[AEGIS_FRAME_MAX] __attribute__((aligned(8)));
-    const struct net_host *host = net_service();
-    const struct net_echo e = {.source = host->address,
-                               .destination = to.address,
-                               .id = lease.port,
-                               .sequence = (uint16_t)(tally.sent + 1),
-                               .ttl = 64,
-                               .size = (size_t)to.size};
-    const struct stamp stamp = {key, time_now()};
+    size_t headers = to.family == AF_INET ? ECHO_HEADERS : ECHO6_HEADERS;
+    struct net_echo e = {.id = lease.port,
+                         .sequence = (uint16_t)(tally.sent + 1),
+                         .ttl = 64,
+                         .size = (size_t)to.size};
     uint8_t mac[6];
 
     tally.sent++;
     seen[e.sequence / 8] &= (uint8_t) ~(1u << e.sequence % 8);
-    if (net_next_hop(to.address, mac, time_after(PATIENCE))) {
+    if (find_way(&e, mac)) {
         printf("From here icmp_seq=%ld %s\n", tally.sent,
                strerror(errno == EAGAIN ? EHOSTUNREACH : errno));
         return;
     }
+    const struct stamp stamp = {key, time_now()};
     for (size_t i = 0; i < e.size; i++)
-        frame[ECHO_HEADERS + i] = (uint8_t)i;
-    memcpy(frame + ECHO_HEADERS, &stamp, e.size < LEAST ? e.size : sizeof stamp);
-    size_t length = net_echo_write(frame, &e, mac, host->mac);
+        frame[headers + i] = (uint8_t)i;
+    memcpy(frame + headers, &stamp, e.size < LEAST ? e.size : sizeof stamp);
+    size_t length = to.family == AF_INET ? net_echo_write(frame, &e, mac, net_service()->mac)
+                                         : net_echo6_write(frame, &e, mac, net_service()->mac);
     if (net_send_copy(&lease.net, frame, length, time_after(PATIENCE)) < 0)
         printf("From here icmp_seq=%ld not sent\n", tally.sent);
 }
@@ -107,13 +127,18 @@ static void count_time(double ms)
     tally.squares += ms * ms;
 }
 
+static bool is_from_host(const struct net_echo *e)
+{
+    return to.family == AF_INET ? e->source == to.address : net_ipv6_equal(&e->source6, &to.six);
+}
+
 static void take_reply(const struct net_echo *e)
 {
     struct stamp stamp = {0};
     bool is_timed = to.size >= LEAST;
     bool is_double = seen[e->sequence / 8] & 1u << e->sequence % 8;
 
-    if (e->source != to.address || e->size != (size_t)to.size || e->id != lease.port)
+    if (!is_from_host(e) || e->size != (size_t)to.size || e->id != lease.port)
         return;
     memcpy(&stamp, e->payload, is_timed ? sizeof stamp : 0);
     uint64_t now = time_now();
@@ -140,7 +165,8 @@ static void listen_until(uint64_t deadline)
 
     while (!stopped && tally.received != to.count) {
         while ((slot = net_next(&lease.net))) {
-            if (net_echo_read(net_frame(slot), slot->length, &e))
+            if (to.family == AF_INET ? net_echo_read(net_frame(slot), slot->length, &e)
+                                     : net_echo6_read(net_frame(slot), slot->length, &e))
                 take_reply(&e);
             net_release(&lease.net);
         }
@@ -172,8 +198,10 @@ static bool read_options(int argc, char **argv)
 {
     int option;
 
-    while ((option = getopt(argc, argv, "c:i:s:")) != -1) {
-        if (option == 'c')
+    while ((option = getopt(argc, argv, "46c:i:s:")) != -1) {
+        if (option == '4' || option == '6')
+            to.family = option == '4' ? AF_INET : AF_INET6;
+        else if (option == 'c')
             to.count = number(optarg, 1, 1000000000);
         else if (option == 'i')
             to.interval = number(optarg, 1, 1000000);
@@ -188,6 +216,11 @@ static bool read_options(int argc, char **argv)
     return argc - optind == 1;
 }
 
+static bool is_local(const struct net_host *host)
+{
+    return to.family == AF_INET ? net_is_local(host, to.address) : net_ipv6_is_local(&to.six);
+}
+
 int main(int argc, char **argv)
 {
     take_help(argc, argv);
@@ -196,15 +229,19 @@ int main(int argc, char **argv)
     if (!find_host())
         return 2;
     const struct net_host *host = net_service();
-    if (!host || net_is_local(host, to.address)) {
+    if (!host || is_local(host)) {
         errno = host ? ENETUNREACH : ENETDOWN; /* nobody answers on the loop interface */
         return failed(to.host) + 1;
     }
-    if (net_lease(&lease, IPV4_ICMP, 0, RING_SLOTS))
+    bool is_six = to.family == AF_INET6;
+    if (to.size > (is_six ? ECHO6_MAX : ECHO_MAX))
+        return usage();
+    if (net_lease_family(&lease, IPV4_ICMP, is_six ? NET_IPV6 : NET_IPV4, 0, RING_SLOTS))
         return failed("identifier") + 1;
     aegis_entropy(&key, sizeof key);
     signal(SIGINT, stop);
-    printf("PING %s (%s) %ld(%ld) bytes of data.\n", to.host, to.text, to.size, to.size + 28);
+    printf("PING %s (%s) %ld(%ld) bytes of data.\n", to.host, to.text, to.size,
+           to.size + (is_six ? 48 : 28));
     uint64_t begin = time_now(), next = begin;
     while (!stopped && tally.sent != to.count && tally.received != to.count) {
         send_request();

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "libos/net/ipv6.h"
 #include "libos/net/parse.h"
 
 /* Words at addresses that are multiples of their sizes, whatever they are there for. */
@@ -79,4 +80,12 @@ uint16_t net_fold(uint32_t sum)
     sum = (sum & 0xffff) + (sum >> 16);
     sum = (sum & 0xffff) + (sum >> 16);
     return (uint16_t)~sum;
+}
+
+uint16_t net_ipv6_sum(const uint8_t *frame, const void *message, size_t size, uint8_t protocol)
+{
+    uint32_t sum = NET_WIRE16((uint16_t)size) + NET_WIRE16(protocol);
+
+    sum = net_sum(sum, frame + IPV6_SOURCE, 2 * sizeof(struct net_ipv6));
+    return net_fold(net_sum(sum, message, size));
 }

@@ -1,6 +1,6 @@
 /*
- * Headers in a frame: Ethernet (IEEE 802.3), ARP (RFC 826), IPv4 (RFC 791), UDP (RFC 768). Numbers
- * are big-endian on the wire and may stand at any address.
+ * Headers in a frame: Ethernet (IEEE 802.3), ARP (RFC 826), IPv4 (RFC 791), IPv6 (RFC 8200), UDP
+ * (RFC 768). Numbers are big-endian on the wire and may stand at any address.
  */
 #ifndef EXOS_NET_HEADERS_H
 #define EXOS_NET_HEADERS_H
@@ -44,6 +44,7 @@ static inline void net_put32(void *at, uint32_t value)
 #define ETH_SIZE        14
 #define ETH_TYPE_IPV4   0x0800
 #define ETH_TYPE_ARP    0x0806
+#define ETH_TYPE_IPV6   0x86dd
 
 /* Behind the Ethernet header. */
 #define ARP_HARDWARE  (ETH_SIZE + 0) /* 1: Ethernet */
@@ -70,7 +71,16 @@ static inline void net_put32(void *at, uint32_t value)
 #define IPV4_LOOPBACK_LOW   0x7f000000 /* RFC 1122, section 3.2.1.3: never on a wire */
 #define IPV4_LOOPBACK_HIGH  0x7fffffff
 
-/* Behind the IPv4 header. */
+#define IPV6_FIRST       (ETH_SIZE + 0) /* version 6, class and flow of the packet */
+#define IPV6_LENGTH      (ETH_SIZE + 4) /* of what is behind the header */
+#define IPV6_NEXT        (ETH_SIZE + 6)
+#define IPV6_HOP_LIMIT   (ETH_SIZE + 7)
+#define IPV6_SOURCE      (ETH_SIZE + 8)
+#define IPV6_DESTINATION (ETH_SIZE + 24)
+#define IPV6_SIZE        40
+#define IPV6_ICMP        58
+
+/* Behind the IPv4 or IPv6 header. */
 #define UDP_SOURCE      0
 #define UDP_DESTINATION 2
 #define UDP_LENGTH      4
@@ -127,6 +137,7 @@ _Static_assert(AEGIS_SLOT_FRAME % 8 == NET_FRAME_LEAD, "frames in slots");
 
 /* A constant as it stands on the wire. */
 #define NET_WIRE16(x) ((uint16_t)__builtin_bswap16(x))
+#define NET_WIRE32(x) ((uint32_t)__builtin_bswap32((uint32_t)(x)))
 
 /*
  * Where the UDP header of a frame begins, or 0 if the frame isn't a whole, unfragmented UDP

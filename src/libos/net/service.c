@@ -5,7 +5,7 @@
 
 #include "libos/gate/gate.h"
 #include "libos/net/filter.h"
-#include "libos/net/headers.h"
+#include "libos/net/ipv6.h"
 #include "libos/proc/part.h"
 #include "libos/time/time.h"
 #include "libos/vm/vm.h"
@@ -41,7 +41,7 @@ static bool open_gate(void)
 }
 
 /* Asks netd: 0, or -1 with errno. While it serves somebody else, that gets this program's time. */
-static int ask(uint64_t words[GATE_WORDS])
+int net_ask(uint64_t words[GATE_WORDS])
 {
     uint64_t deadline = time_after(PATIENCE);
     int64_t status;
@@ -60,7 +60,7 @@ static bool introduce(void)
     uint64_t words[GATE_WORDS] = {NETD_ABOUT};
     struct aegis_cap page;
 
-    if (ask(words))
+    if (net_ask(words))
         return false;
     uint32_t prefix = words[2] & 0xff, netif = (uint32_t)(words[2] >> 8);
     if (prefix > 32 || netif >= aegis_info()->netif_count)
@@ -108,6 +108,8 @@ static int bind_inside(struct net_lease *lease, const struct aegis_cap *parent, 
     struct net *net = is_loop ? &lease->loop : &lease->net;
     struct net_filter received, sent;
     struct net_port_range ports = {.protocol = lease->protocol,
+                                   .family = lease->family,
+                                   .identifier = net_ipv6_identifier(host.mac),
                                    .address = __builtin_bswap32(host.address),
                                    .low = lease->port,
                                    .high = lease->port,
@@ -135,18 +137,21 @@ static int bind_inside(struct net_lease *lease, const struct aegis_cap *parent, 
 static void leave(const struct net_lease *lease)
 {
     uint64_t words[GATE_WORDS] = {NETD_LEAVE, lease->binding};
-    ask(words);
+    net_ask(words);
 }
 
-int net_lease(struct net_lease *lease, uint8_t protocol, uint16_t port, uint64_t slots)
+int net_lease_family(struct net_lease *lease, uint8_t protocol, uint8_t family, uint16_t port,
+                     uint64_t slots)
 {
-    uint64_t words[GATE_WORDS] = {NETD_TAKE, (uint64_t)protocol << 16 | port};
+    uint64_t words[GATE_WORDS] = {NETD_TAKE,
+                                  (uint64_t)family << 24 | (uint64_t)protocol << 16 | port};
 
-    if (!net_service() || ask(words))
+    if (!net_service() || net_ask(words))
         return -1;
     struct aegis_cap parent = {words[2], words[3], words[4]};
     lease->port = (uint16_t)words[1];
     lease->protocol = protocol;
+    lease->family = family;
     lease->binding = (uint32_t)AEGIS_CAP_INDEX(parent.name);
     lease->loop.ring = NULL;
     if (bind_inside(lease, &parent, false, slots) == 0)
@@ -161,7 +166,7 @@ int net_lease_loop(struct net_lease *lease, uint64_t slots)
 {
     uint64_t words[GATE_WORDS] = {NETD_LOOP, lease->binding};
 
-    if (ask(words))
+    if (net_ask(words))
         return -1;
     return bind_inside(lease, &(struct aegis_cap){words[2], words[3], words[4]}, true, slots);
 }
@@ -170,7 +175,7 @@ int net_find_local(uint8_t protocol, uint16_t port)
 {
     uint64_t words[GATE_WORDS] = {NETD_FIND, (uint64_t)protocol << 16 | port};
 
-    return net_service() ? ask(words) : -1;
+    return net_service() ? net_ask(words) : -1;
 }
 
 void net_lease_end(struct net_lease *lease)
@@ -199,7 +204,7 @@ static int resolve(uint32_t address, uint64_t *word, uint64_t deadline)
 {
     for (;;) {
         uint64_t words[GATE_WORDS] = {NETD_RESOLVE, __builtin_bswap32(address)};
-        if (ask(words))
+        if (net_ask(words))
             return -1;
         uint64_t again = time_after(ASK_AGAIN);
         uint64_t asked = host.neighbours[net_neighbour_place(address)].word;

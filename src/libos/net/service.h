@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "libos/gate/gate.h"
+#include "libos/net/filter.h"
 #include "libos/net/neighbour.h"
 #include "libos/net/net.h"
 
@@ -19,14 +21,16 @@
  *
  * NETD_ABOUT    -> 1 address << 32 | gateway, 2 netif << 8 | prefix, 3 to 5 a capability: READ for
  *               the page of neighbours
- * NETD_TAKE     1 protocol << 16 | port (0: any that is free) -> 1 port, 2 to 4 a capability:
- *               DELEGATE for a binding of its frames. EADDRINUSE, EACCES, ENOBUFS, EPROTONOSUPPORT
- * NETD_LOOP     1 number of that binding -> 2 to 4 a capability: DELEGATE for a binding of the same
- *               port's frames on the loop interface. EADDRINUSE, EINVAL, ENOBUFS, ENETUNREACH
- * NETD_FIND     1 protocol << 16 | port. ECONNREFUSED if nobody has that on the loop interface
- * NETD_LEAVE    1 number of that binding. EINVAL if it isn't the caller's
- * NETD_RESOLVE  1 address of a neighbour: asks the network for it, if it has to. EHOSTUNREACH if
- *               the network has been asked a few times
+ * NETD_TAKE     1 enum net_family << 24 | protocol << 16 | port (0: any that is free) -> 1 port,
+ *               2 to 4 a capability: DELEGATE for a binding of its frames. EADDRINUSE, EACCES,
+ * ENOBUFS, EPROTONOSUPPORT NETD_LOOP     1 number of that binding -> 2 to 4 a capability: DELEGATE
+ * for a binding of the same port's frames on the loop interface. EADDRINUSE, EINVAL, ENOBUFS,
+ * ENETUNREACH NETD_FIND     1 protocol << 16 | port. ECONNREFUSED if nobody has that on the loop
+ * interface NETD_LEAVE    1 number of that binding. EINVAL if it isn't the caller's NETD_RESOLVE  1
+ * address of a neighbour: asks the network for it, if it has to. EHOSTUNREACH if the network has
+ * been asked a few times NETD_ABOUT6   -> 3 to 5 a capability: READ for the page of IPv6
+ * (ipv6_page.h) NETD_RESOLVE6 1, 2 address of a neighbour in IPv6, as on the wire: likewise.
+ * ENETUNREACH if it is none, EADDRNOTAVAIL if there is no address of ours to ask from
  */
 enum netd_order {
     NETD_ABOUT,
@@ -35,6 +39,8 @@ enum netd_order {
     NETD_FIND,
     NETD_LEAVE,
     NETD_RESOLVE,
+    NETD_ABOUT6,
+    NETD_RESOLVE6,
     NETD_ORDERS
 };
 
@@ -59,16 +65,25 @@ const struct net_host *net_service(void);
 struct net_lease {
     uint16_t port;
     uint32_t binding; /* netd's */
-    uint8_t protocol;
+    uint8_t protocol, family;
     struct net net;  /* the program's own inside of it, with a ring */
     struct net loop; /* the same on the loop interface; without a ring until net_lease_loop */
 };
 
 /*
- * Take a port of a protocol (0: any free one) and receive its frames in a ring of `slots` slots.
- * Returns 0, or -1 with errno: NETD_TAKE's, ENETDOWN, ENOMEM.
+ * Take a port of a protocol (0: any free one) and receive its frames, of IPv4, IPv6 or both (enum
+ * net_family), in a ring of `slots` slots. Returns 0, or -1 with errno: NETD_TAKE's, ENETDOWN,
+ * ENOMEM.
  */
-int net_lease(struct net_lease *lease, uint8_t protocol, uint16_t port, uint64_t slots);
+int net_lease_family(struct net_lease *lease, uint8_t protocol, uint8_t family, uint16_t port,
+                     uint64_t slots);
+
+/* The same of IPv4. */
+static inline int net_lease(struct net_lease *lease, uint8_t protocol, uint16_t port,
+                            uint64_t slots)
+{
+    return net_lease_family(lease, protocol, NET_IPV4, port, slots);
+}
 
 /*
  * Take the port's frames on the loop interface as well, in a ring of `slots` slots; once for a
@@ -86,6 +101,9 @@ static inline bool net_is_local(const struct net_host *host, uint32_t address)
 /* Whether some program of this machine has a port on the loop interface: 0, or -1 with errno
  * ECONNREFUSED. */
 int net_find_local(uint8_t protocol, uint16_t port);
+
+/* Ask netd, for the library's other files: 0, or -1 with errno. words as above. */
+int net_ask(uint64_t words[GATE_WORDS]);
 
 /* Give it back. */
 void net_lease_end(struct net_lease *lease);

@@ -85,19 +85,29 @@ static ssize_t transfer(int fd, struct socket_transfer *t, bool is_send)
     int error;
     exos_hold();
     struct socket *s = find(fd, &error);
+    if (s && t->has_end && !socket_end_suits(s->is_six, &t->end)) {
+        s = NULL;
+        error = -EAFNOSUPPORT;
+    }
+    t->is_six = s && s->is_six;
     ssize_t result = !s ? error : is_send ? s->protocol->send(s, t) : s->protocol->receive(s, t);
     exos_release();
     return __builtin_expect(result < 0, 0) ? fd_result(result) : result;
 }
 
-static int make(int type, int protocol, struct socket **made)
+static int make(int domain, int type, int protocol, struct socket **made)
 {
     for (const struct socket_protocol *const *at = socket_protocols; *at; at++) {
         const struct socket_protocol *p = *at;
         if (p->type != type || (protocol && p->number != protocol))
             continue;
+        if (domain == AF_INET6 && !p->speaks_ipv6)
+            return -EAFNOSUPPORT;
         *made = socket_make(p);
-        return *made ? 0 : -ENOMEM;
+        if (!*made)
+            return -ENOMEM;
+        (*made)->is_six = domain == AF_INET6;
+        return 0;
     }
     return -EPROTONOSUPPORT;
 }
@@ -107,10 +117,10 @@ int socket(int domain, int type, int protocol)
     int kind = type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC), fd = -1;
     struct socket *s;
 
-    if (domain != AF_INET)
+    if (domain != AF_INET && domain != AF_INET6)
         return (int)fd_result(-EAFNOSUPPORT);
     exos_hold();
-    int error = make(kind, protocol, &s);
+    int error = make(domain, kind, protocol, &s);
     if (!error) {
         s->object.flags |= type & SOCK_NONBLOCK ? O_NONBLOCK : 0;
         fd = fd_install(&s->object, 0, type & SOCK_CLOEXEC ? FD_CLOEXEC : 0);
@@ -142,7 +152,7 @@ static int with_end(int fd, const struct sockaddr *address, socklen_t size, on_e
     if (s)
         error = socket_read_end(address, size, &end);
     if (!error)
-        error = act(s, &end);
+        error = socket_end_suits(s->is_six, &end) ? act(s, &end) : -EAFNOSUPPORT;
     exos_release();
     return (int)fd_result(error);
 }
@@ -169,7 +179,7 @@ int listen(int fd, int backlog)
 }
 
 /* The new descriptor, or a negative errno value; *end is who is at the other end. */
-static int do_accept(struct socket *s, int flags, struct socket_end *end)
+static int do_accept(struct socket *s, int flags, struct socket_end *end, bool *is_six)
 {
     int error = -EOPNOTSUPP;
     struct socket *connection = s->protocol->accept ? s->protocol->accept(s, &error) : NULL;
@@ -178,6 +188,7 @@ static int do_accept(struct socket *s, int flags, struct socket_end *end)
         return error;
     connection->object.flags |= flags & SOCK_NONBLOCK ? O_NONBLOCK : 0;
     *end = connection->peer;
+    *is_six = connection->is_six;
     int fd = fd_install(&connection->object, 0, flags & SOCK_CLOEXEC ? FD_CLOEXEC : 0);
     if (fd < 0)
         s->protocol->put_back(s, connection);
@@ -187,6 +198,7 @@ static int do_accept(struct socket *s, int flags, struct socket_end *end)
 int accept4(int fd, struct sockaddr *address, socklen_t *size, int flags)
 {
     struct socket_end end;
+    bool is_six;
     int result;
 
     if (flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC))
@@ -194,10 +206,10 @@ int accept4(int fd, struct sockaddr *address, socklen_t *size, int flags)
     exos_hold();
     struct socket *s = find(fd, &result);
     if (s)
-        result = do_accept(s, flags, &end);
+        result = do_accept(s, flags, &end, &is_six);
     exos_release();
     if (result >= 0 && address)
-        socket_write_end(&end, address, size);
+        socket_write_end(is_six, &end, address, size);
     return (int)fd_result(result);
 }
 
@@ -228,7 +240,7 @@ ssize_t recvfrom(int fd, void *bytes, size_t count, int flags, struct sockaddr *
     struct socket_transfer t = {.vector = &vector, .count = 1, .size = count, .flags = flags};
     ssize_t result = transfer(fd, &t, false);
     if (result >= 0 && address && t.has_end)
-        socket_write_end(&t.end, address, size);
+        socket_write_end(t.is_six, &t.end, address, size);
     return result;
 }
 
@@ -273,7 +285,7 @@ ssize_t recvmsg(int fd, struct msghdr *message, int flags)
     if (result < 0)
         return result;
     if (message->msg_name && t.has_end)
-        socket_write_end(&t.end, message->msg_name, &message->msg_namelen);
+        socket_write_end(t.is_six, &t.end, message->msg_name, &message->msg_namelen);
     message->msg_controllen = 0;
     message->msg_flags = t.flags;
     return result;
@@ -298,7 +310,7 @@ static int tell_end(int fd, bool is_peer, struct sockaddr *address, socklen_t *s
     if (s && is_peer && !s->peer.port)
         error = -ENOTCONN;
     if (!error)
-        socket_write_end(is_peer ? &s->peer : &s->own, address, size);
+        socket_write_end(s->is_six, is_peer ? &s->peer : &s->own, address, size);
     exos_release();
     return (int)fd_result(error);
 }

@@ -14,14 +14,38 @@
 #include <sys/socket.h>
 
 #include "libos/fd/fd.h"
+#include "libos/net/ipv6.h"
 
 struct socket;
 
-/* An end of a conversation; numbers as on the wire. */
+/*
+ * An end of a conversation; numbers as on the wire. An IPv4 address of an AF_INET6 socket is in
+ * `address` alone, and is mapped (RFC 4291, 2.5.5.2) only on its way from and to the program.
+ */
 struct socket_end {
-    uint32_t address; /* 0: any, or none */
+    uint32_t address; /* of IPv4; 0: any, or none */
     uint16_t port;    /* 0: none */
-};
+    bool is_six;      /* it was given as a struct sockaddr_in6 */
+    uint8_t scope;    /* sin6_scope_id */
+    struct net_ipv6 six;
+} __attribute__((aligned(8)));
+
+static inline struct socket_end socket_end_ipv4(uint32_t address, uint16_t port)
+{
+    return (struct socket_end){.address = address, .port = port};
+}
+
+/* Whether a socket of that family can be given it. */
+static inline bool socket_end_suits(bool is_six, const struct socket_end *end)
+{
+    return end->is_six == is_six || (is_six && !end->address && !end->port); /* AF_UNSPEC */
+}
+
+/* Whether it means IPv6, and not an IPv4 address in disguise. */
+static inline bool socket_end_is_ipv6(const struct socket_end *end)
+{
+    return end->is_six && !net_ipv6_is_mapped(&end->six);
+}
 
 /* One call's bytes and flags. */
 struct socket_transfer {
@@ -30,12 +54,14 @@ struct socket_transfer {
     size_t size; /* of the vector, bytes */
     int flags;   /* MSG_*; MSG_TRUNC is set where a datagram was cut */
     bool has_end;
+    bool is_six;           /* the socket's */
     struct socket_end end; /* to, or from */
 };
 
 /* A protocol's part. Called with exos_hold held; results as those of struct fd_kind. */
 struct socket_protocol {
     int type, number; /* SOCK_*, IPPROTO_* */
+    bool speaks_ipv6; /* as well */
     size_t size;      /* of its own structure, which begins with struct socket */
     int (*bind)(struct socket *s, const struct socket_end *end);
     int (*connect)(struct socket *s, const struct socket_end *end); /* port 0: dissolve it */
@@ -61,6 +87,7 @@ struct socket {
     struct socket_end own, peer;
     uint64_t receive_ns, send_ns; /* SO_RCVTIMEO, SO_SNDTIMEO; 0: for ever */
     int error;                    /* SO_ERROR */
+    bool is_six, six_only;        /* AF_INET6, IPV6_V6ONLY */
     bool broadcast;
     bool lost; /* a fork's copy: the frames come to the parent */
     uint8_t ttl;
@@ -102,6 +129,7 @@ int socket_get(struct socket *s, int level, int option, void *value, socklen_t *
 
 /* Between struct sockaddr and ends; -EINVAL, -EAFNOSUPPORT. AF_UNSPEC gives port 0. */
 int socket_read_end(const struct sockaddr *address, socklen_t size, struct socket_end *end);
-void socket_write_end(const struct socket_end *end, struct sockaddr *address, socklen_t *size);
+void socket_write_end(bool is_six, const struct socket_end *end, struct sockaddr *address,
+                      socklen_t *size);
 
 #endif

@@ -4,7 +4,27 @@
 #include <string.h>
 
 #include "libos/net/inet6.h"
+#include "libos/net/service.h"
 #include "libos/net/socket.h"
+
+const struct in6_addr in6addr_any = IN6ADDR_ANY_INIT, in6addr_loopback = IN6ADDR_LOOPBACK_INIT;
+
+static int read_ipv6(const struct sockaddr *address, socklen_t size, struct socket_end *end)
+{
+    struct sockaddr_in6 in;
+
+    if (size < sizeof in)
+        return -EINVAL;
+    memcpy(&in, address, sizeof in);
+    if (in.sin6_scope_id > UINT8_MAX)
+        return -EINVAL;
+    *end = (struct socket_end){
+        .port = in.sin6_port, .is_six = true, .scope = (uint8_t)in.sin6_scope_id};
+    memcpy(&end->six, &in.sin6_addr, sizeof end->six);
+    if (net_ipv6_is_mapped(&end->six))
+        end->address = end->six.words[3];
+    return 0;
+}
 
 int socket_read_end(const struct sockaddr *address, socklen_t size, struct socket_end *end)
 {
@@ -17,20 +37,42 @@ int socket_read_end(const struct sockaddr *address, socklen_t size, struct socke
         *end = (struct socket_end){0};
         return 0;
     }
+    if (in.sin_family == AF_INET6)
+        return read_ipv6(address, size, end);
     if (in.sin_family != AF_INET)
         return -EAFNOSUPPORT;
     if (size < sizeof in)
         return -EINVAL;
     memcpy(&in, address, sizeof in);
-    *end = (struct socket_end){in.sin_addr.s_addr, in.sin_port};
+    *end = socket_end_ipv4(in.sin_addr.s_addr, in.sin_port);
     return 0;
 }
 
+static void write_ipv6(const struct socket_end *end, struct sockaddr *address, socklen_t *size)
+{
+    struct sockaddr_in6 in = {.sin6_family = AF_INET6, .sin6_port = end->port};
+    struct net_ipv6 six = end->six;
+
+    if (end->address)
+        six = (struct net_ipv6){{0, 0, NET_WIRE32(0xffff), end->address}};
+    if (net_ipv6_is_link_local(&six))
+        in.sin6_scope_id = end->scope ? end->scope : net_service()->netif + 1;
+    memcpy(&in.sin6_addr, &six, sizeof six);
+    memcpy(address, &in, *size < sizeof in ? *size : sizeof in);
+    *size = sizeof in;
+}
+
 /* As POSIX has it: cut to what there is room for, *size what it would have taken. */
-void socket_write_end(const struct socket_end *end, struct sockaddr *address, socklen_t *size)
+void socket_write_end(bool is_six, const struct socket_end *end, struct sockaddr *address,
+                      socklen_t *size)
 {
     struct sockaddr_in in = {
         .sin_family = AF_INET, .sin_port = end->port, .sin_addr.s_addr = end->address};
+
+    if (is_six) {
+        write_ipv6(end, address, size);
+        return;
+    }
     memcpy(address, &in, *size < sizeof in ? *size : sizeof in);
     *size = sizeof in;
 }

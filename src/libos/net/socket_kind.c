@@ -10,7 +10,8 @@
 #include "libos/net/socket.h"
 #include "libos/start/start.h"
 
-#define NS 1000000000UL
+#define NS          1000000000UL
+#define DEFAULT_TTL 64 /* RFC 1340's recommendation */
 
 struct socket *socket_make(const struct socket_protocol *protocol)
 {
@@ -21,7 +22,7 @@ struct socket *socket_make(const struct socket_protocol *protocol)
     s->object.kind = &socket_kind;
     s->object.flags = O_RDWR;
     s->protocol = protocol;
-    s->ttl = 64; /* RFC 1340's recommendation */
+    s->ttl = DEFAULT_TTL;
     return s;
 }
 
@@ -132,6 +133,26 @@ static int read_time(const void *value, socklen_t size, uint64_t *ns)
     return 0;
 }
 
+static int set_ipv6(struct socket *s, int option, const void *value, socklen_t size)
+{
+    int number, error;
+
+    switch (option) {
+    case IPV6_V6ONLY:
+        error = socket_read_int(value, size, INT32_MIN, INT32_MAX, &number);
+        if (!error && s->own.port)
+            return -EINVAL; /* too late: its port was taken for the one or for both */
+        s->six_only = error ? s->six_only : number != 0;
+        return error;
+    case IPV6_UNICAST_HOPS:
+        error = socket_read_int(value, size, -1, 255, &number);
+        s->ttl = error ? s->ttl : number < 0 ? DEFAULT_TTL : (uint8_t)number;
+        return error;
+    default:
+        return -ENOPROTOOPT;
+    }
+}
+
 int socket_set(struct socket *s, int level, int option, const void *value, socklen_t size)
 {
     int number = 0, error = -ENOPROTOOPT;
@@ -145,6 +166,8 @@ int socket_set(struct socket *s, int level, int option, const void *value, sockl
         s->ttl = error ? s->ttl : (uint8_t)number;
         return error;
     }
+    if (level == IPPROTO_IPV6 && s->is_six)
+        return set_ipv6(s, option, value, size);
     if (level != SOL_SOCKET)
         return -ENOPROTOOPT;
     switch (option) {
@@ -184,12 +207,20 @@ int socket_get(struct socket *s, int level, int option, void *value, socklen_t *
     const struct {
         int level, option, number;
     } numbers[] = {
-        {SOL_SOCKET, SO_TYPE, s->protocol->type}, {SOL_SOCKET, SO_PROTOCOL, s->protocol->number},
-        {SOL_SOCKET, SO_DOMAIN, AF_INET},         {SOL_SOCKET, SO_ERROR, s->error},
-        {SOL_SOCKET, SO_BROADCAST, s->broadcast}, {SOL_SOCKET, SO_REUSEADDR, 0},
-        {SOL_SOCKET, SO_ACCEPTCONN, 0},           {IPPROTO_IP, IP_TTL, s->ttl},
+        {SOL_SOCKET, SO_TYPE, s->protocol->type},
+        {SOL_SOCKET, SO_PROTOCOL, s->protocol->number},
+        {SOL_SOCKET, SO_DOMAIN, s->is_six ? AF_INET6 : AF_INET},
+        {SOL_SOCKET, SO_ERROR, s->error},
+        {SOL_SOCKET, SO_BROADCAST, s->broadcast},
+        {SOL_SOCKET, SO_REUSEADDR, 0},
+        {SOL_SOCKET, SO_ACCEPTCONN, 0},
+        {IPPROTO_IP, IP_TTL, s->ttl},
+        {IPPROTO_IPV6, IPV6_V6ONLY, s->six_only},
+        {IPPROTO_IPV6, IPV6_UNICAST_HOPS, s->ttl},
     };
 
+    if (level == IPPROTO_IPV6 && !s->is_six)
+        return -ENOPROTOOPT;
     int error = s->protocol->get ? s->protocol->get(s, level, option, value, size) : -ENOPROTOOPT;
     if (error != -ENOPROTOOPT)
         return error;

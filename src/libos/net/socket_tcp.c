@@ -44,7 +44,7 @@ static int take_port(struct stream *t, const struct socket_end *own)
         net_lwip_reap();
         return error_of(error);
     }
-    t->socket.own = (struct socket_end){own->address, htons((u16_t)port)};
+    t->socket.own = socket_end_ipv4(own->address, htons((u16_t)port));
     t->state = STREAM_BOUND;
     return 0;
 }

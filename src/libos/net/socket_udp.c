@@ -7,38 +7,32 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "libos/net/datagram.h"
-#include "libos/net/service.h"
-#include "libos/net/socket.h"
+#include "libos/net/udp.h"
 #include "libos/time/time.h"
 
 #define RING_SLOTS 32
 #define FULL_RETRY                                                                                 \
     1000000UL /* ns: nothing tells of room in the device's queue, so look again then */
-#define HOP_RETRY 20000000UL /* ns: until a neighbour is looked up again, at most */
+/* As many as the socket may speak, unless bind has said which. */
+static uint8_t family(const struct udp *u)
+{
+    if (u->wanted || !u->socket.is_six)
+        return u->wanted ? u->wanted - 1 : NET_IPV4;
+    return u->socket.six_only ? NET_IPV6 : NET_BOTH;
+}
 
-struct udp {
-    struct socket socket;
-    bool has_lease, has_address; /* of its own, by bind */
-    struct net_lease lease;
-    struct net *from; /* where the oldest datagram lies */
-    /* A short datagram under way; as in all buffers the frame lies behind NET_FRAME_LEAD bytes. */
-    uint8_t out[NET_FRAME_LEAD + AEGIS_HEADER_COPY] __attribute__((aligned(8)));
-};
-
-static int take_port(struct udp *u, uint16_t port)
+int udp_take_port(struct udp *u, uint16_t port)
 {
     if (u->has_lease)
         return 0;
-    if (net_lease(&u->lease, IPPROTO_UDP, ntohs(port), RING_SLOTS))
+    if (net_lease_family(&u->lease, IPPROTO_UDP, family(u), ntohs(port), RING_SLOTS))
         return -errno;
     u->has_lease = true;
     u->socket.own.port = htons(u->lease.port);
     return 0;
 }
 
-/* What is for the machine itself comes by another ring. */
-static int open_loop(struct udp *u)
+int udp_open_loop(struct udp *u)
 {
     return u->lease.loop.ring || net_lease_loop(&u->lease, RING_SLOTS) == 0 ? 0 : -errno;
 }
@@ -51,11 +45,14 @@ static bool is_loopback(uint32_t address)
 static int udp_bind(struct socket *s, const struct socket_end *end)
 {
     struct udp *u = (struct udp *)s;
-    int error = u->has_lease ? -EINVAL : socket_check_own(end->address);
 
+    if (socket_end_is_ipv6(end))
+        return udp6_bind(u, end);
+    int error = u->has_lease ? -EINVAL : socket_check_own(end->address);
+    u->wanted = 1 + NET_IPV4;
     if (!error)
-        error = take_port(u, end->port);
-    if (!error && (error = open_loop(u)) == -ENETUNREACH)
+        error = udp_take_port(u, end->port);
+    if (!error && (error = udp_open_loop(u)) == -ENETUNREACH)
         error = is_loopback(end->address) ? -EADDRNOTAVAIL : 0;
     if (error)
         return error;
@@ -75,12 +72,14 @@ static int udp_connect(struct socket *s, const struct socket_end *end)
 
     if (!end->port) {
         s->peer = *end;
-        s->own.address = u->has_address ? s->own.address : INADDR_ANY;
+        s->own = u->has_address ? s->own : (struct socket_end){.port = s->own.port};
         return 0;
     }
-    int error = take_port(u, 0);
+    if (socket_end_is_ipv6(end))
+        return udp6_connect(u, end);
+    int error = udp_take_port(u, 0);
     if (!error && net_is_local(net_service(), end->address))
-        error = open_loop(u);
+        error = udp_open_loop(u);
     if (error)
         return error;
     s->peer = *end;
@@ -104,8 +103,8 @@ static struct aegis_slot_header *oldest(struct udp *u)
     return other;
 }
 
-/* Whether a datagram is this socket's. One of the machine's own comes over the loop interface. */
-static bool is_mine(const struct udp *u, const struct net_datagram *d)
+/* One of the machine's own comes over the loop interface. */
+bool udp_is_mine(const struct udp *u, const struct net_datagram *d)
 {
     const struct socket_end *own = &u->socket.own, *peer = &u->socket.peer;
 
@@ -124,7 +123,9 @@ static struct aegis_slot_header *next_datagram(struct udp *u, struct net_datagra
     if (!u->has_lease)
         return NULL;
     while ((slot = oldest(u))) {
-        if (net_datagram_read(net_frame(slot), slot->length, d) && is_mine(u, d))
+        if (u->socket.is_six
+                ? udp6_take(u, slot, d)
+                : net_datagram_read(net_frame(slot), slot->length, d) && udp_is_mine(u, d))
             return slot;
         net_release(u->from);
     }
@@ -144,7 +145,7 @@ static ssize_t udp_receive(struct socket *s, struct socket_transfer *t)
             deadline = socket_deadline(s, s->receive_ns, t->flags);
         if (time_now() >= deadline)
             return -EAGAIN;
-        int error = take_port(u, 0); /* somewhere it has to come to */
+        int error = udp_take_port(u, 0); /* somewhere it has to come to */
         if (error)
             return error;
         struct aegis_predicate when[2] = {net_readable(&u->lease.net)};
@@ -157,7 +158,7 @@ static ssize_t udp_receive(struct socket *s, struct socket_transfer *t)
     }
     size_t copied = socket_scatter(t, d.payload, d.size);
     bool tells_all = t->flags & MSG_TRUNC, peeks = t->flags & MSG_PEEK;
-    t->end = (struct socket_end){d.source, d.source_port};
+    t->end = s->is_six ? u->sender : socket_end_ipv4(d.source, d.source_port);
     t->has_end = true;
     t->flags = copied < d.size ? MSG_TRUNC : 0;
     if (!peeks)
@@ -173,7 +174,7 @@ static int find_hop(struct socket *s, uint32_t address, uint8_t mac[6], uint64_t
             return -errno;
         if (time_now() >= deadline)
             return -EAGAIN;
-        uint64_t later = time_after(HOP_RETRY);
+        uint64_t later = time_after(UDP_HOP_RETRY);
         int error = fd_wait(&s->object, NULL, 0, later < deadline ? later : deadline);
         if (error)
             return error;
@@ -181,8 +182,8 @@ static int find_hop(struct socket *s, uint32_t address, uint8_t mac[6], uint64_t
     return 0;
 }
 
-static int hand_over(struct udp *u, const struct net *by, const uint8_t *frame, size_t length,
-                     uint64_t deadline)
+int udp_hand_over(struct udp *u, const struct net *by, const uint8_t *frame, size_t length,
+                  uint64_t deadline)
 {
     struct aegis_frame_out out = {.address = frame, .length = length};
     int64_t result;
@@ -225,7 +226,7 @@ static int find_way(struct udp *u, uint32_t address, struct way *way, uint64_t d
     if (net_is_local(host, address)) {
         memset(way, 0, sizeof *way); /* as all addresses of the loop interface */
         way->by = &u->lease.loop;
-        return open_loop(u);
+        return udp_open_loop(u);
     }
     if (is_loopback(u->socket.own.address))
         return -EINVAL;
@@ -242,9 +243,11 @@ static ssize_t udp_send(struct socket *s, struct socket_transfer *t)
     uint8_t *frame = u->out;
     struct way way;
 
+    if (__builtin_expect(socket_end_is_ipv6(end), 0))
+        return udp6_send(u, t, end);
     int error = s->shut[SHUT_WR] ? -EPIPE : check_destination(s, end, t->size);
     if (!error)
-        error = take_port(u, 0);
+        error = udp_take_port(u, 0);
     if (!error)
         error = find_way(u, end->address, &way, deadline);
     if (error)
@@ -259,7 +262,7 @@ static ssize_t udp_send(struct socket *s, struct socket_transfer *t)
                              .size = t->size};
     socket_gather(t, frame + NET_DATAGRAM_HEADERS, t->size);
     size_t length = net_datagram_write(frame, &d, way.to, way.from, s->ttl);
-    error = hand_over(u, way.by, frame, length, deadline);
+    error = udp_hand_over(u, way.by, frame, length, deadline);
     return error ? error : (ssize_t)t->size;
 }
 
@@ -305,6 +308,7 @@ static void udp_in_child(struct socket *s)
 const struct socket_protocol socket_udp = {
     .type = SOCK_DGRAM,
     .number = IPPROTO_UDP,
+    .speaks_ipv6 = true,
     .size = sizeof(struct udp),
     .bind = udp_bind,
     .connect = udp_connect,

@@ -179,9 +179,8 @@ static err_t accepted(void *argument, struct tcp_pcb *pcb, err_t error)
     t->state = STREAM_CONNECTED;
     stream_inherit_options(t, listener);
     stream_attach(t, pcb);
-    t->socket.own = (struct socket_end){ip4_addr_get_u32(&pcb->local_ip), htons(pcb->local_port)};
-    t->socket.peer =
-        (struct socket_end){ip4_addr_get_u32(&pcb->remote_ip), htons(pcb->remote_port)};
+    t->socket.own = socket_end_ipv4(ip4_addr_get_u32(&pcb->local_ip), htons(pcb->local_port));
+    t->socket.peer = socket_end_ipv4(ip4_addr_get_u32(&pcb->remote_ip), htons(pcb->remote_port));
     stream_enqueue(listener, t, false);
     return ERR_OK;
 }

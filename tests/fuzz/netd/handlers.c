@@ -10,6 +10,7 @@
 
 #include "ash/ash.h"
 #include "libos/net/headers.h"
+#include "libos/net/ipv6.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -29,6 +30,11 @@ IMAGE(netd_arp);
 static const uint8_t own_mac[6] = {2, 0, 0, 0, 0, 9}, own_address[4] = {10, 0, 2, 15};
 static _Alignas(16) uint8_t stack[ASH_DEPTH_MAX * ASH_STACK_FRAME];
 static uint64_t seconds;
+static struct net_ipv6_page *page;
+
+#define ND_SIZE      (ETH_SIZE + IPV6_SIZE + 24) /* the shortest that is answered or sent */
+#define ND_ADVERTISE 136
+#define ND_SOLICIT   135
 
 struct handler {
     const uint8_t *image, *end;
@@ -61,6 +67,10 @@ static void make_maps(struct handler *h)
         if (!strcmp(map->name, ".data")) {
             memcpy(memory, own_mac, 6);
             memcpy(memory + h->address_at, own_address, 4);
+        }
+        if (!strcmp(map->name, "ipv6")) {
+            page = (struct net_ipv6_page *)memory;
+            net_ipv6_link_local(own_mac, &page->link);
         }
         ash_run_map(&h->run, i, memory);
     }
@@ -109,6 +119,35 @@ static size_t sum_at(uint8_t protocol)
     return protocol == IPV4_TCP ? 16 : protocol == IPV4_UDP ? 6 : 2;
 }
 
+/* Where in IPv6 sums are of: the pseudo header, which begins as this. */
+static uint32_t pseudo6(const uint8_t *frame, size_t size)
+{
+    return plain_sum((uint32_t)(IPV6_ICMP + size), frame + IPV6_SOURCE, 32);
+}
+
+/* A message of neighbour discovery, whose type and options stay as they are. */
+static void put_right6(uint8_t *frame, size_t length, uint8_t how)
+{
+    uint8_t *icmp = frame + ETH_SIZE + IPV6_SIZE;
+
+    if (length < ND_SIZE)
+        return;
+    size_t size = (length - ETH_SIZE - IPV6_SIZE) & ~7UL;
+    net_put16(frame + ETH_TYPE, ETH_TYPE_IPV6);
+    frame[IPV6_FIRST] = 0x60;
+    net_put16(frame + IPV6_LENGTH, (uint16_t)size);
+    frame[IPV6_NEXT] = IPV6_ICMP;
+    frame[IPV6_HOP_LIMIT] = 255;
+    icmp[0] = (uint8_t)(134 + icmp[0] % 3);
+    icmp[1] = 0;
+    if (how & 2)
+        memcpy(icmp + 8, how & 4 ? &page->link : &page->global, 16);
+    if (how & 8)
+        net_put16(frame + IPV6_SOURCE, 0xfe80);
+    net_put16(icmp + 2, 0);
+    net_put16(icmp + 2, (uint16_t)~plain_sum(pseudo6(frame, size), icmp, size));
+}
+
 /* Makes it ours: one bit of how for each layer. */
 static void put_right(uint8_t *frame, size_t length, uint8_t how)
 {
@@ -120,6 +159,8 @@ static void put_right(uint8_t *frame, size_t length, uint8_t how)
     memcpy(frame, own_mac, 6);
     frame[ETH_SOURCE] &= 0xfe;
     net_put16(frame + ETH_TYPE, how & 128 ? ETH_TYPE_ARP : ETH_TYPE_IPV4);
+    if (how & 128 && how & 64)
+        put_right6(frame, length, how);
     if (how & 128)
         return;
     memcpy(frame + IPV4_DESTINATION, own_address, 4);
@@ -146,11 +187,37 @@ static void put_right(uint8_t *frame, size_t length, uint8_t how)
     net_put16(sum, (uint16_t)~plain_sum(is_icmp ? 0 : pseudo(frame, size), l4, size));
 }
 
+/* One of our addresses, said by us; or the question whether anybody has it. */
+static void check_discovery(const uint8_t *got, size_t length)
+{
+    const uint8_t *icmp = got + ETH_SIZE + IPV6_SIZE;
+    size_t size = net_get16(got + IPV6_LENGTH);
+    struct net_ipv6 target, source;
+
+    assert(length == ETH_SIZE + IPV6_SIZE + size && got[IPV6_FIRST] == 0x60);
+    assert(got[IPV6_NEXT] == IPV6_ICMP && got[IPV6_HOP_LIMIT] == 255);
+    assert(plain_sum(pseudo6(got, size), icmp, size) == 0xffff);
+    memcpy(&target, icmp + 8, sizeof target);
+    memcpy(&source, got + IPV6_SOURCE, sizeof source);
+    assert(net_ipv6_equal(&target, &page->link) || net_ipv6_equal(&target, &page->global));
+    if (icmp[0] == ND_SOLICIT) {
+        assert(size == 24 && net_ipv6_is_any(&source) && got[0] == 0x33);
+        return;
+    }
+    assert(icmp[0] == ND_ADVERTISE && size == 32 && net_ipv6_equal(&source, &target));
+    assert(icmp[24] == 2 && icmp[25] == 1 && !memcmp(icmp + 26, own_mac, 6));
+}
+
 /* An answer: asked is the question. */
 static void check_answer(const uint8_t *asked, size_t asked_length, const uint8_t *got,
                          size_t length)
 {
-    assert(!memcmp(got + ETH_SOURCE, own_mac, 6) && !(got[0] & 1));
+    assert(!memcmp(got + ETH_SOURCE, own_mac, 6));
+    if (net_get16(asked + ETH_TYPE) == ETH_TYPE_IPV6) {
+        check_discovery(got, length);
+        return;
+    }
+    assert(!(got[0] & 1));
     if (net_get16(asked + ETH_TYPE) == ETH_TYPE_ARP) {
         assert(length == asked_length && net_get16(got + ARP_OPERATION) == ARP_REPLY);
         assert(!memcmp(got + ARP_SENDER, own_mac, 6) &&
@@ -207,6 +274,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t *frame = malloc(size - 1);
     memcpy(frame, data + 1, size - 1);
     put_right(frame, size - 1, *data);
+    page->is_wanted = *data & 1; /* a router */
     for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++)
         run(&handlers[i], frame, size - 1);
     free(frame);

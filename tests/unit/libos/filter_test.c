@@ -211,6 +211,149 @@ static void the_loops_filters_take_local_addresses(void **state)
     }
 }
 
+#define IDENTIFIER 0x005400fffe123456
+
+/* A datagram of IPv6. */
+static size_t datagram6(uint8_t frame[128], bool is_sent)
+{
+    size_t udp = ETH_SIZE + IPV6_SIZE;
+    memset(frame, 0, 128);
+    memcpy(frame + (is_sent ? ETH_SOURCE : ETH_DESTINATION), udp_4000.mac, 6);
+    net_put16(frame + ETH_TYPE, ETH_TYPE_IPV6);
+    frame[IPV6_FIRST] = 0x60;
+    frame[IPV6_NEXT] = IPV4_UDP;
+    net_put32(frame + (is_sent ? IPV6_SOURCE : IPV6_DESTINATION) + 8, IDENTIFIER >> 32);
+    net_put32(frame + (is_sent ? IPV6_SOURCE : IPV6_DESTINATION) + 12, (uint32_t)IDENTIFIER);
+    net_put16(frame + udp + (is_sent ? UDP_SOURCE : UDP_DESTINATION), 4000);
+    return udp + UDP_SIZE;
+}
+
+/* Each family's frames are taken by the filters for it, and by those for both. */
+static void families_are_told_apart(void **state)
+{
+    (void)state;
+    for (uint8_t family = NET_IPV4; family <= NET_BOTH; family++)
+        for (int is_sent = 0; is_sent < 2; is_sent++) {
+            struct net_port_range ports = udp_4000;
+            struct filters f;
+            uint8_t frame[128];
+            ports.family = family;
+            ports.identifier = IDENTIFIER;
+            make(&f, &ports);
+            const struct dpf_filter *filter = is_sent ? &f.sent : &f.received;
+            size_t size = datagram(frame, is_sent, 2);
+            assert_int_equal(takes(filter, frame, size), family != NET_IPV6);
+            size = datagram6(frame, is_sent);
+            assert_int_equal(takes(filter, frame, size), family != NET_IPV4);
+            frame[IPV6_SOURCE] = frame[IPV6_DESTINATION] = 0x20; /* any prefix */
+            assert_int_equal(takes(filter, frame, size), family != NET_IPV4);
+        }
+}
+
+/* One byte changed at each of these places makes it another's. */
+static void what_is_anybody_elses_in_ipv6_is_not_taken(void **state)
+{
+    (void)state;
+    static const struct {
+        bool is_sent;
+        size_t at;
+    } rows[] = {
+        {false, ETH_TYPE + 1},
+        {false, IPV6_NEXT},
+        {false, IPV6_DESTINATION + 8},
+        {false, IPV6_DESTINATION + 15},
+        {false, ETH_SIZE + IPV6_SIZE + UDP_DESTINATION},
+        {true, ETH_SOURCE},
+        {true, ETH_SOURCE + 5},
+        {true, IPV6_NEXT},
+        {true, IPV6_SOURCE + 8},
+        {true, IPV6_SOURCE + 15},
+        {true, ETH_SIZE + IPV6_SIZE + UDP_SOURCE + 1},
+    };
+    struct net_port_range ports = udp_4000;
+    struct filters f;
+    uint8_t frame[128];
+    ports.family = NET_BOTH;
+    ports.identifier = IDENTIFIER;
+    make(&f, &ports);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        size_t size = datagram6(frame, rows[i].is_sent);
+        const struct dpf_filter *filter = rows[i].is_sent ? &f.sent : &f.received;
+        assert_true(takes(filter, frame, size));
+        frame[rows[i].at] ^= 0x11;
+        assert_false(takes(filter, frame, size));
+    }
+}
+
+static void the_kernel_can_compare_families(void **state)
+{
+    (void)state;
+    static uint64_t scratch[DPF_SCRATCH_SIZE / 8];
+    struct net_port_range four = udp_4000, six = udp_4000, both = udp_4000;
+    struct filters f, s, b;
+    six.family = NET_IPV6;
+    both.family = NET_BOTH;
+    six.identifier = both.identifier = IDENTIFIER;
+    make(&f, &four);
+    make(&s, &six);
+    make(&b, &both);
+    assert_int_equal(dpf_overlaps(&f.received, &s.received, 1000, scratch), DPF_NO);
+    assert_int_equal(dpf_overlaps(&f.sent, &s.sent, 1000, scratch), DPF_NO);
+    assert_int_equal(dpf_contains(&b.received, &f.received, 1000, scratch), DPF_YES);
+    assert_int_equal(dpf_contains(&b.received, &s.received, 1000, scratch), DPF_YES);
+    assert_int_equal(dpf_contains(&b.sent, &b.sent, 1000, scratch), DPF_YES);
+    assert_int_equal(dpf_contains(&s.sent, &b.sent, 1000, scratch), DPF_NO);
+}
+
+static void the_loops_filters_take_the_ipv6_loopback(void **state)
+{
+    (void)state;
+    static const uint64_t owns[] = {IDENTIFIER, 0, 1, 2, 3, UINT64_MAX};
+    static const uint64_t others[] = {4, 77, UINT64_MAX - 1};
+    for (size_t n = 0; n < sizeof owns / sizeof *owns; n++) {
+        struct net_port_range ports = udp_4000;
+        struct filters f;
+        uint8_t frame[128];
+        ports.family = NET_IPV6;
+        ports.identifier = owns[n];
+        ports.is_loop = true;
+        make(&f, &ports);
+        for (size_t i = 0; i < 5; i++) {
+            uint64_t lower = i == 0 ? 1 : i == 1 ? owns[n] : others[i - 2];
+            size_t size = datagram6(frame, false);
+            net_put32(frame + IPV6_DESTINATION + 8, (uint32_t)(lower >> 32));
+            net_put32(frame + IPV6_DESTINATION + 12, (uint32_t)lower);
+            assert_int_equal(takes(&f.received, frame, size), i < 2);
+        }
+    }
+}
+
+static void neighbours_find_each_other_by_arp_and_discovery(void **state)
+{
+    (void)state;
+    struct net_filter any_image, own_image;
+    struct dpf_filter any, own;
+    uint8_t frame[128];
+    net_filter_neighbours(&any_image, NULL);
+    net_filter_neighbours(&own_image, udp_4000.mac);
+    assert_int_equal(dpf_verify(any_image.words, any_image.size, &any), 0);
+    assert_int_equal(dpf_verify(own_image.words, own_image.size, &own), 0);
+    for (int mine = 0; mine < 2; mine++) {
+        size_t size = datagram6(frame, mine);
+        frame[IPV6_NEXT] = IPV6_ICMP;
+        for (int type = 0; type < 256; type++) {
+            frame[ETH_SIZE + IPV6_SIZE] = (uint8_t)type;
+            assert_int_equal(takes(&any, frame, size), type >= 133 && type <= 136);
+            assert_int_equal(takes(&own, frame, size), mine && type >= 133 && type <= 136);
+        }
+        net_put16(frame + ETH_TYPE, ETH_TYPE_ARP);
+        assert_true(takes(&any, frame, size));
+        assert_int_equal(takes(&own, frame, size), mine);
+        net_put16(frame + ETH_TYPE, ETH_TYPE_IPV4);
+        assert_false(takes(&any, frame, size));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -220,6 +363,11 @@ int main(void)
         cmocka_unit_test(echoes_are_told_apart_by_identifier),
         cmocka_unit_test(the_kernel_can_compare_them),
         cmocka_unit_test(the_loops_filters_take_local_addresses),
+        cmocka_unit_test(families_are_told_apart),
+        cmocka_unit_test(what_is_anybody_elses_in_ipv6_is_not_taken),
+        cmocka_unit_test(the_kernel_can_compare_families),
+        cmocka_unit_test(the_loops_filters_take_the_ipv6_loopback),
+        cmocka_unit_test(neighbours_find_each_other_by_arp_and_discovery),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

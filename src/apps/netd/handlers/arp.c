@@ -1,6 +1,7 @@
 /*
  * ARP (RFC 826) in the kernel: answers who asks for our address, and puts what others answer into
- * the page of neighbours, if it was asked for (libos/net/neighbour.h).
+ * the page of neighbours, if it was asked for (libos/net/neighbour.h). IPv6's way of doing it is in
+ * discovery.h.
  */
 #include <linux/bpf.h>
 #include <linux/if_arp.h>
@@ -8,6 +9,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "apps/netd/handlers/discovery.h"
 #include "libos/net/neighbour.h"
 
 /* Ours; netd writes them before the handler runs. */
@@ -69,14 +71,13 @@ static __always_inline int answer(struct ethhdr *eth, struct arp *arp)
     return XDP_TX;
 }
 
-SEC("xdp")
-int arp(struct xdp_md *ctx)
+static __always_inline int resolve(struct xdp_md *ctx)
 {
     void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
     struct ethhdr *eth = data;
     struct arp *arp = data + sizeof *eth;
 
-    if ((void *)(arp + 1) > end || eth->h_proto != bpf_htons(ETH_P_ARP))
+    if ((void *)(arp + 1) > end)
         return XDP_DROP;
     if (arp->head.ar_hrd != bpf_htons(ARPHRD_ETHER) || arp->head.ar_pro != bpf_htons(ETH_P_IP) ||
         arp->head.ar_hln != ETH_ALEN || arp->head.ar_pln != 4)
@@ -86,6 +87,21 @@ int arp(struct xdp_md *ctx)
             return XDP_DROP;
     note_sender(arp);
     return arp->head.ar_op == bpf_htons(ARPOP_REQUEST) ? answer(eth, arp) : XDP_DROP;
+}
+
+SEC("xdp")
+int arp(struct xdp_md *ctx)
+{
+    const struct ethhdr *eth = (void *)(long)ctx->data;
+    __u8 mac[ETH_ALEN];
+
+    if ((void *)(eth + 1) > (void *)(long)ctx->data_end)
+        return XDP_DROP;
+    if (eth->h_proto == bpf_htons(ETH_P_ARP))
+        return resolve(ctx);
+    for (int i = 0; i < ETH_ALEN; i++)
+        mac[i] = own.mac[i];
+    return eth->h_proto == bpf_htons(ETH_P_IPV6) ? discover(ctx, mac) : XDP_DROP;
 }
 
 char _license[] SEC("license") = "Dual MIT/GPL";

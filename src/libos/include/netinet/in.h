@@ -25,21 +25,48 @@ struct in6_addr {
     uint8_t s6_addr[16];
 };
 
-/* Names can have such addresses (netdb.h); sockets can't yet. */
 struct sockaddr_in6 {
     sa_family_t sin6_family; /* AF_INET6 */
     in_port_t sin6_port;
     uint32_t sin6_flowinfo;
     struct in6_addr sin6_addr;
-    uint32_t sin6_scope_id;
+    uint32_t sin6_scope_id; /* of link-local addresses: the interface's number from 1, 0 any */
 };
 
-#define IPPROTO_IP   0
-#define IPPROTO_ICMP 1
-#define IPPROTO_TCP  6
-#define IPPROTO_UDP  17
+extern const struct in6_addr in6addr_any, in6addr_loopback;
+#define IN6ADDR_ANY_INIT                                                                           \
+    {                                                                                              \
+        {                                                                                          \
+            0                                                                                      \
+        }                                                                                          \
+    }
+#define IN6ADDR_LOOPBACK_INIT                                                                      \
+    {                                                                                              \
+        {                                                                                          \
+            [15] = 1                                                                               \
+        }                                                                                          \
+    }
 
-#define IP_TTL 2 /* option of IPPROTO_IP: 1 to 255 */
+/* Questions about a const struct in6_addr *. */
+#define IN6_ARE_ADDR_EQUAL(a, b)   (!__builtin_memcmp((a)->s6_addr, (b)->s6_addr, 16))
+#define IN6_IS_ADDR_UNSPECIFIED(a) IN6_ARE_ADDR_EQUAL(a, &in6addr_any)
+#define IN6_IS_ADDR_LOOPBACK(a)    IN6_ARE_ADDR_EQUAL(a, &in6addr_loopback)
+#define IN6_IS_ADDR_MULTICAST(a)   ((a)->s6_addr[0] == 0xff)
+#define IN6_IS_ADDR_LINKLOCAL(a)   ((a)->s6_addr[0] == 0xfe && ((a)->s6_addr[1] & 0xc0) == 0x80)
+#define IN6_IS_ADDR_V4MAPPED(a)                                                                    \
+    (!__builtin_memcmp((a)->s6_addr, in6addr_any.s6_addr, 10) && (a)->s6_addr[10] == 0xff &&       \
+     (a)->s6_addr[11] == 0xff)
+
+#define IPPROTO_IP     0
+#define IPPROTO_ICMP   1
+#define IPPROTO_TCP    6
+#define IPPROTO_UDP    17
+#define IPPROTO_IPV6   41
+#define IPPROTO_ICMPV6 58
+
+#define IP_TTL            2  /* option of IPPROTO_IP: 1 to 255 */
+#define IPV6_UNICAST_HOPS 16 /* of IPPROTO_IPV6: 0 to 255, or -1: the default */
+#define IPV6_V6ONLY       26 /* no IPv4 by this socket; before it has a port */
 
 /* Host byte order. */
 #define INADDR_ANY       ((in_addr_t)0)

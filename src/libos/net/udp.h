@@ -1,0 +1,44 @@
+/* What the files of UDP's sockets share: socket_udp.c, and socket_udp6.c for what is IPv6 there. */
+#ifndef EXOS_NET_UDP_H
+#define EXOS_NET_UDP_H
+
+#include "libos/net/datagram.h"
+#include "libos/net/service.h"
+#include "libos/net/socket.h"
+
+struct udp {
+    struct socket socket;
+    bool has_lease, has_address; /* of its own, by bind */
+    uint8_t wanted;              /* 1 + the enum net_family that bind wants a port of; 0: none */
+    struct net_lease lease;
+    struct net *from;         /* where the oldest datagram lies */
+    struct socket_end sender; /* and where it came from, of an AF_INET6 socket */
+    /* A short datagram under way; as in all buffers the frame lies behind NET_FRAME_LEAD bytes. */
+    uint8_t out[NET_FRAME_LEAD + AEGIS_HEADER_COPY] __attribute__((aligned(8)));
+};
+
+#define UDP_HOP_RETRY 20000000UL /* ns: until a neighbour is looked up again, at most */
+
+/* Takes a port, 0: any, unless it has one. 0 or a negative errno value, as all of these. */
+int udp_take_port(struct udp *u, uint16_t port);
+
+/* What is for the machine itself comes by another ring. */
+int udp_open_loop(struct udp *u);
+
+/* Whether an IPv4 datagram is this socket's. */
+bool udp_is_mine(const struct udp *u, const struct net_datagram *d);
+
+/* Sends a frame; waits for room until deadline. */
+int udp_hand_over(struct udp *u, const struct net *by, const uint8_t *frame, size_t length,
+                  uint64_t deadline);
+
+/* An AF_INET6 socket's part; `end` is no IPv4 address in disguise. */
+int udp6_bind(struct udp *u, const struct socket_end *end);
+int udp6_connect(struct udp *u, const struct socket_end *end);
+ssize_t udp6_send(struct udp *u, struct socket_transfer *t, const struct socket_end *end);
+
+/* Whether a slot holds a datagram of either family for it; then it is in *d, but for where it came
+ * from: that is u->sender. */
+bool udp6_take(struct udp *u, struct aegis_slot_header *slot, struct net_datagram *d);
+
+#endif

@@ -1,0 +1,272 @@
+"""IPv6: the address that a machine gives itself, its neighbours, and datagrams; frames by hand, and QEMU's user network."""
+import os
+import pathlib
+import re
+import shutil
+import tempfile
+import time
+
+import pytest
+from scapy.layers.inet import UDP
+from scapy.layers.inet6 import (ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6ND_RA, ICMPv6ND_RS, ICMPv6NDOptDstLLAddr, ICMPv6NDOptPrefixInfo,
+                                ICMPv6NDOptSrcLLAddr, IPv6)
+from scapy.layers.l2 import Ether
+from scapy.packet import Raw
+
+from conftest import BUILD
+from images import HOST_MAC
+from machine import Machine
+
+ROUTER, HOST, FAR = "fe80::1", "2001:db8:1:2::99", "2001:db8:ffff::1"
+ENEMY_MAC, OTHER_MAC = "02:66:66:66:66:66", "02:77:77:77:77:77"
+PLAYED = {HOST: HOST_MAC, ROUTER: HOST_MAC, "fe80::2:1": OTHER_MAC}
+
+
+def eui64(mac):
+    b = [int(x, 16) for x in mac.split(":")]
+    return f"{(b[0] ^ 2) << 8 | b[1]:x}:{b[2] << 8 | 0xff:x}:fe{b[3]:02x}:{b[4] << 8 | b[5]:x}"
+
+
+
+class Wire:
+    """A machine with udpecho, a router that has told it a prefix, and a neighbour HOST; all of them played by hand."""
+
+    def __init__(self, folder):
+        self.m = Machine(BUILD, folder=folder, initrd=BUILD / "guest/sockets-initrd.cpio")
+        self.nic = self.m.nics[0]
+        self.nic.discovery = True
+        self.m.up()
+        self.link, self.own = "fe80::" + eui64(self.nic.mac), "2001:db8:1:2:" + eui64(self.nic.mac)
+        self.m.control.start("udpecho")
+        self.m.wait_line("udpecho: port 7")
+
+    def first(self, judge, seconds=20):
+        frame = self.nic.find(lambda f: judge(Ether(f)), seconds)
+        return frame and Ether(frame)
+
+    def frame(self, payload, src=HOST, dst=None, mac=HOST_MAC, to=None, **ip):
+        return Ether(src=mac, dst=to or self.nic.mac) / IPv6(src=src, dst=dst or self.own, **ip) / payload
+
+    def advertisement(self, prefix="2001:db8:1:2::", router=ROUTER, mac=HOST_MAC, hlim=255, lifetime=1800, **options):
+        return (Ether(src=mac, dst="33:33:00:00:00:01") / IPv6(src=router, dst="ff02::1", hlim=hlim) /
+                ICMPv6ND_RA(routerlifetime=lifetime) / ICMPv6NDOptSrcLLAddr(lladdr=mac) /
+                ICMPv6NDOptPrefixInfo(**{"prefix": prefix, "prefixlen": 64, "validlifetime": 7200, "preferredlifetime": 3600, **options}))
+
+    def answer(self, frame):
+        """The neighbours' part."""
+        p = Ether(frame)
+        if not p.haslayer(ICMPv6ND_NS) or p[ICMPv6ND_NS].tgt not in PLAYED or p[IPv6].src == "::":
+            return False
+        target = p[ICMPv6ND_NS].tgt
+        self.nic.send(bytes(Ether(src=PLAYED[target], dst=p.src) / IPv6(src=target, dst=p[IPv6].src, hlim=255) /
+                            ICMPv6ND_NA(R=0, S=1, O=1, tgt=target) / ICMPv6NDOptDstLLAddr(lladdr=PLAYED[target])))
+        return True
+
+    def echo(self, frame, payload, seconds=20):
+        """udpecho's answer to a frame, by whoever sent it; or None."""
+        self.nic.send(bytes(frame))
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            got = self.nic.receive(0.5)
+            if got is None or self.answer(got):
+                continue
+            p = Ether(got)
+            if p.haslayer(IPv6) and p.haslayer(UDP) and p[UDP].sport == 7 and bytes(p[UDP].payload)[:len(payload)] == payload:
+                return p
+        return None
+
+    def alive(self, payload=None, **how):
+        payload = payload or os.urandom(16)
+        return self.echo(self.frame(UDP(sport=4000, dport=7) / payload, **how), payload)
+
+    def silent(self, *frames):
+        """None of these is answered: the answer to what comes behind them is the next one."""
+        for frame in frames:
+            self.nic.send(bytes(frame))
+        token = os.urandom(16)
+        self.nic.send(bytes(self.frame(UDP(sport=4000, dport=7) / token)))
+        while True:
+            got = self.nic.receive(20)
+            assert got is not None, "nothing"
+            if not self.answer(got) and Ether(got).haslayer(IPv6):
+                assert Ether(got).haslayer(UDP) and bytes(Ether(got)[UDP].payload)[:16] == token, Ether(got).summary()
+                return
+
+
+@pytest.fixture(scope="module")
+def bare():
+    """Before any router has said anything."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="av", dir="/tmp"))
+    w = Wire(folder)
+    yield w
+    w.m.kill()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def solicitation(w, target, src=HOST, mac=HOST_MAC, hlim=255, option=True, **ip):
+    packet = (Ether(src=mac, dst="33:33:ff:" + w.nic.mac[9:]) / IPv6(src=src, dst="ff02::1:ff" + eui64(w.nic.mac)[-7:], hlim=hlim, **ip) /
+              ICMPv6ND_NS(tgt=target))
+    return packet / ICMPv6NDOptSrcLLAddr(lladdr=mac) if option else packet
+
+
+def is_advertised(p, target):
+    return p.haslayer(ICMPv6ND_NA) and p[ICMPv6ND_NA].tgt == target
+
+
+def test_it_asks_for_its_link_local_address_and_for_a_router_when_it_starts(bare):
+    """In this order; what is asked is what RFC 4862, 5.4.2, and RFC 4861, 4.1, have."""
+    p = bare.first(lambda p: p.haslayer(ICMPv6ND_NS))
+    assert (p.dst, p[IPv6].src, p[IPv6].hlim, p[ICMPv6ND_NS].tgt) == ("33:33:ff:" + bare.nic.mac[9:], "::", 255, bare.link)
+    assert not p.haslayer(ICMPv6NDOptSrcLLAddr)
+    p = bare.first(lambda p: p.haslayer(ICMPv6ND_RS))
+    assert (p.dst, p[IPv6].src, p[IPv6].dst, p[IPv6].hlim) == ("33:33:00:00:00:02", "::", "ff02::2", 255)
+    again = Ether(bytes(p))
+    del again[ICMPv6ND_RS].cksum
+    assert bytes(again) == bytes(p)
+
+
+@pytest.fixture(scope="module")
+def wire(bare):
+    """Its router has told it a prefix; the address that it makes of it has been asked for, and is its own after a second."""
+    bare.nic.send(bytes(bare.advertisement()))
+    p = bare.first(lambda p: p.haslayer(ICMPv6ND_NS) and p[ICMPv6ND_NS].tgt == bare.own)
+    assert p and p[IPv6].src == "::" and p.dst == "33:33:ff:" + bare.nic.mac[9:] and p[IPv6].hlim == 255
+    again = Ether(bytes(p))
+    del again[ICMPv6ND_NS].cksum
+    assert bytes(again) == bytes(p)
+    end = time.monotonic() + 60
+    while True:
+        bare.nic.send(bytes(solicitation(bare, bare.own)))
+        if bare.first(lambda p: is_advertised(p, bare.own), 0.5):
+            break
+        assert time.monotonic() < end
+    bare.nic.drain()
+    return bare
+
+
+def test_it_says_where_it_is_to_who_asks(wire):
+    for target in (wire.link, wire.own):
+        for option in (True, False):
+            wire.nic.send(bytes(solicitation(wire, target, option=option)))
+            p = wire.first(lambda p: p.haslayer(ICMPv6ND_NA))
+            na = p[ICMPv6ND_NA]
+            assert (p.src, p.dst, p[IPv6].src, p[IPv6].dst, p[IPv6].hlim) == (wire.nic.mac, HOST_MAC, target, HOST, 255)
+            assert (na.tgt, na.R, na.S, na.O, na[ICMPv6NDOptDstLLAddr].lladdr) == (target, 0, 1, 1, wire.nic.mac)
+            again = Ether(bytes(p))
+            del again[ICMPv6ND_NA].cksum
+            assert bytes(again) == bytes(p)
+
+
+def test_it_keeps_its_address_when_another_wants_it(wire):
+    wire.nic.send(bytes(solicitation(wire, wire.own, src="::", mac=ENEMY_MAC, option=False)))
+    p = wire.first(lambda p: p.haslayer(ICMPv6ND_NA))
+    assert (p.dst, p[IPv6].dst, p[ICMPv6ND_NA].S, p[ICMPv6ND_NA].tgt) == ("33:33:00:00:00:01", "ff02::1", 0, wire.own)
+    assert wire.alive()
+
+
+def test_what_is_no_question_to_it_gets_no_answer(wire):
+    good = bytes(solicitation(wire, wire.own))
+    cut = [Ether(good[:-8]), Ether(good[:60])]
+    zero = Ether(good[:-7] + b"\0" + good[-6:])  # an option of no length
+    wrong = Ether(bytes(good[:-1]) + b"\x99")
+    code = Ether(bytes(solicitation(wire, wire.own)))
+    code[ICMPv6ND_NS].code = 1
+    del code[ICMPv6ND_NS].cksum
+    wire.silent(solicitation(wire, "2001:db8:1:2::1"), solicitation(wire, "::"), solicitation(wire, wire.own, hlim=254),
+                solicitation(wire, wire.own, src="ff02::1"), solicitation(wire, wire.own, src="::"),  # the last says where nobody is
+                solicitation(wire, wire.own, mac="03:00:00:00:00:01"), zero, wrong, code, *cut)
+
+
+@pytest.mark.parametrize("size", [0, 1, 65, 66, 67, 500, 1452])
+def test_datagrams_of_all_sizes_come_back(wire, size):
+    payload = os.urandom(size)
+    p = wire.alive(payload) if size else wire.echo(wire.frame(UDP(sport=4000, dport=7)), b"")
+    assert (p.dst, p[IPv6].src, p[IPv6].dst, p[IPv6].plen, p[UDP].dport) == (HOST_MAC, wire.own, HOST, 8 + size, 4000)
+    again = Ether(bytes(p)[:62 + size])
+    del again[UDP].chksum
+    assert bytes(again) == bytes(p)[:62 + size]
+
+
+def test_they_go_by_the_router_to_where_there_is_no_neighbour(wire):
+    p = wire.alive(src=FAR)
+    assert p.dst == HOST_MAC and p[IPv6].dst == FAR and p[IPv6].src == wire.own
+
+
+def test_link_local_neighbours_are_answered_from_the_link_local_address(wire):
+    p = wire.alive(src=ROUTER, dst=wire.link)
+    assert p[IPv6].src == wire.link and p[IPv6].dst == ROUTER
+
+
+def test_datagrams_that_are_not_whole_are_not_seen(wire):
+    payload = b"spoiled" * 3
+
+    def spoiled(**udp):
+        return wire.frame(UDP(sport=4000, dport=7, **udp) / payload)
+    ends = bytes(spoiled())
+    wire.silent(spoiled(chksum=0), spoiled(chksum=0x1234), spoiled(len=400), spoiled(len=7), wire.frame(UDP(sport=4000, dport=7) / payload, plen=400),
+                wire.frame(UDP(sport=4000, dport=7) / payload, src="::"), wire.frame(UDP(sport=4000, dport=7) / payload, src="ff02::1"),
+                wire.frame(UDP(sport=4000, dport=7) / payload, src=wire.own), wire.frame(UDP(sport=4000, dport=7) / payload, src="::1"),
+                wire.frame(UDP(sport=4000, dport=7) / payload, dst="2001:db8:9:9:" + eui64(wire.nic.mac)), ends[:60], ends[:62])
+
+
+def test_neighbours_that_nobody_asked_for_change_nothing(wire):
+    assert wire.alive()
+    for dst, solicited in ((wire.own, 1), (wire.link, 1), ("ff02::1", 0)):
+        wire.nic.send(bytes(Ether(src=ENEMY_MAC, dst=wire.nic.mac) / IPv6(src=HOST, dst=dst, hlim=255) /
+                            ICMPv6ND_NA(R=0, S=solicited, O=1, tgt=HOST) / ICMPv6NDOptDstLLAddr(lladdr=ENEMY_MAC)))
+    wire.nic.send(bytes(solicitation(wire, wire.own, mac=ENEMY_MAC)))  # it says that it is HOST
+    assert wire.first(lambda p: p.haslayer(ICMPv6ND_NA)).dst == ENEMY_MAC
+    assert wire.alive().dst == HOST_MAC
+
+
+def test_only_the_router_that_it_knows_tells_it_anything(wire):
+    """Another one, the same in another's name, and what comes from beyond the link; the last would end all of it."""
+    bad = [wire.advertisement(router="fe80::bad", mac=ENEMY_MAC, prefix="2001:db8:bad::"), wire.advertisement(mac=ENEMY_MAC, lifetime=0),
+           wire.advertisement(hlim=64, lifetime=0), wire.advertisement(router="2001:db8::1", lifetime=0)]
+    wire.silent(*bad)
+    assert wire.alive(src=FAR).dst == HOST_MAC
+
+
+def test_an_address_does_not_end_early_because_somebody_says_so(wire):
+    """RFC 4862, 5.5.3 e: two hours are left to it whatever a router says."""
+    wire.nic.send(bytes(wire.advertisement(validlifetime=0, preferredlifetime=0)))
+    time.sleep(0.2)
+    assert wire.alive(src=FAR)
+    wire.nic.send(bytes(wire.advertisement()))
+
+
+def test_a_router_that_goes_is_used_no_more_and_another_is_asked_for(wire):
+    wire.nic.send(bytes(wire.advertisement(lifetime=0)))
+    end = time.monotonic() + 60
+    while True:  # not more often than every four seconds
+        wire.nic.send(bytes(wire.frame(UDP(sport=4000, dport=7) / b"no way back", src=FAR)))
+        if wire.first(lambda p: p.haslayer(ICMPv6ND_RS), 0.5):
+            break
+        assert time.monotonic() < end
+    wire.nic.send(bytes(wire.advertisement(router="fe80::2:1", mac=OTHER_MAC)))
+    p = wire.alive(src=FAR)
+    assert p.dst == OTHER_MAC and p[IPv6].src == wire.own
+
+
+def test_an_address_that_somebody_has_is_not_used(machine):
+    """Both ways of objecting in the first second (RFC 4862, 5.4.3): to the link-local address by who asks for it, too."""
+    m = machine()
+    nic = m.nics[0]
+    w = Wire.__new__(Wire)
+    nic.discovery = True
+    w.m, w.nic, w.link, w.own = m, nic, "fe80::" + eui64(nic.mac), "2001:db8:1:2:" + eui64(nic.mac)
+    m.up()
+    nic.send(bytes(w.advertisement()))
+    assert w.first(lambda p: p.haslayer(ICMPv6ND_NS) and p[ICMPv6ND_NS].tgt == w.own)
+    nic.send(bytes(Ether(src=ENEMY_MAC, dst="33:33:00:00:00:01") / IPv6(src=w.own, dst="ff02::1", hlim=255) /
+                   ICMPv6ND_NA(R=0, S=0, O=1, tgt=w.own) / ICMPv6NDOptDstLLAddr(lladdr=ENEMY_MAC)))
+    end = time.monotonic() + 60
+    while not w.first(lambda p: is_advertised(p, w.link), 0.3):  # the other one is its own by now
+        nic.send(bytes(solicitation(w, w.own)))
+        nic.send(bytes(solicitation(w, w.link)))
+        assert time.monotonic() < end
+    time.sleep(0.5)
+    nic.drain()
+    nic.send(bytes(solicitation(w, w.own)))
+    nic.send(bytes(solicitation(w, w.link)))
+    assert w.first(lambda p: p.haslayer(ICMPv6ND_NA))[ICMPv6ND_NA].tgt == w.link
