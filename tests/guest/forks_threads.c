@@ -8,7 +8,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "libos/slice/slice.h"
 #include "libos/thread/thread.h"
+#include "libos/time/time.h"
+#include "libos/upcall/upcall.h"
+#include "libos/vm/vm.h"
 #include "test.h"
 
 #define BYTES 5000
@@ -158,8 +162,66 @@ static void again_and_again(void)
         CHECK_EQ(pthread_join(computers[i], NULL), 0);
 }
 
+/*
+ * Makes each page that a fork's child would get as a copy that is due one here as well: all that
+ * can be written but the stack and what is resident (EXOS_HOT).
+ */
+static void make_all_due(void)
+{
+    for (const struct vm_region *r = vm_region_next(0); r; r = vm_region_next(r->end)) {
+        if (r->inherit != VM_COPY || r->kind == VM_STACK || !(r->prot & AEGIS_PROT_WRITE))
+            continue;
+        for (uint64_t va = r->start; (va = vm_next_present(va, r->end)) < r->end;
+             va += AEGIS_PAGE_SIZE)
+            aegis_protect(0, va, 1, AEGIS_PROT_READ);
+    }
+}
+
+static volatile uint64_t some_data[3 * AEGIS_PAGE_SIZE / 8]; /* at least a page of its own */
+static uint64_t handled_in_slices;
+
+/* What happens while nothing stores here but what ends and begins slices, on the stack of a
+ * handler: its frame, and theirs, leave one for a fault. */
+static bool sleep_of_slices(struct upcall_context *at)
+{
+    uint64_t handled = upcall_count(), slices = slice_ends(), deadline = test_deadline();
+    while (slice_ends() < slices + 3 && time_now() < deadline)
+        ;
+    handled = upcall_count() - handled;
+    bool enough = slice_ends() >= slices + 3;
+    handled_in_slices = enough ? handled : UINT64_MAX;
+    at->pc += 4;
+    return true;
+}
+
+/*
+ * Handlers of faults may run when a process has all its memory as copies that are due, and slices
+ * end while they do: then there may be no frame left for another fault. So what either writes to is
+ * resident, whatever else the program has happened to write before.
+ */
+static void what_handlers_write_to_is_there(void)
+{
+    int status;
+    pid_t pid = fork(); /* from now on a store to a page that can't be written makes a copy */
+    if (pid == 0)
+        _exit(0);
+    CHECK_EQ(waitpid(pid, &status, 0), pid);
+    upcall_handler before = upcall_set(UPCALL_BREAKPOINT, sleep_of_slices);
+
+    make_all_due();
+    uint64_t handled = upcall_count();
+    some_data[AEGIS_PAGE_SIZE / 8] = 1;
+    CHECK_EQ(upcall_count() - handled, 1); /* and none within that */
+
+    make_all_due();
+    __asm__ volatile(".option push\n.option norvc\nebreak\n.option pop" ::: "memory");
+    CHECK_EQ(handled_in_slices, 0);
+    upcall_set(UPCALL_BREAKPOINT, before);
+}
+
 int main(void)
 {
+    what_handlers_write_to_is_there();
     one_waits_while_others_run();
     a_child_has_one_thread();
     again_and_again();

@@ -388,6 +388,33 @@ static void one_page_mapped_many_times_is_found_everywhere(void **state)
     assert_int_equal(call_page_free(ppn), 0);
 }
 
+static uint64_t forgotten; /* address whose translations went last */
+static uint64_t forgotten_asid;
+
+static void note(uint64_t va, uint64_t asid)
+{
+    forgotten = va;
+    forgotten_asid = asid;
+}
+
+/* The caller may not write any more where it has the page, whatever the child's address is. */
+static void sharing_as_private_forgets_the_callers_translation(void **state)
+{
+    (void)state;
+    const uint64_t there = 99UL << 30; /* where the child has no tables yet */
+    uint64_t ppn = mapped(AT, R | W);
+
+    for (uint32_t level = 2; level-- > 0;)
+        assert_int_equal(call_table_insert(a, there, level, AEGIS_ANY, AEGIS_ANY), 0);
+    host_on_sfence = note;
+    assert_int_equal(call_map_share(a, there, 1, AEGIS_SHARE_PRIVATE, AT), 1);
+    host_on_sfence = NULL;
+    assert_true(forgotten == AT && forgotten_asid == env_table[FIRST]->asid);
+    assert_true((pte_at(FIRST, AT) & 0xe) == 0x2 && (pte_at(a, there) & 0xe) == 0x2);
+    assert_int_equal(call_unmap(a, there, 1), 0);
+    unmapped(AT, ppn);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, as_first, check_after)
 
 int main(void)
@@ -403,6 +430,7 @@ int main(void)
         TEST(dirty_and_accessed_outlive_protect),
         TEST(a_fault_is_mended_only_if_the_entry_allows_the_access),
         TEST(one_page_mapped_many_times_is_found_everywhere),
+        TEST(sharing_as_private_forgets_the_callers_translation),
     };
 
     return cmocka_run_group_tests(tests, boot, leave);
