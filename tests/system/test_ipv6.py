@@ -7,9 +7,10 @@ import tempfile
 import time
 
 import pytest
-from scapy.layers.inet import UDP
-from scapy.layers.inet6 import (ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6ND_RA, ICMPv6ND_RS, ICMPv6NDOptDstLLAddr, ICMPv6NDOptPrefixInfo,
-                                ICMPv6NDOptSrcLLAddr, IPv6)
+from scapy.layers.inet import TCP, UDP
+from scapy.layers.inet6 import (ICMPv6DestUnreach, ICMPv6EchoReply, ICMPv6EchoRequest, ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6ND_RA,
+                                ICMPv6ND_RS, ICMPv6NDOptDstLLAddr, ICMPv6NDOptPrefixInfo, ICMPv6NDOptSrcLLAddr, ICMPv6ParamProblem,
+                                IPv6, IPv6ExtHdrFragment, IPv6ExtHdrHopByHop)
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
@@ -246,6 +247,74 @@ def test_a_router_that_goes_is_used_no_more_and_another_is_asked_for(wire):
     wire.nic.send(bytes(wire.advertisement(router="fe80::2:1", mac=OTHER_MAC)))
     p = wire.alive(src=FAR)
     assert p.dst == OTHER_MAC and p[IPv6].src == wire.own
+
+
+def answered(w, question):
+    """The first answer to a packet, with its addresses and sums looked at."""
+    w.nic.send(bytes(question))
+    p = w.first(lambda p: p.haslayer(IPv6) and not p.haslayer(ICMPv6ND_RS))
+    q = Ether(bytes(question))
+    assert (p.src, p.dst, p[IPv6].src, p[IPv6].dst) == (w.nic.mac, HOST_MAC, q[IPv6].dst, q[IPv6].src)
+    assert len(bytes(p)) == 54 + p[IPv6].plen
+    again = Ether(bytes(p))
+    for field in ("cksum", "chksum"):
+        if field in again[IPv6].payload.fields:
+            delattr(again[IPv6].payload, field)
+    assert bytes(again) == bytes(p)
+    return p
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 3, 4, 56, 511, 1452])
+def test_pings_of_all_sizes_come_back(wire, size):
+    data = os.urandom(size)
+    for dst in (wire.own, wire.link):
+        p = answered(wire, wire.frame(ICMPv6EchoRequest(id=77, seq=3, data=data), dst=dst))
+        reply = p[ICMPv6EchoReply]
+        assert (reply.id, reply.seq, reply.data, p[IPv6].hlim) == (77, 3, data, 64)
+
+
+def test_a_ping_with_a_wrong_sum_comes_back_wrong(wire):
+    wire.nic.send(bytes(wire.frame(ICMPv6EchoRequest(id=77, seq=3, cksum=0x1234, data=b"wrong"))))
+    assert wire.first(lambda p: p.haslayer(ICMPv6EchoReply))[ICMPv6EchoReply].cksum == 0x1134
+
+
+@pytest.mark.parametrize("flags, data, wanted", [
+    ("S", b"", ("RA", 0, 1001)), ("S", b"data", ("RA", 0, 1005)), ("", b"abcde", ("RA", 0, 1005)), ("A", b"", ("R", 7777, 0)),
+    ("FA", b"x", ("R", 7777, 0)), ("SA", b"", ("R", 7777, 0))])
+def test_tcp_to_a_port_that_nobody_has_is_reset(wire, flags, data, wanted):
+    p = answered(wire, wire.frame(TCP(sport=4000, dport=81, flags=flags, seq=1000, ack=7777, options=[("MSS", 1000)]) / data))
+    tcp = p[TCP]
+    assert (tcp.sport, tcp.dport, str(tcp.flags), tcp.seq, tcp.ack, tcp.dataofs) == (81, 4000, *wanted, 5)
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 3, 100, 1183, 1184, 1185, 1452])
+def test_a_datagram_to_a_port_that_nobody_has_is_told_so(wire, size):
+    question = bytes(wire.frame(UDP(sport=4000, dport=99) / os.urandom(size)))
+    p = answered(wire, question)
+    assert (p[ICMPv6DestUnreach].type, p[ICMPv6DestUnreach].code) == (1, 4)
+    assert bytes(p)[62:] == question[14:][:1232] and p[IPv6].plen <= 1240
+
+
+def test_a_protocol_that_nobody_speaks_is_told_so(wire):
+    question = bytes(wire.frame(Raw(b"what is this"), nh=47))
+    p = answered(wire, question)
+    assert (p[ICMPv6ParamProblem].type, p[ICMPv6ParamProblem].code, p[ICMPv6ParamProblem].ptr) == (4, 1, 6)
+    assert bytes(p)[62:] == question[14:]
+
+
+def test_what_may_not_be_answered_is_not(wire):
+    """Errors beget no errors, and nothing goes to groups, to nobody, or to ourselves."""
+    udp, tcp, ping = UDP(sport=4000, dport=99) / b"x", TCP(sport=4000, dport=81, flags="S"), ICMPv6EchoRequest(data=b"x")
+    bad = [wire.frame(TCP(sport=4000, dport=81, flags="R")), wire.frame(ICMPv6DestUnreach(code=4) / bytes(60)), wire.frame(Raw(b""), nh=59)]
+    for l4 in (udp, tcp, ping):
+        bad += [wire.frame(l4, src=src) for src in ("::", "::1", "ff02::1", wire.own)]
+        bad += [wire.frame(l4, mac="03:00:00:00:00:01"), wire.frame(l4, to="33:33:00:00:00:01"), wire.frame(l4, dst="2001:db8:1:2::1"),
+                wire.frame(l4, plen=900), wire.frame(IPv6ExtHdrFragment(m=1) / l4), wire.frame(IPv6ExtHdrHopByHop() / l4)]
+    bad += [wire.frame(UDP(sport=4000, dport=99, chksum=c) / b"x") for c in (0, 0x1234)]
+    bad += [wire.frame(UDP(sport=4000, dport=99, len=n) / b"x") for n in (7, 8, 10)]
+    bad += [wire.frame(TCP(sport=4000, dport=81, flags="S", chksum=0x1234)), wire.frame(TCP(sport=4000, dport=81, dataofs=4)),
+            wire.frame(TCP(sport=4000, dport=81, dataofs=6))]
+    wire.silent(*bad)
 
 
 def test_an_address_that_somebody_has_is_not_used(machine):

@@ -4,7 +4,7 @@
 
 #include "apps/netd/handlers/answer.h"
 #include "libos/net/handler.h"
-#include "libos/net/headers.h"
+#include "libos/net/ipv6.h"
 #include "netd.h"
 
 /* handlers/answer.c, as ashc compiled it. */
@@ -31,6 +31,8 @@ static int64_t answer_begin(uint32_t root)
     for (size_t i = 0; i < sizeof netd.mac; i++)
         own->mac[i] = netd.mac[i];
     own->address = __builtin_bswap32(netd.address.address);
+    own->identifier[0] = NET_WIRE32(net_ipv6_identifier(netd.mac) >> 32);
+    own->identifier[1] = NET_WIRE32(net_ipv6_identifier(netd.mac));
     int64_t handler = net_handler_load(&answer);
     return handler < 0 ? handler : aegis_handler_bind((uint32_t)handler, root);
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "apps/netd/handlers/answer.h"
 #include "ash/ash.h"
 #include "libos/net/headers.h"
 #include "libos/net/ipv6.h"
@@ -58,6 +59,13 @@ static uint32_t no_chance(void *owner)
     return 4;
 }
 
+/* The lower half of our IPv6 addresses. */
+static void put_identifier(uint8_t *at)
+{
+    net_put32(at, (uint32_t)(net_ipv6_identifier(own_mac) >> 32));
+    net_put32(at + 4, (uint32_t)net_ipv6_identifier(own_mac));
+}
+
 static void make_maps(struct handler *h)
 {
     for (uint32_t i = 0; i < h->view.header->maps; i++) {
@@ -68,6 +76,8 @@ static void make_maps(struct handler *h)
             memcpy(memory, own_mac, 6);
             memcpy(memory + h->address_at, own_address, 4);
         }
+        if (!strcmp(map->name, ".data") && h->image == netd_answer)
+            put_identifier(memory + offsetof(struct answer_own, identifier));
         if (!strcmp(map->name, "ipv6")) {
             page = (struct net_ipv6_page *)memory;
             net_ipv6_link_local(own_mac, &page->link);
@@ -122,7 +132,32 @@ static size_t sum_at(uint8_t protocol)
 /* Where in IPv6 sums are of: the pseudo header, which begins as this. */
 static uint32_t pseudo6(const uint8_t *frame, size_t size)
 {
-    return plain_sum((uint32_t)(IPV6_ICMP + size), frame + IPV6_SOURCE, 32);
+    return plain_sum((uint32_t)(frame[IPV6_NEXT] + size), frame + IPV6_SOURCE, 32);
+}
+
+/* A packet to us of one protocol. */
+static void put_right_packet6(uint8_t *frame, size_t length, uint8_t how)
+{
+    static const uint8_t protocols[] = {IPV6_ICMP, IPV4_TCP, IPV4_UDP, 47};
+    uint8_t *l4 = frame + ETH_SIZE + IPV6_SIZE;
+
+    if (length < ETH_SIZE + IPV6_SIZE + 20)
+        return;
+    size_t size = length - ETH_SIZE - IPV6_SIZE;
+    net_put16(frame + ETH_TYPE, ETH_TYPE_IPV6);
+    frame[IPV6_FIRST] = 0x60;
+    net_put16(frame + IPV6_LENGTH, (uint16_t)size);
+    frame[IPV6_NEXT] = protocols[how >> 3 & 3];
+    put_identifier(frame + IPV6_DESTINATION + 8);
+    if (!(how & 2))
+        return;
+    if (frame[IPV6_NEXT] == IPV4_UDP)
+        net_put16(l4 + UDP_LENGTH, (uint16_t)size);
+    if (frame[IPV6_NEXT] == IPV6_ICMP && how & 4)
+        net_put16(l4, 0x8000);
+    uint8_t *sum = l4 + sum_at(frame[IPV6_NEXT]);
+    net_put16(sum, 0);
+    net_put16(sum, (uint16_t)~plain_sum(pseudo6(frame, size), l4, size));
 }
 
 /* A message of neighbour discovery, whose type and options stay as they are. */
@@ -161,6 +196,8 @@ static void put_right(uint8_t *frame, size_t length, uint8_t how)
     net_put16(frame + ETH_TYPE, how & 128 ? ETH_TYPE_ARP : ETH_TYPE_IPV4);
     if (how & 128 && how & 64)
         put_right6(frame, length, how);
+    else if (how & 128 && how & 32)
+        put_right_packet6(frame, length, how);
     if (how & 128)
         return;
     memcpy(frame + IPV4_DESTINATION, own_address, 4);
@@ -185,6 +222,34 @@ static void put_right(uint8_t *frame, size_t length, uint8_t how)
     uint8_t *sum = l4 + sum_at(frame[IPV4_PROTOCOL]);
     net_put16(sum, 0);
     net_put16(sum, (uint16_t)~plain_sum(is_icmp ? 0 : pseudo(frame, size), l4, size));
+}
+
+/* An echo, a reset, or an error that quotes what it is about. */
+static void check_answer6(const uint8_t *asked, size_t asked_length, const uint8_t *got,
+                          size_t length)
+{
+    const uint8_t *l4 = got + ETH_SIZE + IPV6_SIZE;
+    size_t size = net_get16(got + IPV6_LENGTH);
+    bool is_right = plain_sum(pseudo6(got, size), l4, size) == 0xffff;
+
+    assert(!memcmp(got, asked + ETH_SOURCE, 6) && got[IPV6_FIRST] == 0x60);
+    assert(length == ETH_SIZE + IPV6_SIZE + size && length <= asked_length + IPV6_SIZE + 8);
+    assert(!memcmp(got + IPV6_SOURCE, asked + IPV6_DESTINATION, 16));
+    assert(!memcmp(got + IPV6_DESTINATION, asked + IPV6_SOURCE, 16));
+    if (got[IPV6_NEXT] == IPV4_TCP) {
+        assert(is_right && size == 20 && l4[13] & 4);
+        assert(!(asked[ETH_SIZE + IPV6_SIZE + 13] & 4));
+        return;
+    }
+    assert(got[IPV6_NEXT] == IPV6_ICMP);
+    if (l4[0] == 129) {
+        bool was_right =
+            plain_sum(pseudo6(asked, size), asked + ETH_SIZE + IPV6_SIZE, size) == 0xffff;
+        assert(is_right == was_right && length <= asked_length);
+        return;
+    }
+    assert(is_right && (l4[0] == 1 || l4[0] == 4) && length <= ETH_SIZE + 1280);
+    assert(!memcmp(l4 + 8, asked + ETH_SIZE, size - 8));
 }
 
 /* One of our addresses, said by us; or the question whether anybody has it. */
@@ -214,7 +279,11 @@ static void check_answer(const uint8_t *asked, size_t asked_length, const uint8_
 {
     assert(!memcmp(got + ETH_SOURCE, own_mac, 6));
     if (net_get16(asked + ETH_TYPE) == ETH_TYPE_IPV6) {
-        check_discovery(got, length);
+        const uint8_t *icmp = got + ETH_SIZE + IPV6_SIZE;
+        if (got[IPV6_HOP_LIMIT] == 255 && (icmp[0] == ND_SOLICIT || icmp[0] == ND_ADVERTISE))
+            check_discovery(got, length);
+        else
+            check_answer6(asked, asked_length, got, length);
         return;
     }
     assert(!(got[0] & 1));

@@ -6,6 +6,7 @@
  *   TCP                             reset (RFC 9293, 3.10.7.1)
  *   UDP                             port unreachable (RFC 1122, 4.1.3.1)
  *   any other but ICMP and IGMP     protocol unreachable (3.2.2.1)
+ *   IPv6                            likewise (answer6.h)
  *
  * Only whole, unfragmented datagrams without IPv4 options get one, from one neighbour to this
  * machine alone, with right sums; and only so many a second, so that nobody has others flooded in
@@ -24,6 +25,7 @@
 #include <stddef.h>
 
 #include "apps/netd/handlers/answer.h"
+#include "apps/netd/handlers/answer6.h"
 
 #define FRAGMENT 0x3fff /* of frag_off: more of them, or not the first */
 #define SUM_MOST 512    /* bytes that bpf_csum_diff takes */
@@ -244,8 +246,11 @@ static __always_inline int answer_udp(struct xdp_md *ctx, __u32 size)
 SEC("xdp")
 int answer(struct xdp_md *ctx)
 {
+    const struct ethhdr *eth = begin_of(ctx);
     __u32 size;
 
+    if ((const void *)(eth + 1) <= end_of(ctx) && eth->h_proto == bpf_htons(ETH_P_IPV6))
+        return answer6(ctx);
     if (!is_whole(ctx, &size))
         return XDP_PASS;
     struct iphdr *ip = begin_of(ctx) + sizeof(struct ethhdr);

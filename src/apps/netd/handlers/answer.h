@@ -7,6 +7,8 @@ struct answer_own {
     unsigned char mac[6];
     unsigned char gap[2];
     unsigned int address; /* IPv4, as on the wire */
+    /* What our IPv6 addresses end in, as on the wire; 0: they are nobody's. */
+    unsigned int identifier[2];
 };
 
 enum answer_kind { ANSWER_ECHO, ANSWER_RESET, ANSWER_UNREACHABLE, ANSWER_KINDS };

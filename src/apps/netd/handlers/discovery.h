@@ -12,6 +12,13 @@
 
 #include "apps/netd/handlers/message.h"
 
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct net_ipv6_page);
+} ipv6 SEC(".maps");
+
 /* Files where a neighbour is, if that was asked for; `link` is where its option stands. */
 static __always_inline void note_neighbour(const struct xdp_md *ctx, struct net_ipv6_page *page,
                                            const __u32 address[4], __u32 link)

@@ -5,7 +5,7 @@
 
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
-#include <linux/in.h>
+#include <linux/in6.h>
 #include <linux/ipv6.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
@@ -60,13 +60,6 @@ typedef __u64 nd_options;
 #define ND_PREFIX_AT(options) ((options) >> 16 & ND_FRAME)
 #define ND_SERVER_AT(options) ((options) >> 32 & ND_FRAME)
 #define ND_MALFORMED          (~0ULL)
-
-struct {
-    __uint(type, BPF_MAP_TYPE_ARRAY);
-    __uint(max_entries, 1);
-    __type(key, __u32);
-    __type(value, struct net_ipv6_page);
-} ipv6 SEC(".maps");
 
 /* The frame's ends, read anew: helpers move them. */
 static __always_inline void *nd_begin(const struct xdp_md *ctx)
