@@ -95,9 +95,9 @@ static void take_back(struct aegis_slot *slot)
 
 void slice_end_env(uint32_t env)
 {
-    for (struct aegis_slot *slot = slice_slots; slot < slice_slots + AEGIS_SLOTS; slot++)
+    for (struct aegis_slot *slot = slice_slots; slot < slice_slots + slice_slot_end; slot++)
         if (slot->owner == env)
-            release(slot);
+            release(slot); /* which may lower slice_slot_end */
         else if (slot->env == env)
             take_back(slot);
     slice_ending_without--; /* with its last slot it was counted, if not before */

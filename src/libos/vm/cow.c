@@ -94,8 +94,8 @@ static int64_t put_regions(uint32_t env)
 {
     struct run run = {0};
     int64_t status = 0;
-    for (const struct vm_region *r = vm_region_next(0); r && status == 0;
-         r = vm_region_next(r->end)) {
+    const struct vm_region *r;
+    for (size_t n = 0; status == 0 && (r = vm_region_number(n)); n++) {
         bool follows = r->start == run.end;
         if (follows &&
             (r->inherit == VM_FRESH || (r->inherit != VM_NOTHING && way_of(r) == run.how))) {

@@ -122,6 +122,11 @@ struct vm_region *vm_find_next(uint64_t address)
     return n < all->count ? all->at[n] : NULL;
 }
 
+struct vm_region *vm_region_number(size_t n)
+{
+    return n < all->count ? all->at[n] : NULL;
+}
+
 const struct vm_region *vm_region_at(uint64_t address)
 {
     return vm_find(address);

@@ -51,6 +51,9 @@ static inline struct vm_region *vm_find(uint64_t address)
 /* The first region that ends above address, or NULL. */
 struct vm_region *vm_find_next(uint64_t address);
 
+/* The region with n before it, or NULL: for who holds, and goes through all. */
+struct vm_region *vm_region_number(size_t n);
+
 /* Map a cleared page at va, of vm's notes. */
 int64_t vm_note_page(uint64_t va);
 

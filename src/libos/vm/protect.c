@@ -275,11 +275,12 @@ int64_t vm_before_fork(void)
 {
     int64_t status = vm_window_open();
     exos_hold();
-    for (struct vm_region *r = vm_find_next(0); r && status == 0; r = vm_find_next(r->end)) {
+    struct vm_region *r;
+    for (size_t n = 0; status == 0 && (r = vm_region_number(n)); n++) {
         if (r->inherit == VM_COPY)
             EXOS_SET(r->flags, r->flags | VM_MAY_COW);
         if (r->flags & VM_MIXED)
-            r = vm_find(make_exact(r, &status) - 1);
+            make_exact(r, &status);
     }
     vm_forget_short_ways();
     exos_release();
