@@ -64,6 +64,7 @@ struct env *env_make(uint32_t number, uint32_t owner, struct aegis_page *page,
                                  .pages = page_total,
                                  .account = env_infos[owner].account,
                                  .slots = i->slots,
+                                 .maker = env_infos[owner].serial,
                                  .generation = generation};
     memcpy(i->name, name, AEGIS_NAME_SIZE);
     /* What these pages will hold is this environment's, not that of whoever had its number when it

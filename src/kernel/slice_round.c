@@ -234,7 +234,8 @@ void slice_extend(uint64_t ticks)
  * for longer than a host's pause, end it. */
 static void overrun(struct env *env, uint64_t from, uint64_t now)
 {
-    env->info->overruns++;
+    if (env->info->overruns < UINT16_MAX)
+        env->info->overruns++;
     charge_owe(env->info, now - from);
     if (env->overruns++ == 0)
         env->overrun_since = now;

@@ -38,6 +38,7 @@ static void states_and_owners(void)
     const volatile struct aegis_env_info *info = aegis_env(raw.env);
     CHECK_EQ(info->state, AEGIS_ENV_CREATED);
     CHECK_EQ(info->owner, exos.env);
+    CHECK_EQ(info->maker, aegis_env(exos.env)->serial);
     CHECK(!memcmp((const char *)(uintptr_t)info->name, "spin\0\0\0\0\0\0\0\0\0\0\0",
                   AEGIS_NAME_SIZE));
     CHECK_ERROR(aegis_env_start(exos.env, RAW_CODE, RAW_DATA, 0), STATE);
