@@ -125,7 +125,7 @@ static void use_everything(void)
     getppid();
     setpgid(0, 5);
     waitpid(-1, NULL, WNOHANG);
-    waitpid(-5, NULL, WNOHANG);
+    waitpid(-5, NULL, WNOHANG | WUNTRACED | WCONTINUED);
     sigpending(&set);
     alarm(0);
     if (error == 0)

@@ -42,6 +42,15 @@ PROGRAMS = {  # what no archive has: programs that crash, and one that looks at 
             " if (!fgets(line, sizeof line, in)) return 1; fprintf(out, \"read %s\", line); s = pclose(out); printf(\"%d %d\\n\", s, WEXITSTATUS(pclose(in)));"
             " fflush(stdout); fputs(\"12345\", other); s = pclose(other); printf(\"%d \", s); printf(\"%d\", pclose(stdin)); printf(\" %d\\n\", errno == ECHILD);"
             " printf(\"%d\\n\", !popen(\"x\", \"rw\") && errno == EINVAL); return 0; }",
+    # writes that netd carries the shell, until the shell has ended nevertheless
+    "forger": "#include <signal.h>\n#include <stdio.h>\n#include <string.h>\n#include <unistd.h>\n#include \"libos/proc/table.h\"\n"
+              "int main(void) { pid_t shell = getppid(); uint64_t life; struct table_entry *entry = table_find(shell, &life);"
+              " uint32_t own = carrier_env(life), serial = aegis_env(own)->serial, env = 1; signal(SIGHUP, SIG_IGN);"
+              " while (strcmp((const char *)(uintptr_t)aegis_env(env)->name, \"netd\")) env++;"
+              " uint64_t forged = life_make(life_incarnation(life), LIFE_LIVE, carrier_of(env, aegis_env(env)->serial));"
+              " table_move(entry, life, forged); puts(\"forged\"); fflush(stdout);"
+              " while (aegis_env(own)->serial == serial && aegis_env(own)->state == AEGIS_ENV_LIVE) aegis_yield(0);"
+              " return !table_move(entry, forged, life); }",
     "ticks": "#include <stdio.h>\n#include <unistd.h>\nint main(void) { for (int i = 0; i < 40; i++) { printf(\"tick %d\\n\", i);"
              " fflush(stdout); usleep(50000); } return 0; }",
 }
@@ -249,6 +258,52 @@ def test_background_jobs(ctl, terminal):
     assert t.end() == 130
 
 
+def test_jobs_are_stopped_and_go_on(ctl, terminal):
+    t = terminal()
+    t.prompt()
+
+    def stop(text):
+        t.type("\x1a")
+        t.until(rf"\[1\] Stopped +{text}\r\n")
+        t.prompt()
+
+    t.type("sleep 100\r")
+    t.until(r"\r\r\n")
+    stop("sleep 100")
+    t.line("echo $?; ps", r"\r\n146\r\n(.|\n)* stopped (.|\n)*sleep\r\n")
+    t.line("bg; jobs", r"\[1\] Running +sleep 100\r\n")
+    t.type("fg\r")
+    t.until(r"\r\nsleep 100\r\n")
+    stop("sleep 100")
+    t.line("kill %1; wait %1; echo $?", r"\r\n143\r\n")
+    t.type("cat | (read x; echo got $x) | cat\r")
+    t.until(r"\r\r\n")
+    stop(r"cat \|.*")
+    t.type("fg\r")
+    t.until(r"\r\ncat \|.*\r\n")
+    t.type("words\r\x04")
+    t.until(r"\r\ngot words\r\n")
+    t.prompt()
+    # who reads in the background is stopped, and reads once it is brought forward
+    t.line("cat &", r"\[1\] \d+\r\n")
+    end = time.monotonic() + LIMIT
+    while "Stopped" not in t.line("jobs"):
+        assert time.monotonic() < end
+    t.type("fg\r")
+    t.until(r"\r\ncat\r\n")
+    t.type("line\r\x04")
+    t.until(r"line\r\nline\r\n")
+    t.prompt()
+    # a shell that is left doesn't leave stopped jobs behind: the fixture sees that
+    t.type("cat\r")
+    t.until(r"\r\r\n")
+    stop("cat")
+    t.line("exit", "there are jobs that have stopped")
+    t.type("exit\r")
+    t.end()
+    assert ctl.ok("console", "sleep 0.1; echo done") == "done\n"
+
+
 def test_crashes_are_reported_and_the_shell_goes_on(ctl, terminal):
     t = terminal()
     t.prompt()
@@ -349,6 +404,22 @@ def test_a_killed_client_leaves_the_machines_shell_and_takes_its_own_along(ctl, 
         assert time.monotonic() < end
     own.process.kill()
     own.process.wait()  # the fixture ctl sees that the sleep ends
+
+
+def test_a_shell_that_is_said_to_be_another_program_is_ended_and_the_other_is_not(ctl, terminal):
+    t = terminal()
+    t.prompt()
+    t.type("forger\r")
+    t.until(r"\r\nforged\r\n")
+    netd = [line for line in ctl.ok("console", "ps -e").splitlines() if line.split()[-1] == "netd"]
+    t.process.kill()
+    t.process.wait()
+    end = time.monotonic() + LIMIT
+    while "forger" in processes(ctl):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    left = [line for line in ctl.ok("console", "ps -e").splitlines() if line.split()[-1] == "netd"]
+    assert len(netd) == 1 and [line.split()[:3] for line in left] == [netd[0].split()[:3]] and "live" in left[0], (netd, left)
 
 
 def test_two_clients_see_and_type_the_same(ctl, terminal):

@@ -93,19 +93,20 @@ static int start_shell(struct terminal *t, const char *command, int fd)
 
     posix_spawn_file_actions_init(&files);
     posix_spawnattr_init(&attributes);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
-    posix_spawnattr_setpgroup(&attributes, 0);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
     for (int to = STDIN_FILENO; to <= STDERR_FILENO; to++)
         posix_spawn_file_actions_adddup2(&files, fd, to);
     /* What is in this start block is the shell's, and all its programs'. */
     exos.start->cap_count = (uint32_t)app_capabilities(SHELL, 0, exos.start->caps);
+    t->page->group = 0;
     int error = posix_spawnp(&t->shell, name, &files, &attributes, argv, environment);
     posix_spawn_file_actions_destroy(&files);
     posix_spawnattr_destroy(&attributes);
+    t->env = error ? 0 : proc_env(t->shell, &t->serial);
     if (error)
         t->shell = 0;
     else
-        t->page->group = t->shell;
+        t->page->group = t->shell; /* until then all read from it */
     return error;
 }
 
@@ -154,14 +155,18 @@ struct terminal *terminal_own(bool plain, const char *command, struct refusal *r
     return NULL;
 }
 
-/* End a shell. One that makes others carry its number may not be seen to end: then it is left. */
-static void end_shell(pid_t shell)
+/* End a shell: what it was started in, too, since any program of the session can write that another
+ * environment carries it. Such a one's number may not be seen to end. */
+static void end_shell(const struct terminal *t)
 {
+    const volatile struct aegis_env_info *info = aegis_env(t->env);
     uint64_t limit = time_after(PATIENCE);
 
-    kill(-shell, SIGKILL);
-    kill(shell, SIGKILL);
-    while (waitpid(shell, NULL, WNOHANG) == 0 && time_now() < limit)
+    kill(-t->shell, SIGKILL);
+    kill(t->shell, SIGKILL);
+    if (t->env && info->serial == t->serial && info->owner == exos.env)
+        aegis_env_end(t->env, SIGKILL << 8); /* refused if it has ended: all the better */
+    while (waitpid(t->shell, NULL, WNOHANG) == 0 && time_now() < limit)
         usleep(1000);
 }
 
@@ -170,7 +175,7 @@ void terminal_close(struct terminal *t)
     tty_hang_up(&t->tty);
     tty_wake(&t->tty);
     if (t->shell)
-        end_shell(t->shell);
+        end_shell(t);
     release(t);
 }
 
@@ -187,7 +192,7 @@ static void take_output(struct terminal *t)
 
 static void look_for_end(struct terminal *t)
 {
-    int status;
+    int status = SIGKILL; /* if nothing is known of it any more */
     if (!t->shell || waitpid(t->shell, &status, WNOHANG) == 0)
         return;
     t->shell = 0;

@@ -19,6 +19,7 @@ struct terminal {
     struct tty tty;
     struct tty_page *page; /* NULL: free */
     pid_t shell;           /* 0: none runs */
+    uint32_t env, serial;  /* that it was started in, whatever the session's table says by now */
     bool own;              /* a client's: it ends with it */
     bool ended;            /* its shell has, with status */
     int status;

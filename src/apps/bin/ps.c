@@ -18,10 +18,10 @@ static void print_processes(void)
            "slices", "name");
     for (size_t i = 0; i < count && i < PROCESSES_MAX; i++) {
         const struct proc_view *p = &views[i];
-        bool runs = p->state == PROC_RUNNING && p->env && p->env < aegis_info()->env_count;
+        bool runs = p->state != PROC_ZOMBIE && p->env && p->env < aegis_info()->env_count;
+        const char *how = !runs ? "ended" : p->state == PROC_STOPPED ? "stopped" : "runs";
         printf("%5d %6d %5d %4u %-7s %6u %8llu %.*s\n", (int)p->pid, (int)p->parent, (int)p->group,
-               (unsigned)p->env, runs ? "runs" : "ended",
-               runs ? (unsigned)aegis_env(p->env)->pages : 0,
+               (unsigned)p->env, how, runs ? (unsigned)aegis_env(p->env)->pages : 0,
                runs ? (unsigned long long)aegis_env(p->env)->slices : 0, AEGIS_NAME_SIZE, p->name);
     }
 }

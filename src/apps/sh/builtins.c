@@ -40,6 +40,8 @@ static int do_exit(int argc, char **argv)
     long status = argc > 1 ? number_of(argv[1], 255) : shell.status;
     if (argc > 2 || status < 0)
         return usage("exit [STATUS], 0 to 255");
+    if (!jobs_allow_exit())
+        return 1;
     shell.leaving = true;
     return (int)status;
 }
@@ -88,13 +90,8 @@ static int do_jobs(int argc, char **argv)
 
 static int wait_for_all(void)
 {
-    struct job *job;
-    while ((job = jobs_next(NULL)) && !shell.interrupted) {
-        while (job_runs(job) && !shell.interrupted && jobs_reap(true))
-            ;
-        if (!shell.interrupted)
-            job->number = 0;
-    }
+    while (jobs_running() && !shell.interrupted)
+        jobs_reap(true);
     return shell.interrupted ? STATUS_SIGNAL + SIGINT : 0;
 }
 
@@ -116,22 +113,57 @@ static int do_wait(int argc, char **argv)
         if (shell.interrupted)
             return STATUS_SIGNAL + SIGINT;
         status = job_status(job);
-        job->number = 0;
+        if (!job_lives(job))
+            job->number = 0;
     }
     return status;
 }
 
-static int do_fg(int argc, char **argv)
+/* The job that fg or bg is for; NULL: said why, with *status. */
+static struct job *chosen(int argc, char **argv, int *status)
 {
     struct job *job = argc <= 2 ? job_named(argc > 1 ? argv[1] : "%%") : NULL;
+
     if (argc > 2)
-        return usage("fg [%JOB]");
-    if (!job) {
-        complain("fg: no such job");
+        *status = usage(strcmp(argv[0], "fg") ? "bg [%JOB]" : "fg [%JOB]");
+    else if (!job)
+        complain("%s: no such job", argv[0]);
+    return job;
+}
+
+static int do_fg(int argc, char **argv)
+{
+    int status = 1;
+    struct job *job = chosen(argc, argv, &status);
+
+    if (!job)
+        return status;
+    fprintf(stderr, "%s\n", job->text);
+    if (job->group)
+        jobs_foreground(job->group);
+    if (job->has_modes)
+        tcsetattr(shell.terminal, TCSADRAIN, &job->modes);
+    job->has_modes = job->background = false;
+    if (job->group)
+        jobs_wake(-job->group);
+    return job_wait(job);
+}
+
+static int do_bg(int argc, char **argv)
+{
+    int status = 1;
+    struct job *job = chosen(argc, argv, &status);
+
+    if (!job)
+        return status;
+    if (!job->group) {
+        complain("bg: only the jobs of an interactive shell can be stopped");
         return 1;
     }
-    fprintf(stderr, "%s\n", job->text);
-    return job_wait(job);
+    fprintf(stderr, "[%d] %s &\n", job->number, job->text);
+    job->background = true;
+    jobs_wake(-job->group);
+    return 0;
 }
 
 /* What kill's argument means: a process, or a job's group as a negative number; 0: nothing. */
@@ -169,6 +201,8 @@ static int do_kill(int argc, char **argv)
         if (!target || kill(target, signal) != 0) {
             complain("kill: %s: %s", argv[i], target ? strerror(errno) : "no such process or job");
             status = 1;
+        } else if (signal == SIGTERM || signal == SIGHUP || signal == SIGCONT) {
+            jobs_wake(target); /* one that has stopped would not see to it */
         }
     }
     return status;
@@ -229,9 +263,10 @@ static const struct {
     {"break", do_break, "break [LOOPS]: leaves a loop"},
     {"continue", do_break, "continue [LOOPS]: begins its next round"},
     {"return", do_return, "return [STATUS]: leaves a function"},
-    {"jobs", do_jobs, "lists what runs in the background"},
+    {"jobs", do_jobs, "lists what runs in the background, or has stopped"},
     {"wait", do_wait, "wait [%JOB|PROCESS...]: waits for its end"},
-    {"fg", do_fg, "fg [%JOB]: brings it to the foreground, so that ^C ends it"},
+    {"fg", do_fg, "fg [%JOB]: brings it to the foreground, so that ^C ends it and ^Z stops it"},
+    {"bg", do_bg, "bg [%JOB]: lets one that has stopped go on in the background"},
     {"kill", do_kill, "kill [-SIGNAL] PROCESS|%JOB...: sends a signal"},
     {"type", do_type, "type NAME...: tells what a command is"},
     {"history", do_history, "lists the lines that were typed"},

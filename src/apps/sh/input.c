@@ -214,6 +214,10 @@ void input_run(struct input *input)
         if (input->edited)
             jobs_print(stderr, true);
         const struct sh_node *tree = read_command(input, &arena, &more);
+        if (shell.warned)
+            shell.warned--;
+        if (!more && !tree && input->edited)
+            more = !jobs_allow_exit();
         shell.interrupted = 0;
         if (tree)
             run_list(tree);

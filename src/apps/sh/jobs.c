@@ -9,8 +9,15 @@
 #include "signals.h"
 
 static struct job jobs[JOBS_MAX];
+static struct termios shell_modes;
+static bool has_shell_modes;
 
-bool job_runs(const struct job *job)
+void jobs_begin(void)
+{
+    has_shell_modes = tcgetattr(shell.terminal, &shell_modes) == 0;
+}
+
+bool job_lives(const struct job *job)
 {
     for (size_t i = 0; i < job->count; i++)
         if (job->processes[i].status < 0)
@@ -18,8 +25,25 @@ bool job_runs(const struct job *job)
     return false;
 }
 
+bool job_runs(const struct job *job)
+{
+    for (size_t i = 0; i < job->count; i++)
+        if (job->processes[i].status < 0 && !job->processes[i].stopped)
+            return true;
+    return false;
+}
+
+static bool has_stopped(const struct job *job)
+{
+    return job_lives(job) && !job_runs(job);
+}
+
+/* Of a job that has stopped: by which signal. */
 int job_status(const struct job *job)
 {
+    for (size_t i = 0; has_stopped(job) && i < job->count; i++)
+        if (job->processes[i].status < 0)
+            return STATUS_SIGNAL + job->processes[i].stopped;
     return job->count ? job->processes[job->count - 1].status : 0;
 }
 
@@ -48,7 +72,7 @@ struct job *job_new(const struct sh_node *node)
 
 void job_add(struct job *job, pid_t pid, int status)
 {
-    job->processes[job->count++] = (struct process){pid, pid ? -1 : status};
+    job->processes[job->count++] = (struct process){pid, pid ? -1 : status, 0};
     if (pid && shell.interactive && !job->group)
         job->group = pid;
 }
@@ -76,34 +100,42 @@ struct job *job_named(const char *text)
     for (size_t i = 0; i < JOBS_MAX; i++) {
         if (!jobs[i].number)
             continue;
-        if (latest ? !found || jobs[i].number > found->number
-                   : end != text + 1 && !*end && jobs[i].number == number)
+        bool better =
+            !found || has_stopped(&jobs[i]) > has_stopped(found) ||
+            (has_stopped(&jobs[i]) == has_stopped(found) && jobs[i].number > found->number);
+        if (latest ? better : end != text + 1 && !*end && jobs[i].number == number)
             found = &jobs[i];
     }
     return found;
 }
 
-/* A process has ended, with a status as waitpid gives it. */
+/* A process has ended, stopped or gone on, with a status as waitpid gives it. */
 static void note(pid_t pid, int status)
 {
     struct job *job = job_of(pid);
-    for (size_t i = 0; job && i < job->count; i++)
-        if (job->processes[i].pid == pid)
-            job->processes[i].status =
+    for (size_t i = 0; job && i < job->count; i++) {
+        struct process *process = &job->processes[i];
+        if (process->pid != pid)
+            continue;
+        process->stopped = WIFSTOPPED(status) ? WSTOPSIG(status) : 0;
+        job->news = WIFSTOPPED(status);
+        if (!WIFSTOPPED(status) && !WIFCONTINUED(status))
+            process->status =
                 WIFSIGNALED(status) ? STATUS_SIGNAL + WTERMSIG(status) : WEXITSTATUS(status);
+    }
 }
 
 bool jobs_reap(bool wait)
 {
-    int status;
-    pid_t pid = waitpid(-1, &status, wait ? 0 : WNOHANG);
+    int status, options = shell.interactive ? WUNTRACED | WCONTINUED : 0;
+    pid_t pid = waitpid(-1, &status, options | (wait ? 0 : WNOHANG));
 
     if (pid < 0 && errno == EINTR)
         return true;
     if (pid <= 0)
         return false;
     note(pid, status);
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+    while ((pid = waitpid(-1, &status, options | WNOHANG)) > 0)
         note(pid, status);
     return true;
 }
@@ -111,7 +143,7 @@ bool jobs_reap(bool wait)
 void jobs_foreground(pid_t group)
 {
     if (shell.interactive && !shell.child)
-        tcsetpgrp(STDIN_FILENO, group);
+        tcsetpgrp(shell.terminal, group);
 }
 
 /* Of a job in the foreground that has ended: a line for a signal, unless it is the reader's end. */
@@ -129,49 +161,109 @@ static void say_how(const struct job *job)
     }
 }
 
+/* What a job has made of the terminal is its own affair, unless it ended as it should. */
+static void restore_modes(void)
+{
+    if (shell.interactive && !shell.child && has_shell_modes)
+        tcsetattr(shell.terminal, TCSADRAIN, &shell_modes);
+}
+
+static void print(FILE *to, const struct job *job)
+{
+    char how[48] = "Running";
+    int status = job_status(job);
+
+    if (has_stopped(job))
+        snprintf(how, sizeof how, "Stopped");
+    else if (!job_lives(job) && status > STATUS_SIGNAL && signals_name(status - STATUS_SIGNAL))
+        snprintf(how, sizeof how, "%s", signals_sentence(status - STATUS_SIGNAL));
+    else if (!job_lives(job))
+        snprintf(how, sizeof how, status ? "Exit %d" : "Done", status);
+    fprintf(to, "[%d] %-10s %s\n", job->number, how, job->text);
+}
+
+/* It is left in the background, with its own modes of the terminal for when it comes back. */
+static int leave_stopped(struct job *job)
+{
+    job->background = true;
+    job->news = false;
+    job->has_modes = tcgetattr(shell.terminal, &job->modes) == 0;
+    restore_modes();
+    fputc('\n', stderr);
+    print(stderr, job);
+    return job_status(job);
+}
+
 int job_wait(struct job *job)
 {
     if (job->group)
         jobs_foreground(job->group);
     while (job_runs(job) && jobs_reap(true))
         ;
-    if (job->group)
-        jobs_foreground(getpgrp());
+    jobs_foreground(getpgrp());
+    if (has_stopped(job))
+        return leave_stopped(job);
     int status = job_status(job);
     if (status < 0) /* nobody tells: it isn't this shell's child */
         status = STATUS_NOT_FOUND;
     else
         say_how(job);
+    if (status > STATUS_SIGNAL)
+        restore_modes();
     job->number = 0;
     return status;
 }
 
-struct job *jobs_next(const struct job *job)
+void jobs_wake(pid_t target)
 {
-    for (size_t i = job ? (size_t)(job - jobs) + 1 : 0; i < JOBS_MAX; i++)
-        if (jobs[i].number && jobs[i].background)
+    kill(target, SIGCONT);
+    for (size_t i = 0; i < JOBS_MAX; i++)
+        for (size_t j = 0; jobs[i].number && j < jobs[i].count; j++)
+            if (jobs[i].processes[j].pid == target || jobs[i].group == -target) {
+                jobs[i].processes[j].stopped = 0;
+                jobs[i].news = false;
+            }
+}
+
+struct job *jobs_running(void)
+{
+    for (size_t i = 0; i < JOBS_MAX; i++) {
+        if (!jobs[i].number || !jobs[i].background)
+            continue;
+        if (job_runs(&jobs[i]))
             return &jobs[i];
+        if (!job_lives(&jobs[i]))
+            jobs[i].number = 0;
+    }
     return NULL;
 }
 
-void jobs_print(FILE *to, bool only_ended)
+void jobs_print(FILE *to, bool only_news)
 {
     jobs_reap(false);
     for (size_t i = 0; i < JOBS_MAX; i++) {
         struct job *job = &jobs[i];
-        char how[48] = "Running";
-        int status = job_status(job);
-        bool runs = job_runs(job);
-        if (!job->number || !job->background || (only_ended && runs))
+        if (!job->number || !job->background || (only_news && job_runs(job)) ||
+            (only_news && has_stopped(job) && !job->news))
             continue;
-        if (!runs && status > STATUS_SIGNAL && signals_name(status - STATUS_SIGNAL))
-            snprintf(how, sizeof how, "%s", signals_sentence(status - STATUS_SIGNAL));
-        else if (!runs)
-            snprintf(how, sizeof how, status ? "Exit %d" : "Done", status);
-        fprintf(to, "[%d] %-10s %s\n", job->number, how, job->text);
-        if (!runs)
+        print(to, job);
+        job->news = false;
+        if (!job_lives(job))
             job->number = 0;
     }
+}
+
+bool jobs_allow_exit(void)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < JOBS_MAX; i++)
+        any |= jobs[i].number && has_stopped(&jobs[i]);
+    if (!any || !shell.interactive || shell.child || shell.warned)
+        return true;
+    complain("there are jobs that have stopped; exit again leaves them");
+    shell.warned = 2;
+    return false;
 }
 
 void jobs_forget(void)

@@ -13,6 +13,8 @@
 
 #include "shell.h"
 
+#define TERMINAL_FD 10 /* or above: what users don't redirect */
+
 struct shell shell = {.name = "sh"};
 
 extern char **environ;
@@ -49,11 +51,13 @@ static void become_interactive(void)
     shell.interactive = true;
     sigaction(SIGINT, &action, NULL);
     signal(SIGQUIT, SIG_IGN);
-    setpgid(0, 0);
-#ifdef SIGTTOU
+    signal(SIGTSTP, SIG_IGN);
+    signal(SIGTTIN, SIG_IGN);
     signal(SIGTTOU, SIG_IGN);
-#endif
-    tcsetpgrp(STDIN_FILENO, getpgrp());
+    setpgid(0, 0);
+    shell.terminal = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, TERMINAL_FD);
+    tcsetpgrp(shell.terminal, getpgrp());
+    jobs_begin();
 }
 
 static int usage(void)

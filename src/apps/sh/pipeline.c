@@ -51,11 +51,14 @@ static void release(struct simple *simple)
  * is in opened, to be closed once the program has it. False: said why.
  */
 static bool add_files(posix_spawn_file_actions_t *files, const struct sh_node *node,
-                      const struct ends *ends, int opened[REDIRECT_MAX])
+                      const struct ends *ends, bool front, int opened[REDIRECT_MAX])
 {
     bool good = true, close_it;
     size_t count = 0;
 
+    /* Before it runs: one that read from the terminal too early would be stopped. */
+    if (front)
+        good &= !posix_spawn_file_actions_addtcsetpgrp_np(files, shell.terminal);
     if (ends->in >= 0)
         good &= !posix_spawn_file_actions_adddup2(files, ends->in, STDIN_FILENO);
     if (ends->out >= 0)
@@ -90,11 +93,14 @@ static void set_attributes(posix_spawnattr_t *attributes, const struct job *job)
     sigaddset(&defaults, SIGINT);
     sigaddset(&defaults, SIGQUIT);
     sigaddset(&defaults, SIGPIPE);
-    posix_spawnattr_setsigdefault(attributes, &defaults);
     if (shell.interactive) {
+        sigaddset(&defaults, SIGTSTP);
+        sigaddset(&defaults, SIGTTIN);
+        sigaddset(&defaults, SIGTTOU);
         posix_spawnattr_setpgroup(attributes, job->group);
         flags |= POSIX_SPAWN_SETPGROUP;
     }
+    posix_spawnattr_setsigdefault(attributes, &defaults);
     posix_spawnattr_setflags(attributes, flags);
 }
 
@@ -143,7 +149,7 @@ static void spawn_simple(struct job *job, const struct simple *simple,
     posix_spawnattr_destroy(&attributes);
 }
 
-static void spawn(struct job *job, const struct sh_node *node, const struct ends *ends)
+static void spawn(struct job *job, const struct sh_node *node, const struct ends *ends, bool front)
 {
     posix_spawn_file_actions_t files;
     struct simple simple;
@@ -152,7 +158,7 @@ static void spawn(struct job *job, const struct sh_node *node, const struct ends
     memset(opened, -1, sizeof opened);
     posix_spawn_file_actions_init(&files);
     bool leaving = shell.leaving, good = expand(node, &simple);
-    if (good && add_files(&files, node, ends, opened))
+    if (good && add_files(&files, node, ends, front, opened))
         spawn_simple(job, &simple, &files);
     else
         job_add(job, 0, good ? 1 : STATUS_USAGE);
@@ -168,20 +174,32 @@ int pipeline_run_words(const struct sh_node *command, const struct sh_fields *wo
 {
     struct simple simple = {.words = *words};
     struct job *job = NULL;
+    posix_spawn_file_actions_t files;
     bool good = expand_own(command, &simple.own) && (job = job_new(command));
 
+    posix_spawn_file_actions_init(&files);
+    if (shell.interactive && !shell.child)
+        good = good && !posix_spawn_file_actions_addtcsetpgrp_np(&files, shell.terminal);
     if (good)
-        spawn_simple(job, &simple, NULL);
+        spawn_simple(job, &simple, &files);
+    posix_spawn_file_actions_destroy(&files);
     sh_fields_free(&simple.own);
     return good ? job_wait(job) : 1;
 }
 
-void pipeline_become_child(const struct ends *ends, pid_t group)
+void pipeline_become_child(const struct ends *ends, pid_t group, bool front)
 {
-    if (shell.interactive)
+    if (shell.interactive && group >= 0)
         setpgid(0, group);
+    if (front)
+        jobs_foreground(getpgrp());
     signal(SIGINT, SIG_DFL);
     signal(SIGQUIT, SIG_DFL);
+    if (shell.interactive) {
+        signal(SIGTSTP, SIG_DFL);
+        signal(SIGTTIN, SIG_DFL);
+        signal(SIGTTOU, SIG_DFL);
+    }
     if (ends->in >= 0) {
         dup2(ends->in, STDIN_FILENO);
         close(ends->in);
@@ -197,13 +215,14 @@ void pipeline_become_child(const struct ends *ends, pid_t group)
     jobs_forget();
 }
 
-static void fork_for(struct job *job, const struct sh_node *node, const struct ends *ends)
+static void fork_for(struct job *job, const struct sh_node *node, const struct ends *ends,
+                     bool front)
 {
     fflush(stdout);
     fflush(stderr);
     pid_t pid = fork();
     if (pid == 0) {
-        pipeline_become_child(ends, job->group);
+        pipeline_become_child(ends, job->group, front);
         run_child(node);
     }
     if (pid < 0)
@@ -228,6 +247,7 @@ static void leave(struct job *job)
 static bool start_all(struct job *job, const struct sh_node *pipeline, bool background)
 {
     int before = -1, both[2];
+    bool front = !background && shell.interactive && !shell.child;
 
     for (const struct sh_node *command = pipeline->first; command; command = command->next) {
         struct ends ends = {before, -1, -1};
@@ -243,11 +263,9 @@ static bool start_all(struct job *job, const struct sh_node *pipeline, bool back
             ends.other = both[0];
         }
         if (run_is_own(command))
-            fork_for(job, command, &ends);
+            fork_for(job, command, &ends, front && !job->group);
         else
-            spawn(job, command, &ends);
-        if (job->group && !background)
-            jobs_foreground(job->group);
+            spawn(job, command, &ends, front && !job->group);
         if (before >= 0)
             close(before);
         if (ends.out >= 0)
@@ -282,7 +300,7 @@ void pipeline_background(const struct sh_node *node)
         shell.status = 1;
         return;
     }
-    fork_for(job, node, &none);
+    fork_for(job, node, &none, false);
     if (job->processes[0].pid)
         leave(job);
     else

@@ -4,7 +4,7 @@
  * host can run it as well, beside its own shell, as a test.
  *
  * A job is a pipeline. In an interactive shell each has a process group of its own, and the
- * terminal's foreground is the job that is waited for: ^C ends that and not the shell.
+ * terminal's foreground is the job that is waited for: ^C ends that and not the shell, ^Z stops it.
  */
 #ifndef SH_SHELL_H
 #define SH_SHELL_H
@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/types.h>
+#include <termios.h>
 
 #include "expand.h"
 
@@ -31,9 +32,11 @@ struct shell {
     int status;                /* $? */
     pid_t last;                /* $!, 0: none yet */
     pid_t pid;                 /* $$, of the shell that the user started */
+    int terminal;              /* of an interactive shell: a descriptor that isn't redirected */
     bool interactive;          /* lines are edited, jobs have groups */
     bool child;                /* this is a subshell: its jobs are in its own group */
     bool leaving;              /* exit was called */
+    unsigned warned;           /* commands for which a warning of stopped jobs counts */
     int substituted;           /* status of the last $( ) of this command; -1: there was none */
     unsigned loops, functions; /* that run, in one another */
     enum shell_jump jump;      /* what is left, */
@@ -125,8 +128,9 @@ void redirect_end(struct redirected *state);
 #define PROCESSES_MAX 64 /* of a job */
 
 struct process {
-    pid_t pid;  /* 0: it could not be started */
-    int status; /* -1: it runs */
+    pid_t pid;   /* 0: it could not be started */
+    int status;  /* -1: it runs, or has stopped */
+    int stopped; /* by this signal; 0: it hasn't */
 };
 
 struct job {
@@ -136,25 +140,38 @@ struct job {
     struct process processes[PROCESSES_MAX];
     char text[80];
     bool background;
+    bool news;      /* it has stopped or gone on, and the user wasn't told */
+    bool has_modes; /* the terminal's, when it stopped */
+    struct termios modes;
 };
 
 /* A new one without processes, or NULL: said why. */
 struct job *job_new(const struct sh_node *node);
 void job_add(struct job *job, pid_t pid, int status);
-/* Wait for a job in the foreground, forget it, and say how it ended if that was by a signal; its
- * status. */
+/* Wait for a job in the foreground until it ends, and forget it, or until it stops; say how if that
+ * was by a signal. Its status. */
 int job_wait(struct job *job);
-/* The %N, %% or number of a process that text names, or NULL. */
+/* Let a process, or the processes of group -target, go on that have stopped. */
+void jobs_wake(pid_t target);
+/* The %N, %% (the one that stopped last, or began last) or number of a process that text names, or
+ * NULL. */
 struct job *job_named(const char *text);
 struct job *job_of(pid_t pid);
-bool job_runs(const struct job *job);
+bool job_runs(const struct job *job);  /* some of it */
+bool job_lives(const struct job *job); /* runs, or has stopped */
 int job_status(const struct job *job);
-/* Learn which processes have ended; wait: for one at least. False: there are none. */
+/* Learn which processes have ended, stopped or gone on; wait: for one at least. False: there are
+ * none. */
 bool jobs_reap(bool wait);
-/* Print the jobs; those that have ended are forgotten. only_ended: of those alone. */
-void jobs_print(FILE *to, bool only_ended);
-/* The next background job that runs, after job (NULL: the first). */
-struct job *jobs_next(const struct job *job);
+/* Print the jobs; those that have ended are forgotten. only_news: of those, and of others that have
+ * stopped since they were told last. */
+void jobs_print(FILE *to, bool only_news);
+/* A job in the background that runs, or NULL; those that have ended are forgotten. */
+struct job *jobs_running(void);
+/* Whether the shell may be left: jobs that have stopped are named once before. */
+bool jobs_allow_exit(void);
+/* The shell has become interactive: the terminal's modes now are those that it restores. */
+void jobs_begin(void);
 /* Make a group the terminal's foreground, if there is a terminal. */
 void jobs_foreground(pid_t group);
 /* In a subshell: they are the parent's. */
@@ -168,8 +185,8 @@ struct ends {
 };
 
 /* In a child made by fork: become what the command's surroundings are to be. group: as setpgid's,
- * of an interactive shell. */
-void pipeline_become_child(const struct ends *ends, pid_t group);
+ * of an interactive shell, -1: the shell's own; front: that is the terminal's foreground. */
+void pipeline_become_child(const struct ends *ends, pid_t group, bool front);
 /* Run a pipeline; sets shell.status. */
 void pipeline_run(const struct sh_node *pipeline, bool background);
 /* Run a program in the foreground whose words are expanded already, and whose redirections are

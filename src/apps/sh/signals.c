@@ -17,6 +17,9 @@ static const struct {
     {SIGPIPE, "PIPE", "broken pipe"},    {SIGALRM, "ALRM", "alarm clock"},
     {SIGTERM, "TERM", "terminated"},     {SIGUSR1, "USR1", "user signal 1"},
     {SIGUSR2, "USR2", "user signal 2"},  {SIGCHLD, "CHLD", "child signal"},
+    {SIGSTOP, "STOP", "stopped"},        {SIGTSTP, "TSTP", "stopped"},
+    {SIGTTIN, "TTIN", "stopped"},        {SIGTTOU, "TTOU", "stopped"},
+    {SIGCONT, "CONT", "goes on"},
 };
 #define SIGNALS (sizeof signals / sizeof *signals)
 

@@ -42,7 +42,7 @@ static char *read_all(int fd)
 static _Noreturn void run(const char *text, size_t size, int out, int other)
 {
     const struct ends ends = {-1, out, other};
-    pipeline_become_child(&ends, 0);
+    pipeline_become_child(&ends, -1, false);
     run_text(text, size);
     fflush(stdout);
     _exit(shell.interrupted ? STATUS_SIGNAL + SIGINT : shell.status);

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "libos/fd/internal.h"
@@ -104,9 +105,10 @@ static int copy_table(struct fd_table *copy)
 }
 
 /* Returns >= 0 or a negated errno value. */
-static int act(const struct exos_file_action *action)
+static int act(const struct exos_file_action *action, const struct exos_child *child)
 {
     struct fd_object *object;
+    pid_t group;
     int error;
     switch (action->what) {
     case EXOS_ACTION_CLOSE:
@@ -117,15 +119,22 @@ static int act(const struct exos_file_action *action)
     case EXOS_ACTION_OPEN:
         error = fd_open(action->path, action->to & ~O_CLOEXEC, &object);
         return error < 0 ? error : fd_put(object, action->fd);
+    case EXOS_ACTION_FOREGROUND:
+        object = fd_at(action->fd);
+        group = getpgid((pid_t)child->pid);
+        if (!object)
+            return -EBADF;
+        return object->kind->control ? object->kind->control(object, TIOCSPGRP, &group) : -ENOTTY;
     }
     return -EINVAL;
 }
 
-static int act_all(const struct exos_file_actions *actions)
+static int act_all(const struct exos_child *child)
 {
+    const struct exos_file_actions *actions = child->actions;
     int error = 0;
     for (size_t i = 0; i < actions->count && error >= 0; i++)
-        error = act(&actions->actions[i]);
+        error = act(&actions->actions[i], child);
     return error < 0 ? -error : 0;
 }
 
@@ -136,7 +145,7 @@ static int pass_changed(const struct exos_child *child, struct exos_pass *pass)
     if (error)
         return error;
     fd_table = copy;
-    error = act_all(child->actions);
+    error = act_all(child);
     if (!error)
         error = pass_all(&fd_table, child, pass);
     fd_close_all();

@@ -71,7 +71,7 @@ typedef _sig_func_ptr sighandler_t;
 #define SIG_BLOCK   1
 #define SIG_UNBLOCK 2
 
-#define SA_NOCLDSTOP 0x01 /* never sent anyway */
+#define SA_NOCLDSTOP 0x01 /* no SIGCHLD for children that stop or go on */
 #define SA_SIGINFO   0x02
 #define SA_ONSTACK   0x04
 #define SA_RESTART   0x08

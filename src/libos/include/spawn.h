@@ -13,6 +13,7 @@
 #define POSIX_SPAWN_SETPGROUP  0x02
 #define POSIX_SPAWN_SETSIGDEF  0x10
 #define POSIX_SPAWN_SETSIGMASK 0x20
+#define POSIX_SPAWN_SETSID     0x80 /* as setsid, which makes a group of its own, too */
 
 /* The list, in order (libos/proc/actions.h). */
 typedef struct {
@@ -36,6 +37,8 @@ int posix_spawn_file_actions_destroy(posix_spawn_file_actions_t *actions);
 int posix_spawn_file_actions_addopen(posix_spawn_file_actions_t *actions, int fd, const char *path,
                                      int flags, mode_t mode);
 int posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *actions, int fd, int to);
+/* The new process's group becomes the foreground of the terminal that fd is, before it runs. */
+int posix_spawn_file_actions_addtcsetpgrp_np(posix_spawn_file_actions_t *actions, int fd);
 int posix_spawn_file_actions_addclose(posix_spawn_file_actions_t *actions, int fd);
 
 int posix_spawnattr_init(posix_spawnattr_t *attributes);

@@ -1,6 +1,7 @@
 /*
  * termios.h: what a terminal makes of what is typed and printed (POSIX.1-2017, XBD 11). There are
- * no lines whose speed or parity could be set, no stop signals, and no timer between bytes (VTIME).
+ * no lines whose speed or parity could be set, and no timer between bytes (VTIME); who prints from
+ * the background, or sets attributes, isn't stopped (TOSTOP, SIGTTOU).
  */
 #ifndef EXOS_TERMIOS_H
 #define EXOS_TERMIOS_H
@@ -44,7 +45,7 @@ typedef unsigned int tcflag_t;
 #define CREAD 0x080
 
 /* c_lflag */
-#define ISIG   0x001 /* VINTR and VQUIT send signals to the foreground group */
+#define ISIG   0x001 /* VINTR, VQUIT and VSUSP send signals to the foreground group */
 #define ICANON 0x002 /* lines are edited, and read as lines */
 #define ECHO   0x008
 #define ECHOE  0x010 /* always, with ECHO */

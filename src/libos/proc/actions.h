@@ -6,8 +6,8 @@
 
 /* One action, done in the order of the list on a copy of the parent's descriptors. */
 struct exos_file_action {
-    enum { EXOS_ACTION_CLOSE, EXOS_ACTION_DUP2, EXOS_ACTION_OPEN } what;
-    int fd;           /* that is closed, duplicated, or opened as */
+    enum { EXOS_ACTION_CLOSE, EXOS_ACTION_DUP2, EXOS_ACTION_OPEN, EXOS_ACTION_FOREGROUND } what;
+    int fd;           /* that is closed, duplicated, opened as, or a terminal's */
     int to;           /* DUP2: its new number; OPEN: open's flags */
     const char *path; /* OPEN */
 };

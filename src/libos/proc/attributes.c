@@ -7,7 +7,8 @@
 #include "libos/proc/actions.h"
 
 #define FLAGS                                                                                      \
-    (POSIX_SPAWN_RESETIDS | POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK)
+    (POSIX_SPAWN_RESETIDS | POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF |                        \
+     POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID)
 
 int posix_spawnattr_init(posix_spawnattr_t *attributes)
 {
@@ -124,4 +125,9 @@ int posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *actions, int fd
 int posix_spawn_file_actions_addclose(posix_spawn_file_actions_t *actions, int fd)
 {
     return add(actions, &(struct exos_file_action){EXOS_ACTION_CLOSE, fd, 0, NULL});
+}
+
+int posix_spawn_file_actions_addtcsetpgrp_np(posix_spawn_file_actions_t *actions, int fd)
+{
+    return add(actions, &(struct exos_file_action){EXOS_ACTION_FOREGROUND, fd, 0, NULL});
 }

@@ -96,20 +96,6 @@ static void run_handler(int signal, ucontext_t *context)
     errno = saved;
 }
 
-/* Stop until SIGCONT, or the end, is sent; nobody is told. Only members are sent anything. */
-static void stop(void)
-{
-    const volatile uint64_t *doorbell = proc_doorbell();
-
-    signals.stopped = doorbell != NULL;
-    while (signals.stopped && !(signals.pending & SIGNAL_BIT(SIGKILL))) {
-        struct aegis_predicate when = AEGIS_WHEN(*doorbell, NE, *doorbell);
-        signal_due();
-        if (signals.stopped)
-            aegis_wait(&when, 1, AEGIS_FOREVER);
-    }
-}
-
 /* Called by deliver.S: all that is due, one after the other. */
 void signal_dispatch(ucontext_t *context)
 {
@@ -127,7 +113,7 @@ void signal_dispatch(ucontext_t *context)
         if (action == SIGNAL_HANDLE)
             run_handler(signal, context);
         else if (action == SIGNAL_STOP)
-            stop();
+            signal_stop(signal);
         else if (action == SIGNAL_END)
             signal_end(signal);
     }
@@ -149,6 +135,8 @@ static void slice_begins(struct aegis_context *context)
         return;
     if (due & SIGNAL_BIT(SIGKILL))
         signal_end(SIGKILL);
+    if (signals.stopped) /* all else waits */
+        return;
     redirect(lowest(due), &context->pc, &context->x[1]);
 }
 

@@ -48,8 +48,8 @@ void block_undo(const struct exos_child *child);
 /* The entry's name becomes this environment's. */
 void proc_name(struct table_entry *entry, uint32_t env);
 
-/* Before others know of a child: its process group. */
-void proc_join(pid_t pid, pid_t group);
+/* Before others know of a child: its process group, and whether it leads a terminal's session. */
+void proc_join(pid_t pid, pid_t group, bool leads);
 
 /* Forget a child that has ended, as waitpid does. */
 void proc_release(pid_t pid);

@@ -73,6 +73,7 @@ int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *
     options.actions = given.count ? &given : NULL;
     if (attributes && attributes->flags & POSIX_SPAWN_SETPGROUP)
         options.group = attributes->group ? attributes->group : -1;
+    options.leads = attributes && attributes->flags & POSIX_SPAWN_SETSID;
     if (attributes && attributes->flags & POSIX_SPAWN_SETSIGDEF)
         options.ignored &= ~(uint64_t)attributes->defaults;
     if (attributes && attributes->flags & POSIX_SPAWN_SETSIGMASK)

@@ -46,6 +46,7 @@ struct proc_options {
     pid_t replaces;            /* execve: the number that is to be the child's; else 0 */
     uint64_t ignored, blocked; /* sets of signals of a member (bit n: signal n) */
     pid_t group;               /* of a member: its process group; 0: this process's; -1: its own */
+    bool leads;                /* of a member: as if it had called setsid */
 };
 
 struct proc {

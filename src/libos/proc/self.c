@@ -63,6 +63,17 @@ int setpgid(pid_t pid, pid_t group)
     return 0;
 }
 
+pid_t setsid(void)
+{
+    if (proc_session_need())
+        return fail(ENOMEM);
+    if (getpgrp() == proc_self())
+        return fail(EPERM);
+    setpgid(0, 0);
+    table_say(0, TABLE_LEADER);
+    return proc_self();
+}
+
 int setpgrp(void)
 {
     return setpgid(0, 0);

@@ -209,6 +209,7 @@ void proc_carry(pid_t pid, uint32_t env)
     struct table_entry *entry = table_find(pid, &life);
 
     table_making--;
+    table_note_carrier(env);
     if (!entry)
         return;
     proc_name(entry, env);
@@ -217,13 +218,16 @@ void proc_carry(pid_t pid, uint32_t env)
         table_move(entry, life, life_make(life_incarnation(life), LIFE_LIVE, carrier));
 }
 
-void proc_join(pid_t pid, pid_t group)
+void proc_join(pid_t pid, pid_t group, bool leads)
 {
     uint64_t life;
     struct table_entry *entry = table_find(pid, &life);
 
-    if (entry)
-        entry->kin = (uint64_t)(uint32_t)group << 32 | (uint32_t)entry->kin;
+    if (!entry)
+        return;
+    entry->kin = (uint64_t)(uint32_t)group << 32 | (uint32_t)entry->kin;
+    if (leads)
+        entry->said |= TABLE_LEADER;
 }
 
 void proc_release(pid_t pid)
@@ -276,11 +280,14 @@ size_t proc_list(struct proc_view *views, size_t most)
         if (count++ >= most)
             continue;
         bool lives = life_state(life) == LIFE_LIVE;
+        bool stopped = entry->said >> 40 == life_incarnation(life) && entry->said & TABLE_STOPPED;
         struct proc_view *view = &views[count - 1];
         *view = (struct proc_view){.pid = table_pid(slot, life),
                                    .parent = table_parent(entry),
                                    .group = (pid_t)(kin >> 32),
-                                   .state = lives ? PROC_RUNNING : PROC_ZOMBIE,
+                                   .state = !lives    ? PROC_ZOMBIE
+                                            : stopped ? PROC_STOPPED
+                                                      : PROC_RUNNING,
                                    .env = lives ? carrier_env(life) : 0,
                                    .status = lives ? 0 : (int)(life_rest(life) & 0xffff)};
         memcpy(view->name, entry->name, sizeof view->name - 1);

@@ -68,7 +68,10 @@ void proc_ring(pid_t pid);
  * outside of a session. */
 const volatile uint64_t *proc_doorbell(void);
 
-enum proc_state { PROC_RUNNING, PROC_ZOMBIE };
+/* Whether nobody outside of this process's group is there to continue it, were it stopped. */
+bool proc_is_orphaned(void);
+
+enum proc_state { PROC_RUNNING, PROC_ZOMBIE, PROC_STOPPED };
 
 /* What the table says of a process. */
 struct proc_view {

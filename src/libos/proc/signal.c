@@ -42,6 +42,8 @@ static void take(void)
     if (sent & SIGNAL_BIT(SIGCONT)) { /* whatever else becomes of it */
         signals.stopped = false;
         __atomic_fetch_and(&signals.pending, ~SIGNAL_STOPS, __ATOMIC_RELAXED);
+    } else if (sent & SIGNAL_STOPS) {
+        __atomic_fetch_and(&signals.pending, ~SIGNAL_BIT(SIGCONT), __ATOMIC_RELAXED);
     }
     sent &= ~signals.ignored;
     if (sent) /* else a fork's parent or child would copy the page for what nobody looks at */
@@ -91,8 +93,10 @@ static void note_action(int signal)
     bool ignores = signal_action_of(signal) == SIGNAL_IGNORE;
 
     signals.ignored = (signals.ignored & ~SIGNAL_BIT(signal)) | (ignores ? SIGNAL_BIT(signal) : 0);
-    if (signal == SIGCHLD)
+    if (signal == SIGCHLD) {
         exos_wait_hooks.ended = ignores ? NULL : &aegis_env(exos.env)->ended;
+        table_say(TABLE_QUIET, signals.actions[signal].sa_flags & SA_NOCLDSTOP ? TABLE_QUIET : 0);
+    }
     if (ignores)
         signal_due();
 }
@@ -299,9 +303,10 @@ static int send(pid_t pid, int signal)
         return ESRCH;
     if (signal == 0 || (!table_signal(pid, signal) && signal != SIGKILL))
         return 0;
-    /* Whoever owns its environment need not wait until it looks, nor for a word that it spoils. */
+    /* Whoever owns its environment need not wait until it looks, nor for a word that it spoils; but
+     * that the table names an environment isn't enough. */
     uint32_t env = signal == SIGKILL ? proc_env(pid, NULL) : 0;
-    if (env && aegis_env(env)->owner == exos.env)
+    if (env && table_is_process(env))
         aegis_env_end(env, SIGKILL << 8);
     return 0;
 }

@@ -53,6 +53,10 @@ void signal_dispatch(ucontext_t *context);
 /* Say on stderr that an exception ends the program, and where it was. */
 void signal_report(int signal, const struct upcall_context *context);
 
+/* What a stop signal does by default: stop until SIGCONT is sent, or the end; the parent is told.
+ */
+void signal_stop(int signal);
+
 /* End this process as the signal's default action does. */
 _Noreturn void signal_end(int signal);
 

@@ -159,14 +159,14 @@ int64_t proc_create(struct proc *proc, const struct proc_options *options)
     pid_t pid = proc_claim();
     if (pid < 0)
         return pid == -ENOMEM ? -AEGIS_E_NO_PAGE : -PROC_NO_ENTRY;
+    if (options->group || options->leads) /* before parts are told of the child */
+        proc_join(pid, options->group < 0 || options->leads ? pid : options->group, options->leads);
     int64_t status = create_or_make_room(proc, options, pid);
     if (status < 0) {
         proc_drop(pid);
         return status;
     }
     proc->claimed = true;
-    if (options->group)
-        proc_join(pid, options->group < 0 ? pid : options->group);
     return 0;
 }
 

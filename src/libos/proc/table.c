@@ -1,8 +1,10 @@
 #include "libos/proc/table.h"
 
 #include <signal.h>
+#include <stddef.h>
 
 #include "libos/proc/internal.h"
+#include "libos/proc/signals.h"
 #include "libos/start/start.h"
 #include "libos/upcall/upcall.h"
 
@@ -14,19 +16,50 @@ EXOS_HOT struct table_entry *table_self;
 EXOS_HOT uint64_t table_collected;
 EXOS_HOT uint32_t table_making;
 
-static EXOS_HOT uint64_t held[1024 / 64]; /* bit env % 64 of word env / 64 */
+/* Of 64 environments: bit env % 64 of word env / 64. */
+struct marks {
+    uint64_t held;
+    uint64_t carriers; /* made here for processes of the session */
+};
+#define MARKS (1024 / 64)
+static EXOS_HOT struct marks marks[MARKS];
+static EXOS_HOT uint32_t marks_used; /* the words behind are 0 */
+
+/* Serials of environments that came here when their maker ended, which carried no process of the
+ * session. Few programs have any. */
+static uint32_t strangers[AEGIS_SLOTS];
+static uint32_t strangers_used;
+
+static void mark(uint32_t env, size_t which, bool set)
+{
+    uint64_t bit = 1UL << env % 64;
+    uint64_t *word = (uint64_t *)((char *)&marks[env / 64 % MARKS] + which);
+
+    if (env / 64 >= MARKS)
+        return;
+    *word = set ? *word | bit : *word & ~bit;
+    if (env / 64 >= marks_used)
+        marks_used = env / 64 + 1;
+}
+
+static bool is_marked(uint32_t env, size_t which)
+{
+    const uint64_t *word = (const uint64_t *)((const char *)&marks[env / 64 % MARKS] + which);
+
+    return env / 64 < MARKS && *word >> env % 64 & 1;
+}
+
+#define MARK(env, which, set) mark(env, offsetof(struct marks, which), set)
+#define IS(env, which)        is_marked(env, offsetof(struct marks, which))
 
 void table_hold(uint32_t env, bool hold)
 {
-    uint64_t bit = 1UL << env % 64;
-
-    if (env / 64 < sizeof held / sizeof *held)
-        held[env / 64] = hold ? held[env / 64] | bit : held[env / 64] & ~bit;
+    MARK(env, held, hold);
 }
 
-static bool is_held(uint32_t env)
+void table_note_carrier(uint32_t env)
 {
-    return env / 64 < sizeof held / sizeof *held && held[env / 64] >> env % 64 & 1;
+    MARK(env, carriers, true);
 }
 
 bool table_move(struct table_entry *entry, uint64_t from, uint64_t to)
@@ -95,11 +128,76 @@ int table_status(const volatile struct aegis_env_info *info)
     }
 }
 
+/* The environment with this serial, if this process owns its record; else 0. */
+static uint32_t find_serial(uint32_t serial)
+{
+    uint32_t count = aegis_info()->env_count;
+
+    for (uint32_t env = 1; env < count; env++)
+        if (aegis_env(env)->owner == exos.env && aegis_env(env)->serial == serial)
+            return env;
+    return 0;
+}
+
+static bool is_stranger(uint32_t serial)
+{
+    for (uint32_t i = 0; i < strangers_used; i++)
+        if (strangers[i] == serial)
+            return true;
+    return false;
+}
+
+/* In place of one whose record is gone, if there is one. */
+static void note_stranger(uint32_t serial)
+{
+    uint32_t place = 0;
+
+    while (place < strangers_used && find_serial(strangers[place]))
+        place++;
+    if (place == strangers_used && place < AEGIS_SLOTS)
+        strangers_used++;
+    strangers[place % AEGIS_SLOTS] = serial;
+}
+
+bool table_is_process(uint32_t env)
+{
+    const volatile struct aegis_env_info *info = aegis_env(env);
+    uint32_t self = aegis_env(exos.env)->serial;
+
+    if (env == 0 || env >= aegis_info()->env_count || info->owner != exos.env || env == exos.env)
+        return false;
+    /* It came here when its maker ended, whose record may still be there: makers are older, so that
+     * this comes to an end. */
+    while (info->maker != self) {
+        uint32_t maker = find_serial(info->maker);
+        if (is_stranger(info->serial))
+            return false;
+        if (maker == 0 || maker == exos.env || aegis_env(maker)->serial >= info->serial)
+            return true;
+        env = maker;
+        info = aegis_env(env);
+    }
+    return IS(env, carriers);
+}
+
+/* The children of a stranger whose record goes are strangers. */
+static void disown_children(uint32_t stranger)
+{
+    uint32_t count = aegis_info()->env_count, serial = aegis_env(stranger)->serial;
+
+    for (uint32_t env = 1; env < count; env++)
+        if (aegis_env(env)->owner == exos.env && aegis_env(env)->maker == serial)
+            note_stranger(aegis_env(env)->serial);
+}
+
 void table_free_env(uint32_t env)
 {
     if (aegis_env(env)->owner != exos.env || aegis_env(env)->state != AEGIS_ENV_ENDED ||
-        is_held(env))
+        IS(env, held))
         return;
+    if (!table_is_process(env))
+        disown_children(env);
+    MARK(env, carriers, false);
     if (aegis_env_free(env) == 0)
         table_collected++;
 }
@@ -171,7 +269,7 @@ uint64_t table_settle(uint32_t slot)
             break;
         bool moved = table_move(entry, life, next);
         if (life_state(life) == LIFE_LIVE) {
-            if (carrier(life))
+            if (carrier(life) && table_is_process(carrier_env(life)))
                 table_free_env(carrier_env(life));
             if (moved && !is_orphan(entry))
                 table_signal(table_parent(entry), SIGCHLD);
@@ -195,10 +293,13 @@ bool table_signal(pid_t pid, int signal)
     if (!entry || life_state(life) != LIFE_LIVE || !table_carried(life))
         return false;
     /* The incarnation in the word keeps the signal from who comes after. */
-    uint64_t pending = __atomic_load_n(&entry->pending, __ATOMIC_ACQUIRE);
+    uint64_t pending = __atomic_load_n(&entry->pending, __ATOMIC_ACQUIRE), bit = SIGNAL_BIT(signal);
+    uint64_t undone = bit & SIGNAL_STOPS  ? SIGNAL_BIT(SIGCONT)
+                      : signal == SIGCONT ? SIGNAL_STOPS
+                                          : 0;
     __atomic_store_n(&entry->sender, (uint64_t)proc_self(), __ATOMIC_RELAXED);
     for (int i = 0; i < TABLE_TRIES && pending >> 40 == life_incarnation(life); i++)
-        if (__atomic_compare_exchange_n(&entry->pending, &pending, pending | 1UL << signal, false,
+        if (__atomic_compare_exchange_n(&entry->pending, &pending, (pending & ~undone) | bit, false,
                                         __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
             __atomic_fetch_add(&entry->doorbell, 1, __ATOMIC_RELEASE);
             return true;
@@ -208,8 +309,9 @@ bool table_signal(pid_t pid, int signal)
 
 void table_forget_held(void)
 {
-    for (size_t i = 0; i < sizeof held / sizeof *held; i++)
-        held[i] = 0;
+    EXOS_SET(strangers_used, 0);
+    while (marks_used)
+        marks[--marks_used] = (struct marks){0};
 }
 
 /* A process that is made, and not started yet. */
@@ -231,7 +333,7 @@ void table_sweep(void)
 
     for (uint32_t env = 1; env < count; env++) {
         const volatile struct aegis_env_info *info = aegis_env(env);
-        if (info->owner != exos.env || env == exos.env || is_held(env))
+        if (info->owner != exos.env || env == exos.env || IS(env, held))
             continue;
         if (info->state == AEGIS_ENV_CREATED && !table_making && !is_made(env))
             aegis_env_end(env, SIGKILL << 8); /* its maker ended before it was done */

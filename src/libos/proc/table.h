@@ -23,8 +23,16 @@
 
 #define TABLE_SLOTS     128 /* entry 0 is the head */
 #define TABLE_SLOT_BITS 7
-#define TABLE_SAID      (1UL << 32) /* in said: a status is there */
-#define TABLE_TRIES     64          /* of a change that others' changes keep undoing */
+#define TABLE_TRIES     64 /* of a change that others' changes keep undoing */
+
+/* In said: */
+#define TABLE_SAID       (1UL << 32) /* a status is there, bits 0 to 15 */
+#define TABLE_STOPPED    (1UL << 33) /* it is, by the signal in bits 16 to 22, */
+#define TABLE_HALTED     (1UL << 34) /* which its parent wasn't told yet; */
+#define TABLE_CONTINUED  (1UL << 35) /* it goes on, which its parent wasn't told yet */
+#define TABLE_QUIET      (1UL << 36) /* it wants no SIGCHLD for that (SA_NOCLDSTOP) */
+#define TABLE_LEADER     (1UL << 37) /* it begins a terminal's session: its parent is in another */
+#define TABLE_BY(signal) ((uint64_t)(signal) << 16)
 
 enum life_state { LIFE_FREE, LIFE_MAKING, LIFE_LIVE, LIFE_ZOMBIE };
 
@@ -33,7 +41,7 @@ struct table_entry {
     uint64_t kin;      /* parent's pid, and the group's number shifted by 32 */
     uint64_t pending;  /* signals (bit n: signal n), and the incarnation shifted by 40 */
     uint64_t doorbell; /* counts what others did for it */
-    uint64_t said;     /* status that it ended itself with, and the incarnation shifted by 40 */
+    uint64_t said;     /* what it says of itself, TABLE_*, and the incarnation shifted by 40 */
     uint64_t sender;   /* pid of who sent a signal last */
     char name[AEGIS_NAME_SIZE];
 };
@@ -134,6 +142,29 @@ extern uint64_t table_collected;
 /* Environments that struct proc names (proc.h): proc_reap frees them, and nobody else. */
 void table_hold(uint32_t env, bool held);
 void table_forget_held(void);
+
+/* Environment env, of this process's making, carries a process of the session. */
+void table_note_carrier(uint32_t env);
+
+/*
+ * Whether what the table says of an environment can be true: this process owns it, and it was made
+ * for a process of the session, by this one or by a process that has ended. The kernel's record
+ * says who made whom. What else this process owns is no member's to name as its carrier.
+ */
+bool table_is_process(uint32_t env);
+
+/* Change what this process says of itself: bits off, then bits on. */
+void table_say(uint64_t off, uint64_t on);
+
+/*
+ * What waitpid is to tell of a LIVE entry that hasn't ended, as a status: that it stopped
+ * (WUNTRACED) or goes on (WCONTINUED); -1: nothing. Told once.
+ */
+int table_news(struct table_entry *entry, uint64_t life, int options);
+
+/* Whether nobody outside of a group is there to continue its processes (POSIX XBD 3.264, orphaned
+ * process group). */
+bool table_is_orphaned(pid_t group);
 
 /*
  * Free environments that have ended and came to this process: what execve left behind, what

@@ -26,7 +26,8 @@ static uint64_t follow(struct proc *proc)
         return 0;
     life = table_settle((uint32_t)proc->pid % TABLE_SLOTS);
     uint32_t left = proc->env;
-    if (life_state(life) != LIFE_LIVE || carrier_env(life) == left || !table_carried(life))
+    if (life_state(life) != LIFE_LIVE || carrier_env(life) == left || !table_carried(life) ||
+        !table_is_process(carrier_env(life)))
         return life;
     proc->env = carrier_env(life);
     table_hold(proc->env, true);
@@ -52,10 +53,22 @@ static struct proc_status status_of(const struct proc *proc, uint64_t life)
                                 .address = info->exit_address};
 }
 
+/*
+ * The environment whose end is waited for; *life is the member's life word. Another than proc->env
+ * is one that the table names: on the way through an execve, or because somebody has written that.
+ */
+static uint32_t watched(struct proc *proc, uint64_t *life)
+{
+    *life = follow(proc);
+    return life_state(*life) == LIFE_LIVE && table_carried(*life) ? carrier_env(*life) : proc->env;
+}
+
 int proc_reap(struct proc *proc, struct proc_status *status)
 {
-    uint64_t life = follow(proc);
-    if (aegis_env(proc->env)->state != AEGIS_ENV_ENDED && life_state(life) != LIFE_ZOMBIE)
+    uint64_t life;
+    uint32_t env = watched(proc, &life);
+
+    if (aegis_env(env)->state != AEGIS_ENV_ENDED && life_state(life) != LIFE_ZOMBIE)
         return 0;
     *status = status_of(proc, life);
     table_hold(proc->env, false);
@@ -70,11 +83,10 @@ int proc_reap(struct proc *proc, struct proc_status *status)
 int proc_wait(struct proc *proc, struct proc_status *status, uint64_t deadline)
 {
     for (;;) {
-        uint32_t env = proc->env, serial = aegis_env(env)->serial;
+        uint64_t life;
+        uint32_t env = watched(proc, &life), serial = aegis_env(env)->serial;
         if (proc_reap(proc, status))
             return 1;
-        if (proc->env != env)
-            continue;
         /* Its record may go as soon as it is there, when its owner ends. */
         struct aegis_predicate when[] = {
             aegis_when_ended(env),

@@ -1,7 +1,8 @@
 /*
- * Waiting for children. That one has ended is seen in the kernel's record of its environment
- * (table_settle); what is slept on is this process's count of ended environments, the doorbell, and
- * the state of a child whose environment is somebody else's (as after execve: table.h).
+ * Waiting for children. That one has stopped, it says itself (stop.c). That one has ended is seen
+ * in the kernel's record of its environment (table_settle); what is slept on is this process's
+ * count of ended environments, the doorbell, and the state of a child whose environment is somebody
+ * else's (as after execve: table.h).
  */
 #include <errno.h>
 #include <sys/wait.h>
@@ -18,7 +19,7 @@
 
 /* What one look at the table has found. */
 struct found {
-    pid_t pid; /* of a child that has ended, and is now this caller's to tell; 0: none */
+    pid_t pid; /* of a child that is now this caller's to tell; 0: none */
     int status;
     bool any;         /* there are children that may yet end */
     uint32_t foreign; /* the environment of one that belongs to another than this one; 0: none */
@@ -36,7 +37,7 @@ static bool wanted(pid_t asked, pid_t pid, uint64_t kin)
     return asked < -1 ? group == -asked : pid == asked;
 }
 
-static void look_at(uint32_t slot, pid_t asked, struct found *found)
+static void look_at(uint32_t slot, pid_t asked, int options, struct found *found)
 {
     struct table_entry *entry = table_entry(slot);
     uint64_t life = table_life(entry);
@@ -60,21 +61,26 @@ static void look_at(uint32_t slot, pid_t asked, struct found *found)
     if (life_state(life) == LIFE_FREE)
         return;
     found->any = true;
+    int news = found->pid ? -1 : table_news(entry, life, options);
+    if (news >= 0) {
+        found->pid = pid;
+        found->status = news;
+    }
     if (aegis_env(carrier_env(life))->owner != exos.env && found->foreigns++ == 0)
         found->foreign = carrier_env(life);
 }
 
-static struct found look(pid_t asked)
+static struct found look(pid_t asked, int options)
 {
     struct found found = {0};
 
     if (asked > 0) {
         if (asked % TABLE_SLOTS)
-            look_at((uint32_t)asked % TABLE_SLOTS, asked, &found);
+            look_at((uint32_t)asked % TABLE_SLOTS, asked, options, &found);
         return found;
     }
     for (uint32_t slot = 1; slot < TABLE_SLOTS && !found.pid; slot++)
-        look_at(slot, asked, &found);
+        look_at(slot, asked, options, &found);
     return found;
 }
 
@@ -119,11 +125,11 @@ static void clean_up(uint64_t ended, int status)
 
 pid_t waitpid(pid_t pid, int *status, int options)
 {
-    int error = options & ~(WNOHANG | WUNTRACED) ? EINVAL : 0;
+    int error = options & ~(WNOHANG | WUNTRACED | WCONTINUED) ? EINVAL : 0;
 
     while (!error && proc_self()) {
         uint64_t ended = aegis_env(exos.env)->ended, rung = *proc_doorbell();
-        struct found found = look(pid);
+        struct found found = look(pid, options);
         if (found.pid || !found.any || options & WNOHANG)
             clean_up(ended, found.status);
         if (found.pid && status)

@@ -26,7 +26,7 @@ static void begins(struct aegis_context *context)
 {
     struct thread *self = thread_at(context->x[X_TP]);
 
-    if (context->x[X_TP] == thread_scheduler || exos_held_back(EXOS_HELD_THREADS))
+    if (context->x[X_TP] == thread_scheduler || exos_stopped || exos_held_back(EXOS_HELD_THREADS))
         return;
     uint64_t next = thread_preempted(self);
     if (!next)

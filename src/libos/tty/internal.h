@@ -10,8 +10,6 @@ enum tty_request {
     TTY_SET = 0x5402,       /* struct termios */
     TTY_SET_FLUSH = 0x5404, /* the same, and what was typed is forgotten */
     TTY_FORGET = 0x540b,
-    TTY_GET_GROUP = 0x540f, /* pid_t */
-    TTY_SET_GROUP = 0x5410, /* pid_t */
 };
 
 #endif

@@ -21,6 +21,7 @@ static const struct termios usual = {
              [VKILL] = KEY('U'),
              [VEOF] = KEY('D'),
              [VMIN] = 1,
+             [VSUSP] = KEY('Z'),
              [VWERASE] = KEY('W')},
 };
 
@@ -130,12 +131,20 @@ static bool is(const struct termios *t, int which, char c)
     return t->c_cc[which] && (cc_t)c == t->c_cc[which];
 }
 
+/* The signal that a character sends; 0: none. */
+static int signal_of(const struct termios *t, char c)
+{
+    if (!(t->c_lflag & ISIG))
+        return 0;
+    return is(t, VINTR, c) ? SIGINT : is(t, VQUIT, c) ? SIGQUIT : is(t, VSUSP, c) ? SIGTSTP : 0;
+}
+
 static bool take_signal(struct tty *tty, const struct termios *t, char c)
 {
-    bool interrupt = is(t, VINTR, c), quit = is(t, VQUIT, c);
+    int number = signal_of(t, c);
     char shown[2];
 
-    if (!(t->c_lflag & ISIG) || (!interrupt && !quit))
+    if (!number)
         return false;
     if (!(t->c_lflag & NOFLSH)) {
         tty->length = 0;
@@ -144,7 +153,7 @@ static bool take_signal(struct tty *tty, const struct termios *t, char c)
     }
     echo(tty, t, shown, visible(c, shown));
     if (tty->signal)
-        tty->signal(tty->context, interrupt ? SIGINT : SIGQUIT);
+        tty->signal(tty->context, number);
     return true;
 }
 

@@ -1,9 +1,11 @@
 /* Descriptors of terminals. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "libos/fd/fd.h"
 #include "libos/proc/session.h"
@@ -100,12 +102,47 @@ static int wait_for(struct fd_object *object, const uint64_t *events, uint64_t s
     return fd_wait(object, when, 2, AEGIS_FOREVER);
 }
 
+/* Whether SIGTTIN would stop this process. */
+static bool can_stop(void)
+{
+    struct sigaction action;
+    sigset_t blocked;
+
+    sigprocmask(SIG_BLOCK, NULL, &blocked);
+    sigaction(SIGTTIN, NULL, &action);
+    return action.sa_handler != SIG_IGN && sigismember(&blocked, SIGTTIN) == 0 &&
+           !proc_is_orphaned();
+}
+
+/*
+ * Who is in the background doesn't read: its group is stopped until it is in the foreground (POSIX
+ * XBD 11.1.4). While no group was ever put there everybody reads. Returns whether this process is
+ * in the foreground, or a negated errno value; after 0 look again.
+ */
+static int come_forward(struct fd_object *object)
+{
+    const struct tty_page *page = page_of(object);
+    pid_t front = (pid_t)page->group;
+
+    if (!(page->flags & TTY_TERMINAL) || front == 0 || front == getpgrp())
+        return 1;
+    if (!can_stop())
+        return -EIO;
+    kill(0, SIGTTIN);
+    return fd_wait(object, NULL, 0, 0); /* where signals that came are seen to */
+}
+
 static ssize_t tty_read(struct fd_object *object, void *bytes, size_t count)
 {
     struct tty_page *page = page_of(object);
 
     for (;;) {
         uint64_t seen = load(&page->events);
+        int foreground = come_forward(object);
+        if (foreground < 0)
+            return foreground;
+        if (!foreground)
+            continue;
         lock(&page->in_lock);
         ssize_t n = tty_take(page, bytes, count);
         unlock(&page->in_lock);
@@ -195,10 +232,10 @@ static int terminal_control(struct tty_page *page, unsigned long request, void *
     case TTY_SET:
     case TTY_SET_FLUSH:
         return set_attributes(page, request, argument);
-    case TTY_GET_GROUP:
+    case TIOCGPGRP:
         *(pid_t *)argument = (pid_t)page->group;
         return 0;
-    case TTY_SET_GROUP:
+    case TIOCSPGRP:
         page->group = *(const pid_t *)argument;
         return 0;
     case TTY_FORGET:

@@ -62,10 +62,10 @@ speed_t cfgetospeed(const struct termios *attributes)
 pid_t tcgetpgrp(int fd)
 {
     pid_t group;
-    return ioctl(fd, TTY_GET_GROUP, &group) < 0 ? -1 : group;
+    return ioctl(fd, TIOCGPGRP, &group) < 0 ? -1 : group;
 }
 
 int tcsetpgrp(int fd, pid_t group)
 {
-    return ioctl(fd, TTY_SET_GROUP, &group);
+    return ioctl(fd, TIOCSPGRP, &group);
 }

@@ -51,7 +51,7 @@ struct tty_page {
     uint64_t out_head;          /* the server's: bytes taken */
     uint64_t in_lock, out_lock; /* serial << 32 | environment of who is at it; 0: nobody */
     uint64_t starved;           /* the server has input for which there was no room */
-    int64_t group;              /* foreground process group */
+    int64_t group;              /* foreground process group; 0: all are in the foreground */
     int64_t server;             /* process number of the server, to be rung, */
     uint32_t server_env;        /* and its environment */
     uint32_t server_serial;

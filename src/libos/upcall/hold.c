@@ -4,6 +4,7 @@
 #include "libos/upcall/upcall.h"
 
 EXOS_HOT volatile uint64_t exos_held, exos_held_pending;
+EXOS_HOT volatile bool exos_stopped;
 void (*exos_held_hooks[EXOS_HELD_KINDS])(void);
 
 /*

@@ -27,6 +27,9 @@ extern volatile uint64_t exos_held;         /* stretches under way */
 extern volatile uint64_t exos_held_pending; /* 1 << kind: hooks that are due at the end */
 extern void (*exos_held_hooks[EXOS_HELD_KINDS])(void);
 
+/* The process has stopped (SIGSTOP): no thread of it goes on but the one that has stopped it. */
+extern volatile bool exos_stopped;
+
 /* Call the hooks that are due. Not for programs. */
 void exos_held_over(void);
 

@@ -4,6 +4,8 @@
 
 #define FIONREAD   0x541b /* int: bytes that can be read at once */
 #define FIONBIO    0x5421 /* int: of a socket: whether O_NONBLOCK is set */
+#define TIOCGPGRP  0x540f /* pid_t: a terminal's foreground group, as tcgetpgrp */
+#define TIOCSPGRP  0x5410
 #define TIOCGWINSZ 0x5413 /* struct winsize */
 #define TIOCSWINSZ 0x5414
 
