@@ -27,6 +27,15 @@ uint16_t event_strike(struct handler *h)
     return flags;
 }
 
+uint32_t event_heir(uint32_t index)
+{
+    uint32_t at = index;
+
+    while (!bindings[at].ring && !bindings[at].handler && netif_row(at)->parent != at)
+        at = netif_row(at)->parent;
+    return bindings[at].ring || bindings[at].handler ? at : index;
+}
+
 bool event_turn_late(struct netif *netif, uint64_t index, uint64_t head, uint8_t *bytes,
                      size_t length)
 {

@@ -44,6 +44,14 @@ uint16_t event_strike(struct handler *handler);
 /* Shows a frame that has come to these taps. */
 void event_show_received(struct netif *netif, uint64_t taps, const uint8_t *bytes, size_t length);
 
+/*
+ * Whose a frame of binding number index is, which has no ring: its own if it has a handler; else
+ * that of the nearest one around it that has either, as if it weren't bound; its own if none has.
+ * So what is for a binding that was only made to bind inside it goes to its parent while nobody
+ * has, or when who had has ended.
+ */
+uint32_t event_heir(uint32_t index);
+
 /* Puts what a handler left of a frame, or the frame as it came, into the owner's ring. */
 static inline __attribute__((always_inline)) void event_deliver(struct netif *netif,
                                                                 struct binding *binding,

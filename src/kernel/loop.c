@@ -90,6 +90,11 @@ static void carry(size_t length, uint16_t hops, int64_t *left)
         return;
     }
     binding->counters.received++;
+    if (__builtin_expect(!binding->ring, 0) && event_heir(index) != index) {
+        index = event_heir(index);
+        binding = &bindings[index];
+        binding->counters.received++;
+    }
     if (binding->handler) {
         struct handler *handler = binding->handler;
         uint64_t verdict = event_execute(netif, handler, &f, left);

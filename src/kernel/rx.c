@@ -41,6 +41,32 @@ static inline uint32_t payer(const struct netif *netif, uint64_t index)
 }
 
 /*
+ * A frame of binding number index, whose ring it isn't put into since there is none: goes where
+ * event_heir says. Returns whose binding that is.
+ */
+static __attribute__((noinline, cold)) uint64_t hand_up(struct netif *netif, uint64_t index,
+                                                        uint64_t head, struct event_frame *f,
+                                                        bool charged, int64_t *left)
+{
+    uint64_t heir = event_heir((uint32_t)index);
+    struct binding *binding = &bindings[heir];
+
+    if (heir != index) {
+        binding->counters.received++;
+        if (charged && charge_is_broke(netif_row((uint32_t)heir)->owner)) {
+            binding->counters.dropped++;
+            return heir;
+        }
+        if (binding->handler &&
+            !(charged && charge_credit_is_spent(netif_row((uint32_t)heir)->owner)) &&
+            event_run(netif, binding, heir, head, f, left))
+            return heir;
+    }
+    event_deliver(netif, binding, (uint32_t)heir, f);
+    return heir;
+}
+
+/*
  * One frame. Where it is charged, an owner with a slice of debt gets none, and one with half runs
  * no handlers. Returns whose binding it was.
  */
@@ -74,8 +100,11 @@ static inline __attribute__((always_inline)) uint64_t receive_frame(struct netif
         }
         runs_handler = !charge_credit_is_spent(owner);
     }
-    if (!binding->handler || !runs_handler || !event_run(netif, binding, index, head, &f, left))
-        event_deliver(netif, binding, (uint32_t)index, &f);
+    if (binding->handler && runs_handler && event_run(netif, binding, index, head, &f, left))
+        return index;
+    if (__builtin_expect(!binding->ring, 0))
+        return hand_up(netif, index, head, &f, charged, left);
+    event_deliver(netif, binding, (uint32_t)index, &f);
     return index;
 }
 

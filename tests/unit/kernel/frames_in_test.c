@@ -238,6 +238,39 @@ static void a_full_ring_loses_its_owners_frames_alone(void **state)
     ring->tail = ring->head;
 }
 
+/* One that was made to bind inside of it, by netd for a port, has neither ring nor handler. */
+static void a_bare_bindings_frames_are_its_parents(void **state)
+{
+    (void)state;
+    struct net_request request = {.in = 1 << 5 | 1 << 6, .out = 1 << 5 | 1 << 6};
+    struct aegis_counters before, after;
+    uint8_t frame[60] = {0};
+    const uint8_t *got;
+
+    request.parent = net_cap(AEGIS_KIND_BINDING, (uint64_t)one, AEGIS_RIGHT_DELEGATE);
+    long outer = net_bind(&request);
+    assert_true(outer > 0);
+    request.parent = net_cap(AEGIS_KIND_BINDING, (uint64_t)outer, AEGIS_RIGHT_DELEGATE);
+    request.in = request.out = 1 << 5;
+    long inner = net_bind(&request);
+    assert_true(inner > 0);
+    before = counters();
+    uint64_t unclaimed = info->netifs[0].unclaimed;
+    for (uint32_t value = 5; value <= 6; value++) {
+        net_frame(frame, sizeof frame, 0, value);
+        assert_true(net_receive(0, frame, sizeof frame) && net_interrupt(0));
+        const struct aegis_slot_header *slot = next(&got);
+        assert_true(slot && slot->binding == one);
+        ring->tail++;
+    }
+    after = counters();
+    assert_true(after.received == before.received + 2 && after.dropped == before.dropped);
+    assert_true(info->netifs[0].unclaimed == unclaimed);
+    assert_int_equal(net_unbind((uint32_t)inner), 0);
+    assert_int_equal(net_unbind((uint32_t)outer), 0);
+    check_invariants(NULL);
+}
+
 static void the_other_interfaces_frames_are_its_own_roots(void **state)
 {
     (void)state;
@@ -264,6 +297,7 @@ int main(void)
         TEST(a_frame_costs_a_sixteenth_of_a_slice_at_most),
         TEST(a_debt_has_an_end),
         TEST(a_full_ring_loses_its_owners_frames_alone),
+        TEST(a_bare_bindings_frames_are_its_parents),
         TEST(the_other_interfaces_frames_are_its_own_roots),
     };
 
