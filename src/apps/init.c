@@ -56,7 +56,7 @@ static int64_t run_agent(struct proc_status *status)
 
     options.cap_count = mint(caps);
     int64_t error = proc_create(&agent, &options);
-    for (uint32_t i = 0; error == 0 && i < aegis_info()->netif_count; i++)
+    for (uint32_t i = 0; error == 0 && i <= aegis_info()->netif_count; i++)
         aegis_net_give(aegis_info()->netifs[i].root, agent.env); /* back here when it ends */
     if (error == 0)
         error = proc_start(&agent);

@@ -13,3 +13,10 @@ foreach(handler answer arp)
 endforeach()
 aegis_fuzz_target(netd_handlers_fuzz SOURCES fuzz/netd/handlers.c ${ash_all} INCLUDES ${netd_images}
   DEPENDS ${netd_image_files} MAX_LEN 1515)
+
+# What netd's process reads.
+set(netd_told ${netd_dir}/fragments.c ${netd_dir}/icmp_error.c ${libos_dir}/net/note.c ${libos_dir}/net/pieces.c ${libos_dir}/net/checksum.c)
+aegis_unit_test(netd_fragments_test SOURCES unit/netd/fragments_test.c ${netd_told})
+target_include_directories(netd_fragments_test PRIVATE ${netd_dir})
+aegis_unit_test(libos_note_test SOURCES unit/libos/note_test.c ${libos_dir}/net/note.c ${libos_dir}/net/pieces.c ${libos_dir}/net/checksum.c)
+aegis_fuzz_target(netd_told_fuzz SOURCES fuzz/netd/told.c ${netd_told} INCLUDES ${netd_dir} MAX_LEN 8000)

@@ -46,6 +46,17 @@ static void await_ready(const struct proc *proc)
     aegis_wait(when, 2, time_after(READY_LIMIT));
 }
 
+/* Gives an interface's root binding away, and with that of the first one the loop interface's, for
+ * what programs are told of their ports. */
+static int64_t give_roots(uint32_t netif, uint32_t env)
+{
+    int64_t status = aegis_net_give(aegis_info()->netifs[netif].root, env);
+
+    if (status == 0 && netif == 0)
+        status = aegis_net_give(aegis_info()->netifs[aegis_info()->netif_count].root, env);
+    return status;
+}
+
 /* netd's other process, which has what nobody takes. */
 static void start_frames(uint32_t netif, const char *address)
 {
@@ -56,7 +67,7 @@ static void start_frames(uint32_t netif, const char *address)
     snprintf(argument, sizeof argument, "ip=%s", address);
     struct app *app = app_make(NETD_FRAMES, netif, 3, argv, NULL, &status);
     if (app)
-        status = aegis_net_give(aegis_info()->netifs[netif].root, app->proc.env);
+        status = give_roots(netif, app->proc.env);
     if (app && status == 0)
         status = app_start(app);
     if (status == 0) {

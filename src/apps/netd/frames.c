@@ -1,26 +1,46 @@
-/* The process that has the interface's root binding, and with it what nobody takes. */
+/*
+ * The process that has the interface's root binding, and with it what nobody takes. It sleeps until
+ * a handler keeps a frame for it.
+ */
 #include <stdio.h>
 #include <string.h>
 
 #include "apps/netd/handlers/answer.h"
+#include "apps/netd/handlers/queue.h"
+#include "fragments.h"
+#include "icmp_error.h"
 #include "libos/net/handler.h"
+#include "libos/net/headers.h"
 #include "libos/net/ipv6.h"
+#include "libos/net/note.h"
+#include "libos/time/time.h"
 #include "netd.h"
 
 /* handlers/answer.c, as ashc compiled it. */
 extern const char netd_answer_image[], netd_answer_image_end[];
 
+/* A handler of answers, and the frames that it keeps for this process. */
+static struct answerer {
+    volatile struct queue_ends *ends;
+    const struct queue_slot *queue;
+} device, loop;
+
+static bool is_ours(uint32_t root)
+{
+    return aegis_binding(root)->owner == exos.env;
+}
+
 /* The root binding that this process was given; -1: none. */
 static int64_t find_root(void)
 {
     for (uint32_t n = 0; n < aegis_info()->netif_count; n++)
-        if (aegis_binding(aegis_info()->netifs[n].root)->owner == exos.env)
+        if (is_ours(aegis_info()->netifs[n].root))
             return aegis_info()->netifs[n].root;
     return -1;
 }
 
-/* Has the handler answer in the name of our address. */
-static int64_t answer_begin(uint32_t root)
+/* Has a handler answer in the name of our address on a root binding. */
+static int64_t answer_begin(struct answerer *a, uint32_t root, bool is_loop)
 {
     struct net_handler answer;
     int64_t status = net_handler_open(&answer, netd_answer_image, netd_answer_image_end);
@@ -29,17 +49,59 @@ static int64_t answer_begin(uint32_t root)
         return status;
     volatile struct answer_own *own = net_handler_map(&answer, ".data");
     for (size_t i = 0; i < sizeof netd.mac; i++)
-        own->mac[i] = netd.mac[i];
+        own->mac[i] = is_loop ? 0 : netd.mac[i];
+    own->is_loop = is_loop;
     own->address = __builtin_bswap32(netd.address.address);
-    own->identifier[0] = NET_WIRE32(net_ipv6_identifier(netd.mac) >> 32);
-    own->identifier[1] = NET_WIRE32(net_ipv6_identifier(netd.mac));
+    own->identifier[0] = is_loop ? 0 : NET_WIRE32(net_ipv6_identifier(netd.mac) >> 32);
+    own->identifier[1] = is_loop ? 0 : NET_WIRE32(net_ipv6_identifier(netd.mac));
+    a->ends = net_handler_map(&answer, "ends");
+    a->queue = net_handler_map(&answer, "queue");
     int64_t handler = net_handler_load(&answer);
     return handler < 0 ? handler : aegis_handler_bind((uint32_t)handler, root);
+}
+
+static void take(const uint8_t *frame, size_t length)
+{
+    struct fragments_datagram datagram;
+    struct net_note note;
+    uint32_t now = (uint32_t)(time_now() / aegis_info()->timebase);
+
+    if (icmp_error_read(frame, length, &note))
+        tell_error(&note);
+    else if (fragments_add(frame, length, now, &datagram))
+        tell_datagram(&datagram);
+}
+
+/* Takes what a handler has kept. */
+static void drain(struct answerer *a)
+{
+    uint64_t head = a->ends ? __atomic_load_n(&a->ends->head, __ATOMIC_ACQUIRE) : 0;
+
+    while (a->ends && a->ends->tail != head) {
+        const struct queue_slot *slot = &a->queue[a->ends->tail % QUEUE_SLOTS];
+        if (slot->length <= sizeof slot->frame)
+            take(slot->frame, slot->length);
+        __atomic_store_n(&a->ends->tail, a->ends->tail + 1, __ATOMIC_RELEASE);
+    }
+}
+
+static void serve(void)
+{
+    for (;;) {
+        struct aegis_predicate when[] = {AEGIS_WHEN(device.ends->head, NE, device.ends->tail),
+                                         AEGIS_WHEN(device.ends->head, NE, device.ends->tail)};
+        if (loop.ends)
+            when[1] = (struct aegis_predicate)AEGIS_WHEN(loop.ends->head, NE, loop.ends->tail);
+        aegis_wait(when, 2, AEGIS_FOREVER);
+        drain(&device);
+        drain(&loop);
+    }
 }
 
 int frames_run(void)
 {
     int64_t root = find_root();
+    uint32_t loop_root = aegis_info()->netifs[aegis_info()->netif_count].root;
 
     if (root < 0) {
         fprintf(stderr, "netd: only the agent can start it: no root binding\n");
@@ -48,13 +110,15 @@ int frames_run(void)
     netd.netif = aegis_binding((uint32_t)root)->netif;
     for (size_t i = 0; i < sizeof netd.mac; i++)
         netd.mac[i] = aegis_info()->netifs[netd.netif].mac[i];
-    int64_t status = answer_begin((uint32_t)root);
+    int64_t status = answer_begin(&device, (uint32_t)root, false);
+    if (status == 0 && is_ours(loop_root))
+        status = answer_begin(&loop, loop_root, true);
     if (status < 0) {
         netd_complain("no answers to pings", status);
         return 1;
     }
     if (exos.start)
         __atomic_store_n(&exos.start->ready, 1, __ATOMIC_RELEASE);
-    for (;;)
-        aegis_wait(NULL, 0, AEGIS_FOREVER);
+    serve();
+    return 0;
 }

@@ -8,7 +8,9 @@
  * frames (net_filter_neighbours).
  *
  * "netd frames ip=..." has the root binding itself, and so the frames that nobody takes: a handler
- * answers them where that can be done on the spot.
+ * answers them where that can be done on the spot, and keeps for the process what can't: ICMP
+ * errors and fragments. What those are about it tells programs over the loop interface, whose root
+ * binding that of the first interface has as well.
  */
 #ifndef NETD_NETD_H
 #define NETD_NETD_H
@@ -39,6 +41,17 @@ int64_t netd_complain(const char *what, int64_t status);
 
 /* Be the other process; returns only if it can't, the program's status. */
 int frames_run(void);
+
+/* ---- tell.c: to the program that has the port, if one has; nobody is told whether ---- */
+
+struct net_note;
+struct fragments_datagram;
+
+/* That what it has sent can't arrive. */
+void tell_error(const struct net_note *note);
+
+/* A datagram that came in fragments. Longer than a frame: UDP's alone. */
+void tell_datagram(const struct fragments_datagram *datagram);
 
 /* ---- arp.c ---- */
 

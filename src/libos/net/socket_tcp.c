@@ -122,6 +122,7 @@ static int begin_connect(struct stream *t, const struct socket_end *end)
         error = -errno;
     if (error)
         return error;
+    net_lwip_open_notes(ntohs(t->socket.own.port));
     t->socket.error = 0;
     error = error_of(tcp_connect(t->pcb, &address, ntohs(end->port), stream_connected));
     if (error)

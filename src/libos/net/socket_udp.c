@@ -10,7 +10,7 @@
 #include "libos/net/udp.h"
 #include "libos/time/time.h"
 
-#define RING_SLOTS 32
+#define NOTE_SLOTS 8 /* of a loop's ring that nothing but notes comes by */
 #define FULL_RETRY                                                                                 \
     1000000UL /* ns: nothing tells of room in the device's queue, so look again then */
 /* As many as the socket may speak, unless bind has said which. */
@@ -25,16 +25,16 @@ int udp_take_port(struct udp *u, uint16_t port)
 {
     if (u->has_lease)
         return 0;
-    if (net_lease_family(&u->lease, IPPROTO_UDP, family(u), ntohs(port), RING_SLOTS))
+    if (net_lease_family(&u->lease, IPPROTO_UDP, family(u), ntohs(port), UDP_SLOTS))
         return -errno;
     u->has_lease = true;
     u->socket.own.port = htons(u->lease.port);
     return 0;
 }
 
-int udp_open_loop(struct udp *u)
+int udp_open_loop(struct udp *u, uint64_t slots)
 {
-    return u->lease.loop.ring || net_lease_loop(&u->lease, RING_SLOTS) == 0 ? 0 : -errno;
+    return u->lease.loop.ring || net_lease_loop(&u->lease, slots) == 0 ? 0 : -errno;
 }
 
 static bool is_loopback(uint32_t address)
@@ -52,7 +52,7 @@ static int udp_bind(struct socket *s, const struct socket_end *end)
     u->wanted = 1 + NET_IPV4;
     if (!error)
         error = udp_take_port(u, end->port);
-    if (!error && (error = udp_open_loop(u)) == -ENETUNREACH)
+    if (!error && (error = udp_open_loop(u, UDP_SLOTS)) == -ENETUNREACH)
         error = is_loopback(end->address) ? -EADDRNOTAVAIL : 0;
     if (error)
         return error;
@@ -78,9 +78,10 @@ static int udp_connect(struct socket *s, const struct socket_end *end)
     if (socket_end_is_ipv6(end))
         return udp6_connect(u, end);
     int error = udp_take_port(u, 0);
-    if (!error && net_is_local(net_service(), end->address))
-        error = udp_open_loop(u);
-    if (error)
+    bool is_local = !error && net_is_local(net_service(), end->address);
+    if (!error)
+        error = udp_open_loop(u, is_local ? UDP_SLOTS : NOTE_SLOTS);
+    if (error && (is_local || !u->has_lease))
         return error;
     s->peer = *end;
     if (!u->has_address)
@@ -115,21 +116,48 @@ bool udp_is_mine(const struct udp *u, const struct net_datagram *d)
     return u->from == &u->lease.loop || !net_is_local(net_service(), d->source);
 }
 
-/* The oldest datagram that is for this socket, or NULL; others are dropped on the way. */
-static struct aegis_slot_header *next_datagram(struct udp *u, struct net_datagram *d)
+/* The oldest datagram that is for this socket; others are dropped on the way. */
+static bool next_datagram(struct udp *u, struct net_datagram *d)
 {
     struct aegis_slot_header *slot;
 
     if (!u->has_lease)
-        return NULL;
+        return false;
+    if (__builtin_expect(u->pieces.bytes != NULL, 0) && udp_take_pieces(u, d))
+        return true;
     while ((slot = oldest(u))) {
+        if (__builtin_expect(u->from == &u->lease.loop && net_is_note(net_frame(slot)), 0)) {
+            udp_take_note(u, net_frame(slot), slot->length);
+            net_release(u->from);
+            if (udp_take_pieces(u, d))
+                return true;
+            continue;
+        }
         if (u->socket.is_six
                 ? udp6_take(u, slot, d)
                 : net_datagram_read(net_frame(slot), slot->length, d) && udp_is_mine(u, d))
-            return slot;
+            return true;
         net_release(u->from);
     }
-    return NULL;
+    return false;
+}
+
+/* The program has it. */
+static void consume(struct udp *u)
+{
+    if (u->from)
+        net_release(u->from);
+    else
+        net_pieces_forget(&u->pieces);
+}
+
+/* The notes that have come, for who doesn't receive. */
+static void look_for_notes(struct udp *u)
+{
+    struct net_datagram d;
+
+    if (u->has_lease && u->lease.loop.ring && net_next(&u->lease.loop))
+        next_datagram(u, &d);
 }
 
 static ssize_t udp_receive(struct socket *s, struct socket_transfer *t)
@@ -138,7 +166,12 @@ static ssize_t udp_receive(struct socket *s, struct socket_transfer *t)
     struct net_datagram d;
     uint64_t deadline = 0;
 
-    while (!next_datagram(u, &d)) {
+    for (;;) {
+        bool is_there = next_datagram(u, &d);
+        if (__builtin_expect(s->error, 0))
+            return udp_take_error(u);
+        if (is_there)
+            break;
         if (s->shut[SHUT_RD])
             return 0;
         if (!deadline)
@@ -162,7 +195,7 @@ static ssize_t udp_receive(struct socket *s, struct socket_transfer *t)
     t->has_end = true;
     t->flags = copied < d.size ? MSG_TRUNC : 0;
     if (!peeks)
-        net_release(u->from);
+        consume(u);
     return (ssize_t)(tells_all ? d.size : copied);
 }
 
@@ -226,7 +259,7 @@ static int find_way(struct udp *u, uint32_t address, struct way *way, uint64_t d
     if (net_is_local(host, address)) {
         memset(way, 0, sizeof *way); /* as all addresses of the loop interface */
         way->by = &u->lease.loop;
-        return udp_open_loop(u);
+        return udp_open_loop(u, UDP_SLOTS);
     }
     if (is_loopback(u->socket.own.address))
         return -EINVAL;
@@ -243,6 +276,10 @@ static ssize_t udp_send(struct socket *s, struct socket_transfer *t)
     uint8_t *frame = u->out;
     struct way way;
 
+    if (s->peer.port)
+        look_for_notes(u);
+    if (__builtin_expect(s->error, 0))
+        return udp_take_error(u);
     if (__builtin_expect(socket_end_is_ipv6(end), 0))
         return udp6_send(u, t, end);
     int error = s->shut[SHUT_WR] ? -EPIPE : check_destination(s, end, t->size);
@@ -268,12 +305,17 @@ static ssize_t udp_send(struct socket *s, struct socket_transfer *t)
 
 static short udp_ready(struct socket *s, short events)
 {
+    struct udp *u = (struct udp *)s;
     struct net_datagram d;
     short ready = POLLOUT | POLLWRNORM;
+    bool reads = events & (POLLIN | POLLRDNORM);
 
-    if (s->shut[SHUT_RD] ||
-        ((events & (POLLIN | POLLRDNORM)) && next_datagram((struct udp *)s, &d)))
+    if (!reads)
+        look_for_notes(u);
+    if ((reads && next_datagram(u, &d)) || s->shut[SHUT_RD])
         ready |= POLLIN | POLLRDNORM;
+    if (s->error)
+        ready |= POLLERR | POLLIN | POLLRDNORM;
     return ready & (events | POLLERR | POLLHUP);
 }
 
@@ -292,9 +334,21 @@ static int udp_shutdown(struct socket *s, int how)
     return 0;
 }
 
+/* SO_ERROR tells what is known by now. */
+static int udp_get(struct socket *s, int level, int option, void *value, socklen_t *size)
+{
+    (void)value;
+    (void)size;
+    if (level == SOL_SOCKET && option == SO_ERROR)
+        look_for_notes((struct udp *)s);
+    return -ENOPROTOOPT;
+}
+
 static void udp_close(struct socket *s)
 {
     struct udp *u = (struct udp *)s;
+
+    net_pieces_forget(&u->pieces);
     if (u->has_lease)
         net_lease_end(&u->lease);
 }
@@ -317,6 +371,7 @@ const struct socket_protocol socket_udp = {
     .ready = udp_ready,
     .readable = udp_readable,
     .shutdown = udp_shutdown,
+    .get = udp_get,
     .close = udp_close,
     .in_child = udp_in_child,
 };

@@ -28,7 +28,7 @@ int udp6_bind(struct udp *u, const struct socket_end *end)
         return -EADDRNOTAVAIL;
     u->wanted = 1 + (!is_any || u->socket.six_only ? NET_IPV6 : NET_BOTH);
     int error = udp_take_port(u, end->port);
-    if (!error && (error = udp_open_loop(u)) == -ENETUNREACH)
+    if (!error && (error = udp_open_loop(u, UDP_SLOTS)) == -ENETUNREACH)
         error = net_ipv6_is_loopback(&end->six) ? -EADDRNOTAVAIL : 0;
     if (error)
         return error;
@@ -90,7 +90,7 @@ static int prepare(struct udp *u, const struct net_ipv6 *to)
         return error;
     if (u->lease.family == NET_IPV4 || net_ipv6_is_group(to))
         return -ENETUNREACH;
-    return net_ipv6_is_local(to) ? udp_open_loop(u) : 0;
+    return net_ipv6_is_local(to) ? udp_open_loop(u, UDP_SLOTS) : 0;
 }
 
 int udp6_connect(struct udp *u, const struct socket_end *end)

@@ -91,7 +91,9 @@ static void failed(void *argument, err_t error)
     t->pcb = NULL;
     if (t->state == STREAM_CONNECTING) {
         t->state = STREAM_FRESH;
-        t->socket.error = error == ERR_RST ? ECONNREFUSED : ETIMEDOUT;
+        t->socket.error = error == ERR_RST  ? ECONNREFUSED
+                          : net_lwip_reason ? net_lwip_reason
+                                            : ETIMEDOUT;
         return;
     }
     if (error != ERR_CLSD)

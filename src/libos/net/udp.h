@@ -1,8 +1,10 @@
-/* What the files of UDP's sockets share: socket_udp.c, and socket_udp6.c for what is IPv6 there. */
+/* What the files of UDP's sockets share: socket_udp.c, socket_udp6.c for what is IPv6 there, and
+ * udp_note.c. */
 #ifndef EXOS_NET_UDP_H
 #define EXOS_NET_UDP_H
 
 #include "libos/net/datagram.h"
+#include "libos/net/pieces.h"
 #include "libos/net/service.h"
 #include "libos/net/socket.h"
 
@@ -11,7 +13,8 @@ struct udp {
     bool has_lease, has_address; /* of its own, by bind */
     uint8_t wanted;              /* 1 + the enum net_family that bind wants a port of; 0: none */
     struct net_lease lease;
-    struct net *from;         /* where the oldest datagram lies */
+    struct net *from; /* where the oldest datagram lies; NULL: in `pieces` */
+    struct net_pieces pieces;
     struct socket_end sender; /* and where it came from, of an AF_INET6 socket */
     /* A short datagram under way; as in all buffers the frame lies behind NET_FRAME_LEAD bytes. */
     uint8_t out[NET_FRAME_LEAD + AEGIS_HEADER_COPY] __attribute__((aligned(8)));
@@ -22,8 +25,9 @@ struct udp {
 /* Takes a port, 0: any, unless it has one. 0 or a negative errno value, as all of these. */
 int udp_take_port(struct udp *u, uint16_t port);
 
-/* What is for the machine itself comes by another ring. */
-int udp_open_loop(struct udp *u);
+/* What is for the machine itself comes by another ring, and what netd tells of the port. */
+#define UDP_SLOTS 32
+int udp_open_loop(struct udp *u, uint64_t slots);
 
 /* Whether an IPv4 datagram is this socket's. */
 bool udp_is_mine(const struct udp *u, const struct net_datagram *d);
@@ -31,6 +35,15 @@ bool udp_is_mine(const struct udp *u, const struct net_datagram *d);
 /* Sends a frame; waits for room until deadline. */
 int udp_hand_over(struct udp *u, const struct net *by, const uint8_t *frame, size_t length,
                   uint64_t deadline);
+
+/* Takes a note: an error into the socket's, a piece into u->pieces. */
+void udp_take_note(struct udp *u, const uint8_t *frame, size_t length);
+
+/* A datagram that has come in pieces, if one is whole. */
+bool udp_take_pieces(struct udp *u, struct net_datagram *d);
+
+/* What is known against sending and receiving, negated: it is told once. */
+int udp_take_error(struct udp *u);
 
 /* An AF_INET6 socket's part; `end` is no IPv4 address in disguise. */
 int udp6_bind(struct udp *u, const struct socket_end *end);

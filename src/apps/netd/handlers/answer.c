@@ -7,6 +7,7 @@
  *   UDP                             port unreachable (RFC 1122, 4.1.3.1)
  *   any other but ICMP and IGMP     protocol unreachable (3.2.2.1)
  *   IPv6                            likewise (answer6.h)
+ *   ICMP errors, fragments          kept for netd's process (queue.h)
  *
  * Only whole, unfragmented datagrams without IPv4 options get one, from one neighbour to this
  * machine alone, with right sums; and only so many a second, so that nobody has others flooded in
@@ -26,6 +27,7 @@
 
 #include "apps/netd/handlers/answer.h"
 #include "apps/netd/handlers/answer6.h"
+#include "apps/netd/handlers/keep.h"
 
 #define FRAGMENT 0x3fff /* of frag_off: more of them, or not the first */
 #define SUM_MOST 512    /* bytes that bpf_csum_diff takes */
@@ -68,21 +70,45 @@ static __always_inline bool may_answer(enum answer_kind kind, __u32 most)
     return true;
 }
 
-/* One machine's: not nobody's, a group's, this one's, or of a network that never leaves a machine.
- */
+static __always_inline bool is_own(__u32 address)
+{
+    return address == own.address || (own.is_loop && bpf_ntohl(address) >> 24 == 127);
+}
+
+/* One machine's: not nobody's, a group's, this one's, or of a network that never leaves a machine;
+ * on the loop interface this one's. */
 static __always_inline bool is_somebody(__u32 address)
 {
     __u8 first = bpf_ntohl(address) >> 24;
 
+    if (own.is_loop)
+        return is_own(address);
     return first != 0 && first != 127 && first < 224 && address != own.address;
 }
 
-static __always_inline bool is_for_us(const struct ethhdr *eth)
+static __always_inline bool is_to_us(const struct ethhdr *eth)
 {
     for (int i = 0; i < ETH_ALEN; i++)
         if (eth->h_dest[i] != own.mac[i])
             return false;
     return !(eth->h_source[0] & 1);
+}
+
+/* Whether it is for this machine alone, from one neighbour. */
+static __always_inline bool is_for_us(const struct ethhdr *eth, const struct iphdr *ip)
+{
+    return eth->h_proto == bpf_htons(ETH_P_IP) && is_to_us(eth) && ip->version == 4 &&
+           ip->ihl == 5 && is_own(ip->daddr) && is_somebody(ip->saddr);
+}
+
+/* A fragment is nobody's before its datagram is whole. */
+static __always_inline bool is_fragment(const struct xdp_md *ctx)
+{
+    const struct ethhdr *eth = begin_of(ctx);
+    const struct iphdr *ip = (const void *)(eth + 1);
+
+    return (const void *)(ip + 1) <= end_of(ctx) && ip->frag_off & bpf_htons(FRAGMENT) &&
+           is_for_us(eth, ip);
 }
 
 /*
@@ -95,10 +121,7 @@ static __always_inline bool is_whole(struct xdp_md *ctx, __u32 *size)
     struct iphdr *ip = (void *)(eth + 1);
     __u32 length = ctx->data_end - ctx->data;
 
-    if ((void *)(ip + 1) > end_of(ctx) || eth->h_proto != bpf_htons(ETH_P_IP) || !is_for_us(eth))
-        return false;
-    if (ip->version != 4 || ip->ihl != 5 || ip->frag_off & bpf_htons(FRAGMENT) ||
-        ip->daddr != own.address || !is_somebody(ip->saddr))
+    if ((void *)(ip + 1) > end_of(ctx) || !is_for_us(eth, ip) || ip->frag_off & bpf_htons(FRAGMENT))
         return false;
     *size = bpf_ntohs(ip->tot_len);
     if (*size < sizeof *ip || *size > length - sizeof *eth)
@@ -125,14 +148,29 @@ static __always_inline bool is_right(struct xdp_md *ctx, __u32 size)
     return fold(sum) == 0xffff;
 }
 
+/* Between whom a question came. */
+struct way {
+    __u8 mac[ETH_ALEN]; /* the asker's */
+    __u32 asker, asked; /* IPv4 */
+};
+
+static __always_inline struct way way_of(const struct ethhdr *eth)
+{
+    const struct iphdr *ip = (const void *)(eth + 1);
+    struct way way = {.asker = ip->saddr, .asked = ip->daddr};
+
+    __builtin_memcpy(way.mac, eth->h_source, sizeof way.mac);
+    return way;
+}
+
 /* An IPv4 header and Ethernet's, for what answers; the frame is long enough for both. */
-static __always_inline void turn_round(struct ethhdr *eth, const __u8 to[ETH_ALEN], __u32 address,
-                                       __u8 protocol, __u16 size)
+static __always_inline void turn_round(struct ethhdr *eth, const struct way *way, __u8 protocol,
+                                       __u16 size)
 {
     struct iphdr *ip = (void *)(eth + 1);
 
     for (int i = 0; i < ETH_ALEN; i++) {
-        eth->h_dest[i] = to[i];
+        eth->h_dest[i] = way->mac[i];
         eth->h_source[i] = own.mac[i];
     }
     eth->h_proto = bpf_htons(ETH_P_IP);
@@ -144,27 +182,29 @@ static __always_inline void turn_round(struct ethhdr *eth, const __u8 to[ETH_ALE
     ip->ttl = 64;
     ip->protocol = protocol;
     ip->check = 0;
-    ip->saddr = own.address;
-    ip->daddr = address;
+    ip->saddr = way->asked;
+    ip->daddr = way->asker;
     ip->check = ~fold(bpf_csum_diff(NULL, 0, (void *)ip, sizeof *ip, 0));
 }
 
 /* The type goes from 8 to 0, so the sum grows by 0x0800 (RFC 1624): a wrong one stays wrong. */
-static __always_inline int answer_echo(struct xdp_md *ctx, __u32 size)
+static __always_inline int answer_icmp(struct xdp_md *ctx, __u32 size)
 {
     struct ethhdr *eth = begin_of(ctx);
     struct iphdr *ip = (void *)(eth + 1);
     struct icmphdr *icmp = (void *)(ip + 1);
-    __u8 to[ETH_ALEN];
 
     if ((void *)(icmp + 1) > end_of(ctx) || size < sizeof *ip + sizeof *icmp)
         return XDP_PASS;
+    if (icmp->type == ICMP_DEST_UNREACH || icmp->type == ICMP_TIME_EXCEEDED ||
+        icmp->type == ICMP_PARAMETERPROB)
+        return keep(ctx);
     if (icmp->type != ICMP_ECHO || icmp->code != 0 || !may_answer(ANSWER_ECHO, ANSWER_ECHOES))
         return XDP_PASS;
     icmp->type = ICMP_ECHOREPLY;
     icmp->checksum = fold(icmp->checksum + bpf_htons(ICMP_ECHO << 8));
-    __builtin_memcpy(to, eth->h_source, sizeof to);
-    turn_round(eth, to, ip->saddr, IPPROTO_ICMP, size);
+    struct way way = way_of(eth);
+    turn_round(eth, &way, IPPROTO_ICMP, size);
     bpf_xdp_adjust_tail(ctx, -(-size & 3)); /* what filled up the last word */
     return XDP_TX;
 }
@@ -180,7 +220,6 @@ static __always_inline int answer_tcp(struct xdp_md *ctx, __u32 size)
     struct ethhdr *eth = begin_of(ctx);
     struct iphdr *ip = (void *)(eth + 1);
     struct tcphdr *tcp = (void *)(ip + 1);
-    __u8 to[ETH_ALEN];
 
     if ((void *)(tcp + 1) > end_of(ctx) || tcp->doff < 5 || sizeof *ip + tcp->doff * 4 > size ||
         tcp->rst)
@@ -194,8 +233,8 @@ static __always_inline int answer_tcp(struct xdp_md *ctx, __u32 size)
         reset.ack = 1;
         reset.ack_seq = bpf_htonl(behind(tcp, size));
     }
-    __builtin_memcpy(to, eth->h_source, sizeof to);
-    turn_round(eth, to, ip->saddr, IPPROTO_TCP, sizeof *ip + sizeof *tcp);
+    struct way way = way_of(eth);
+    turn_round(eth, &way, IPPROTO_TCP, sizeof *ip + sizeof *tcp);
     __u32 sum =
         bpf_csum_diff(NULL, 0, &ip->saddr, 8, bpf_htons(IPPROTO_TCP) + bpf_htons(sizeof *tcp));
     reset.check = ~fold(bpf_csum_diff(NULL, 0, (void *)&reset, sizeof reset, sum));
@@ -209,13 +248,11 @@ static __always_inline int answer_unreachable(struct xdp_md *ctx, __u32 size, __
 {
     struct ethhdr *eth = begin_of(ctx);
     struct iphdr *ip = (void *)(eth + 1);
-    __u8 to[ETH_ALEN];
 
     if ((void *)(ip + 1) + 8 > end_of(ctx) || size < QUOTED ||
         !may_answer(ANSWER_UNREACHABLE, ANSWER_ERRORS))
         return XDP_PASS;
-    __builtin_memcpy(to, eth->h_source, sizeof to);
-    __u32 address = ip->saddr;
+    struct way way = way_of(eth);
     if (bpf_xdp_adjust_tail(ctx, sizeof *eth + QUOTED - (ctx->data_end - ctx->data)) ||
         bpf_xdp_adjust_head(ctx, -(int)(sizeof *ip + sizeof(struct icmphdr))))
         return XDP_DROP;
@@ -224,7 +261,7 @@ static __always_inline int answer_unreachable(struct xdp_md *ctx, __u32 size, __
     struct icmphdr *icmp = (void *)(ip + 1);
     if ((void *)(icmp + 1) + QUOTED > end_of(ctx))
         return XDP_DROP;
-    turn_round(eth, to, address, IPPROTO_ICMP, sizeof *ip + sizeof *icmp + QUOTED);
+    turn_round(eth, &way, IPPROTO_ICMP, sizeof *ip + sizeof *icmp + QUOTED);
     *icmp = (struct icmphdr){.type = ICMP_DEST_UNREACH, .code = code};
     icmp->checksum = ~fold(bpf_csum_diff(NULL, 0, (void *)icmp, sizeof *icmp + QUOTED, 0));
     return XDP_TX;
@@ -251,13 +288,15 @@ int answer(struct xdp_md *ctx)
 
     if ((const void *)(eth + 1) <= end_of(ctx) && eth->h_proto == bpf_htons(ETH_P_IPV6))
         return answer6(ctx);
+    if (is_fragment(ctx))
+        return keep(ctx);
     if (!is_whole(ctx, &size))
         return XDP_PASS;
     struct iphdr *ip = begin_of(ctx) + sizeof(struct ethhdr);
     if ((void *)(ip + 1) > end_of(ctx))
         return XDP_PASS;
     if (ip->protocol == IPPROTO_ICMP)
-        return answer_echo(ctx, size);
+        return answer_icmp(ctx, size);
     if (ip->protocol == IPPROTO_TCP)
         return answer_tcp(ctx, size);
     if (ip->protocol == IPPROTO_UDP)

@@ -56,7 +56,12 @@ void net_lwip_input(struct netif *netif, uint8_t *frame, size_t length)
     struct net_segment packet;
     struct pbuf *p;
 
-    if (!net_segment_read(frame, length, &packet) || is_spoofed(netif, packet.ip))
+    if (!net_segment_read(frame, length, &packet)) {
+        if (netif != netif_default)
+            net_lwip_told(frame, length);
+        return;
+    }
+    if (is_spoofed(netif, packet.ip))
         return;
     if ((packet.tcp[TCP_OFFSET + 1] & (TCP_SYN | TCP_ACK)) == TCP_SYN)
         net_lwip_reopen(packet.ip, packet.tcp);

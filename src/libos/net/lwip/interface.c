@@ -16,6 +16,7 @@
 
 #define RING_SLOTS   64               /* of one connection: a window fits */
 #define MANY_SLOTS   AEGIS_RING_SLOTS /* of a port that has a name: it may be many connections' */
+#define NOTE_SLOTS   4                /* of a loop's ring that nothing but notes comes by */
 #define FIRST_RTO_MS 1000
 #define SYN_DOUBLED  3 /* times */
 #define TICK_NS      (TCP_TMR_INTERVAL * 1000000UL)
@@ -77,6 +78,14 @@ int net_lwip_open_loop(uint16_t port)
     struct opened *o = net_lwip_opened(port);
 
     return o->lease.loop.ring ? 0 : net_lease_loop(&o->lease, RING_SLOTS);
+}
+
+void net_lwip_open_notes(uint16_t port)
+{
+    struct opened *o = net_lwip_opened(port);
+
+    if (!o->lease.loop.ring)
+        net_lease_loop(&o->lease, NOTE_SLOTS);
 }
 
 int net_lwip_lend(uint16_t port)

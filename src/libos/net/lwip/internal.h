@@ -35,6 +35,9 @@ void net_lwip_forget_output(void);
  * and isn't kept. */
 void net_lwip_input(struct netif *netif, uint8_t *frame, size_t length);
 
+/* told.c: the same for what may be a note (libos/net/note.h). */
+void net_lwip_told(const uint8_t *frame, size_t length);
+
 /*
  * syn.c: before an opening segment is looked at (its headers as on the wire): a peer may open anew
  * what is in TIME-WAIT if its sequence numbers go on (RFC 1122, section 4.2.2.13; RFC 6191), as

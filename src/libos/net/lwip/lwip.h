@@ -38,6 +38,12 @@ int net_lwip_open(uint16_t port);
 int net_lwip_open_loop(uint16_t port);
 
 /*
+ * Let an open port hear what netd tells of it: why a connection can't be made (ICMP). One with the
+ * loop interface does already. Without, connections that can't be made time out.
+ */
+void net_lwip_open_notes(uint16_t port);
+
+/*
  * As net_lwip_open, for a port that comes back by itself when no connection and no listener of
  * lwIP's has it any more; one that this program has been lent already is lent again.
  */
@@ -105,6 +111,12 @@ static inline void net_lwip_soon(void)
  * needn't be copied for it. NULL: there is none.
  */
 extern tcp_recv_fn net_lwip_copies;
+
+/*
+ * While the function given to tcp_err runs for a connection that ICMP says can't be made: why, an
+ * errno value. Else 0.
+ */
+extern int net_lwip_reason;
 
 /*
  * Whether a listener, known by its argument and the function that tcp_accept was given, is to see a

@@ -1,0 +1,117 @@
+/* Telling programs about their ports (libos/net/note.h), over the loop interface's root binding. */
+#include <string.h>
+
+#include "fragments.h"
+#include "libos/net/note.h"
+#include "libos/net/parse.h"
+#include "libos/time/time.h"
+#include "netd.h"
+
+#define BATCH         8
+#define DATAGRAM_MOST (AEGIS_FRAME_MAX - ETH_SIZE - IPV4_LEAST) /* that fits into one frame */
+
+static uint8_t frames[BATCH][AEGIS_FRAME_MAX + 6];
+static struct aegis_frame_out out[BATCH];
+static size_t count;
+
+/* The frames are in their rings, or lost, when it returns. */
+static void flush(void)
+{
+    for (size_t done = 0; done < count;) {
+        int64_t sent = aegis_net_send(aegis_info()->netifs[aegis_info()->netif_count].root,
+                                      out + done, count - done);
+        done += sent > 0 ? (size_t)sent : 1;
+    }
+    count = 0;
+}
+
+/* Where the next frame is made. */
+static uint8_t *next(void)
+{
+    if (count == BATCH)
+        flush();
+    return frames[count];
+}
+
+static void add(size_t length)
+{
+    out[count] = (struct aegis_frame_out){.address = frames[count], .length = length};
+    count++;
+}
+
+void tell_error(const struct net_note *note)
+{
+    add(net_note_write(next(), note));
+    flush();
+}
+
+/* As it came, but in one frame. */
+static void tell_whole(const struct fragments_datagram *d)
+{
+    uint8_t *frame = next(), *ip = frame + ETH_SIZE;
+
+    memset(frame, 0, ETH_SIZE + IPV4_LEAST);
+    net_put16(frame + ETH_TYPE, ETH_TYPE_IPV4);
+    frame[IPV4_FIRST] = NET_IPV4_PLAIN;
+    net_put16(frame + IPV4_LENGTH, (uint16_t)(IPV4_LEAST + d->size));
+    ip[8] = 1; /* its time to live */
+    frame[IPV4_PROTOCOL] = d->protocol;
+    memcpy(frame + IPV4_SOURCE, &d->source, 4);
+    memcpy(frame + IPV4_DESTINATION, &d->destination, 4);
+    uint16_t sum = net_fold(net_sum(0, ip, IPV4_LEAST));
+    memcpy(ip + 10, &sum, sizeof sum);
+    memcpy(ip + IPV4_LEAST, d->data, d->size);
+    add(ETH_SIZE + IPV4_LEAST + d->size);
+    flush();
+}
+
+/* Whether the lengths and the sum of UDP are right; *size gets the payload's. */
+static bool is_right(const struct fragments_datagram *d, size_t *size)
+{
+    uint8_t pseudo[12] = {0};
+
+    if (d->size < UDP_SIZE)
+        return false;
+    size_t length = net_get16(d->data + UDP_LENGTH);
+    if (length < UDP_SIZE || length > d->size)
+        return false;
+    *size = length - UDP_SIZE;
+    memcpy(pseudo, &d->source, 4);
+    memcpy(pseudo + 4, &d->destination, 4);
+    pseudo[9] = IPV4_UDP;
+    net_put16(pseudo + 10, (uint16_t)length);
+    return !net_get16(d->data + UDP_CHECKSUM) ||
+           net_fold(net_sum(net_sum(0, pseudo, sizeof pseudo), d->data, length)) == 0;
+}
+
+static void tell_pieces(const struct fragments_datagram *d)
+{
+    struct net_note note = {.kind = NOTE_PIECE,
+                            .protocol = IPV4_UDP,
+                            .source = d->source,
+                            .destination = d->destination};
+    size_t total = 0;
+
+    if (!is_right(d, &total))
+        return;
+    note.total = (uint16_t)total;
+    memcpy(&note.source_port, d->data + UDP_SOURCE, 2);
+    memcpy(&note.destination_port, d->data + UDP_DESTINATION, 2);
+    for (size_t at = 0; at < total; at += note.size) {
+        note.at = (uint16_t)at;
+        note.payload = d->data + UDP_SIZE + at;
+        note.size = total - at < NOTE_PIECE_MAX ? total - at : NOTE_PIECE_MAX;
+        add(net_note_write(next(), &note));
+    }
+    flush();
+}
+
+void tell_datagram(const struct fragments_datagram *d)
+{
+    if (d->protocol != IPV4_UDP && d->protocol != IPV4_TCP && d->protocol != IPV4_ICMP)
+        return;
+    if (d->size <= DATAGRAM_MOST)
+        tell_whole(d);
+    else if (d->protocol == IPV4_UDP)
+        tell_pieces(d);
+}

@@ -1,0 +1,42 @@
+#include "libos/net/pieces.h"
+
+#include <stdlib.h>
+
+void net_pieces_forget(struct net_pieces *p)
+{
+    free(p->bytes);
+    p->bytes = NULL;
+}
+
+void net_pieces_take(struct net_pieces *p, const struct net_note *n)
+{
+    if (n->at == 0) {
+        net_pieces_forget(p);
+        *p = (struct net_pieces){.bytes = malloc(n->total),
+                                 .total = n->total,
+                                 .source = n->source,
+                                 .source_port = n->source_port,
+                                 .destination = n->destination};
+    }
+    if (!p->bytes)
+        return;
+    if (n->at != p->have || n->total != p->total || n->source != p->source ||
+        n->source_port != p->source_port) { /* the ring had no room for some */
+        net_pieces_forget(p);
+        return;
+    }
+    memcpy(p->bytes + p->have, n->payload, n->size);
+    p->have += n->size;
+}
+
+bool net_pieces_whole(const struct net_pieces *p, struct net_datagram *d)
+{
+    if (!p->bytes || p->have < p->total)
+        return false;
+    *d = (struct net_datagram){.source = p->source,
+                               .source_port = p->source_port,
+                               .destination = p->destination,
+                               .payload = p->bytes,
+                               .size = p->total};
+    return true;
+}

@@ -1,0 +1,28 @@
+/* A datagram that comes in pieces, by notes (note.h), for a socket. Pure; also on the host. */
+#ifndef EXOS_NET_PIECES_H
+#define EXOS_NET_PIECES_H
+
+#include "libos/net/datagram.h"
+#include "libos/net/note.h"
+
+/* Zero: none. */
+struct net_pieces {
+    uint8_t *bytes; /* malloc'ed; NULL: none */
+    size_t have, total;
+    uint32_t source, destination; /* as on the wire */
+    uint16_t source_port;
+};
+
+/*
+ * Take a piece: one at place 0 begins a datagram, and ends what was there; one that doesn't go on
+ * where the last one ended ends it, too.
+ */
+void net_pieces_take(struct net_pieces *pieces, const struct net_note *note);
+
+/* Whether a datagram is whole: fills *datagram, whose payload stays until net_pieces_forget. Its
+ * destination port isn't set. */
+bool net_pieces_whole(const struct net_pieces *pieces, struct net_datagram *datagram);
+
+void net_pieces_forget(struct net_pieces *pieces);
+
+#endif

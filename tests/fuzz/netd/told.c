@@ -1,0 +1,170 @@
+/*
+ * What netd's process reads: a sequence of frames, each behind two bytes of its length. Fragments
+ * are put together as by somebody who keeps each byte and who wrote it; ICMP errors and notes lie
+ * inside their frames, and a note is written as it was read.
+ */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "fragments.h"
+#include "icmp_error.h"
+#include "libos/net/parse.h"
+#include "libos/net/pieces.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define BEGIN (ETH_SIZE + IPV4_LEAST)
+
+/* The one datagram that the oracle follows: the first that comes. */
+static struct oracle {
+    bool is_on, is_bad;
+    uint8_t key[11];      /* protocol, identification, addresses */
+    int owner[65536 + 8]; /* of each byte: the number of the fragment, from 1; 0: none */
+    uint8_t bytes[65536 + 8];
+    size_t end; /* 0: unknown */
+    int count;
+} oracle;
+
+static void key_of(const uint8_t *frame, uint8_t key[11])
+{
+    key[0] = frame[IPV4_PROTOCOL];
+    memcpy(key + 1, frame + ETH_SIZE + 4, 2);
+    memcpy(key + 3, frame + IPV4_SOURCE, 8);
+}
+
+/* A well-formed fragment of it; whether it is whole then. */
+static bool oracle_add(const uint8_t *bytes, size_t at, size_t size, bool more)
+{
+    struct oracle *o = &oracle;
+    size_t there = 0, same = 0, reach = 0;
+    bool is_end_right = more || o->end == at + size;
+
+    for (size_t i = 0; i < sizeof o->bytes; i++)
+        reach = o->owner[i] ? i + 1 : reach;
+    size_t padded = (size + 7) / 8 * 8; /* a last one's eighth is taken as a whole */
+    for (size_t i = at; i < at + padded; i++) {
+        bool is_taken = o->owner[i] != 0;
+        there += is_taken;
+        same += i < at + size && is_taken && o->bytes[i] == bytes[i - at];
+    }
+    if (!o->is_bad && same == size && is_end_right)
+        return false; /* again */
+    o->is_bad |=
+        there > 0 || (!more && (o->end || at + size < reach)) || (o->end && at + size > o->end);
+    if (o->is_bad)
+        return false;
+    o->count++;
+    for (size_t i = at; i < at + size; i++) {
+        o->owner[i] = o->count;
+        o->bytes[i] = bytes[i - at];
+    }
+    o->end = more ? o->end : at + size;
+    for (size_t i = 0; i < o->end; i++)
+        if (!o->owner[i])
+            return false;
+    return o->end != 0;
+}
+
+/* A frame made whole: its lengths and its header's sum. */
+static void put_right(uint8_t *frame, size_t length)
+{
+    if (length < BEGIN)
+        return;
+    net_put16(frame + ETH_TYPE, ETH_TYPE_IPV4);
+    frame[IPV4_FIRST] = NET_IPV4_PLAIN;
+    net_put16(frame + IPV4_LENGTH, (uint16_t)(length - ETH_SIZE));
+    net_put16(frame + ETH_SIZE + 10, 0);
+    uint16_t sum = net_fold(net_sum(0, frame + ETH_SIZE, IPV4_LEAST));
+    memcpy(frame + ETH_SIZE + 10, &sum, 2);
+}
+
+static void check_fragment(const uint8_t *frame, size_t length)
+{
+    struct fragments_datagram whole = {0};
+    uint8_t key[11];
+    bool is_whole = fragments_add(frame, length, 0, &whole);
+
+    if (length <= BEGIN)
+        return;
+    uint16_t word = net_get16(frame + IPV4_FRAGMENT);
+    size_t at = (word & 0x1fff) * 8u, size = length - BEGIN;
+    bool more = word & 0x2000;
+    if ((!at && !more) || (more && size % 8) || at + size > FRAGMENTS_DATA_MAX) {
+        assert(!is_whole);
+        return;
+    }
+    key_of(frame, key);
+    if (!oracle.is_on) {
+        oracle.is_on = true;
+        memcpy(oracle.key, key, sizeof key);
+    }
+    if (memcmp(oracle.key, key, sizeof key))
+        return;
+    assert(oracle_add(frame + BEGIN, at, size, more) == is_whole);
+    if (!is_whole)
+        return;
+    assert(whole.size == oracle.end && !memcmp(whole.data, oracle.bytes, whole.size));
+    memset(&oracle, 0, sizeof oracle);
+    fragments_forget();
+}
+
+static void check_error(const uint8_t *frame, size_t length)
+{
+    struct net_note n;
+
+    if (!icmp_error_read(frame, length, &n))
+        return;
+    assert(length >= BEGIN + 8 + IPV4_LEAST + 8);
+    assert(net_fold(net_sum(0, frame + BEGIN, net_get16(frame + IPV4_LENGTH) - 20u)) == 0);
+    const uint8_t *quote = frame + BEGIN + 8, *ports = quote + (quote[0] & 0xf) * 4;
+    assert(n.kind == NOTE_ERROR && n.type == frame[BEGIN] && n.protocol == quote[9]);
+    assert(!memcmp(&n.source, quote + 16, 4) && !memcmp(&n.destination, quote + 12, 4));
+    assert(ports + 8 <= frame + length && !memcmp(&n.destination_port, ports, 2));
+}
+
+static void check_note(const uint8_t *frame, size_t length)
+{
+    static struct net_pieces pieces;
+    uint8_t again[AEGIS_FRAME_MAX];
+    struct net_note n, m;
+    struct net_datagram d;
+
+    if (length > AEGIS_FRAME_MAX || !net_note_read(frame, length, &n))
+        return;
+    assert(n.payload + n.size <= frame + length && n.at + n.size <= (n.total ? n.total : n.size));
+    size_t size = net_note_write(again, &n);
+    assert(size == NOTE_HEADERS + n.size && net_note_read(again, size, &m));
+    assert(m.kind == n.kind && m.at == n.at && m.total == n.total && m.source == n.source &&
+           m.sequence == n.sequence && !memcmp(m.payload, n.payload, n.size));
+    if (n.kind == NOTE_PIECE)
+        net_pieces_take(&pieces, &n);
+    if (net_pieces_whole(&pieces, &d))
+        net_pieces_forget(&pieces);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    fragments_forget();
+    memset(&oracle, 0, sizeof oracle);
+    for (int frames = 0; size > 2 && frames < 12; frames++) { /* fewer than make others' room */
+        size_t length = (size_t)(data[0] << 8 | data[1]) % 1600;
+        length = length < size - 2 ? length : size - 2;
+        uint8_t *frame = malloc(length + 1);
+        memcpy(frame, data + 2, length);
+        check_note(frame, length);
+        check_error(frame, length);
+        put_right(frame, length);
+        if (length > IPV4_SOURCE + 8)
+            memset(frame + IPV4_SOURCE, frame[IPV4_SOURCE] & 1, 8);
+        if (length > ETH_SIZE + 6)
+            memset(frame + ETH_SIZE + 4, 0, 2);
+        put_right(frame, length);
+        check_error(frame, length);
+        check_fragment(frame, length);
+        free(frame);
+        data += 2 + length;
+        size -= 2 + length;
+    }
+    fragments_forget();
+    return 0;
+}
