@@ -30,7 +30,7 @@ def refused(done, *parts):
 def test_a_handler_alone_answers_is_listed_and_unloaded(up):
     out = up.ok("load", FILTERS / "udp-echo", "--handler", HANDLERS / "udp-echo.c").splitlines()
     assert re.fullmatch(r"udp-echo: binding 3 feeds its handler alone; filters of \d+ and \d+ bytes", out[0])
-    assert re.fullmatch(r"udp-echo: handler 2: \d+ instructions, \d+ bytes of code, 0 guards, 0 maps", out[1])
+    assert re.fullmatch(r"udp-echo: handler 3: \d+ instructions, \d+ bytes of code, 0 guards, 0 maps", out[1])
     assert echoes(up, 50) == 50
     row = up.ok("list").splitlines()[2].split()
     assert row == ["udp-echo", "3", "-", "2", "0", row[5], "50", "0", "50", "udp_echo"]
@@ -112,4 +112,4 @@ def test_an_endless_handler_is_shown_as_unbound_with_the_reason(up, folder):
     assert up.ok("list").splitlines()[2].endswith("  spin (unbound)")
     told = up.ok("list", "-v")
     assert "  strikes    16 of 16: unbound; frames go past it" in told and ", 500 a run at most" in told
-    assert re.search(r"^  last abort handler 2 \(spin\.c:\d\), insn \d+, fuel$", told, re.M), told
+    assert re.search(r"^  last abort handler 3 \(spin\.c:\d\), insn \d+, fuel$", told, re.M), told
