@@ -37,7 +37,7 @@ def test_a_handler_alone_answers_is_listed_and_unloaded(up):
     told = up.ok("list", "-v")
     for line in (r"udp-echo: binding 3 on interface 0; its owner is the agent \(environment 2\): it feeds its handler alone",
                  r"  frames     50 received, 0 dropped, 50 sent, 0 refused by the egress filter",
-                 r"  handler    2 udp_echo: \d+ instructions, \d+ bytes of code, \d+ accesses \(0 guarded\), 0 maps",
+                 r"  handler    3 udp_echo: \d+ instructions, \d+ bytes of code, \d+ accesses \(0 guarded\), 0 maps",
                  r"  runs       50, fuel \d+ spent, 4096 a run at most",
                  r"  verdicts   PASS 0, DROP 0, TX 50 \(0 refused\), ABORTED 0", r"  strikes    0 of 16"):
         assert re.search(f"^{line}$", told, re.M), told
