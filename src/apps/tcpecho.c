@@ -98,8 +98,8 @@ static void accept_all(void)
 
 static int listen_on(uint16_t port)
 {
-    struct sockaddr_in own = {.sin_family = AF_INET, .sin_port = htons(port)};
-    int s = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), on = 1;
+    struct sockaddr_in6 own = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+    int s = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, 0), on = 1;
 
     if (s < 0 || setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) ||
         bind(s, (struct sockaddr *)&own, sizeof own) || listen(s, SOMAXCONN))

@@ -34,6 +34,17 @@ static bool plainly(const uint8_t *f, size_t length)
     return plain_sum(plain_sum(6 + (uint32_t)segment, f + 26, 8), tcp, segment) == 0xffff;
 }
 
+/* RFC 8200, likewise. */
+static bool plainly6(const uint8_t *f, size_t length)
+{
+    if (length < 54 + 20 || f[12] != 0x86 || f[13] != 0xdd || f[14] / 16 != 6 || f[20] != 6)
+        return false;
+    size_t segment = (size_t)f[18] * 256 + f[19], offset = (size_t)(f[54 + 12] / 16) * 4;
+    if (segment > length - 54 || offset < 20 || offset > segment)
+        return false;
+    return plain_sum(plain_sum(6 + (uint32_t)segment, f + 22, 32), f + 54, segment) == 0xffff;
+}
+
 static void check(const uint8_t *data, size_t size)
 {
     uint8_t *memory = malloc(NET_FRAME_LEAD + size), *frame = memory + NET_FRAME_LEAD;
@@ -45,6 +56,30 @@ static void check(const uint8_t *data, size_t size)
     if (accepted)
         assert(s.ip == frame + 14 && s.ip + s.size <= frame + size &&
                s.tcp + s.length == s.ip + s.size && s.data + 20 <= s.length);
+    accepted = net_segment6_read(frame, size, &s);
+    assert(accepted == plainly6(frame, size));
+    if (accepted)
+        assert(s.ip == frame + 14 && s.ip + s.size <= frame + size &&
+               s.tcp + s.length == s.ip + s.size && s.data + 20 <= s.length);
+    free(memory);
+}
+
+/* As one of IPv6, with the sum that it should have, and with another. */
+static void check_mended6(const uint8_t *data, size_t size)
+{
+    if (size < 54 + 20)
+        return;
+    uint8_t *memory = malloc(NET_FRAME_LEAD + size), *frame = memory + NET_FRAME_LEAD;
+    memcpy(frame, data, size);
+    net_put16(frame + ETH_TYPE, ETH_TYPE_IPV6);
+    frame[IPV6_FIRST] = 0x60;
+    frame[IPV6_NEXT] = IPV4_TCP;
+    net_put16(frame + IPV6_LENGTH, (uint16_t)(size - 54));
+    memset(frame + 54 + TCP_CHECKSUM, 0, 2);
+    net_segment6_sum(frame, size - 14);
+    check(frame, size);
+    frame[14 + data[0] % 60] ^= 1;
+    check(frame, size);
     free(memory);
 }
 
@@ -77,6 +112,7 @@ static void check_edited(const uint8_t *edits, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     check(data, size);
+    check_mended6(data, size);
     check_edited(data, size);
     return 0;
 }

@@ -40,6 +40,8 @@ class Wire:
         self.link, self.own = "fe80::" + eui64(self.nic.mac), "2001:db8:1:2:" + eui64(self.nic.mac)
         self.m.control.start("udpecho")
         self.m.wait_line("udpecho: port 7")
+        self.m.control.start("tcpecho", "8")
+        self.m.wait_line("tcpecho: port 8")
 
     def first(self, judge, seconds=20):
         frame = self.nic.find(lambda f: judge(Ether(f)), seconds)
@@ -315,6 +317,85 @@ def test_what_may_not_be_answered_is_not(wire):
     bad += [wire.frame(TCP(sport=4000, dport=81, flags="S", chksum=0x1234)), wire.frame(TCP(sport=4000, dport=81, dataofs=4)),
             wire.frame(TCP(sport=4000, dport=81, dataofs=6))]
     wire.silent(*bad)
+
+
+class Stream:
+    """A connection to tcpecho, made by hand."""
+
+    def __init__(self, w, port, **ip):
+        self.w, self.port, self.ip, self.seq, self.ack = w, port, ip, 1000, 0
+
+    def send(self, flags, data=b"", **tcp):
+        segment = TCP(**{"sport": self.port, "dport": 8, "flags": flags, "seq": self.seq, "ack": self.ack, "window": 5000, **tcp})
+        self.w.nic.send(bytes(self.w.frame(segment / data if data else segment, **self.ip)))
+        self.seq += len(data) + ("S" in flags) + ("F" in flags)
+
+    def take(self, judge, seconds=20):
+        """The first segment that judge likes, sums looked at."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            got = self.w.nic.receive(0.5)
+            if got is None or self.w.answer(got):
+                continue
+            p = Ether(got)
+            if p.haslayer(TCP) and p.haslayer(IPv6) and p[TCP].dport == self.port and judge(p[TCP]):
+                again = Ether(got)
+                del again[TCP].chksum
+                assert bytes(again) == got
+                return p
+        return None
+
+    def open(self):
+        self.send("S", options=[("MSS", 1440)])
+        p = self.take(lambda t: t.flags == "SA")
+        assert p[TCP].ack == self.seq
+        self.ack = p[TCP].seq + 1
+        self.send("A")
+        return p
+
+    def echo(self, data):
+        self.send("PA", data)
+        got = b""
+        while len(got) < len(data):
+            p = self.take(lambda t: len(bytes(t.payload)) and t.seq == self.ack)
+            part = bytes(p[TCP].payload)
+            got, self.ack = got + part, self.ack + len(part)
+            self.send("A")
+        return got
+
+
+def test_tcp_over_ipv6(wire):
+    for port, ip in enumerate(({}, {"src": FAR}, {"src": ROUTER, "dst": wire.link}), 5000):
+        s = Stream(wire, port, **ip)
+        p = s.open()
+        assert (p[IPv6].src, p[IPv6].dst) == (ip.get("dst", wire.own), ip.get("src", HOST))
+        assert dict(p[TCP].options)["MSS"] == 1440  # of a packet of 1,500 bytes
+        for size in (1, 100, 1440):
+            data = os.urandom(size)
+            assert s.echo(data) == data
+        s.send("FA")
+        p = s.take(lambda t: "F" in t.flags)
+        s.ack = p[TCP].seq + 1
+        assert p[TCP].ack == s.seq
+        s.send("A")
+
+
+def test_segments_that_are_not_whole_are_not_seen(wire):
+    s = Stream(wire, 5010)
+    s.open()
+    for spoil in ({"chksum": 0x1234}, {"dataofs": 4}, {"dataofs": 15}):
+        s.send("PA", b"spoiled", **spoil)
+        s.seq -= 7
+    s.ip = {"plen": 900}
+    s.send("PA", b"spoiled")
+    s.seq, s.ip = s.seq - 7, {}
+    assert s.echo(b"in order") == b"in order"
+    s.send("R")
+
+
+def test_openings_in_our_own_name_are_not_answered(wire):
+    wire.silent(*[wire.frame(TCP(sport=5020, dport=8, flags="S", seq=1), src=src) for src in ("::", "::1", "ff02::1", wire.own, "::ffff:1.2.3.4")],
+                wire.frame(TCP(sport=5020, dport=8, flags="S", seq=1), dst="2001:db8:9:9:" + eui64(wire.nic.mac)))
 
 
 def test_an_address_that_somebody_has_is_not_used(machine):

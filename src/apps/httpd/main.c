@@ -29,8 +29,8 @@ static size_t open_count;
 
 static int listen_on(uint16_t port)
 {
-    struct sockaddr_in own = {.sin_family = AF_INET, .sin_port = htons(port)};
-    int s = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
+    struct sockaddr_in6 own = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+    int s = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
 
     if (s < 0)
         return -1;

@@ -52,23 +52,23 @@ static bool is_same(const volatile struct net_ipv6 *a, const struct net_ipv6 *b)
            a->words[0] == b->words[0];
 }
 
-/* What the page says of the machine and its router, all of one moment. */
-static bool look(struct net_ipv6_page *now)
+const struct net_ipv6_page *net_ipv6_look(void)
 {
+    static struct net_ipv6_page now;
     const volatile struct net_ipv6_page *p = net_ipv6_page();
     uint64_t version;
 
     if (!p)
-        return false;
+        return NULL;
     do {
         version = p->version;
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
         const volatile uint64_t *from = (const volatile uint64_t *)p;
         for (size_t i = 0; i < offsetof(struct net_ipv6_page, neighbours) / sizeof *from; i++)
-            memcpy((uint8_t *)now + i * sizeof *from, &(uint64_t){from[i]}, sizeof *from);
+            memcpy((uint8_t *)&now + i * sizeof *from, &(uint64_t){from[i]}, sizeof *from);
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
     } while (version & 1 || version != p->version);
-    return true;
+    return &now;
 }
 
 bool net_ipv6_is_local(const struct net_ipv6 *address)
@@ -108,7 +108,6 @@ static const struct net_ipv6 *choose(const struct net_ipv6_page *p,
 
 int net_ipv6_source(const struct net_ipv6 *destination, struct net_ipv6 *source, uint64_t deadline)
 {
-    struct net_ipv6_page p;
     uint64_t from_ns;
 
     if (net_ipv6_is_local(destination)) {
@@ -116,9 +115,10 @@ int net_ipv6_source(const struct net_ipv6 *destination, struct net_ipv6 *source,
         return 0;
     }
     for (;;) {
-        if (!look(&p))
+        const struct net_ipv6_page *p = net_ipv6_look();
+        if (!p)
             return -1;
-        const struct net_ipv6 *own = choose(&p, destination, &from_ns);
+        const struct net_ipv6 *own = choose(p, destination, &from_ns);
         if (!own)
             return unreachable(destination);
         if (from_ns == NET_IPV6_NEVER) {
@@ -179,10 +179,10 @@ static int resolve(const struct net_ipv6 *address, uint64_t *word, uint64_t dead
 
 int net_ipv6_next_hop(const struct net_ipv6 *address, uint8_t mac[6], uint64_t deadline)
 {
-    struct net_ipv6_page p;
+    const struct net_ipv6_page *p = net_ipv6_look();
     struct net_ipv6 hop = *address;
 
-    if (!look(&p))
+    if (!p)
         return -1;
     if (net_ipv6_is_group(address)) { /* RFC 2464, 7 */
         memset(mac, 0x33, 2);
@@ -190,11 +190,11 @@ int net_ipv6_next_hop(const struct net_ipv6 *address, uint8_t mac[6], uint64_t d
         return 0;
     }
     bool is_near = net_ipv6_is_link_local(address) ||
-                   (p.on_link_until > now_seconds() && p.on_link.words[0] == address->words[0] &&
-                    p.on_link.words[1] == address->words[1]);
+                   (p->on_link_until > now_seconds() && p->on_link.words[0] == address->words[0] &&
+                    p->on_link.words[1] == address->words[1]);
     if (!is_near) {
-        hop = p.router;
-        if (p.router_until <= now_seconds() || net_ipv6_is_any(address))
+        hop = p->router;
+        if (p->router_until <= now_seconds() || net_ipv6_is_any(address))
             return unreachable(address);
     }
     uint64_t word = look_up(&hop);

@@ -75,6 +75,10 @@ uint16_t net_ipv6_sum(const uint8_t *frame, const void *message, size_t size, ui
 /* Where things stand; NULL with errno ENETDOWN: there is no netd. */
 const volatile struct net_ipv6_page *net_ipv6_page(void);
 
+/* What the page says of the machine, all of one moment, until the next call; NULL likewise. Without
+ * the neighbours. */
+const struct net_ipv6_page *net_ipv6_look(void);
+
 /* Whether it is ::1 or one of the machine's own addresses: what is sent there goes over the loop
  * interface. */
 bool net_ipv6_is_local(const struct net_ipv6 *address);

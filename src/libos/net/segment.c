@@ -1,5 +1,6 @@
 #include "libos/net/segment.h"
 
+#include "libos/net/ipv6.h"
 #include "libos/net/parse.h"
 
 /* Parts of frames, by their alignment. */
@@ -50,4 +51,30 @@ void net_segment_sum(uint8_t *frame, size_t size)
     *sum = net_fold(net_sum(0, frame + ETH_SIZE, IPV4_LEAST));
     sum = __builtin_assume_aligned(tcp + TCP_CHECKSUM, 2);
     *sum = net_fold(net_sum(pseudo_sum(frame, length), tcp, length));
+}
+
+bool net_segment6_read(const uint8_t *frame, size_t length, struct net_segment *s)
+{
+    const uint8_t *tcp = frame + ETH_SIZE + IPV6_SIZE;
+
+    if (length < ETH_SIZE + IPV6_SIZE + TCP_LEAST || net_get16(frame + ETH_TYPE) != ETH_TYPE_IPV6 ||
+        frame[IPV6_FIRST] >> 4 != 6 || frame[IPV6_NEXT] != IPV4_TCP)
+        return false;
+    size_t size = net_get16(frame + IPV6_LENGTH), offset = (size_t)(tcp[TCP_OFFSET] >> 4) * 4;
+    if (size > length - ETH_SIZE - IPV6_SIZE || offset < TCP_LEAST || offset > size)
+        return false;
+    *s = (struct net_segment){.ip = frame + ETH_SIZE,
+                              .tcp = tcp,
+                              .size = IPV6_SIZE + size,
+                              .length = size,
+                              .data = size - offset};
+    return net_ipv6_sum(frame, tcp, size, IPV4_TCP) == 0;
+}
+
+void net_segment6_sum(uint8_t *frame, size_t size)
+{
+    uint8_t *tcp = frame + ETH_SIZE + IPV6_SIZE;
+    word2 *sum = __builtin_assume_aligned(tcp + TCP_CHECKSUM, 2);
+
+    *sum = net_ipv6_sum(frame, tcp, size - IPV6_SIZE, IPV4_TCP);
 }

@@ -1,4 +1,5 @@
-/* Segments of TCP in IPv4 over Ethernet: what is whole, and the sums. Pure; also on the host. */
+/* Segments of TCP in IPv4 and IPv6 over Ethernet: what is whole, and the sums. Pure; also on the
+ * host. */
 #ifndef EXOS_NET_SEGMENT_H
 #define EXOS_NET_SEGMENT_H
 
@@ -14,7 +15,7 @@
 
 struct net_segment {
     const uint8_t *ip, *tcp; /* in the frame */
-    size_t size;             /* bytes of the IPv4 packet, */
+    size_t size;             /* bytes of the packet, */
     size_t length;           /* of the segment in it, */
     size_t data;             /* and of the segment's data */
 };
@@ -30,5 +31,9 @@ bool net_segment_read(const uint8_t *frame, size_t length, struct net_segment *s
  * IPv4 options. `frame` must lie at 2 modulo 4.
  */
 void net_segment_sum(uint8_t *frame, size_t size);
+
+/* The same of IPv6, without extension headers; `frame` lies at an even address. It has one sum. */
+bool net_segment6_read(const uint8_t *frame, size_t length, struct net_segment *segment);
+void net_segment6_sum(uint8_t *frame, size_t size);
 
 #endif

@@ -23,10 +23,11 @@ struct socket;
  * `address` alone, and is mapped (RFC 4291, 2.5.5.2) only on its way from and to the program.
  */
 struct socket_end {
-    uint32_t address; /* of IPv4; 0: any, or none */
-    uint16_t port;    /* 0: none */
-    bool is_six;      /* it was given as a struct sockaddr_in6 */
-    uint8_t scope;    /* sin6_scope_id */
+    uint32_t address;   /* of IPv4; 0: any, or none */
+    uint16_t port;      /* 0: none */
+    bool is_six : 1;    /* it was given as a struct sockaddr_in6, */
+    bool is_nobody : 1; /* or as AF_UNSPEC */
+    uint8_t scope;      /* sin6_scope_id */
     struct net_ipv6 six;
 } __attribute__((aligned(8)));
 
@@ -38,7 +39,7 @@ static inline struct socket_end socket_end_ipv4(uint32_t address, uint16_t port)
 /* Whether a socket of that family can be given it. */
 static inline bool socket_end_suits(bool is_six, const struct socket_end *end)
 {
-    return end->is_six == is_six || (is_six && !end->address && !end->port); /* AF_UNSPEC */
+    return end->is_six == is_six || end->is_nobody;
 }
 
 /* Whether it means IPv6, and not an IPv4 address in disguise. */
@@ -125,6 +126,7 @@ int socket_write_value(void *value, socklen_t *size, const void *from, socklen_t
 
 /* Options, of any protocol; results as of the POSIX calls, with negative errno values. */
 int socket_set(struct socket *s, int level, int option, const void *value, socklen_t size);
+int socket_set_ipv6(struct socket *s, int option, const void *value, socklen_t size);
 int socket_get(struct socket *s, int level, int option, void *value, socklen_t *size);
 
 /* Between struct sockaddr and ends; -EINVAL, -EAFNOSUPPORT. AF_UNSPEC gives port 0. */

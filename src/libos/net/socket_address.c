@@ -9,18 +9,27 @@
 
 const struct in6_addr in6addr_any = IN6ADDR_ANY_INIT, in6addr_loopback = IN6ADDR_LOOPBACK_INIT;
 
+/* Copies what may lie anywhere, and mostly is aligned as its members want it: then by words. */
+#define COPY(to, from, size)                                                                       \
+    do {                                                                                           \
+        if (((uintptr_t)(to) | (uintptr_t)(from)) % 4)                                             \
+            memcpy(to, from, size);                                                                \
+        else                                                                                       \
+            memcpy(__builtin_assume_aligned(to, 4), __builtin_assume_aligned(from, 4), size);      \
+    } while (0)
+
 static int read_ipv6(const struct sockaddr *address, socklen_t size, struct socket_end *end)
 {
     struct sockaddr_in6 in;
 
     if (size < sizeof in)
         return -EINVAL;
-    memcpy(&in, address, sizeof in);
+    COPY(&in, address, sizeof in);
     if (in.sin6_scope_id > UINT8_MAX)
         return -EINVAL;
     *end = (struct socket_end){
         .port = in.sin6_port, .is_six = true, .scope = (uint8_t)in.sin6_scope_id};
-    memcpy(&end->six, &in.sin6_addr, sizeof end->six);
+    COPY(&end->six, &in.sin6_addr, sizeof end->six);
     if (net_ipv6_is_mapped(&end->six))
         end->address = end->six.words[3];
     return 0;
@@ -34,7 +43,7 @@ int socket_read_end(const struct sockaddr *address, socklen_t size, struct socke
         return -EINVAL;
     memcpy(&in.sin_family, &address->sa_family, sizeof in.sin_family);
     if (in.sin_family == AF_UNSPEC) {
-        *end = (struct socket_end){0};
+        *end = (struct socket_end){.is_nobody = true};
         return 0;
     }
     if (in.sin_family == AF_INET6)
@@ -57,8 +66,11 @@ static void write_ipv6(const struct socket_end *end, struct sockaddr *address, s
         six = (struct net_ipv6){{0, 0, NET_WIRE32(0xffff), end->address}};
     if (net_ipv6_is_link_local(&six))
         in.sin6_scope_id = end->scope ? end->scope : net_service()->netif + 1;
-    memcpy(&in.sin6_addr, &six, sizeof six);
-    memcpy(address, &in, *size < sizeof in ? *size : sizeof in);
+    COPY(&in.sin6_addr, &six, sizeof six);
+    if (*size >= sizeof in)
+        COPY(address, &in, sizeof in);
+    else
+        memcpy(address, &in, *size);
     *size = sizeof in;
 }
 

@@ -133,7 +133,7 @@ static int read_time(const void *value, socklen_t size, uint64_t *ns)
     return 0;
 }
 
-static int set_ipv6(struct socket *s, int option, const void *value, socklen_t size)
+int socket_set_ipv6(struct socket *s, int option, const void *value, socklen_t size)
 {
     int number, error;
 
@@ -167,7 +167,7 @@ int socket_set(struct socket *s, int level, int option, const void *value, sockl
         return error;
     }
     if (level == IPPROTO_IPV6 && s->is_six)
-        return set_ipv6(s, option, value, size);
+        return socket_set_ipv6(s, option, value, size);
     if (level != SOL_SOCKET)
         return -ENOPROTOOPT;
     switch (option) {

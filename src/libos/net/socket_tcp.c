@@ -22,6 +22,18 @@ static int error_of(err_t error)
                               : -ENOBUFS;
 }
 
+ip_addr_t stream_address(const struct socket *s, const struct socket_end *end)
+{
+    ip_addr_t address = IPADDR4_INIT(end->address);
+
+    if (s->is_six && !end->address && !net_ipv6_is_mapped(&end->six)) {
+        address = net_lwip_address(&end->six);
+        if (net_ipv6_is_any(&end->six) && !s->six_only)
+            IP_SET_TYPE_VAL(address, IPADDR_TYPE_ANY);
+    }
+    return address;
+}
+
 /* Makes the pcb of a fresh stream, and gives it a port: 0, any. */
 static int take_port(struct stream *t, const struct socket_end *own)
 {
@@ -32,8 +44,8 @@ static int take_port(struct stream *t, const struct socket_end *own)
     int port = net_lwip_lend(ntohs(own->port));
     if (port < 0)
         return -errno;
-    struct tcp_pcb *pcb = tcp_new();
-    ip_addr_t address = IPADDR4_INIT(own->address);
+    ip_addr_t address = stream_address(&t->socket, own);
+    struct tcp_pcb *pcb = tcp_new_ip_type(IP_GET_TYPE(&address));
     if (!pcb)
         return -ENOBUFS;
     stream_attach(t, pcb);
@@ -44,7 +56,8 @@ static int take_port(struct stream *t, const struct socket_end *own)
         net_lwip_reap();
         return error_of(error);
     }
-    t->socket.own = socket_end_ipv4(own->address, htons((u16_t)port));
+    t->socket.own = *own;
+    t->socket.own.port = htons((u16_t)port);
     t->state = STREAM_BOUND;
     return 0;
 }
@@ -52,19 +65,38 @@ static int take_port(struct stream *t, const struct socket_end *own)
 static int tcp_bind_socket(struct socket *s, const struct socket_end *end)
 {
     struct stream *t = (struct stream *)s;
-    int error = t->state == STREAM_FRESH ? socket_check_own(end->address) : -EINVAL;
+
+    if (t->state != STREAM_FRESH)
+        return -EINVAL;
+    int error = socket_end_is_ipv6(end) ? stream6_check_own(end) : socket_check_own(end->address);
     return error ? error : take_port(t, end);
+}
+
+static bool is_local(const struct socket_end *end)
+{
+    return socket_end_is_ipv6(end) ? net_ipv6_is_local(&end->six)
+                                   : net_is_local(net_service(), end->address);
+}
+
+/* Whether the next hop is there, or may answer still. */
+static int ask_hop(const struct socket_end *peer)
+{
+    uint8_t mac[6] __attribute__((aligned(2)));
+
+    if (socket_end_is_ipv6(peer))
+        return stream6_look_for_hop(peer);
+    if (is_local(peer) || net_next_hop(peer->address, mac, 0) == 0 || errno == EAGAIN)
+        return 0;
+    return -errno;
 }
 
 /* A neighbour that doesn't answer: sooner than lwIP would give up. */
 static void look_for_hop(struct stream *t)
 {
-    uint8_t mac[6] __attribute__((aligned(2)));
+    int error = -ask_hop(&t->socket.peer);
 
-    if (net_is_local(net_service(), t->socket.peer.address) ||
-        net_next_hop(t->socket.peer.address, mac, 0) == 0 || errno == EAGAIN)
+    if (!error)
         return;
-    int error = errno;
     struct tcp_pcb *pcb = t->pcb;
     stream_detach(t);
     tcp_abort(pcb);
@@ -93,45 +125,49 @@ int stream_finish_connect(struct stream *t, uint64_t deadline)
     return t->state == STREAM_CONNECTED ? 0 : -ECONNABORTED;
 }
 
-static int check_peer(const struct socket_end *end)
+static int check_peer(struct socket_end *end)
 {
     const struct net_host *host = net_service();
-    uint8_t mac[6] __attribute__((aligned(2)));
 
+    if (socket_end_is_ipv6(end))
+        return stream6_check_peer(end);
     if (!host)
         return -ENETDOWN;
     if (!end->port)
         return -EADDRNOTAVAIL;
     if (end->address == INADDR_BROADCAST || end->address == (host->address | ~host->mask))
         return -EACCES;
-    if (net_is_local(host, end->address))
+    if (is_local(end))
         return net_find_local(IPPROTO_TCP, ntohs(end->port)) ? -errno : 0;
-    return net_next_hop(end->address, mac, 0) == 0 || errno == EAGAIN ? 0 : -errno;
+    return ask_hop(end);
 }
 
-static int begin_connect(struct stream *t, const struct socket_end *end)
+static int begin_connect(struct stream *t, const struct socket_end *end, uint64_t deadline)
 {
     const struct socket_end any = {0};
-    ip_addr_t address = IPADDR4_INIT(end->address);
-    int error = check_peer(end);
+    struct socket_end peer = *end;
+    int error = check_peer(&peer);
 
     if (!error && t->state == STREAM_FRESH)
         error = take_port(t, &any);
-    if (!error && net_is_local(net_service(), end->address) &&
-        net_lwip_open_loop(ntohs(t->socket.own.port)))
+    if (!error && is_local(&peer) && net_lwip_open_loop(ntohs(t->socket.own.port)))
         error = -errno;
+    if (!error && socket_end_is_ipv6(&peer))
+        error = stream6_take_source(t, &peer, deadline);
     if (error)
         return error;
-    net_lwip_open_notes(ntohs(t->socket.own.port));
+    if (!socket_end_is_ipv6(&peer))
+        net_lwip_open_notes(ntohs(t->socket.own.port));
+    const ip_addr_t address = stream_address(&t->socket, &peer);
     t->socket.error = 0;
-    error = error_of(tcp_connect(t->pcb, &address, ntohs(end->port), stream_connected));
+    error = error_of(tcp_connect(t->pcb, &address, ntohs(peer.port), stream_connected));
     if (error)
         return error;
     tcp_poll(t->pcb, stream_connects, 1);
     net_lwip_soon();
     t->state = STREAM_CONNECTING;
-    t->socket.peer = *end;
-    t->socket.own.address = ip4_addr_get_u32(ip_2_ip4(&t->pcb->local_ip));
+    t->socket.peer = peer;
+    t->socket.own = stream_end(&t->pcb->local_ip, t->pcb->local_port);
     net_lwip_flush();
     return 0;
 }
@@ -147,7 +183,7 @@ static int tcp_connect_socket(struct socket *s, const struct socket_end *end)
         int error = stream_finish_connect(t, deadline);
         return error == -EINPROGRESS ? -EALREADY : error;
     }
-    int error = begin_connect(t, end);
+    int error = begin_connect(t, end, deadline);
     if (!error && !deadline)
         return -EINPROGRESS; /* without a look, which may see the answer already: poll tells it */
     return error ? error : stream_finish_connect(t, deadline);
@@ -285,6 +321,7 @@ static void tcp_in_child(struct socket *s)
 const struct socket_protocol socket_tcp = {
     .type = SOCK_STREAM,
     .number = IPPROTO_TCP,
+    .speaks_ipv6 = true,
     .size = sizeof(struct stream),
     .bind = tcp_bind_socket,
     .connect = tcp_connect_socket,

@@ -133,7 +133,9 @@ static bool next_datagram(struct udp *u, struct net_datagram *d)
                 return true;
             continue;
         }
-        if (u->socket.is_six
+        u->is_from_six = u->socket.is_six &&
+                         ((const struct net_udp_slot *)slot)->type == NET_WIRE16(ETH_TYPE_IPV6);
+        if (__builtin_expect(u->is_from_six, 0)
                 ? udp6_take(u, slot, d)
                 : net_datagram_read(net_frame(slot), slot->length, d) && udp_is_mine(u, d))
             return true;
@@ -191,7 +193,7 @@ static ssize_t udp_receive(struct socket *s, struct socket_transfer *t)
     }
     size_t copied = socket_scatter(t, d.payload, d.size);
     bool tells_all = t->flags & MSG_TRUNC, peeks = t->flags & MSG_PEEK;
-    t->end = s->is_six ? u->sender : socket_end_ipv4(d.source, d.source_port);
+    t->end = u->is_from_six ? u->sender : socket_end_ipv4(d.source, d.source_port);
     t->has_end = true;
     t->flags = copied < d.size ? MSG_TRUNC : 0;
     if (!peeks)

@@ -174,12 +174,6 @@ bool udp6_take(struct udp *u, struct aegis_slot_header *slot, struct net_datagra
     const uint8_t *frame = net_frame(slot);
     struct net_datagram6 six;
 
-    if (slot->length > ETH_SIZE && net_get16(frame + ETH_TYPE) != ETH_TYPE_IPV6) {
-        if (!net_datagram_read(frame, slot->length, d) || !udp_is_mine(u, d))
-            return false;
-        u->sender = socket_end_ipv4(d->source, d->source_port);
-        return true;
-    }
     if (!net_datagram6_read(frame, slot->length, &six) || !is_mine(u, &six))
         return false;
     d->payload = six.payload;

@@ -51,6 +51,21 @@ struct stream {
     int send_limit, receive_limit; /* bytes: SO_SNDBUF, SO_RCVBUF */
 };
 
+/* An end as lwIP has it. */
+static inline struct socket_end stream_end(const ip_addr_t *address, u16_t port)
+{
+    struct socket_end end = {.port = lwip_htons(port)};
+
+    if (IP_IS_V4(address))
+        end.address = ip4_addr_get_u32(ip_2_ip4(address));
+    else
+        net_lwip_read_address(address, &end.six);
+    return end;
+}
+
+/* The address of one; any of both families is lwIP's "any type". */
+ip_addr_t stream_address(const struct socket *s, const struct socket_end *end);
+
 /* stream_event.c: what lwIP tells. stream_attach makes a pcb the stream's, with its options. */
 void stream_attach(struct stream *t, struct tcp_pcb *pcb);
 void stream_detach(struct stream *t); /* lwIP goes on with it alone, or has freed it */
@@ -87,6 +102,16 @@ void stream_look_for_peer(struct stream *t);
 
 /* Waits until a connect is over. 0, or why there is no connection. */
 int stream_finish_connect(struct stream *t, uint64_t deadline);
+
+/*
+ * stream_ipv6.c: 0 or negative errno values. Whether an address can be ours, or a peer's (:: is
+ * made ::1); whether the next hop to it is still to be hoped for; and which of ours to connect
+ * from, which may have to be waited for.
+ */
+int stream6_check_own(const struct socket_end *end);
+int stream6_check_peer(struct socket_end *end);
+int stream6_look_for_hop(const struct socket_end *end);
+int stream6_take_source(struct stream *t, const struct socket_end *peer, uint64_t deadline);
 
 /* stream_data.c */
 ssize_t stream_send(struct socket *s, struct socket_transfer *t);

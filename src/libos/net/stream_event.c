@@ -181,8 +181,10 @@ static err_t accepted(void *argument, struct tcp_pcb *pcb, err_t error)
     t->state = STREAM_CONNECTED;
     stream_inherit_options(t, listener);
     stream_attach(t, pcb);
-    t->socket.own = socket_end_ipv4(ip4_addr_get_u32(&pcb->local_ip), htons(pcb->local_port));
-    t->socket.peer = socket_end_ipv4(ip4_addr_get_u32(&pcb->remote_ip), htons(pcb->remote_port));
+    t->socket.is_six = listener->socket.is_six;
+    t->socket.six_only = listener->socket.six_only;
+    t->socket.own = stream_end(&pcb->local_ip, pcb->local_port);
+    t->socket.peer = stream_end(&pcb->remote_ip, pcb->remote_port);
     stream_enqueue(listener, t, false);
     return ERR_OK;
 }

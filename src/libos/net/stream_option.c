@@ -143,6 +143,8 @@ int stream_set(struct socket *s, int level, int option, const void *value, sockl
         error = set_socket(t, option, value, size);
     else if (level == IPPROTO_IP && option == IP_TTL)
         error = set_ttl(s, value, size);
+    else if (level == IPPROTO_IPV6 && s->is_six)
+        error = socket_set_ipv6(s, option, value, size);
     if (!error)
         stream_apply_options(t);
     return error;

@@ -46,11 +46,18 @@ void stream_drive(void)
     exos_wait_hooks.meanwhile = meanwhile;
 }
 
+static bool has_address(const ip_addr_t *address, const struct socket_end *end)
+{
+    struct socket_end other = stream_end(address, 0);
+    return other.address == end->address &&
+           (other.address || net_ipv6_equal(&other.six, &end->six));
+}
+
 static bool is_of(const struct tcp_pcb *pcb, const struct stream *t)
 {
     return pcb->local_port == ntohs(t->socket.own.port) &&
            pcb->remote_port == ntohs(t->socket.peer.port) &&
-           ip4_addr_get_u32(&pcb->remote_ip) == t->socket.peer.address;
+           has_address(&pcb->remote_ip, &t->socket.peer);
 }
 
 bool stream_owes(const struct stream *t)

@@ -15,7 +15,8 @@ struct udp {
     struct net_lease lease;
     struct net *from; /* where the oldest datagram lies; NULL: in `pieces` */
     struct net_pieces pieces;
-    struct socket_end sender; /* and where it came from, of an AF_INET6 socket */
+    bool is_from_six;         /* whether it is of IPv6; then */
+    struct socket_end sender; /* where it came from */
     /* A short datagram under way; as in all buffers the frame lies behind NET_FRAME_LEAD bytes. */
     uint8_t out[NET_FRAME_LEAD + AEGIS_HEADER_COPY] __attribute__((aligned(8)));
 };
@@ -50,8 +51,8 @@ int udp6_bind(struct udp *u, const struct socket_end *end);
 int udp6_connect(struct udp *u, const struct socket_end *end);
 ssize_t udp6_send(struct udp *u, struct socket_transfer *t, const struct socket_end *end);
 
-/* Whether a slot holds a datagram of either family for it; then it is in *d, but for where it came
- * from: that is u->sender. */
+/* Whether a slot holds a datagram of IPv6 for it; then it is in *d, but for where it came from:
+ * that is u->sender. */
 bool udp6_take(struct udp *u, struct aegis_slot_header *slot, struct net_datagram *d);
 
 #endif

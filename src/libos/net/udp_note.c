@@ -29,7 +29,7 @@ bool udp_take_pieces(struct udp *u, struct net_datagram *d)
     if (!net_pieces_whole(&u->pieces, d))
         return false;
     u->from = NULL;
-    u->sender = socket_end_ipv4(d->source, d->source_port);
+    u->is_from_six = false;
     return true;
 }
 

@@ -9,6 +9,9 @@
 u32_t net_lwip_isn(const ip_addr_t *local, u16_t local_port, const ip_addr_t *remote,
                    u16_t remote_port);
 
+/* The interface by which a destination of IPv6 is reached. */
+struct netif *net_lwip_route6(const ip6_addr_t *destination);
+
 struct tcp_pcb_listen;
 
 /* Before a segment for a listener is looked at: ERR_OK if lwIP is to look at it. */

@@ -7,6 +7,8 @@
 #include "libos/net/headers.h"
 #include "libos/net/lwip/internal.h"
 #include "libos/net/segment.h"
+#include "lwip/ip4.h"
+#include "lwip/ip6.h"
 #include "lwip/priv/tcp_priv.h"
 
 tcp_recv_fn net_lwip_copies;
@@ -29,6 +31,13 @@ static inline uint32_t header_source(const uint8_t *ip)
     return *(const net_word4 *)__builtin_assume_aligned(ip + 12, 4);
 }
 
+static inline bool is_from(const uint8_t *ip, const ip_addr_t *peer)
+{
+    if (*ip >> 4 == 4)
+        return IP_IS_V4(peer) && header_source(ip) == ip4_addr_get_u32(ip_2_ip4(peer));
+    return IP_IS_V6(peer) && !memcmp(ip + 8, ip_2_ip6(peer)->addr, sizeof(struct net_ipv6));
+}
+
 /* Whether that is what the connection that was heard last waits for, which lwIP keeps in front. */
 static bool is_next(const struct net_segment *p)
 {
@@ -39,7 +48,7 @@ static bool is_next(const struct net_segment *p)
            !pcb->refused_data && header->seqno == lwip_htonl(pcb->rcv_nxt) &&
            header->src == lwip_htons(pcb->remote_port) &&
            header->dest == lwip_htons(pcb->local_port) && p->data <= pcb->rcv_wnd &&
-           header_source(p->ip) == ip4_addr_get_u32(&pcb->remote_ip);
+           is_from(p->ip, &pcb->remote_ip);
 }
 
 /* In the name of the machine's own addresses, which aren't on any wire. */
@@ -50,21 +59,60 @@ static bool is_spoofed(const struct netif *netif, const uint8_t *ip)
     return net_is_local(net_service(), source) && !ip4_addr_isloopback(netif_ip4_addr(netif));
 }
 
+static bool is_spoofed6(const struct netif *netif, const uint8_t *ip)
+{
+    struct net_ipv6 source;
+
+    memcpy(&source, ip + IPV6_SOURCE - ETH_SIZE, sizeof source);
+    return net_ipv6_is_any(&source) || net_ipv6_is_group(&source) || net_ipv6_is_mapped(&source) ||
+           (net_ipv6_is_local(&source) && !ip4_addr_isloopback(netif_ip4_addr(netif)));
+}
+
+/* Before lwIP sees a segment that opens a connection. */
+static void look_at_opening(const struct net_segment *packet)
+{
+    bool is_six = *packet->ip >> 4 == 6;
+    struct net_ipv6 source = {{0, 0, NET_WIRE32(0xffff), 0}}, destination = source;
+
+    if (is_six) {
+        memcpy(&source, packet->ip + IPV6_SOURCE - ETH_SIZE, sizeof source);
+        memcpy(&destination, packet->ip + IPV6_DESTINATION - ETH_SIZE, sizeof destination);
+        net_lwip_look_at_addresses();
+    } else {
+        memcpy(&source.words[3], packet->ip + IPV4_SOURCE - ETH_SIZE, 4);
+        memcpy(&destination.words[3], packet->ip + IPV4_DESTINATION - ETH_SIZE, 4);
+    }
+    const ip_addr_t from = net_lwip_address(&source), to = net_lwip_address(&destination);
+    net_lwip_reopen(&from, &to, packet->tcp);
+}
+
+/* An interface's link-local addresses aren't others' for lwIP, so it is told the one that has what
+ * the packet is for, whichever ring it came by. */
+static err_t input6(struct pbuf *p)
+{
+    ip6_addr_t to;
+
+    memcpy(to.addr, (const uint8_t *)p->payload + IPV6_DESTINATION - ETH_SIZE, sizeof to.addr);
+    return ip6_input(p, net_lwip_route6(&to));
+}
+
 void net_lwip_input(struct netif *netif, uint8_t *frame, size_t length)
 {
     struct borrowed borrowed = {.pbuf.custom_free_function = give_back};
     struct net_segment packet;
     struct pbuf *p;
 
-    if (!net_segment_read(frame, length, &packet)) {
+    if (__builtin_expect(frame[IPV4_FIRST] >> 4 == 6, 0)) {
+        if (!net_segment6_read(frame, length, &packet) || is_spoofed6(netif, packet.ip))
+            return;
+    } else if (!net_segment_read(frame, length, &packet)) {
         if (netif != netif_default)
             net_lwip_told(frame, length);
         return;
-    }
-    if (is_spoofed(netif, packet.ip))
+    } else if (is_spoofed(netif, packet.ip))
         return;
     if ((packet.tcp[TCP_OFFSET + 1] & (TCP_SYN | TCP_ACK)) == TCP_SYN)
-        net_lwip_reopen(packet.ip, packet.tcp);
+        look_at_opening(&packet);
     bool stays = !(packet.tcp[TCP_OFFSET + 1] & NO_SLOTS) && (!packet.data || is_next(&packet));
     if (stays) {
         p = pbuf_alloced_custom(PBUF_RAW, (u16_t)packet.size, PBUF_REF, &borrowed.pbuf,
@@ -74,7 +122,7 @@ void net_lwip_input(struct netif *netif, uint8_t *frame, size_t length)
         if (p)
             pbuf_take(p, packet.ip, (u16_t)packet.size);
     }
-    if (p && netif->input(p, netif) != ERR_OK)
+    if (p && (*packet.ip >> 4 == 4 ? ip4_input(p, netif) : input6(p)) != ERR_OK)
         pbuf_free(p);
     if (packet.tcp[TCP_OFFSET + 1] & TCP_SYN && tcp_active_pcbs &&
         tcp_active_pcbs->state == SYN_RCVD)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "libos/net/headers.h"
+#include "libos/net/ipv6.h"
 #include "libos/net/lwip/internal.h"
 #include "libos/time/time.h"
 #include "libos/wait/wait.h"
@@ -43,6 +44,7 @@ static err_t set_up(struct netif *netif)
     netif->name[1] = 'x';
     netif->mtu = AEGIS_FRAME_MAX - ETH_SIZE;
     netif->output = net_lwip_output;
+    netif->output_ip6 = net_lwip_output6;
     return ERR_OK;
 }
 
@@ -70,7 +72,40 @@ int net_lwip_begin(void)
     netif_add(&loop_interface, &address, &mask, &gateway, NULL, set_up, ip4_input);
     netif_set_link_up(&loop_interface);
     netif_set_up(&loop_interface);
+    netif_ip6_addr_set_parts(&loop_interface, 0, 0, 0, 0, PP_HTONL(1));
+    netif_ip6_addr_set_state(&loop_interface, 0, IP6_ADDR_PREFERRED);
+    net_lwip_look_at_addresses();
     return 0;
+}
+
+struct netif *net_lwip_route6(const ip6_addr_t *destination)
+{
+    return ip6_addr_isloopback(destination) ? &loop_interface : &interface;
+}
+
+/* One of netd's addresses as one of lwIP's; a connection from one that has changed is ended. */
+static void set_address(s8_t index, const struct net_ipv6 *address, bool is_good)
+{
+    const ip_addr_t own = net_lwip_address(address);
+    u8_t state = is_good ? IP6_ADDR_PREFERRED : IP6_ADDR_INVALID;
+
+    if (is_good && !ip6_addr_cmp(netif_ip6_addr(&interface, index), ip_2_ip6(&own)))
+        netif_ip6_addr_set(&interface, index, ip_2_ip6(&own));
+    if (netif_ip6_addr_state(&interface, index) != state)
+        netif_ip6_addr_set_state(&interface, index, state);
+}
+
+void net_lwip_look_at_addresses(void)
+{
+    const struct net_ipv6_page *p = net_ipv6_look();
+    uint64_t now = time_now(), now_ns = time_to_ns(now);
+
+    if (!p)
+        return;
+    set_address(0, &p->link, p->link_from_ns <= now_ns);
+    set_address(1, &p->global,
+                !net_ipv6_is_any(&p->global) && p->global_from_ns <= now_ns &&
+                    p->valid_until > now / aegis_info()->timebase);
 }
 
 int net_lwip_open_loop(uint16_t port)
@@ -111,7 +146,7 @@ int net_lwip_open(uint16_t port)
 
     if (!o)
         return -1;
-    if (net_lease(&o->lease, IPV4_TCP, port, port ? MANY_SLOTS : RING_SLOTS)) {
+    if (net_lease_family(&o->lease, IPV4_TCP, NET_BOTH, port, port ? MANY_SLOTS : RING_SLOTS)) {
         int error = errno;
         free(o);
         errno = error;

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "libos/net/lwip/hooks.h"
 #include "libos/net/lwip/lwip.h"
 #include "libos/net/service.h"
 #include "lwip/netif.h"
@@ -25,8 +26,9 @@ struct opened {
 /* interface.c: whose port that is, or NULL. */
 struct opened *net_lwip_opened(uint16_t port);
 
-/* output.c: lwIP's output of IPv4 packets; those whose next hop wasn't known are tried again. */
+/* output.c: lwIP's output of packets; those whose next hop wasn't known are tried again. */
 err_t net_lwip_output(struct netif *netif, struct pbuf *p, const ip4_addr_t *to);
+err_t net_lwip_output6(struct netif *netif, struct pbuf *p, const ip6_addr_t *to);
 void net_lwip_send_pending(void);
 uint64_t net_lwip_pending_due(void); /* when; AEGIS_FOREVER: there are none */
 void net_lwip_forget_output(void);
@@ -39,11 +41,11 @@ void net_lwip_input(struct netif *netif, uint8_t *frame, size_t length);
 void net_lwip_told(const uint8_t *frame, size_t length);
 
 /*
- * syn.c: before an opening segment is looked at (its headers as on the wire): a peer may open anew
+ * syn.c: before an opening segment is looked at (its header as on the wire): a peer may open anew
  * what is in TIME-WAIT if its sequence numbers go on (RFC 1122, section 4.2.2.13; RFC 6191), as
  * clients do that use a port at once again; lwIP would reset it or say nothing. The old one is
  * forgotten then.
  */
-void net_lwip_reopen(const uint8_t *ip, const uint8_t *tcp);
+void net_lwip_reopen(const ip_addr_t *source, const ip_addr_t *destination, const uint8_t *tcp);
 
 #endif

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "libos/net/ipv6.h"
 #include "libos/start/start.h"
 #include "libos/time/time.h"
 #include "lwip/tcp.h"
@@ -22,6 +23,32 @@
  * 0.
  */
 int net_lwip_begin(void);
+
+/* Between lwIP's addresses and ours, in which IPv4's are mapped (RFC 4291, 2.5.5.2). */
+static inline void net_lwip_read_address(const ip_addr_t *from, struct net_ipv6 *to)
+{
+    if (IP_IS_V6(from))
+        memcpy(to, ip_2_ip6(from)->addr, sizeof *to);
+    else
+        *to = (struct net_ipv6){{0, 0, NET_WIRE32(0xffff), ip4_addr_get_u32(ip_2_ip4(from))}};
+}
+
+static inline ip_addr_t net_lwip_address(const struct net_ipv6 *from)
+{
+    ip_addr_t to = IPADDR4_INIT(from->words[3]);
+
+    if (!net_ipv6_is_mapped(from)) {
+        IP_SET_TYPE_VAL(to, IPADDR_TYPE_V6);
+        memcpy(ip_2_ip6(&to)->addr, from, sizeof *from);
+    }
+    return to;
+}
+
+/*
+ * Tell lwIP of the machine's addresses in IPv6 as they are now. It is told before a connection is
+ * made, and when one is opened from outside.
+ */
+void net_lwip_look_at_addresses(void);
 
 /*
  * Receive what comes to a port of TCP, and be allowed to send from it; 0 takes any that is free.

@@ -24,7 +24,6 @@
 
 static struct pending {
     struct pbuf *packet; /* NULL: the place is free */
-    u32_t to;            /* as on the wire */
     uint64_t until;
 } pending[PENDING];
 static size_t pending_count;
@@ -70,8 +69,8 @@ static uint8_t *next_buffer(size_t length)
     return page ? page + 2 : NULL;
 }
 
-/* A header of IPv4 and one of TCP, and what is behind them. */
-static void copy_packet(uint8_t *to, const struct pbuf *p)
+/* A header of IPv4 and one of TCP, which are whole in the first buffer, and what is behind them. */
+static inline __attribute__((always_inline)) void copy_packet(uint8_t *to, const struct pbuf *p)
 {
     net_word4 *head = __builtin_assume_aligned(to, 4);
     const net_word4 *from = __builtin_assume_aligned(p->payload, 4);
@@ -90,7 +89,63 @@ static inline void put_mac(void *to, const void *mac)
     memcpy(__builtin_assume_aligned(to, 2), __builtin_assume_aligned(mac, 2), 6);
 }
 
-/* Puts a packet into the batch. ERR_INPROGRESS: its next hop isn't known yet. */
+static bool is_ipv6(const struct pbuf *p)
+{
+    return *(const uint8_t *)p->payload >> 4 == 6;
+}
+
+/* Where a packet goes to. */
+static void find_destination(const struct pbuf *p, struct net_ipv6 *to)
+{
+    memcpy(to, (const uint8_t *)p->payload + IPV6_DESTINATION - ETH_SIZE, sizeof *to);
+}
+
+/* Room for the frame of a packet in the batch that goes by one binding; NULL without memory. */
+static inline __attribute__((always_inline)) uint8_t *begin_frame(const struct net *by,
+                                                                  size_t length)
+{
+    if (net_lwip_batched == BATCH || (net_lwip_batched && out.by != by))
+        net_lwip_flush();
+    return next_buffer(length);
+}
+
+static void end_frame(const struct net *by, const uint8_t *frame, size_t length)
+{
+    out.by = by;
+    out.frames[net_lwip_batched++] = (struct aegis_frame_out){frame, length};
+}
+
+/* As put_out. */
+static __attribute__((noinline)) err_t put_out6(const struct pbuf *p)
+{
+    static const uint8_t none[6] __attribute__((aligned(2)));
+    uint8_t mac[6] __attribute__((aligned(2))) = {0};
+    size_t length = ETH_SIZE + p->tot_len;
+    struct net_ipv6 to;
+
+    if (length > AEGIS_FRAME_MAX || p->len < IPV6_SIZE + TCP_HLEN)
+        return ERR_BUF;
+    find_destination(p, &to);
+    bool is_local = net_ipv6_is_local(&to);
+    const struct opened *from = net_lwip_opened(net_get16((const uint8_t *)p->payload + IPV6_SIZE));
+    if (!from || (is_local && !from->lease.loop.ring))
+        return ERR_RTE;
+    if (!is_local && net_ipv6_next_hop(&to, mac, 0))
+        return errno == EAGAIN ? ERR_INPROGRESS : ERR_RTE;
+    const struct net *by = is_local ? &from->lease.loop : &from->lease.net;
+    uint8_t *frame = begin_frame(by, length);
+    if (!frame)
+        return ERR_MEM;
+    put_mac(frame + ETH_DESTINATION, mac);
+    put_mac(frame + ETH_SOURCE, is_local ? none : net_service()->mac);
+    *(net_word2 *)__builtin_assume_aligned(frame + ETH_TYPE, 2) = NET_WIRE16(ETH_TYPE_IPV6);
+    copy_packet(frame + ETH_SIZE, p);
+    net_segment6_sum(frame, length - ETH_SIZE);
+    end_frame(by, frame, length);
+    return ERR_OK;
+}
+
+/* Puts a packet of IPv4 into the batch. ERR_INPROGRESS: its next hop isn't known yet. */
 static err_t put_out(const struct pbuf *p, u32_t to)
 {
     static const uint8_t none[6] __attribute__((aligned(2))); /* the loop interface's */
@@ -108,9 +163,7 @@ static err_t put_out(const struct pbuf *p, u32_t to)
     if (!is_local && net_next_hop(to, mac, 0))
         return errno == EAGAIN ? ERR_INPROGRESS : ERR_RTE;
     const struct net *by = is_local ? &from->lease.loop : &from->lease.net;
-    if (net_lwip_batched == BATCH || (net_lwip_batched && out.by != by))
-        net_lwip_flush();
-    uint8_t *frame = next_buffer(length);
+    uint8_t *frame = begin_frame(by, length);
     if (!frame)
         return ERR_MEM;
     put_mac(frame + ETH_DESTINATION, mac);
@@ -118,8 +171,7 @@ static err_t put_out(const struct pbuf *p, u32_t to)
     *(net_word2 *)__builtin_assume_aligned(frame + ETH_TYPE, 2) = NET_WIRE16(ETH_TYPE_IPV4);
     copy_packet(frame + ETH_SIZE, p);
     net_segment_sum(frame, length - ETH_SIZE);
-    out.by = by;
-    out.frames[net_lwip_batched++] = (struct aegis_frame_out){frame, length};
+    end_frame(by, frame, length);
     return ERR_OK;
 }
 
@@ -142,17 +194,27 @@ static struct pending *take_place(void)
  * Keeps a copy until the neighbour has answered. Nobody waits for it: who opens connections in the
  * names of neighbours that don't exist holds up none but his own.
  */
-static err_t put_off(const struct pbuf *p, u32_t to)
+static err_t put_off(const struct pbuf *p)
 {
     struct pbuf *copy = pbuf_alloc(PBUF_RAW, p->tot_len, PBUF_RAM);
 
     if (!copy)
         return ERR_MEM;
     pbuf_copy(copy, p);
-    *take_place() = (struct pending){copy, to, time_after(HOP_WAIT)};
+    *take_place() = (struct pending){copy, time_after(HOP_WAIT)};
     pending_count++;
     net_lwip_soon();
     return ERR_OK;
+}
+
+static err_t put_again(const struct pbuf *p)
+{
+    u32_t to;
+
+    if (is_ipv6(p))
+        return put_out6(p);
+    memcpy(&to, (const uint8_t *)p->payload + IPV4_DESTINATION - ETH_SIZE, sizeof to);
+    return put_out(p, to);
 }
 
 void net_lwip_send_pending(void)
@@ -161,7 +223,7 @@ void net_lwip_send_pending(void)
         struct pending *w = &pending[i];
         if (!w->packet)
             continue;
-        if (put_out(w->packet, w->to) == ERR_INPROGRESS && time_now() < w->until)
+        if (put_again(w->packet) == ERR_INPROGRESS && time_now() < w->until)
             continue;
         pbuf_free(w->packet);
         w->packet = NULL;
@@ -192,5 +254,13 @@ err_t net_lwip_output(struct netif *netif, struct pbuf *p, const ip4_addr_t *to)
 {
     (void)netif;
     err_t result = put_out(p, ip4_addr_get_u32(to));
-    return result == ERR_INPROGRESS ? put_off(p, ip4_addr_get_u32(to)) : result;
+    return result == ERR_INPROGRESS ? put_off(p) : result;
+}
+
+err_t net_lwip_output6(struct netif *netif, struct pbuf *p, const ip6_addr_t *to)
+{
+    (void)netif;
+    (void)to; /* the packet says it, too */
+    err_t result = put_out6(p);
+    return result == ERR_INPROGRESS ? put_off(p) : result;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "libos/net/lwip/hooks.h"
+#include "libos/net/lwip/lwip.h"
 #include "libos/start/start.h"
 #include "libos/time/time.h"
 #include "lwip/sys.h"
@@ -35,11 +36,13 @@ u32_t net_lwip_isn(const ip_addr_t *local, u16_t local_port, const ip_addr_t *re
     static struct siphash_key key;
     static bool has_key;
     struct {
-        u32_t local, remote;
+        struct net_ipv6 local, remote;
         u16_t local_port, remote_port;
         u32_t gap;
-    } ends = {ip4_addr_get_u32(local), ip4_addr_get_u32(remote), local_port, remote_port, 0};
+    } ends = {.local_port = local_port, .remote_port = remote_port};
 
+    net_lwip_read_address(local, &ends.local);
+    net_lwip_read_address(remote, &ends.remote);
     if (!has_key)
         has_key = aegis_entropy(&key, sizeof key) >= 0;
     return (u32_t)siphash(&key, &ends, sizeof ends) + (u32_t)(time_to_ns(time_now()) / 4000);

@@ -41,17 +41,14 @@ static bool is_listened_to(uint16_t port)
     return false;
 }
 
-void net_lwip_reopen(const uint8_t *ip, const uint8_t *tcp)
+void net_lwip_reopen(const ip_addr_t *source, const ip_addr_t *destination, const uint8_t *tcp)
 {
     uint16_t from = net_get16(tcp + UDP_SOURCE), to = net_get16(tcp + UDP_DESTINATION);
-    uint32_t sequence = net_get32(tcp + 4), source, destination;
+    uint32_t sequence = net_get32(tcp + 4);
 
-    memcpy(&source, ip + IPV4_SOURCE - ETH_SIZE, sizeof source);
-    memcpy(&destination, ip + IPV4_DESTINATION - ETH_SIZE, sizeof destination);
     for (struct tcp_pcb *pcb = tcp_tw_pcbs; pcb; pcb = pcb->next) {
         if (pcb->remote_port != from || pcb->local_port != to ||
-            ip4_addr_get_u32(&pcb->remote_ip) != source ||
-            ip4_addr_get_u32(&pcb->local_ip) != destination)
+            !ip_addr_cmp(&pcb->remote_ip, source) || !ip_addr_cmp(&pcb->local_ip, destination))
             continue;
         if (TCP_SEQ_GEQ(sequence, pcb->rcv_nxt) && is_listened_to(to))
             tcp_abandon(pcb, 0);

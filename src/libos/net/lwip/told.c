@@ -15,7 +15,7 @@ int net_lwip_reason;
 static bool is_about(const struct net_note *n, const struct tcp_pcb *pcb)
 {
     return pcb->state == SYN_SENT && pcb->local_port == lwip_ntohs(n->destination_port) &&
-           pcb->remote_port == lwip_ntohs(n->source_port) &&
+           pcb->remote_port == lwip_ntohs(n->source_port) && IP_IS_V4_VAL(pcb->remote_ip) &&
            ip4_addr_get_u32(ip_2_ip4(&pcb->remote_ip)) == n->source && n->sequence == pcb->lastack;
 }
 

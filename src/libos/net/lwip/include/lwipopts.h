@@ -11,7 +11,7 @@
 #define LWIP_SOCKET          0
 
 #define LWIP_IPV4                1
-#define LWIP_IPV6                0
+#define LWIP_IPV6                1
 #define LWIP_ARP                 0
 #define LWIP_ETHERNET            0
 #define LWIP_ICMP                0
@@ -26,6 +26,21 @@
 #define LWIP_TCP                 1
 #define LWIP_SUPPORT_CUSTOM_PBUF 1
 #define LWIP_CALLBACK_API        1
+
+/* Of IPv6, too, addresses, neighbours and routers are netd's (discovery.c). */
+#define LWIP_IPV6_SCOPES                0
+#define LWIP_IPV6_NUM_ADDRESSES         2 /* link-local, global */
+#define LWIP_IPV6_MLD                   0
+#define LWIP_ICMP6                      1
+#define LWIP_IPV6_FRAG                  0
+#define LWIP_IPV6_REASS                 0
+#define LWIP_IPV6_SEND_ROUTER_SOLICIT   0
+#define LWIP_IPV6_AUTOCONFIG            0
+#define LWIP_IPV6_DUP_DETECT_ATTEMPTS   0
+#define LWIP_IPV6_ADDRESS_LIFETIMES     0
+#define LWIP_ND6_ALLOW_RA_UPDATES       0
+#define LWIP_ND6_TCP_REACHABILITY_HINTS 0
+#define LWIP_HOOK_IP6_ROUTE(src, dest)  net_lwip_route6(dest)
 
 /* TCP's tick is net_lwip_serve's; nothing else has a timer. */
 #define LWIP_TIMERS      0
