@@ -24,6 +24,10 @@
 static int take_and_end(const char *port)
 {
     struct net_lease lease;
+    uint64_t words[GATE_WORDS] = {NETD_ADDRESS, 0x0a000263UL << 32, 24};
+
+    if (!strcmp(port, "address"))
+        return net_service() && net_ask(words) ? errno : 100;
     return net_lease(&lease, IPV4_UDP, (uint16_t)atoi(port), 8) ? errno : 100;
 }
 
@@ -147,6 +151,30 @@ static void no_more_than_asked_for(void)
     CHECK_EQ(order(group), -ENETUNREACH);
 }
 
+/* This program has the root binding; its child hasn't. */
+static void who_has_the_root_says_what_the_machine_is(void)
+{
+    static char address[] = "address";
+    const uint64_t own = __builtin_bswap32(net_service()->address);
+    uint64_t other[GATE_WORDS] = {NETD_ADDRESS, (own + 1) << 32, 24};
+    uint64_t wide[GATE_WORDS] = {NETD_ADDRESS, own << 32, 33};
+    uint64_t same[GATE_WORDS] = {NETD_ADDRESS, own << 32 | 0x0a000202, 24};
+    struct net_lease lease;
+
+    CHECK_EQ(child(address), EPERM);
+    CHECK_OK(net_lease(&lease, IPV4_UDP, 4003, 8));
+    CHECK_EQ(order(wide), -EINVAL);
+    CHECK_EQ(order(same), 0);
+    CHECK(net_alive(&lease.net));
+    CHECK_EQ(order(other), 0); /* the port was the other address's */
+    CHECK(!net_alive(&lease.net));
+    same[0] = NETD_ADDRESS;
+    CHECK_EQ(order(same), 0);
+    net_close(&lease.net);
+    CHECK_OK(net_lease(&lease, IPV4_UDP, 4003, 8));
+    net_lease_end(&lease);
+}
+
 static void neighbours(void)
 {
     const struct net_host *host = net_service();
@@ -232,6 +260,7 @@ int main(int argc, char **argv)
     one_taker_a_port();
     a_filter_beside_netd();
     no_more_than_asked_for();
+    who_has_the_root_says_what_the_machine_is();
     neighbours();
     CHECK_OK(net_lease(&lease, IPV4_UDP, 4010, 8));
     without_netd(&lease);

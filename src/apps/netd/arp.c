@@ -21,6 +21,7 @@ static struct {
 } questions[NEIGHBOURS];
 
 static volatile struct net_neighbour *neighbours;
+static uint8_t *own_address; /* the handler's */
 
 static uint32_t seconds_now(void)
 {
@@ -37,10 +38,29 @@ int64_t arp_begin(uint32_t binding)
     uint8_t *own = net_handler_map(&arp, ".data"); /* its struct own */
     neighbours = net_handler_map(&arp, "neighbours");
     memcpy(own, netd.mac, sizeof netd.mac);
-    net_put32(own + sizeof netd.mac, netd.address.address);
+    own_address = own + sizeof netd.mac;
+    net_put32(own_address, netd.address.address);
     discovery_open(&arp);
     int64_t handler = net_handler_load(&arp);
     return handler < 0 ? handler : aegis_handler_bind((uint32_t)handler, binding);
+}
+
+/*
+ * The place is another's, or free, or its answer is overdue: it begins anew. The word is emptied
+ * before the address changes, so that nobody takes the old answer for the new address.
+ */
+static void begin_anew(volatile struct net_neighbour *n, uint32_t wire)
+{
+    __atomic_store_n(&n->word, 0, __ATOMIC_SEQ_CST);
+    n->address = wire;
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+void arp_readdress(void)
+{
+    net_put32(own_address, netd.address.address);
+    for (size_t place = 0; place < NEIGHBOURS; place++)
+        begin_anew(&neighbours[place], 0);
 }
 
 int64_t arp_page(struct aegis_cap *capability)
@@ -63,17 +83,6 @@ static void ask(uint32_t address)
     net_put32(frame + ARP_SENDER + 6, netd.address.address);
     net_put32(frame + ARP_TARGET + 6, address);
     net_send_copy(&netd.arp, frame, sizeof frame, time_after(PATIENCE));
-}
-
-/*
- * The place is another's, or free, or its answer is overdue: it begins anew. The word is emptied
- * before the address changes, so that nobody takes the old answer for the new address.
- */
-static void begin_anew(volatile struct net_neighbour *n, uint32_t wire)
-{
-    __atomic_store_n(&n->word, 0, __ATOMIC_SEQ_CST);
-    n->address = wire;
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
 int64_t arp_resolve(uint32_t address)

@@ -21,6 +21,7 @@ extern const char netd_answer_image[], netd_answer_image_end[];
 
 /* A handler of answers, and the frames that it keeps for this process. */
 static struct answerer {
+    volatile struct answer_own *own;
     volatile struct queue_ends *ends;
     const struct queue_slot *queue;
 } device, loop;
@@ -47,10 +48,11 @@ static int64_t answer_begin(struct answerer *a, uint32_t root, bool is_loop)
 
     if (status < 0)
         return status;
-    volatile struct answer_own *own = net_handler_map(&answer, ".data");
+    volatile struct answer_own *own = a->own = net_handler_map(&answer, ".data");
     for (size_t i = 0; i < sizeof netd.mac; i++)
         own->mac[i] = is_loop ? 0 : netd.mac[i];
     own->is_loop = is_loop;
+    own->takes_leases = netd.is_leased && !is_loop;
     own->address = __builtin_bswap32(netd.address.address);
     own->identifier[0] = is_loop ? 0 : NET_WIRE32(net_ipv6_identifier(netd.mac) >> 32);
     own->identifier[1] = is_loop ? 0 : NET_WIRE32(net_ipv6_identifier(netd.mac));
@@ -60,12 +62,21 @@ static int64_t answer_begin(struct answerer *a, uint32_t root, bool is_loop)
     return handler < 0 ? handler : aegis_handler_bind((uint32_t)handler, root);
 }
 
+void frames_address(uint32_t address)
+{
+    device.own->address = __builtin_bswap32(address);
+    if (loop.own)
+        loop.own->address = __builtin_bswap32(address);
+}
+
 static void take(const uint8_t *frame, size_t length)
 {
     struct fragments_datagram datagram;
     struct net_note note;
     uint32_t now = (uint32_t)(time_now() / aegis_info()->timebase);
 
+    if (lease_take(frame, length))
+        return;
     if (icmp_error_read(frame, length, &note))
         tell_error(&note);
     else if (fragments_add(frame, length, now, &datagram))
@@ -92,7 +103,8 @@ static void serve(void)
                                          AEGIS_WHEN(device.ends->head, NE, device.ends->tail)};
         if (loop.ends)
             when[1] = (struct aegis_predicate)AEGIS_WHEN(loop.ends->head, NE, loop.ends->tail);
-        aegis_wait(when, 2, AEGIS_FOREVER);
+        aegis_wait(when, 2, lease_due());
+        lease_tick();
         drain(&device);
         drain(&loop);
     }
@@ -117,7 +129,9 @@ int frames_run(void)
         netd_complain("no answers to pings", status);
         return 1;
     }
-    if (exos.start)
+    if (netd.is_leased)
+        lease_begin((uint32_t)root); /* ready when there is an address */
+    else if (exos.start)
         __atomic_store_n(&exos.start->ready, 1, __ATOMIC_RELEASE);
     serve();
     return 0;

@@ -12,7 +12,8 @@
 #define RING_SLOTS 32 /* for what comes while the handler may not run */
 
 const char program_name[] = "netd";
-const char program_usage[] = "netd [frames] ip=ADDRESS/PREFIX[,GATEWAY]  (the agent starts it)";
+const char program_usage[] =
+    "netd [frames] ip=ADDRESS/PREFIX[,GATEWAY] | ip=dhcp  (the agent starts it)";
 
 struct netd netd;
 
@@ -20,15 +21,35 @@ static void about(uint64_t words[GATE_WORDS])
 {
     struct aegis_cap page;
 
-    if (arp_page(&page)) {
+    if (!netd.address.address || arp_page(&page)) {
         words[0] = (uint64_t)-ENETDOWN;
         return;
     }
     words[1] = (uint64_t)netd.address.address << 32 | netd.address.gateway;
-    words[2] = (uint64_t)netd.netif << 8 | netd.address.prefix;
+    words[2] = (uint64_t)netd.dns << 32 | (uint64_t)netd.is_leased << NETD_LEASED_BIT |
+               (uint64_t)netd.netif << 8 | netd.address.prefix;
     words[3] = page.name;
     words[4] = page.generation;
     words[5] = page.mac;
+}
+
+/* Who has the interface's root binding has the say over what the machine is there. */
+static int64_t readdress(uint32_t caller, const uint64_t words[GATE_WORDS])
+{
+    const struct net_address new = {.address = (uint32_t)(words[1] >> 32),
+                                    .gateway = (uint32_t)words[1],
+                                    .prefix = (uint8_t)words[2]};
+
+    if (aegis_binding(aegis_info()->netifs[netd.netif].root)->owner != caller)
+        return -EPERM;
+    if ((uint32_t)words[2] > 32)
+        return -EINVAL;
+    if (new.address != netd.address.address)
+        ports_take_back();
+    netd.dns = (uint32_t)(words[2] >> 32);
+    netd.address = new;
+    arp_readdress();
+    return 0;
 }
 
 static void about_ipv6(uint64_t words[GATE_WORDS])
@@ -111,6 +132,9 @@ static void serve(uint32_t caller, uint64_t words[GATE_WORDS])
     case NETD_RESOLVE6:
         words[0] = (uint64_t)discovery_resolve((const struct net_ipv6 *)&words[1]);
         return;
+    case NETD_ADDRESS:
+        words[0] = (uint64_t)readdress(caller, words);
+        return;
     case NETD_ORDERS:
         words[0] = (uint64_t)-ENOSYS;
     }
@@ -155,7 +179,9 @@ int main(int argc, char **argv)
     const char *address = argc == 2 + is_frames ? argv[argc - 1] : "";
 
     take_help(argc, argv);
-    if (strncmp(address, "ip=", 3) || !net_parse_address(address + 3, &netd.address))
+    netd.is_leased = !strcmp(address, "ip=" NET_DHCP);
+    if (!netd.is_leased &&
+        (strncmp(address, "ip=", 3) || !net_parse_address(address + 3, &netd.address)))
         return usage();
     if (is_frames)
         return frames_run();

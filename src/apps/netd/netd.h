@@ -25,7 +25,9 @@
 #include "libos/net/net.h"
 
 struct netd {
-    struct net_address address;
+    struct net_address address; /* all zero: none yet */
+    bool is_leased;             /* it comes by DHCP */
+    uint32_t dns;               /* what DHCP says; 0: nothing */
     uint8_t mac[6];
     uint16_t netif;
     struct aegis_cap root; /* DELEGATE */
@@ -41,6 +43,18 @@ int64_t netd_complain(const char *what, int64_t status);
 
 /* Be the other process; returns only if it can't, the program's status. */
 int frames_run(void);
+
+/* The address in whose name the handlers answer; 0: in nobody's. */
+void frames_address(uint32_t address);
+
+/* ---- lease.c: the address, by DHCP, asked for by a root binding ---- */
+
+void lease_begin(uint32_t root);
+void lease_tick(void);
+uint64_t lease_due(void); /* when lease_tick has something to do; AEGIS_FOREVER: never */
+
+/* A frame that the handler has kept: whether it may be an answer to DHCP. */
+bool lease_take(const uint8_t *frame, size_t length);
 
 /* ---- tell.c: to the program that has the port, if one has; nobody is told whether ---- */
 
@@ -60,6 +74,9 @@ void tell_datagram(const struct fragments_datagram *datagram);
  * negated enum aegis_error; the verifier's words are on the log then.
  */
 int64_t arp_begin(uint32_t binding);
+
+/* The address that netd.address now says; all neighbours are forgotten. */
+void arp_readdress(void);
 
 /* A capability, READ, for the page of neighbours. */
 int64_t arp_page(struct aegis_cap *capability);
@@ -96,5 +113,8 @@ int64_t port_find(uint8_t protocol, uint16_t port);
 
 /* NETD_LEAVE. */
 int64_t port_leave(uint32_t env, uint32_t binding);
+
+/* Takes all ports from who has them: the address isn't ours any more. */
+void ports_take_back(void);
 
 #endif

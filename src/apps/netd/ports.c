@@ -186,6 +186,13 @@ int64_t port_find(uint8_t protocol, uint16_t port)
     return -ECONNREFUSED;
 }
 
+void ports_take_back(void)
+{
+    for (struct port *p = ports; p < ports + PORTS_MAX; p++)
+        if (p->env)
+            give_back(p);
+}
+
 int64_t port_leave(uint32_t env, uint32_t binding)
 {
     struct port *p = find(env, binding);

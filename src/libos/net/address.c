@@ -19,7 +19,11 @@ static const char *find_argument(const char *args)
 bool net_boot_address(struct net_address *address, char text[64])
 {
     const char *given = find_argument((const char *)(uintptr_t)aegis_info()->bootargs);
-    bool good = !given || net_parse_address(given, address);
+    bool is_leased = given && !strncmp(given, NET_DHCP, strlen(NET_DHCP)) &&
+                     strchr(" ", given[strlen(NET_DHCP)]); /* a blank, or the end */
+    bool good = !given || is_leased || net_parse_address(given, address);
+    if (is_leased)
+        *address = (struct net_address){0};
     if (!given || !good) {
         net_parse_address(DEFAULT_ADDRESS, address);
         given = DEFAULT_ADDRESS;

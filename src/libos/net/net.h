@@ -134,9 +134,9 @@ int64_t net_send_copy(struct net *net, const void *frame, size_t length, uint64_
 uint8_t *net_send_buffer(void);
 
 /*
- * The ip= of the exposed boot arguments, or the default 10.0.2.15/24,10.0.2.2 without one. Returns
- * false, with the default, if there is one but malformed. *text, of at least 64 bytes, gets what
- * was used.
+ * The ip= of the exposed boot arguments (all zero if that is NET_DHCP), or the
+ * default 10.0.2.15/24,10.0.2.2 without one. Returns false, with the default, if there is one but
+ * malformed. *text, of at least 64 bytes, gets what was used.
  */
 bool net_boot_address(struct net_address *address, char text[64]);
 

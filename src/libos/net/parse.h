@@ -18,6 +18,8 @@ struct net_address {
     uint8_t prefix;
 };
 
+#define NET_DHCP "dhcp" /* the value of ip= that says that a server gives the address */
+
 /*
  * Parse the value of ip=; text ends at a zero or a blank. Returns whether it is well-formed: four
  * decimal numbers to 255, a prefix to 32, and optionally a gateway.

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "libos/net/names.h"
+#include "libos/net/service.h"
 #include "libos/start/start.h"
 #include "libos/time/time.h"
 
@@ -54,7 +55,8 @@ static struct sockaddr_in find_server(void)
     size_t size;
     char *text = load(RESOLVE_SERVERS, &size);
 
-    memcpy(address, default_server, sizeof address);
+    const struct net_host *host = net_service();
+    memcpy(address, host && host->dns ? (const void *)&host->dns : default_server, sizeof address);
     if (text)
         names_server(text, size, address, &port);
     free(text);

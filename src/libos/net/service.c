@@ -55,28 +55,35 @@ int net_ask(uint64_t words[GATE_WORDS])
     return status < 0 || words[0] ? -1 : 0;
 }
 
-static bool introduce(void)
+/* How the machine is now; *page gets the capability for the neighbours. */
+static bool look(struct aegis_cap *page)
 {
     uint64_t words[GATE_WORDS] = {NETD_ABOUT};
-    struct aegis_cap page;
 
     if (net_ask(words))
         return false;
-    uint32_t prefix = words[2] & 0xff, netif = (uint32_t)(words[2] >> 8);
+    uint32_t prefix = words[2] & 0xff, netif = words[2] >> 8 & 0xffff;
     if (prefix > 32 || netif >= aegis_info()->netif_count)
         return false;
-    page = (struct aegis_cap){words[3], words[4], words[5]};
-    const void *neighbours = vm_attach(&page, AEGIS_PROT_READ);
-    if (!neighbours)
-        return false;
+    *page = (struct aegis_cap){words[3], words[4], words[5]};
     host.address = __builtin_bswap32((uint32_t)(words[1] >> 32));
     host.gateway = __builtin_bswap32((uint32_t)words[1]);
     host.mask = prefix ? __builtin_bswap32(UINT32_MAX << (32 - prefix)) : 0;
+    host.dns = __builtin_bswap32((uint32_t)(words[2] >> 32));
+    host.is_leased = words[2] >> NETD_LEASED_BIT & 1;
     host.netif = (uint16_t)netif;
     for (size_t i = 0; i < sizeof host.mac; i++)
         host.mac[i] = aegis_info()->netifs[netif].mac[i];
-    host.neighbours = neighbours;
     return true;
+}
+
+static bool introduce(void)
+{
+    struct aegis_cap page;
+
+    if (look(&page))
+        host.neighbours = vm_attach(&page, AEGIS_PROT_READ);
+    return host.neighbours;
 }
 
 const struct net_host *net_service(void)
@@ -146,7 +153,9 @@ int net_lease_family(struct net_lease *lease, uint8_t protocol, uint8_t family, 
     uint64_t words[GATE_WORDS] = {NETD_TAKE,
                                   (uint64_t)family << 24 | (uint64_t)protocol << 16 | port};
 
-    if (!net_service() || net_ask(words))
+    struct aegis_cap page;
+
+    if (!net_service() || (host.is_leased && !look(&page)) || net_ask(words))
         return -1;
     struct aegis_cap parent = {words[2], words[3], words[4]};
     lease->port = (uint16_t)words[1];

@@ -19,18 +19,32 @@
  * words[0] is the order, and afterwards 0 or a negated errno value. Addresses are in host byte
  * order.
  *
- * NETD_ABOUT    -> 1 address << 32 | gateway, 2 netif << 8 | prefix, 3 to 5 a capability: READ for
- *               the page of neighbours
+ * NETD_ABOUT    -> 1 address << 32 | gateway, 2 name server << 32 | 1 << NETD_LEASED_BIT if the
+ *               address comes by DHCP | netif << 8 | prefix, 3 to 5 a capability: READ for the
+ *               page of neighbours. ENETDOWN while there is no address
+ *
  * NETD_TAKE     1 enum net_family << 24 | protocol << 16 | port (0: any that is free) -> 1 port,
  *               2 to 4 a capability: DELEGATE for a binding of its frames. EADDRINUSE, EACCES,
- * ENOBUFS, EPROTONOSUPPORT NETD_LOOP     1 number of that binding -> 2 to 4 a capability: DELEGATE
- * for a binding of the same port's frames on the loop interface. EADDRINUSE, EINVAL, ENOBUFS,
- * ENETUNREACH NETD_FIND     1 protocol << 16 | port. ECONNREFUSED if nobody has that on the loop
- * interface NETD_LEAVE    1 number of that binding. EINVAL if it isn't the caller's NETD_RESOLVE  1
- * address of a neighbour: asks the network for it, if it has to. EHOSTUNREACH if the network has
- * been asked a few times NETD_ABOUT6   -> 3 to 5 a capability: READ for the page of IPv6
- * (ipv6_page.h) NETD_RESOLVE6 1, 2 address of a neighbour in IPv6, as on the wire: likewise.
- * ENETUNREACH if it is none, EADDRNOTAVAIL if there is no address of ours to ask from
+ *               ENOBUFS, EPROTONOSUPPORT
+ *
+ * NETD_LOOP     1 number of that binding -> 2 to 4 a capability: DELEGATE for a binding of the same
+ *               port's frames on the loop interface. EADDRINUSE, EINVAL, ENOBUFS, ENETUNREACH
+ *
+ * NETD_FIND     1 protocol << 16 | port. ECONNREFUSED if nobody has that on the loop interface
+ *
+ * NETD_LEAVE    1 number of that binding. EINVAL if it isn't the caller's
+ *
+ * NETD_RESOLVE  1 address of a neighbour: asks the network for it, if it has to. EHOSTUNREACH if
+ *               the network has been asked a few times
+ *
+ * NETD_ABOUT6   -> 3 to 5 a capability: READ for the page of IPv6 (ipv6_page.h)
+ *
+ * NETD_RESOLVE6 1, 2 address of a neighbour in IPv6, as on the wire: likewise. ENETUNREACH if it is
+ *               none, EADDRNOTAVAIL if there is no address of ours to ask from
+ *
+ * NETD_ADDRESS  1 address << 32 | gateway, 2 name server << 32 | prefix: what the machine is from
+ *               now on, all 0: nobody; another address takes back all ports. EPERM but for who has
+ *               the interface's root binding, EINVAL
  */
 enum netd_order {
     NETD_ABOUT,
@@ -41,8 +55,10 @@ enum netd_order {
     NETD_RESOLVE,
     NETD_ABOUT6,
     NETD_RESOLVE6,
+    NETD_ADDRESS,
     NETD_ORDERS
 };
+#define NETD_LEASED_BIT 24 /* of NETD_ABOUT's second word */
 
 #define NETD_EPHEMERAL_LOW  49152 /* RFC 6335, section 6 */
 #define NETD_EPHEMERAL_HIGH 65535
@@ -53,6 +69,8 @@ struct net_host {
     uint16_t netif;
     uint8_t mac[6] __attribute__((aligned(2)));
     const volatile struct net_neighbour *neighbours; /* NEIGHBOURS of them */
+    uint32_t dns;   /* as on the wire: the name server that DHCP tells of; 0: none */
+    bool is_leased; /* the address comes by DHCP, and may change when a port is taken */
 };
 
 /*

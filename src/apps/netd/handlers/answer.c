@@ -7,7 +7,7 @@
  *   UDP                             port unreachable (RFC 1122, 4.1.3.1)
  *   any other but ICMP and IGMP     protocol unreachable (3.2.2.1)
  *   IPv6                            likewise (answer6.h)
- *   ICMP errors, fragments          kept for netd's process (queue.h)
+ *   ICMP errors, fragments, DHCP    kept for netd's process (queue.h)
  *
  * Only whole, unfragmented datagrams without IPv4 options get one, from one neighbour to this
  * machine alone, with right sums; and only so many a second, so that nobody has others flooded in
@@ -72,7 +72,7 @@ static __always_inline bool may_answer(enum answer_kind kind, __u32 most)
 
 static __always_inline bool is_own(__u32 address)
 {
-    return address == own.address || (own.is_loop && bpf_ntohl(address) >> 24 == 127);
+    return (address == own.address && address) || (own.is_loop && bpf_ntohl(address) >> 24 == 127);
 }
 
 /* One machine's: not nobody's, a group's, this one's, or of a network that never leaves a machine;
@@ -109,6 +109,21 @@ static __always_inline bool is_fragment(const struct xdp_md *ctx)
 
     return (const void *)(ip + 1) <= end_of(ctx) && ip->frag_off & bpf_htons(FRAGMENT) &&
            is_for_us(eth, ip);
+}
+
+/* For DHCP's client: to us or to everybody, who have no address yet. */
+static __always_inline bool is_lease(const struct xdp_md *ctx)
+{
+    const struct ethhdr *eth = begin_of(ctx);
+    const struct iphdr *ip = (const void *)(eth + 1);
+    const struct udphdr *udp = (const void *)(ip + 1);
+
+    if (!own.takes_leases || (const void *)(udp + 1) > end_of(ctx) ||
+        eth->h_proto != bpf_htons(ETH_P_IP) || ip->version != 4 || ip->ihl != 5 ||
+        ip->protocol != IPPROTO_UDP || ip->frag_off & bpf_htons(FRAGMENT) ||
+        udp->dest != bpf_htons(68))
+        return false;
+    return eth->h_dest[0] == 0xff || is_to_us(eth);
 }
 
 /*
@@ -288,7 +303,7 @@ int answer(struct xdp_md *ctx)
 
     if ((const void *)(eth + 1) <= end_of(ctx) && eth->h_proto == bpf_htons(ETH_P_IPV6))
         return answer6(ctx);
-    if (is_fragment(ctx))
+    if (is_fragment(ctx) || is_lease(ctx))
         return keep(ctx);
     if (!is_whole(ctx, &size))
         return XDP_PASS;

@@ -6,8 +6,8 @@
 struct answer_own {
     unsigned char mac[6];
     unsigned char is_loop; /* on the loop interface: for 127.0.0.0/8 and the address, from there */
-    unsigned char gap;
-    unsigned int address; /* IPv4, as on the wire */
+    unsigned char takes_leases; /* answers of DHCP servers are kept */
+    unsigned int address;       /* IPv4, as on the wire */
     /* What our IPv6 addresses end in, as on the wire; 0: they are nobody's. */
     unsigned int identifier[2];
 };
