@@ -36,7 +36,8 @@ static struct {
 } to = {.count = -1, .interval = 1000, .size = 56};
 
 static struct net_lease lease;
-static uint64_t key; /* in each request: a reply without it is not to one of ours */
+static struct net *net = &lease.net; /* or the loop's, to the machine itself */
+static uint64_t key;                 /* in each request: a reply without it is not to one of ours */
 static uint8_t seen[REMEMBERED / 8];
 static struct {
     long sent, received, doubled;
@@ -77,13 +78,20 @@ struct stamp {
 };
 
 /* Where it goes to, and from where. */
-static int find_way(struct net_echo *e, uint8_t mac[6])
+static int find_way(struct net_echo *e, uint8_t from[6], uint8_t mac[6])
 {
     uint64_t deadline = time_after(PATIENCE);
 
     e->source = net_service()->address;
     e->destination = to.address;
     e->destination6 = to.six;
+    memcpy(from, net_service()->mac, 6);
+    if (net == &lease.loop) { /* where all hardware addresses are zero */
+        e->source = to.address;
+        memset(from, 0, 6);
+        memset(mac, 0, 6);
+        return 0;
+    }
     if (to.family == AF_INET)
         return net_next_hop(to.address, mac, deadline);
     return net_ipv6_source(&to.six, &e->source6, deadline) ||
@@ -98,11 +106,11 @@ static void send_request(void)
                          .sequence = (uint16_t)(tally.sent + 1),
                          .ttl = 64,
                          .size = (size_t)to.size};
-    uint8_t mac[6];
+    uint8_t from[6], mac[6];
 
     tally.sent++;
     seen[e.sequence / 8] &= (uint8_t) ~(1u << e.sequence % 8);
-    if (find_way(&e, mac)) {
+    if (find_way(&e, from, mac)) {
         printf("From here icmp_seq=%ld %s\n", tally.sent,
                strerror(errno == EAGAIN ? EHOSTUNREACH : errno));
         return;
@@ -111,9 +119,9 @@ static void send_request(void)
     for (size_t i = 0; i < e.size; i++)
         frame[headers + i] = (uint8_t)i;
     memcpy(frame + headers, &stamp, e.size < LEAST ? e.size : sizeof stamp);
-    size_t length = to.family == AF_INET ? net_echo_write(frame, &e, mac, net_service()->mac)
-                                         : net_echo6_write(frame, &e, mac, net_service()->mac);
-    if (net_send_copy(&lease.net, frame, length, time_after(PATIENCE)) < 0)
+    size_t length = to.family == AF_INET ? net_echo_write(frame, &e, mac, from)
+                                         : net_echo6_write(frame, &e, mac, from);
+    if (net_send_copy(net, frame, length, time_after(PATIENCE)) < 0)
         printf("From here icmp_seq=%ld not sent\n", tally.sent);
 }
 
@@ -164,16 +172,16 @@ static void listen_until(uint64_t deadline)
     struct net_echo e;
 
     while (!stopped && tally.received != to.count) {
-        while ((slot = net_next(&lease.net))) {
+        while ((slot = net_next(net))) {
             if (to.family == AF_INET ? net_echo_read(net_frame(slot), slot->length, &e)
                                      : net_echo6_read(net_frame(slot), slot->length, &e))
                 take_reply(&e);
-            net_release(&lease.net);
+            net_release(net);
         }
         fflush(stdout);
         if (time_now() >= deadline || tally.received == to.count)
             return;
-        struct aegis_predicate when = net_readable(&lease.net);
+        struct aegis_predicate when = net_readable(net);
         exos_wait(&when, 1, deadline);
     }
 }
@@ -229,15 +237,20 @@ int main(int argc, char **argv)
     if (!find_host())
         return 2;
     const struct net_host *host = net_service();
-    if (!host || is_local(host)) {
-        errno = host ? ENETUNREACH : ENETDOWN; /* nobody answers on the loop interface */
+    bool is_six = to.family == AF_INET6;
+    if (!host || (is_six && is_local(host))) {
+        errno = host ? ENETUNREACH : ENETDOWN; /* nobody answers IPv6 on the loop interface */
         return failed(to.host) + 1;
     }
-    bool is_six = to.family == AF_INET6;
     if (to.size > (is_six ? ECHO6_MAX : ECHO_MAX))
         return usage();
     if (net_lease_family(&lease, IPV4_ICMP, is_six ? NET_IPV6 : NET_IPV4, 0, RING_SLOTS))
         return failed("identifier") + 1;
+    if (is_local(host)) {
+        if (net_lease_loop(&lease, RING_SLOTS))
+            return failed(to.host) + 1;
+        net = &lease.loop;
+    }
     aegis_entropy(&key, sizeof key);
     signal(SIGINT, stop);
     printf("PING %s (%s) %ld(%ld) bytes of data.\n", to.host, to.text, to.size,
