@@ -240,7 +240,7 @@ def has(name, *addresses):
 def test_names_come_from_the_hosts_file_first(up):
     up.server.asked.clear()
     assert host(up, "inside", "INSIDE.test") == (0, has("inside", "10.9.8.7", "10.9.8.8") + has("INSIDE.test", "10.9.8.7"))
-    assert host(up, "localhost") == (0, has("localhost", "127.0.0.1", "::1"))
+    assert host(up, "localhost") == (0, has("localhost", "::1", "127.0.0.1"))
     assert host(up, "10.9.8.8") == (0, ["10.9.8.8 is inside"])
     assert not up.server.asked
 
@@ -432,3 +432,28 @@ def test_ping_tells_who_is_not_there(up):
     status, said = up.sh("ping -c 1 10.0.2.99\n")
     assert status == 1 and "1 packets transmitted, 0 received, 100% packet loss" in said and "Host is unreachable" in said, said
     assert up.sh("ping -c 1 nobody.test\n")[0] == 2 and up.sh("ping -s 1473 10.0.2.2\n")[0] == 2
+
+
+# IPv6, which QEMU's user network has, too
+
+def test_ping_asks_by_ipv6(up):
+    status, said = up.sh("ping -6 -c 3 -i 50 fec0::2; ping -c 1 fe80::2\n")
+    assert status == 0 and said.count(" bytes from fec0::2: icmp_seq=") == 3 and "1 packets transmitted, 1 received" in said, said
+    status, said = up.sh("ping -6 -c 1 10.0.2.2\n")
+    assert status == 2 and "ping: 10.0.2.2: " in said, said
+
+
+def test_programs_talk_by_ipv6_within_the_machine(up):
+    status, said = up.sh("sleep 2 | nc -6 -l 7210 & sleep 1; echo by six | nc -6 ::1 7210; wait\n")  # who listens ends last
+    assert status == 0 and said == "by six\n", said
+    status, said = up.sh("nc -u -w 2 -6 -l 7213 & sleep 1; echo a datagram | nc -u -w 1 ::1 7213; wait\n")
+    assert said == "a datagram\n", said
+    status, said = up.sh("nc -6 ::1 7219 < /dev/null\n")
+    assert status == 1 and said == "nc: ::1: Connection refused\n", said
+
+
+def test_wget_and_httpd_talk_by_ipv6(up):
+    process = up.run("httpd 7214", b"7214")
+    status, said = up.sh("wget http://[::1]:7214/etc/hosts\n")
+    process.kill()
+    assert status == 0 and "10.9.8.7 inside" in said, said

@@ -9,6 +9,7 @@ set(libos_names ${libos_dir}/net/dns.c ${libos_dir}/net/names.c ${libos_dir}/net
 aegis_unit_test(libos_echo_test SOURCES unit/libos/echo_test.c ${libos_dir}/net/echo.c ${libos_dir}/net/checksum.c)
 aegis_unit_test(libos_ipv6_test SOURCES unit/libos/ipv6_test.c ${libos_dir}/net/datagram6.c ${libos_dir}/net/echo.c
   ${libos_dir}/net/checksum.c)
+aegis_unit_test(libos_order_test SOURCES unit/libos/order_test.c ${libos_dir}/net/order.c)
 aegis_unit_test(libos_dns_test SOURCES unit/libos/dns_test.c ${libos_names})
 aegis_unit_test(libos_names_test SOURCES unit/libos/names_test.c ${libos_names})
 aegis_fuzz_target(libos_dns_fuzz SOURCES fuzz/libos_dns.c ${libos_names} LIBRARIES resolv)

@@ -1,6 +1,7 @@
 /* nc: bytes between standard input and output and a connection, or datagrams. */
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -13,11 +14,13 @@
 #define ROOM 4096
 
 const char program_name[] = "nc";
-const char program_usage[] = "nc [-u] [-w SECONDS] HOST PORT\n"
-                             "       nc [-u] [-w SECONDS] -l PORT  (-u: UDP; -l: wait for a peer; "
-                             "-w: end after so long a silence)";
+const char program_usage[] =
+    "nc [-46u] [-w SECONDS] HOST PORT\n"
+    "       nc [-46u] [-w SECONDS] -l PORT  (-4, -6: IPv4, IPv6 alone; -u: UDP; "
+    "-l: wait for a peer; -w: end after so long a silence)";
 
 static bool is_udp, listens;
+static int family;       /* AF_UNSPEC: any */
 static int silence = -1; /* ms */
 
 /* One direction. */
@@ -58,6 +61,8 @@ static int open_socket(const struct addrinfo *at)
 
     if (s < 0)
         return -1;
+    if (family == AF_INET6)
+        setsockopt(s, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
     setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (listens ? bind(s, at->ai_addr, at->ai_addrlen) == 0 && (is_udp || listen(s, 1) == 0)
                 : connect(s, at->ai_addr, at->ai_addrlen) == 0)
@@ -72,6 +77,7 @@ static int open_socket(const struct addrinfo *at)
 static int find_peer(const char *host, const char *port)
 {
     const struct addrinfo hints = {.ai_flags = listens ? AI_PASSIVE : AI_ADDRCONFIG,
+                                   .ai_family = listens && !family ? AF_INET6 : family,
                                    .ai_socktype = is_udp ? SOCK_DGRAM : SOCK_STREAM};
     struct addrinfo *list;
     int error = getaddrinfo(host, port, &hints, &list), s = -1;
@@ -148,10 +154,11 @@ int main(int argc, char **argv)
     int option;
 
     take_help(argc, argv);
-    while ((option = getopt(argc, argv, "ulw:")) != -1) {
+    while ((option = getopt(argc, argv, "46ulw:")) != -1) {
         long seconds = option == 'w' ? number(optarg, 1, 1000000) : 0;
         if (option == '?' || seconds < 0)
             return usage();
+        family = option == '4' ? AF_INET : option == '6' ? AF_INET6 : family;
         is_udp |= option == 'u';
         listens |= option == 'l';
         silence = seconds ? (int)seconds * 1000 : silence;

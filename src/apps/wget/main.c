@@ -58,11 +58,12 @@ static int connect_to(const struct url *url)
 static bool ask(int s, const struct url *url)
 {
     char request[URL_MAX + 512];
-    bool is_usual = !strcmp(url->port, "80");
+    bool is_usual = !strcmp(url->port, "80"), is_six = strchr(url->host, ':');
     size_t size = (size_t)snprintf(
         request, sizeof request,
-        "GET %s HTTP/1.0\r\nHost: %s%s%s\r\nUser-Agent: wget (Aegis-V)\r\nAccept: */*\r\n\r\n",
-        url->path, url->host, is_usual ? "" : ":", is_usual ? "" : url->port);
+        "GET %s HTTP/1.0\r\nHost: %s%s%s%s%s\r\nUser-Agent: wget (Aegis-V)\r\nAccept: */*\r\n\r\n",
+        url->path, is_six ? "[" : "", url->host, is_six ? "]" : "", is_usual ? "" : ":",
+        is_usual ? "" : url->port);
     for (size_t sent = 0; sent < size;) {
         ssize_t n = send(s, request + sent, size - sent, MSG_NOSIGNAL);
         if (n <= 0)

@@ -32,10 +32,14 @@ bool url_read(const char *text, struct url *url)
     else if (strstr(text, "://"))
         return false;
     size_t authority = strcspn(text, "/?#"), host = strcspn(text, ":/?#");
-    if (host < 1 || host >= sizeof url->host || memchr(text, '@', authority))
+    size_t brackets = *text == '[' ? 2 : 0; /* around an address of IPv6: RFC 3986, 3.2.2 */
+    if (brackets)
+        host = strcspn(text, "]/?#") + 1;
+    if (host < 1 + brackets || host > authority || host >= sizeof url->host ||
+        memchr(text, '@', authority) || (host < authority && text[host] != ':'))
         return false;
-    memcpy(url->host, text, host);
-    url->host[host] = 0;
+    memcpy(url->host, text + brackets / 2, host - brackets);
+    url->host[host - brackets] = 0;
     strcpy(url->port, "80");
     if (host < authority) {
         size_t digits = authority - host - 1;

@@ -9,7 +9,7 @@
 
 #define URL_MAX 1024
 
-/* http://HOST[:PORT]/PATH */
+/* http://HOST[:PORT]/PATH; of a host that is written as [IPv6] what is in the brackets */
 struct url {
     char host[256], port[6], path[URL_MAX];
 };

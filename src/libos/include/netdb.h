@@ -21,7 +21,7 @@ struct addrinfo {
 #define AI_NUMERICHOST 0x04
 #define AI_V4MAPPED    0x08 /* AF_INET6, and there are only IPv4 addresses: those, mapped */
 #define AI_ALL         0x10 /* with that: both */
-#define AI_ADDRCONFIG  0x20 /* no IPv6, as no socket can use it yet */
+#define AI_ADDRCONFIG  0x20 /* IPv6 only if the machine has a global address */
 #define AI_NUMERICSERV 0x400
 
 #define NI_NUMERICHOST 1

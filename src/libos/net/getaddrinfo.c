@@ -5,7 +5,12 @@
 
 #include "libos/net/inet6.h"
 #include "libos/net/names.h"
+#include "libos/net/order.h"
 #include "libos/net/resolve.h"
+#include "libos/net/service.h"
+#include "libos/time/time.h"
+
+#define NEW_NS 2000000000UL /* for an address of ours that isn't one yet (RFC 4862, 5.4) */
 
 #define FLAGS                                                                                      \
     (AI_PASSIVE | AI_CANONNAME | AI_NUMERICHOST | AI_V4MAPPED | AI_ALL | AI_ADDRCONFIG |           \
@@ -68,6 +73,22 @@ static void map_to_six(struct resolve_address *a)
     a->size = 16;
 }
 
+/* An IPv6 address, with a zone (RFC 4007, section 11) if it is link-local: "fe80::1%1". */
+static bool read_ipv6(const char *node, struct resolve_address *a)
+{
+    char text[INET6_TEXT];
+    size_t size = strcspn(node, "%");
+    long zone = node[size] ? names_number(node + size + 1, UINT8_MAX) : 0;
+
+    if (size >= sizeof text || zone < 0)
+        return false;
+    memcpy(text, node, size);
+    text[size] = 0;
+    a->zone = (uint32_t)zone;
+    return inet6_read(text, a->bytes) &&
+           (!node[size] || (a->bytes[0] == 0xfe && (a->bytes[1] & 0xc0) == 0x80));
+}
+
 /* A node that is written as an address, or is none. Returns 0, an EAI_*, or 1: it is a name. */
 static int read_node(const char *node, const struct addrinfo *hints, struct resolved *result)
 {
@@ -76,15 +97,15 @@ static int read_node(const char *node, const struct addrinfo *hints, struct reso
 
     memset(result, 0, sizeof *result);
     if (!node) { /* any address, or the loop's */
-        const struct resolve_address four = {4, {passive ? 0 : 127, 0, 0, !passive}};
-        const struct resolve_address six = {16, {[15] = !passive}};
+        const struct resolve_address four = {4, {passive ? 0 : 127, 0, 0, !passive}, 0};
+        const struct resolve_address six = {16, {[15] = !passive}, 0};
         if (hints->ai_family != AF_INET6)
             a[result->count++] = four;
-        if (hints->ai_family == AF_INET6)
+        if (hints->ai_family != AF_INET)
             a[result->count++] = six;
         return 0;
     }
-    a->size = inet4_read(node, a->bytes) ? 4 : inet6_read(node, a->bytes) ? 16 : 0;
+    a->size = inet4_read(node, a->bytes) ? 4 : read_ipv6(node, a) ? 16 : 0;
     if (!a->size)
         return hints->ai_flags & AI_NUMERICHOST ? EAI_NONAME : 1;
     if (a->size == 4 && hints->ai_family == AF_INET6 && mapped)
@@ -96,21 +117,74 @@ static int read_node(const char *node, const struct addrinfo *hints, struct reso
     return 0;
 }
 
+/* Whether it has an address with which others than neighbours can be reached, or will in a moment.
+ */
+static bool has_ipv6(void)
+{
+    const struct net_ipv6_page *p = net_ipv6_look();
+
+    return p && !net_ipv6_is_any(&p->global) && p->global_from_ns != NET_IPV6_NEVER &&
+           p->valid_until > time_now() / aegis_info()->timebase;
+}
+
+static struct net_way find_way(const struct resolve_address *a)
+{
+    struct net_way way = {.destination = {{0, 0, NET_WIRE32(0xffff), 0}}};
+    const struct net_host *host;
+
+    memcpy((uint8_t *)&way.destination + sizeof way.destination - a->size, a->bytes, a->size);
+    if (a->size == 16 || a->bytes[0] == 127) {
+        way.source = way.destination;
+        way.is_usable = a->size == 4 || net_ipv6_is_loopback(&way.destination) ||
+                        net_ipv6_source(&way.destination, &way.source, time_after(NEW_NS)) == 0;
+    } else if ((host = net_service())) {
+        way.source = way.destination;
+        way.source.words[3] = host->address;
+        way.is_usable = host->address;
+    }
+    return way;
+}
+
+/* The best first; what is equal stays as the server said it. */
+static void sort(struct resolved *found)
+{
+    struct net_way ways[RESOLVE_MAX];
+
+    for (size_t i = 0; i < found->count; i++) {
+        const struct resolve_address address = found->addresses[i];
+        const struct net_way way = find_way(&address);
+        size_t at = i;
+        for (; at > 0 && net_way_before(&way, &ways[at - 1]); at--) {
+            ways[at] = ways[at - 1];
+            found->addresses[at] = found->addresses[at - 1];
+        }
+        ways[at] = way;
+        found->addresses[at] = address;
+    }
+}
+
 static int find_node(const char *node, const struct addrinfo *hints, struct resolved *result)
 {
     bool wants_six = hints->ai_family == AF_INET6;
     bool mapped = wants_six && hints->ai_flags & AI_V4MAPPED;
-    bool six = wants_six || (!hints->ai_family && !(hints->ai_flags & AI_ADDRCONFIG));
+    bool six = wants_six || !hints->ai_family;
     int error = read_node(node, hints, result);
 
     if (error <= 0)
         return error;
+    if (hints->ai_flags & AI_ADDRCONFIG && six && !has_ipv6()) {
+        if (wants_six && !mapped)
+            return EAI_NONAME;
+        six = false;
+    }
     error = resolve_name(node, !wants_six || (mapped && hints->ai_flags & AI_ALL), six, result);
     if (error == EAI_NONAME && mapped && !(hints->ai_flags & AI_ALL))
         error = resolve_name(node, true, false, result);
     for (size_t i = 0; !error && mapped && i < result->count; i++)
         if (result->addresses[i].size == 4)
             map_to_six(&result->addresses[i]);
+    if (!error && result->count > 1)
+        sort(result);
     return error;
 }
 
@@ -133,6 +207,7 @@ static struct element *make(const struct resolve_address *a, const struct kind *
         e->info.ai_addrlen = sizeof e->address.in6;
         e->address.in6.sin6_port = htons(port);
         memcpy(&e->address.in6.sin6_addr, a->bytes, 16);
+        e->address.in6.sin6_scope_id = a->zone;
     }
     return e;
 }

@@ -28,6 +28,7 @@ static int read_end(const struct sockaddr *address, socklen_t size, struct resol
     memcpy(&in6, address, sizeof in6);
     a->size = 16;
     memcpy(a->bytes, &in6.sin6_addr, 16);
+    a->zone = in6.sin6_scope_id;
     *port = ntohs(in6.sin6_port);
     return 0;
 }
@@ -58,6 +59,8 @@ static int put_host(const struct resolve_address *a, char *host, socklen_t size,
                  a->bytes[3]);
     else
         inet6_write(a->bytes, text);
+    if (a->zone)
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%%%u", (unsigned)a->zone);
     return put(text, host, size);
 }
 

@@ -10,6 +10,7 @@
 struct resolve_address {
     uint8_t size; /* 4 or 16 */
     uint8_t bytes[16];
+    uint32_t zone; /* sin6_scope_id */
 };
 
 #define RESOLVE_MAX (2 * DNS_ADDRESSES_MAX)
