@@ -439,6 +439,7 @@ def test_ping_tells_who_is_not_there(up):
 def test_ping_asks_by_ipv6(up):
     status, said = up.sh("ping -6 -c 3 -i 50 fec0::2; ping -c 1 fe80::2\n")
     assert status == 0 and said.count(" bytes from fec0::2: icmp_seq=") == 3 and "1 packets transmitted, 1 received" in said, said
+    assert up.sh("ping -6 -c 2 -i 20 ::1 | grep -c '^64 bytes from ::1'\n") == (0, "2\n")
     status, said = up.sh("ping -6 -c 1 10.0.2.2\n")
     assert status == 2 and "ping: 10.0.2.2: " in said, said
 

@@ -54,8 +54,8 @@ static int64_t answer_begin(struct answerer *a, uint32_t root, bool is_loop)
     own->is_loop = is_loop;
     own->takes_leases = netd.is_leased && !is_loop;
     own->address = __builtin_bswap32(netd.address.address);
-    own->identifier[0] = is_loop ? 0 : NET_WIRE32(net_ipv6_identifier(netd.mac) >> 32);
-    own->identifier[1] = is_loop ? 0 : NET_WIRE32(net_ipv6_identifier(netd.mac));
+    own->identifier[0] = NET_WIRE32(net_ipv6_identifier(netd.mac) >> 32);
+    own->identifier[1] = NET_WIRE32(net_ipv6_identifier(netd.mac));
     a->ends = net_handler_map(&answer, "ends");
     a->queue = net_handler_map(&answer, "queue");
     int64_t handler = net_handler_load(&answer);

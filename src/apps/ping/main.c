@@ -88,6 +88,7 @@ static int find_way(struct net_echo *e, uint8_t from[6], uint8_t mac[6])
     memcpy(from, net_service()->mac, 6);
     if (net == &lease.loop) { /* where all hardware addresses are zero */
         e->source = to.address;
+        e->source6 = to.six;
         memset(from, 0, 6);
         memset(mac, 0, 6);
         return 0;
@@ -238,10 +239,8 @@ int main(int argc, char **argv)
         return 2;
     const struct net_host *host = net_service();
     bool is_six = to.family == AF_INET6;
-    if (!host || (is_six && is_local(host))) {
-        errno = host ? ENETUNREACH : ENETDOWN; /* nobody answers IPv6 on the loop interface */
+    if (!host)
         return failed(to.host) + 1;
-    }
     if (to.size > (is_six ? ECHO6_MAX : ECHO_MAX))
         return usage();
     if (net_lease_family(&lease, IPV4_ICMP, is_six ? NET_IPV6 : NET_IPV4, 0, RING_SLOTS))

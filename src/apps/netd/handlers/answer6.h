@@ -39,12 +39,22 @@ struct answer6_icmp {
     __u32 more; /* a pointer, or an echo's numbers */
 };
 
-/* One machine's: not nobody's, a group's, the loop's or this one's. */
+/* On the loop interface ::1 as well. */
+static __always_inline bool is_own6(const __u32 a[4])
+{
+    return (a[2] == own.identifier[0] && a[3] == own.identifier[1]) ||
+           (own.is_loop && !(a[0] | a[1] | a[2]) && a[3] == bpf_htonl(1));
+}
+
+/* One machine's: not nobody's, a group's, the loop's or this one's; on the loop interface this
+ * one's. */
 static __always_inline bool is_somebody6(const __u32 a[4])
 {
+    if (own.is_loop)
+        return is_own6(a);
     if (!(a[0] | a[1] | a[2]) && (!a[3] || a[3] == bpf_htonl(1)))
         return false;
-    return *(const __u8 *)a != 0xff && (a[2] != own.identifier[0] || a[3] != own.identifier[1]);
+    return *(const __u8 *)a != 0xff && !is_own6(a);
 }
 
 /*
@@ -64,8 +74,7 @@ static __always_inline bool is_whole6(struct xdp_md *ctx, __u32 *size)
         if (eth->h_dest[i] != own.mac[i])
             return false;
     if (!(own.identifier[0] | own.identifier[1]) || !is_somebody6(ip->saddr.in6_u.u6_addr32) ||
-        ip->daddr.in6_u.u6_addr32[2] != own.identifier[0] ||
-        ip->daddr.in6_u.u6_addr32[3] != own.identifier[1])
+        !is_own6(ip->daddr.in6_u.u6_addr32))
         return false;
     *size = bpf_ntohs(ip->payload_len);
     if (*size > length - ND_HEADERS)
