@@ -164,6 +164,25 @@ def test_fragments_come_as_the_datagram_that_they_were(sizes, size, cut, order):
     answered(sizes, payload)
 
 
+@pytest.mark.parametrize("size", [200, 1473, 5000, 20000])
+def test_a_ping_in_fragments_is_answered_in_fragments(sizes, size):
+    payload, got = random.Random(size).randbytes(size), {}
+    for number, part in enumerate(fragment(ping(sizes, payload, id=size & 0xffff), 1480 if size > 1480 else 104)):
+        sizes.nics[0].send(bytes(part))
+        if number % 24 == 23:
+            silent(sizes)
+    total = size + 8
+    while sum(map(len, got.values())) < total:
+        ip = seen(sizes, lambda p: p.haslayer(IP) and (p[IP].frag or p[IP].flags.MF or p[IP].len == total + 20) and p.dst == HOST_MAC)[IP]
+        assert (ip.src, ip.dst, ip.proto) == (GUEST_IP, HOST_IP, 1) and Ether(bytes(Ether() / ip))[IP].chksum == ip.chksum
+        got[ip.frag * 8] = bytes(ip.payload)[:ip.len - 20]
+    whole = IP(src=GUEST_IP, dst=HOST_IP, proto=1) / Raw(b"".join(got[at] for at in sorted(got)))
+    icmp = ICMP(bytes(whole)[20:])
+    was = icmp.chksum
+    del icmp.chksum
+    assert (icmp.type, icmp.id, icmp.seq, bytes(icmp.payload)) == (0, 77, 3, payload) and ICMP(bytes(icmp)).chksum == was
+
+
 def test_overlapping_fragments_are_nobodys(sizes):
     payload = bytes(range(256)) * 12
     first, second, third = pieces(sizes, payload, 99, 1400)

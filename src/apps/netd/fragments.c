@@ -199,6 +199,7 @@ bool fragments_add(const uint8_t *frame, size_t length, uint32_t now,
                                          .protocol = d->protocol,
                                          .data = given,
                                          .size = d->total};
+    memcpy(whole->mac, frame + ETH_SOURCE, sizeof whole->mac);
     forget(d);
     return true;
 }

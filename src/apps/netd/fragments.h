@@ -21,7 +21,8 @@
 struct fragments_datagram {
     uint32_t source, destination;
     uint8_t protocol;
-    const uint8_t *data; /* behind the IPv4 header */
+    uint8_t mac[6]; /* who has sent the last of them */
+    uint8_t *data;  /* behind the IPv4 header; the caller may change it */
     size_t size;
 };
 

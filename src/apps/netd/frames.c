@@ -79,7 +79,8 @@ static void take(const uint8_t *frame, size_t length)
         return;
     if (icmp_error_read(frame, length, &note))
         tell_error(&note);
-    else if (fragments_add(frame, length, now, &datagram))
+    else if (fragments_add(frame, length, now, &datagram) &&
+             !echo_answer(aegis_info()->netifs[netd.netif].root, &datagram))
         tell_datagram(&datagram);
 }
 

@@ -67,6 +67,11 @@ void tell_error(const struct net_note *note);
 /* A datagram that came in fragments. Longer than a frame: UDP's alone. */
 void tell_datagram(const struct fragments_datagram *datagram);
 
+/* ---- echo.c: answers a ping that came in fragments, by a root binding; false if it is none ----
+ */
+
+bool echo_answer(uint32_t root, const struct fragments_datagram *datagram);
+
 /* ---- arp.c ---- */
 
 /*
