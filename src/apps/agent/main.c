@@ -167,8 +167,8 @@ int main(int argc, char **argv)
         uint64_t deadline = AEGIS_FOREVER;
         size_t count = 2;
         count += consoles_wait(when + count, &deadline);
-        count += captures_wait(when + count, AEGIS_PREDICATES_MAX - count, &deadline);
-        aegis_wait(when, count, deadline);
-        exos_wait(NULL, 0, 0); /* looks for signals; it takes too few predicates to wait itself */
+        size_t room = count > 2 ? AEGIS_PREDICATES_MAX : EXOS_WAIT_MAX; /* with the doorbell */
+        count += captures_wait(when + count, room - count, &deadline);
+        exos_wait(when, count, deadline);
     }
 }

@@ -10,9 +10,11 @@
 #include <sys/time.h>
 
 #include "libos/fd/internal.h"
+#include "libos/proc/session.h"
 #include "libos/start/start.h"
 #include "libos/time/time.h"
 
+#define NS         1000000000
 #define LOOK_AGAIN 10000000UL /* ns: a slice */
 #define LOOK_LATER                                                                                 \
     1000000000UL /* ns: for what no predicate tells, as a number's use by another                  \
@@ -121,6 +123,41 @@ int poll(struct pollfd *fds, nfds_t count, int timeout)
     return (int)fd_result(wait_for(fds, count, deadline));
 }
 
+/* A time that a timespec tells, from now on; false: it is none. */
+static bool deadline_of(const struct timespec *timeout, uint64_t *deadline)
+{
+    *deadline = AEGIS_FOREVER;
+    if (!timeout)
+        return true;
+    if (timeout->tv_sec < 0 || timeout->tv_nsec < 0 || timeout->tv_nsec >= NS)
+        return false;
+    if ((uint64_t)timeout->tv_sec < INT64_MAX / NS)
+        *deadline = time_after((uint64_t)timeout->tv_sec * NS + (uint64_t)timeout->tv_nsec);
+    return true;
+}
+
+/* With other signals blocked. What was pending before ends the wait, unless something is ready. */
+static int wait_masked(struct pollfd *fds, nfds_t count, uint64_t deadline, const sigset_t *mask)
+{
+    if (!mask)
+        return wait_for(fds, count, deadline);
+    uint64_t before = proc_mask_begin(*mask);
+    int result = wait_for(fds, count, deadline);
+    if (result == 0 && exos_wait(NULL, 0, 0) == -EXOS_INTERRUPTED)
+        result = -EINTR;
+    proc_mask_end(before);
+    return result;
+}
+
+int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask)
+{
+    uint64_t deadline;
+
+    if (count > FD_MAX || !deadline_of(timeout, &deadline))
+        return (int)fd_result(-EINVAL);
+    return (int)fd_result(wait_masked(fds, count, deadline, mask));
+}
+
 #define SETS 3
 
 /* The events of each of select's sets, and what of the answer puts a descriptor in it. */
@@ -156,22 +193,31 @@ static int to_sets(const struct pollfd *fds, nfds_t used, fd_set *const sets[SET
     return bits;
 }
 
-int select(int count, fd_set *reading, fd_set *writing, fd_set *except, struct timeval *timeout)
+int pselect(int count, fd_set *reading, fd_set *writing, fd_set *except,
+            const struct timespec *timeout, const sigset_t *mask)
 {
     struct pollfd fds[FD_SETSIZE];
     fd_set *const sets[SETS] = {reading, writing, except};
-    uint64_t deadline = AEGIS_FOREVER;
+    uint64_t deadline;
 
-    if (count < 0 || count > FD_SETSIZE ||
-        (timeout && (timeout->tv_sec < 0 || timeout->tv_usec < 0)))
+    if (count < 0 || count > FD_SETSIZE || !deadline_of(timeout, &deadline))
         return (int)fd_result(-EINVAL);
-    if (timeout)
-        deadline =
-            time_after((uint64_t)timeout->tv_sec * 1000000000 + (uint64_t)timeout->tv_usec * 1000);
     nfds_t used = from_sets(count, sets, fds);
-    int found = wait_for(fds, used, deadline);
+    int found = wait_masked(fds, used, deadline, mask);
     for (nfds_t n = 0; n < used && found > 0; n++)
         if (fds[n].revents & POLLNVAL)
             found = -EBADF;
     return found < 0 ? (int)fd_result(found) : to_sets(fds, used, sets);
+}
+
+int select(int count, fd_set *reading, fd_set *writing, fd_set *except, struct timeval *timeout)
+{
+    struct timespec time = {0};
+
+    if (timeout && (timeout->tv_sec < 0 || timeout->tv_usec < 0))
+        return (int)fd_result(-EINVAL);
+    if (timeout)
+        time = (struct timespec){.tv_sec = timeout->tv_sec + timeout->tv_usec / 1000000,
+                                 .tv_nsec = timeout->tv_usec % 1000000 * 1000};
+    return pselect(count, reading, writing, except, timeout ? &time : NULL, NULL);
 }

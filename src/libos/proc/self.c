@@ -1,5 +1,6 @@
 /* What a process knows of itself and its place, and how it begins and ends as one. */
 #include <errno.h>
+#include <stdalign.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -79,11 +80,15 @@ int setpgrp(void)
     return setpgid(0, 0);
 }
 
-/* The record that a part has written, by name; both ends NULL if there is none. */
+/* The record that a part has written, by name; both ends NULL if there is none. What is said to lie
+ * outside of the block, or where nothing can be aligned, isn't there. */
 static struct exos_pass find_record(const struct exos_start *start, const char *name)
 {
-    uint64_t at = start ? start->pass : 0, end = start ? at + start->pass_size : 0;
+    uint64_t most = EXOS_START_PAGES * AEGIS_PAGE_SIZE;
+    uint64_t at = start ? start->pass : 0, size = start ? start->pass_size : 0, end = at + size;
 
+    if (at % alignof(struct proc_record) || at > most || size > most - at)
+        return (struct exos_pass){0};
     while (end - at >= sizeof(struct proc_record)) {
         struct proc_record *record = (struct proc_record *)((uintptr_t)start + at);
         at += sizeof *record;

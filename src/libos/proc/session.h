@@ -71,6 +71,14 @@ const volatile uint64_t *proc_doorbell(void);
 /* Whether nobody outside of this process's group is there to continue it, were it stopped. */
 bool proc_is_orphaned(void);
 
+/*
+ * For a wait with another set of blocked signals (bit n: signal n), as ppoll's: between the two any
+ * handler ends exos_wait, also that of a signal that was pending before. proc_mask_begin returns
+ * the set that proc_mask_end restores.
+ */
+uint64_t proc_mask_begin(uint64_t blocked);
+void proc_mask_end(uint64_t before);
+
 enum proc_state { PROC_RUNNING, PROC_ZOMBIE, PROC_STOPPED };
 
 /* What the table says of a process. */

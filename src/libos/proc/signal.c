@@ -181,32 +181,43 @@ int sigpending(sigset_t *set)
     return 0;
 }
 
-/* Sleep until a handler has run, with mask, by which one may run at once. */
-static int suspend(uint64_t mask)
+uint64_t proc_mask_begin(uint64_t blocked)
 {
+    uint64_t before = signals.mask;
+
+    getpid(); /* others reach only members of a session */
     signals.waits_for_any = true;
     signals.interrupted = false; /* before */
     signals.handled = 0;
-    signals.mask = mask;
+    signals.mask = blocked & SIGNAL_ALL & ~SIGNAL_SURE;
+    return before;
+}
+
+void proc_mask_end(uint64_t before)
+{
+    signals.waits_for_any = false;
+    signals.mask = before;
+    check_here();
+}
+
+/* Sleep until a handler has run, with mask, by which one may run at once. */
+static int suspend(uint64_t mask)
+{
+    uint64_t before = proc_mask_begin(mask);
+
     while (exos_wait(NULL, 0, AEGIS_FOREVER) != -EXOS_INTERRUPTED)
         ;
-    signals.waits_for_any = false;
+    proc_mask_end(before);
     return fail(EINTR);
 }
 
 int sigsuspend(const sigset_t *mask)
 {
-    uint64_t saved = signals.mask;
-
-    getpid(); /* others reach only members of a session */
-    int result = suspend(*mask & SIGNAL_ALL & ~SIGNAL_SURE);
-    signals.mask = saved;
-    return result;
+    return suspend(*mask);
 }
 
 int pause(void)
 {
-    getpid();
     return suspend(signals.mask);
 }
 

@@ -13,6 +13,7 @@
 #include "libos/start/start.h"
 #include "libos/time/time.h"
 #include "libos/tty/internal.h"
+#include "libos/upcall/upcall.h"
 #include "libos/vm/vm.h"
 
 #define LOCK_PATIENCE 500000000UL /* ns of a holder's slices and ours */
@@ -301,7 +302,7 @@ static int tty_pass(struct fd_object *object, const struct exos_child *child, vo
 static int tty_take_passed(const void *bytes, size_t count, uint32_t flags,
                            struct fd_object **object)
 {
-    uint64_t address;
+    uint64_t address, magic;
 
     if (count != sizeof address)
         return -EINVAL;
@@ -309,11 +310,14 @@ static int tty_take_passed(const void *bytes, size_t count, uint32_t flags,
     if (address % AEGIS_PAGE_SIZE || address < VM_SHARED_BASE || address >= VM_END)
         return -EINVAL;
     struct tty_page *page = (struct tty_page *)address;
-    if (vm_region_at(address)->start != address &&
-        vm_shared_adopt(page, 1) < 0) /* adopted already, by another descriptor */
+    bool adopted = vm_region_at(address)->start == address; /* by another descriptor */
+    if (!adopted && vm_shared_adopt(page, 1) < 0)
         return -EINVAL;
-    if (load(&page->magic) != TTY_MAGIC)
+    if (!upcall_probe(&page->magic, &magic) || magic != TTY_MAGIC) {
+        if (!adopted)
+            vm_free(page);
         return -EINVAL;
+    }
     *object = make(page, flags);
     return *object ? 0 : -ENOMEM;
 }

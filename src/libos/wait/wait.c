@@ -14,6 +14,15 @@ __attribute__((constructor(101))) static void begin(void)
     exos_wait_hooks.alarm = AEGIS_FOREVER;
 }
 
+/* Whether a change of the word ends the wait already. */
+static bool watches(const struct aegis_predicate *when, size_t count, const volatile uint64_t *word)
+{
+    for (size_t i = 0; word && i < count; i++)
+        if (when[i].word == word && when[i].op == AEGIS_WAKE_NE && when[i].mask == UINT64_MAX)
+            return true;
+    return false;
+}
+
 /*
  * The doorbell is read before what it announces is looked at: a ring that comes behind that look
  * makes the predicate hold, so none is slept through.
@@ -22,16 +31,18 @@ int64_t exos_wait(const struct aegis_predicate *when, size_t count, uint64_t dea
 {
     struct aegis_predicate all[EXOS_WAIT_MAX + 1];
 
-    if (count > EXOS_WAIT_MAX)
+    if (count > EXOS_WAIT_MAX &&
+        (count > EXOS_WAIT_MAX + 1 || !watches(when, count, exos_wait_hooks.doorbell)))
         return -AEGIS_E_RANGE;
     memcpy(all, when, count * sizeof *when);
     for (;;) {
-        const volatile uint64_t *doorbell = exos_wait_hooks.doorbell;
+        const volatile uint64_t *doorbell = exos_wait_hooks.doorbell,
+                                *ended = exos_wait_hooks.ended;
         size_t total = count;
-        if (doorbell)
+        if (doorbell && !watches(when, count, doorbell))
             all[total++] = AEGIS_WHEN(*doorbell, NE, *doorbell);
-        if (exos_wait_hooks.ended && total <= EXOS_WAIT_MAX)
-            all[total++] = AEGIS_WHEN(*exos_wait_hooks.ended, NE, *exos_wait_hooks.ended);
+        if (ended && total <= EXOS_WAIT_MAX && !watches(when, count, ended))
+            all[total++] = AEGIS_WHEN(*ended, NE, *ended);
         if (exos_wait_hooks.rung && exos_wait_hooks.rung())
             return -EXOS_INTERRUPTED;
         uint64_t until = exos_wait_hooks.alarm < deadline ? exos_wait_hooks.alarm : deadline;

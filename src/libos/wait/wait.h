@@ -11,7 +11,9 @@
 
 #include "abi/abi.h"
 
-#define EXOS_WAIT_MAX    3      /* predicates that a caller may give; one is the doorbell's */
+/* Predicates that a caller may give: the kernel takes one more, which is the doorbell's. If one of
+ * the caller's is AEGIS_WHEN(*proc_doorbell(), NE, ...), it may give one more itself. */
+#define EXOS_WAIT_MAX    3
 #define EXOS_INTERRUPTED 0x5000 /* negated: a signal's handler ran, which POSIX calls EINTR */
 
 /*

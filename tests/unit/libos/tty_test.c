@@ -133,9 +133,11 @@ static void an_interrupt_forgets_what_was_typed_and_is_sent_once(void **state)
     assert_string_equal(reads(100), "new\n");
     type("\x1c");
     assert_int_equal(signals[1], SIGQUIT);
+    type("gone\x1a");
+    assert_int_equal(signals[2], SIGTSTP);
     page.attributes.c_lflag &= ~(tcflag_t)ISIG;
     type("a\x03\n");
-    assert_int_equal(signal_count, 2);
+    assert_int_equal(signal_count, 3);
     assert_string_equal(reads(100), "a\x03\n");
 }
 
