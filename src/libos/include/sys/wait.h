@@ -12,7 +12,7 @@
  * signal that has stopped it shifted by 8; or 0xffff, it goes on. */
 #define WIFEXITED(status)    (((status)&0x7f) == 0)
 #define WEXITSTATUS(status)  ((status) >> 8 & 0xff)
-#define WIFSIGNALED(status)  (((status)&0x7f) != 0 && ((status)&0x7f) != 0x7f)
+#define WIFSIGNALED(status)  ((((status) + 1) & 0x7f) > 1)
 #define WTERMSIG(status)     ((status)&0x7f)
 #define WCOREDUMP(status)    0
 #define WIFSTOPPED(status)   (((status)&0xff) == 0x7f)
