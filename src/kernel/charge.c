@@ -9,19 +9,22 @@
  */
 #define WORKS_A_SLICE 16
 
-void charge_owe(struct aegis_env_info *env, uint64_t ticks)
+void charge_owe(uint32_t number, uint64_t ticks)
 {
+    struct aegis_env_info *env = &env_infos[number];
     uint64_t most = (uint64_t)AEGIS_DEBT_SLICES_MAX * info->slice;
 
     env->charged += ticks;
     env->debt = ticks > most - env->debt ? most : env->debt + ticks;
+    if (env_table[number])
+        env_table[number]->is_unusual = true;
 }
 
 uint64_t charge_work(uint32_t env, uint64_t since)
 {
     uint64_t now = time_now(), ticks = now - since, most = info->slice / WORKS_A_SLICE;
 
-    charge_owe(&env_infos[env], ticks < most ? ticks : most);
+    charge_owe(env, ticks < most ? ticks : most);
     return now;
 }
 

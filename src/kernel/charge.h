@@ -43,7 +43,7 @@ uint64_t charge_work(uint32_t env, uint64_t since);
 uint64_t charge_answer(uint32_t env, uint64_t since);
 
 /* env owes ticks more, up to a limit: who was flooded comes back some day. */
-void charge_owe(struct aegis_env_info *env, uint64_t ticks);
+void charge_owe(uint32_t env, uint64_t ticks);
 
 /* Whether frames of env's pass its handlers by: half a slice is owed. */
 bool charge_credit_is_spent(uint32_t env);

@@ -53,6 +53,7 @@ struct env *env_make(uint32_t number, uint32_t owner, struct aegis_page *page,
     map_forget_leaf(env);
     /* With fewer ASIDs than environments all use 0, and env_enter flushes. */
     env->asid = env_have_asids() ? number : 0;
+    env->is_unusual = true; /* until it is started, and schedule.c has looked at it */
     env->satp = SATP_SV39 | env->asid << SATP_ASID_SHIFT | page_ppn(root);
     /* The number's previous user may have left translations under its ASID (section 4.2.1). */
     sfence_asid(env->asid);
@@ -127,16 +128,6 @@ void env_enter(struct env *env)
         env_resume_call(env);
     }
     env_resume(env);
-}
-
-void env_save_call(struct env *env)
-{
-    env->in_call = true;
-    env->x[REG_SP] = this_hart->user_sp;
-    env->x[REG_TP] = this_hart->user_tp;
-    env->x[REG_GP] = gp_read();
-    env->x[REG_A0] = 0;
-    env->pc = csr_read(sepc) + 4;
 }
 
 /* The two pages of a new environment: 0, or a negated error of page_check_donation's, NO_PAGE,

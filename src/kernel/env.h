@@ -47,6 +47,7 @@ struct wake_predicate {
 struct wake {
     uint32_t count;        /* predicates armed */
     uint32_t counters;     /* of those, on counters of interfaces: its share of wake_counters */
+    bool has_pins;         /* perhaps: else none of them has a page pinned */
     uint64_t deadline;     /* rdtime */
     uint64_t arguments[3]; /* of the call, to make it again after an upcall */
     const struct wake_predicate *end; /* behind the last of them */
@@ -112,6 +113,7 @@ struct env {
                          something */
     bool forced;      /* it doesn't run until all is taken that it was asked for (revoke.h) */
     bool in_epilogue; /* and has not given the processor away yet (slice_round.h) */
+    bool is_unusual;  /* perhaps: it isn't LIVE, or owes, or is asked for something; else not */
     struct env *gates[AEGIS_GATES]; /* that it may call; NULL: none */
     struct env *held_caller;        /* whom it serves, while that one may not run */
     uint64_t send_entry;            /* address where it takes messages of gate_send; 0: nowhere */
@@ -126,6 +128,7 @@ struct env {
     uint64_t upcall_va;
     uint64_t handler;
     bool in_upcall; /* an upcall that was no exception has not resumed yet */
+    uint32_t slot;  /* of the slice vector, in which it ran last; perhaps another's by now */
     /* slice_round.h */
     uint64_t epilogue, prologue; /* addresses, 0 without */
     uint64_t epilogue_frame;     /* address of its frame */
@@ -221,6 +224,14 @@ _Noreturn void env_resume_call(struct env *env);
 
 /* For a call that gives the processor away: keeps pc (behind the ecall), sp, gp, tp; zeroes the
  * rest. */
-void env_save_call(struct env *env);
+static inline __attribute__((always_inline)) void env_save_call(struct env *env)
+{
+    env->in_call = true;
+    env->x[REG_SP] = this_hart->user_sp;
+    env->x[REG_TP] = this_hart->user_tp;
+    env->x[REG_GP] = gp_read();
+    env->x[REG_A0] = 0;
+    env->pc = csr_read(sepc) + 4;
+}
 
 #endif

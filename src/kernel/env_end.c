@@ -75,8 +75,9 @@ void env_begin_end(struct env *env, enum aegis_exit_reason reason, uint64_t valu
     i->exit_address = address;
     report_end(env, i);
     i->state = AEGIS_ENV_ENDING;
+    env->is_unusual = true;
     if (i->slots == 0)
-        slice_ending_without++;
+        slice_chores.ending_without++;
     gate_end_env(env);
     wake_cancel(env);
     revoke_cancel(env);

@@ -58,13 +58,10 @@ static inline __attribute__((always_inline)) void event_deliver(struct netif *ne
                                                                 uint32_t index,
                                                                 const struct event_frame *f)
 {
-    struct ring_frame frame = {
-        .pieces = {{f->bytes, f->length}}, .count = 1, .flags = f->flags, .time = time_now()};
-
     netif->nic.changed = true;
     if (!binding->ring)
         netif->info->unclaimed++;
-    if (!ring_put(binding, index, &frame))
+    if (!ring_put_received(binding, index, f->bytes, f->length, f->flags))
         binding->counters.dropped++;
 }
 

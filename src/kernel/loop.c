@@ -9,6 +9,7 @@
 #include "kernel/expose.h"
 #include "kernel/rv64/csr.h"
 #include "kernel/rx.h"
+#include "kernel/slice.h"
 
 /* Instructions of one frame's way, generously: to read and check it, and what a received one takes,
  * less a byte's: those of two copies, one of them skewed, and of moving it back. */
@@ -121,7 +122,7 @@ static struct loop_frame take_next(void)
 static void note_rest(void)
 {
     loop.netif->unfinished = loop.head != loop.tail;
-    rx_unfinished |= loop.netif->unfinished;
+    slice_chores.rx_unfinished |= loop.netif->unfinished;
 }
 
 /* Reads one frame of the caller's into the spare buffer, and checks that copy: its length, or a

@@ -13,14 +13,13 @@
 #include "kernel/netif.h"
 #include "kernel/quota.h"
 #include "kernel/ring.h"
-
-bool net_end_unsettled;
+#include "kernel/slice.h"
 
 static void note_unsettled(void)
 {
-    net_end_unsettled = false;
+    slice_chores.net_end_unsettled = false;
     for (uint32_t n = 0; n < netif_total(); n++)
-        net_end_unsettled |= netifs[n].unsettled;
+        slice_chores.net_end_unsettled |= netifs[n].unsettled;
 }
 
 /* Begins the next classifier that has to be built anew, in turn; false if there is none. */
@@ -68,14 +67,14 @@ bool net_end_settle(void)
     if (!netif)
         return begin_next();
     if (net_bind_joins() && !net_bind_still_may())
-        return net_end_unsettled;
+        return slice_chores.net_end_unsettled;
     enum classify_state state = classify_step();
     if (state == CLASSIFY_MORE)
         return true;
     finish(netif, state == CLASSIFY_DONE);
     if (net_bind_joins())
         net_bind_built(state);
-    return net_end_unsettled;
+    return slice_chores.net_end_unsettled;
 }
 
 /* Whether classifiers are in use, or can't be made, that were begun after env's last binding, or
@@ -148,7 +147,7 @@ void net_end_unbind(uint32_t index)
     if (i->flags & BIND_COPIES)
         netifs[i->netif].tap_count--;
     netif_set_zombie(index, true);
-    netifs[i->netif].unsettled = net_end_unsettled = true;
+    netifs[i->netif].unsettled = slice_chores.net_end_unsettled = true;
 }
 
 static long check_unbind(uint32_t index, uint32_t self)

@@ -9,9 +9,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Some interface has bindings that its classifier doesn't know to be gone: net_end_settle. */
-extern bool net_end_unsettled;
-
 /*
  * Takes a bounded step towards classifiers that are as the bindings are; whether steps are left.
  * Takes those of a classifier for a binding that is being made, too, whoever makes it.

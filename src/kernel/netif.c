@@ -26,26 +26,16 @@ _Static_assert(AEGIS_TAPS_MAX <= DPF_TAPS_MAX, "a classifier's taps");
 #define ETHERNET_HEADER 14
 
 struct netif *netifs;
-static struct aegis_binding_info *infos; /* exposed */
+struct aegis_binding_info *netif_infos;
 struct binding *bindings;
 
 /*
  * Unbound, but still in the classifier in use: not to be used again before there is another. Its
- * owner in infos is 0, so frames for it count as unclaimed.
+ * owner in netif_infos is 0, so frames for it count as unclaimed.
  */
 static bool *zombies;
 
 uint32_t netif_rows;
-
-struct aegis_binding_info *netif_binding(uint64_t index)
-{
-    return index < info->binding_count && infos[index].owner ? &infos[index] : NULL;
-}
-
-struct aegis_binding_info *netif_row(uint32_t index)
-{
-    return &infos[index];
-}
 
 bool netif_is_zombie(uint32_t index)
 {
@@ -66,7 +56,7 @@ void netif_note_egress(uint32_t index)
 {
     const struct codegen_result *code = &bindings[index].egress_code;
 
-    post_code(AEGIS_CODE_EGRESS, index, &code->code, code->entry, infos[index].owner, NULL);
+    post_code(AEGIS_CODE_EGRESS, index, &code->code, code->entry, netif_infos[index].owner, NULL);
 }
 
 /* A root binding: all frames in; all frames with the interface's source address out. */
@@ -89,7 +79,7 @@ static void bind_root(uint32_t number)
     while (!codegen_step(&job, &root->egress_code))
         ;
     netif_rows = number + 1;
-    infos[number] = (struct aegis_binding_info){
+    netif_infos[number] = (struct aegis_binding_info){
         .owner = FIRST_ENV, .binder = FIRST_ENV, .parent = number, .netif = (uint16_t)number};
     netif_note_egress(number);
 }
@@ -135,7 +125,7 @@ void netif_init(struct virtio *devices, size_t count, unsigned int isa)
     uint64_t most = info->page_count / PAGES_A_BINDING;
 
     info->binding_count = (uint32_t)(most > NETIF_BINDINGS_MAX ? NETIF_BINDINGS_MAX : most);
-    infos = expose_alloc(info->binding_count * sizeof(*infos), &info->bindings);
+    netif_infos = expose_alloc(info->binding_count * sizeof(*netif_infos), &info->bindings);
     bindings = boot_alloc(pages_of(info->binding_count * sizeof(*bindings)), 1);
     zombies = boot_alloc(pages_of(info->binding_count * sizeof(*zombies)), 1);
     net_compare_init();
@@ -162,7 +152,7 @@ uint64_t netif_held(const struct env *env)
     uint64_t count = 0;
 
     for (uint32_t i = 0; i < info->binding_count; i++)
-        count += infos[i].owner == env->number && infos[i].parent != i;
+        count += netif_infos[i].owner == env->number && netif_infos[i].parent != i;
     return count;
 }
 
@@ -187,7 +177,7 @@ long call_net_counters(uint32_t index, uaddr_t counters, uaddr_t cap)
 
     if (!netif_binding(index))
         return -AEGIS_E_RANGE;
-    if (infos[index].owner != self && infos[index].binder != self)
+    if (netif_infos[index].owner != self && netif_infos[index].binder != self)
         error = cap ? cap_check_user(cap, AEGIS_KIND_BINDING, index, AEGIS_RIGHT_MONITOR)
                     : -AEGIS_E_OWNER;
     if (!error && !user_write(counters, &bindings[index].counters, sizeof(struct aegis_counters)))

@@ -96,11 +96,19 @@ static inline uint32_t netif_total(void)
  * interface, each with a root binding of FIRST_ENV. */
 void netif_init(struct virtio *devices, size_t count, unsigned int isa);
 
+extern struct aegis_binding_info *netif_infos; /* exposed */
+
 /* What is exposed of binding number index, or NULL if it isn't bound. */
-struct aegis_binding_info *netif_binding(uint64_t index);
+static inline struct aegis_binding_info *netif_binding(uint64_t index)
+{
+    return index < info->binding_count && netif_infos[index].owner ? &netif_infos[index] : NULL;
+}
 
 /* Number index, bound or not. */
-struct aegis_binding_info *netif_row(uint32_t index);
+static inline struct aegis_binding_info *netif_row(uint32_t index)
+{
+    return &netif_infos[index];
+}
 
 /* Rows from here on were never bound. */
 extern uint32_t netif_rows;

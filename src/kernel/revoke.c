@@ -73,6 +73,7 @@ long call_revoke(uint32_t number, uint32_t kind, uint64_t count)
         return -AEGIS_E_RANGE;
 
     env->takable = NULL;
+    env->is_unusual = true;
     env->revocation = (struct revocation){
         .kind = kind,
         .goal = held - count,

@@ -3,10 +3,12 @@
 #include <string.h>
 
 #include "kernel/call.h"
+#include "kernel/copy.h"
 #include "kernel/env.h"
 #include "kernel/netif.h"
 #include "kernel/page.h"
 #include "kernel/user.h"
+#include "kernel/wake.h"
 
 _Static_assert(AEGIS_SLOT_FRAME % 8 == NIC_BUFFER_FRAME % 8,
                "both sides of the copy are aligned alike");
@@ -15,34 +17,81 @@ _Static_assert(NIC_BUFFER_SIZE - NIC_BUFFER_FRAME <= AEGIS_SLOT_SIZE - AEGIS_SLO
 
 #define SLOTS_A_PAGE (PAGE_SIZE / AEGIS_SLOT_SIZE)
 
-bool ring_put(struct binding *binding, uint32_t index, const struct ring_frame *frame)
+/* The slot of the next frame, or NULL if there is no ring or it is full. */
+static inline uint8_t *next_slot(struct binding *binding)
 {
     struct aegis_ring *ring = binding->ring;
-    size_t at = AEGIS_SLOT_FRAME;
 
     if (!ring)
-        return false;
+        return NULL;
     /* tail is the owner's: any value of it makes the ring look full or not, and nothing worse. */
     if (binding->head - ring->tail > binding->slot_mask) {
         ring->dropped++;
-        return false;
+        return NULL;
     }
     uint64_t number = binding->head & binding->slot_mask;
-    uint8_t *slot = (uint8_t *)page_memory(&pages[binding->ring_pages[1 + number / SLOTS_A_PAGE]]) +
-                    number % SLOTS_A_PAGE * AEGIS_SLOT_SIZE;
+    uint8_t *page = page_memory_at(binding->ring_pages[1 + number / SLOTS_A_PAGE]);
+    uint8_t *slot = page + number % SLOTS_A_PAGE * AEGIS_SLOT_SIZE;
+    if (!slot)
+        __builtin_unreachable(); /* which gcc doesn't know */
+    return slot;
+}
+
+/* Shows the frame that was copied to the next slot. */
+static inline void show_slot(struct binding *binding, const struct aegis_slot_header *header)
+{
+    uint32_t owner = netif_row(header->binding)->owner;
+
+    /* The slot before the head that shows it. */
+    fence(w, w);
+    binding->ring->head = ++binding->head;
+    env_infos[owner].frames++; /* behind the head: who sees it grow finds it */
+    wake_receiver = owner;
+}
+
+bool ring_put(struct binding *binding, uint32_t index, const struct ring_frame *frame)
+{
+    uint8_t *slot = next_slot(binding);
+    size_t at = AEGIS_SLOT_FRAME;
+
+    if (!slot)
+        return false;
     for (uint32_t i = 0; i < frame->count; i++) {
         memcpy(slot + at, frame->pieces[i].bytes, frame->pieces[i].length);
         at += frame->pieces[i].length;
     }
-    *(struct aegis_slot_header *)slot =
-        (struct aegis_slot_header){.length = (uint16_t)(at - AEGIS_SLOT_FRAME),
-                                   .flags = frame->flags,
-                                   .binding = index,
-                                   .time = frame->time};
-    /* The slot before the head that shows it. */
-    fence(w, w);
-    ring->head = ++binding->head;
-    env_infos[netif_row(index)->owner].frames++; /* behind the head: who sees it grow finds it */
+    struct aegis_slot_header header = {.length = (uint16_t)(at - AEGIS_SLOT_FRAME),
+                                       .flags = frame->flags,
+                                       .binding = index,
+                                       .time = frame->time};
+    *(struct aegis_slot_header *)slot = header;
+    show_slot(binding, &header);
+    return true;
+}
+
+static __attribute__((noinline, cold)) bool put_any(struct binding *binding, uint32_t index,
+                                                    const uint8_t *bytes, size_t length,
+                                                    uint16_t flags)
+{
+    const struct ring_frame frame = {
+        .pieces = {{bytes, length}}, .count = 1, .flags = flags, .time = time_now()};
+
+    return ring_put(binding, index, &frame);
+}
+
+bool ring_put_received(struct binding *binding, uint32_t index, const uint8_t *bytes, size_t length,
+                       uint16_t flags)
+{
+    if (!copy_can(bytes, length))
+        return put_any(binding, index, bytes, length, flags);
+    uint8_t *slot = next_slot(binding);
+    if (!slot)
+        return false;
+    copy_frame(slot + AEGIS_SLOT_FRAME, bytes, length);
+    struct aegis_slot_header header = {
+        .length = (uint16_t)length, .flags = flags, .binding = index, .time = time_now()};
+    *(struct aegis_slot_header *)slot = header;
+    show_slot(binding, &header);
     return true;
 }
 

@@ -27,6 +27,10 @@ struct ring_frame {
  * full. */
 bool ring_put(struct binding *binding, uint32_t index, const struct ring_frame *frame);
 
+/* The same of a frame in one piece, received now. */
+bool ring_put_received(struct binding *binding, uint32_t index, const uint8_t *bytes, size_t length,
+                       uint16_t flags);
+
 /* Gives the ring's pages back to their owner as DATA. */
 void ring_release(struct binding *binding);
 

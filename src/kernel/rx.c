@@ -8,9 +8,8 @@
 #include "kernel/loop.h"
 #include "kernel/netif.h"
 #include "kernel/rv64/csr.h"
+#include "kernel/slice.h"
 #include "kernel/wake.h"
-
-bool rx_unfinished;
 
 /*
  * The classifier's answer: whose frame it is, and the taps. As it comes, in two registers: gcc 12
@@ -114,7 +113,7 @@ static __attribute__((noinline, cold)) void leave_rest(struct netif *netif)
 {
     virtq_show(&netif->nic.tx);
     netif->unfinished = true;
-    rx_unfinished = true;
+    slice_chores.rx_unfinished = true;
     netif->nic.changed = true;
     virtq_want_no_interrupt(&netif->nic.rx, netif->nic.rx.size);
 }
@@ -196,6 +195,6 @@ bool rx_continue(void)
     }
     for (uint32_t i = 0; i < netif_total(); i++)
         more |= netifs[i].unfinished;
-    rx_unfinished = more;
+    slice_chores.rx_unfinished = more;
     return more;
 }

@@ -7,9 +7,6 @@
 /* The interrupt of an interface (struct netif); see interrupt_handler. */
 bool rx_interrupt(void *netif);
 
-/* Whether some interface has frames left for the next slice boundary. */
-extern bool rx_unfinished;
-
 /*
  * Goes on with interfaces that had more frames than one entry may handle; called at slice
  * boundaries and before waiting. Returns whether there are still more.

@@ -10,7 +10,8 @@
 #define EPILOGUES_A_SECOND 5000 /* 200 us: 20,000 instructions where one takes 10 ns */
 
 struct aegis_slot *slice_slots;
-uint32_t slice_slot_end, slice_ending_without;
+uint32_t slice_slot_end;
+union slice_chores slice_chores;
 uint64_t slice_fresh;
 _Static_assert(AEGIS_SLOTS <= 64, "a bit each");
 
@@ -42,7 +43,7 @@ static void leave(struct aegis_slot *slot)
     struct aegis_env_info *i = &env_infos[slot->env];
 
     if (--i->slots == 0 && i->state == AEGIS_ENV_ENDING)
-        slice_ending_without++;
+        slice_chores.ending_without++;
 }
 
 static void enter(struct aegis_slot *slot, uint32_t env)
@@ -51,7 +52,7 @@ static void enter(struct aegis_slot *slot, uint32_t env)
 
     slot->env = env;
     if (i->slots++ == 0 && i->state == AEGIS_ENV_ENDING)
-        slice_ending_without--;
+        slice_chores.ending_without--;
 }
 
 static void take(uint32_t number, uint32_t env)
@@ -100,7 +101,7 @@ void slice_end_env(uint32_t env)
             release(slot); /* which may lower slice_slot_end */
         else if (slot->env == env)
             take_back(slot);
-    slice_ending_without--; /* with its last slot it was counted, if not before */
+    slice_chores.ending_without--; /* with its last slot it was counted, if not before */
 }
 
 uint64_t slice_held(const struct env *env)

@@ -29,8 +29,17 @@ extern uint32_t slice_slot_end;        /* no slot from here on is taken */
  */
 extern uint64_t slice_fresh;
 
-/* Environments that are ENDING and have no slot in which what they hold could be taken back. */
-extern uint32_t slice_ending_without;
+/* What waits for the boundary of two slices; in one word, since mostly it is nothing. */
+extern union slice_chores {
+    struct {
+        bool rx_unfinished;      /* some interface has frames left (rx.h) */
+        bool net_end_unsettled;  /* some has bindings that its classifier doesn't know to be gone:
+                                    net_end_settle */
+        uint32_t ending_without; /* environments that are ENDING and have no slot in which what they
+                                    hold could be taken back */
+    };
+    uint64_t any;
+} slice_chores;
 
 void slice_init(void);
 

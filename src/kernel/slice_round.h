@@ -17,6 +17,8 @@
 
 #include <stdint.h>
 
+#include "kernel/hart.h"
+
 struct env;
 
 /*
@@ -24,7 +26,12 @@ struct env;
  * and devices having their turn; waits for an interrupt when there is none. Starts on a fresh
  * stack.
  */
-_Noreturn void slice_next(void);
+_Noreturn void run_on_stack(uint64_t top, void (*function)(void)); /* entry.S */
+_Noreturn void slice_schedule(void);                               /* schedule.c */
+static inline __attribute__((always_inline)) _Noreturn void slice_next(void)
+{
+    run_on_stack(this_hart->stack, slice_schedule);
+}
 
 /* The timer came: ends the slice if its time is over, else goes back to env. */
 _Noreturn void slice_timer(struct env *env);

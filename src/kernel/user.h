@@ -22,9 +22,9 @@ typedef uint64_t uaddr_t;
  */
 void *user_at(const struct env *env, uaddr_t va, uint64_t bits);
 
-/* The same, in line, for calls that are made often: mostly the table is remembered and no bit is to
- * be set. bits is a constant. */
-static inline __attribute__((always_inline)) void *user_look(const struct env *env, uaddr_t va,
+/* The same, in line and without a walk: NULL also if the table isn't remembered, or a bit is to be
+ * set. bits is a constant. */
+static inline __attribute__((always_inline)) void *user_peek(const struct env *env, uaddr_t va,
                                                              uint64_t bits)
 {
     uint64_t need = PTE_V | PTE_U | PTE_A | bits | (bits & PTE_W ? PTE_D : 0);
@@ -35,12 +35,34 @@ static inline __attribute__((always_inline)) void *user_look(const struct env *e
         leaf = region == env->former[0].region ? &env->former[0] : &env->former[1];
     if (__builtin_expect(region == leaf->region, 1)) {
         pte_t entry = leaf->table[pte_index(va, 0)];
-        if (__builtin_expect((entry & need) == need, 1))
-            return (uint8_t *)ppn_to_virt(pte_ppn(entry)) + va % PAGE_SIZE;
+        if (__builtin_expect((entry & need) == need, 1)) {
+            uint8_t *at = (uint8_t *)ppn_to_virt(pte_ppn(entry)) + va % PAGE_SIZE;
+            if (!at)
+                __builtin_unreachable(); /* which gcc doesn't know */
+            return at;
+        }
     }
-    return user_at(env, va, bits);
+    return NULL;
 }
-_Static_assert(LEAVES_FORMER == 2, "user_look");
+_Static_assert(LEAVES_FORMER == 2, "user_peek");
+
+/* user_at for calls that are made often: mostly there is no need to walk. */
+static inline __attribute__((always_inline)) void *user_look(const struct env *env, uaddr_t va,
+                                                             uint64_t bits)
+{
+    void *at = user_peek(env, va, bits);
+
+    return __builtin_expect(at != NULL, 1) ? at : user_at(env, va, bits);
+}
+
+/* The same without a walk and only in place: NULL also if the structure is elsewhere. */
+static inline __attribute__((always_inline)) const volatile void *user_words_at_hand(uaddr_t from,
+                                                                                     size_t length)
+{
+    if (__builtin_expect(from % sizeof(uint64_t) || from % PAGE_SIZE > PAGE_SIZE - length, 0))
+        return NULL;
+    return user_peek(this_hart->env, from, PTE_R);
+}
 
 /* Copy between the caller and the kernel; false, and for user_write nothing written, if not
  * allowed. */

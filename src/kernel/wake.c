@@ -2,20 +2,16 @@
 
 #include "kernel/call.h"
 #include "kernel/env.h"
+#include "kernel/expose.h"
 #include "kernel/gate.h"
 #include "kernel/page.h"
 #include "kernel/slice_round.h"
 #include "kernel/user.h"
 
-uint32_t wake_counters;
-
-static inline bool holds(const struct wake_predicate *p)
-{
-    return (*p->word & p->mask) - p->low <= p->span;
-}
+uint32_t wake_counters, wake_receiver;
 
 /* The range of values, modulo 2^64, that an operator and its value stand for. */
-static void set_range(struct wake_predicate *p, uint64_t op, uint64_t value)
+static inline void set_range(struct wake_predicate *p, uint64_t op, uint64_t value)
 {
     p->low = op == AEGIS_WAKE_NE ? value + 1 : value;
     p->span = op == AEGIS_WAKE_EQ ? 0 : op == AEGIS_WAKE_NE ? UINT64_MAX - 1 : UINT64_MAX - value;
@@ -25,11 +21,13 @@ static inline __attribute__((always_inline)) void cancel(struct env *env)
 {
     struct wake *wake = &env->wake;
 
-    for (uint32_t i = 0; i < wake->count; i++)
+    for (uint32_t i = 0; wake->has_pins && i < wake->count; i++)
         if (wake->predicates[i].pinned)
             page_unpin(wake->predicates[i].pinned);
-    wake_counters -= wake->counters;
-    wake->counters = 0;
+    if (__builtin_expect(wake->counters != 0, 0)) {
+        wake_counters -= wake->counters;
+        wake->counters = 0;
+    }
     wake->count = 0;
     wake->end = wake->predicates; /* for who sleeps without any (gate.h) */
     wake->deadline = gate_deadline(env);
@@ -41,33 +39,22 @@ void wake_cancel(struct env *env)
     cancel(env);
 }
 
-/* Apart from the look, which is taken at every sleeper for every interrupt and needs no frame. */
-static bool __attribute__((noinline)) wake_up(struct env *env, const struct wake_predicate *which)
+bool wake_up(struct env *env, uint64_t which)
 {
     if (env->state != ENV_WAITS)
         return gate_take_mail(env);
     cancel(env);
-    env->x[REG_A0] = (uint64_t)(which - env->wake.predicates);
+    env->x[REG_A0] = which;
     return true;
-}
-
-bool wake_ready(struct env *env, uint64_t now)
-{
-    const struct wake_predicate *p = env->wake.predicates;
-
-    if (env->state == ENV_RUNS)
-        return true;
-    for (const struct wake_predicate *end = env->wake.end; p < end; p++)
-        if (holds(p))
-            return wake_up(env, p);
-    return now >= env->wake.deadline && wake_up(env, p);
 }
 
 void wake_lose(struct env *env, const struct aegis_page *page, unsigned int level)
 {
-    for (const struct wake_predicate *p = env->wake.predicates; p < env->wake.end; p++)
+    const struct wake_predicate *p = env->wake.predicates;
+
+    for (uint64_t i = 0; p < env->wake.end; i++, p++)
         if (p->lent && (p->lent == page || level)) {
-            wake_up(env, p);
+            wake_up(env, i);
             return;
         }
 }
@@ -81,16 +68,12 @@ static bool is_counter(uaddr_t va)
 }
 
 /*
- * Takes over the caller's predicate at an address; without effect until it counts. Returns whether
- * its word is a counter, or a negated error.
+ * Takes over the caller's predicate; without effect until it counts. Returns whether its word is a
+ * counter, or a negated error.
  */
-static inline __attribute__((always_inline)) long arm(struct wake_predicate *p, uaddr_t predicate)
+static long arm(const struct env *self, struct wake_predicate *p,
+                const volatile struct aegis_predicate *asked)
 {
-    struct aegis_predicate copy;
-    const volatile struct aegis_predicate *asked = user_words(predicate, sizeof(copy), &copy);
-
-    if (!asked)
-        return -AEGIS_E_ADDRESS;
     uaddr_t va = (uaddr_t)asked->word;
     uint64_t op = asked->op;
     if (op > AEGIS_WAKE_GE)
@@ -99,13 +82,13 @@ static inline __attribute__((always_inline)) long arm(struct wake_predicate *p, 
         return -AEGIS_E_ALIGNMENT;
     p->mask = asked->mask;
     set_range(p, op, asked->value);
-    p->word = user_look(this_hart->env, va, PTE_R);
+    p->word = user_look(self, va, PTE_R);
     if (!p->word)
         return -AEGIS_E_ADDRESS;
     p->pinned = p->lent = NULL;
     if (va < AEGIS_EXPOSED_BASE) {
         struct aegis_page *page = page_of(virt_to_phys((const void *)p->word) >> PAGE_SHIFT);
-        if (page->owner != this_hart->env->number)
+        if (page->owner != self->number)
             p->lent = page;
         else if (page_can_pin(page))
             p->pinned = page;
@@ -115,29 +98,18 @@ static inline __attribute__((always_inline)) long arm(struct wake_predicate *p, 
     return is_counter(va);
 }
 
-long call_wait(uaddr_t predicates, uint64_t count, uint64_t deadline)
+/* From here on env waits for the predicates that it has armed. */
+static inline __attribute__((always_inline)) _Noreturn void
+sleep_now(struct env *self, uint64_t count, uint32_t counters, bool has_pins, uaddr_t predicates,
+          uint64_t deadline)
 {
-    struct env *self = this_hart->env;
     struct wake *wake = &self->wake;
-    struct wake_predicate *p = wake->predicates, *end = p + count;
-    uint32_t counters = 0;
 
-    if (count > AEGIS_PREDICATES_MAX)
-        return -AEGIS_E_RANGE;
-    for (uaddr_t at = predicates; p < end; p++, at += sizeof(struct aegis_predicate)) {
-        long armed = arm(p, at);
-        if (armed < 0)
-            return armed;
-        counters += (uint32_t)armed;
-    }
-
-    while (p-- > wake->predicates)
-        if (p->pinned)
-            page_pin(p->pinned);
     wake->counters = counters;
-    wake_counters += wake->counters;
+    wake_counters += counters;
+    wake->has_pins = has_pins;
     wake->count = (uint32_t)count;
-    wake->end = end;
+    wake->end = wake->predicates + count;
     wake->deadline = deadline;
     wake->arguments[0] = predicates;
     wake->arguments[1] = count;
@@ -151,4 +123,56 @@ long call_wait(uaddr_t predicates, uint64_t count, uint64_t deadline)
      * true happened before that look, or raises an interrupt after it.
      */
     slice_next();
+}
+
+/* For words of any kind, and for mistakes. */
+static __attribute__((noinline)) long wait_for_any(uaddr_t predicates, uint64_t count,
+                                                   uint64_t deadline)
+{
+    struct env *self = this_hart->env;
+    struct wake_predicate *p = self->wake.predicates, *end = p + count;
+    struct aegis_predicate copy;
+    uint32_t counters = 0;
+
+    if (count > AEGIS_PREDICATES_MAX)
+        return -AEGIS_E_RANGE;
+    for (uaddr_t at = predicates; p < end; p++, at += sizeof(copy)) {
+        const volatile struct aegis_predicate *asked = user_words(at, sizeof(copy), &copy);
+        long armed = asked ? arm(self, p, asked) : -AEGIS_E_ADDRESS;
+        if (armed < 0)
+            return armed;
+        counters += (uint32_t)armed;
+    }
+
+    while (p-- > self->wake.predicates)
+        if (p->pinned)
+            page_pin(p->pinned);
+    sleep_now(self, count, counters, true, predicates, deadline);
+}
+
+/*
+ * Most wait for words of environments' records alone, which are found without a walk: everybody has
+ * them mapped to read.
+ */
+long call_wait(uaddr_t predicates, uint64_t count, uint64_t deadline)
+{
+    struct env *self = this_hart->env;
+    struct wake_predicate *p = self->wake.predicates, *end = p + count;
+
+    if (count - 1 >= AEGIS_PREDICATES_MAX)
+        return wait_for_any(predicates, count, deadline);
+    const volatile struct aegis_predicate *asked =
+        user_words_at_hand(predicates, count * sizeof(*asked));
+    if (!asked)
+        return wait_for_any(predicates, count, deadline);
+    for (; p < end; p++, asked++) {
+        uint64_t at = (uaddr_t)asked->word - info->envs, op = asked->op;
+        if (at >= ENV_COUNT * sizeof(*env_infos) || at % sizeof(uint64_t) || op > AEGIS_WAKE_GE)
+            return wait_for_any(predicates, count, deadline);
+        p->word = (const volatile uint64_t *)((const uint8_t *)env_infos + at);
+        p->mask = asked->mask;
+        set_range(p, op, asked->value);
+        p->pinned = p->lent = NULL;
+    }
+    sleep_now(self, count, 0, false, predicates, deadline);
 }

@@ -13,14 +13,44 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kernel/env.h"
+
 struct aegis_page;
-struct env;
+
+/*
+ * Of wake_ready: env waits no more, because of predicate number which or, behind the last of
+ * them, the deadline, and its a0 tells that. False if it can't run all the same: it accepts, and
+ * has no mail.
+ */
+bool wake_up(struct env *env, uint64_t which);
+
+static inline bool wake_holds(const struct wake_predicate *p)
+{
+    return (*p->word & p->mask) - p->low <= p->span;
+}
 
 /*
  * Whether env can run: it waits for nothing, or a predicate holds, or its deadline has come. Then
- * it waits no more, and its a0 tells which.
+ * it waits no more, and its a0 tells which. In line, since it is asked of every sleeper between any
+ * two slices.
  */
-bool wake_ready(struct env *env, uint64_t now);
+static inline __attribute__((always_inline)) bool wake_ready(struct env *env, uint64_t now)
+{
+    const struct wake_predicate *p = env->wake.predicates;
+
+    if (env->state == ENV_RUNS)
+        return true;
+    for (const struct wake_predicate *end = env->wake.end; p < end; p++)
+        if (wake_holds(p))
+            return wake_up(env, (uint64_t)(p - env->wake.predicates));
+    return __builtin_expect(now >= env->wake.deadline, 0) && wake_up(env, env->wake.count);
+}
+
+/*
+ * Whose ring a frame was put into last, 0: nobody's yet. When everybody sleeps, that one is looked
+ * at first (schedule.c).
+ */
+extern uint32_t wake_receiver;
 
 /*
  * How many armed predicates look at a counter of an interface (struct aegis_netif_info). While

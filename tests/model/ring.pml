@@ -70,7 +70,12 @@ inline store_index()
     }
 }
 
-/*= src/kernel/ring.c ring_put :: head|tail|dropped|memcpy|fence|slot|return true */
+/*= src/kernel/ring.c ring_put_received :: slot|copy|return */
+/*: if (!copy_can(bytes, length)) return put_any(binding, index, bytes, length, flags) */
+/*: uint8_t *slot = next_slot(binding) */ /*: if (!slot) return false */
+/*: copy_frame(slot + AEGIS_SLOT_FRAME, bytes, length) */
+/*: struct aegis_slot_header header = */ /*: *(struct aegis_slot_header *)slot = header */
+/*: show_slot(binding, &header) */ /*: return true */
 active proctype kernel()
 {
     byte number, seen_tail;
@@ -80,6 +85,7 @@ active proctype kernel()
     do
     :: attempts < ATTEMPTS ->
         attempts++;
+/*= src/kernel/ring.c next_slot :: head|tail|dropped|slot */
         seen_tail = shared_tail; /*: if (binding->head - ring->tail > binding->slot_mask) */
 #ifdef TRUSTS_HEAD
         !index.waits;
@@ -104,25 +110,30 @@ active proctype kernel()
 #else
             number = head & MASK; /*: uint64_t number = binding->head & binding->slot_mask */
 #endif
-                                  /*: uint8_t *slot = (uint8_t *)page_memory(&pages[binding->ring_pages[1 + number / SLOTS_A_PAGE]]) + number % SLOTS_A_PAGE * AEGIS_SLOT_SIZE */
+                                  /*: uint8_t *slot = page + number % SLOTS_A_PAGE * AEGIS_SLOT_SIZE */
+                                  /*: if (!slot) __builtin_unreachable() */ /*: return slot */
             assert(number < SLOTS);
+/*= src/kernel/ring.c ring_put :: slot|memcpy|return */
+            /*: uint8_t *slot = next_slot(binding) */ /*: if (!slot) return false */
 #ifdef INDEX_BEFORE_SLOT
             store_index();
 #endif
             atomic {              /*: memcpy(slot + at, frame->pieces[i].bytes, frame->pieces[i].length) */
                 !last.waits -> last.at = number; last.value = head; last.waits = true
             }
-            atomic {              /*: *(struct aegis_slot_header *)slot = (struct aegis_slot_header) */
+            atomic {              /*: struct aegis_slot_header header = */ /*: *(struct aegis_slot_header *)slot = header */
                 !first.waits -> first.at = number; first.value = head; first.waits = true
             }
+            /*: show_slot(binding, &header) */ /*: return true */
+/*= src/kernel/ring.c show_slot :: fence|ring->head */
 #ifndef INDEX_BEFORE_SLOT
 #ifndef NO_FENCE
             !first.waits && !last.waits; /*: fence(w, w) */
 #endif
-            store_index();        /*: ring->head = ++binding->head */
+            store_index();        /*: binding->ring->head = ++binding->head */
 #endif
             head = WRAP(head + 1);
-            put++                 /*: return true */
+            put++
         fi;
         assert(dropped == refused);
         assert(head == WRAP(start + put))

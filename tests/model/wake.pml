@@ -1,5 +1,5 @@
 /*
- * Wake-up predicates against interrupts (design section 4; src/kernel/wake.c, slice_round.c, interrupt.c, rx.c): no wake-up
+ * Wake-up predicates against interrupts (design section 4; src/kernel/wake.c, schedule.c, interrupt.c, rx.c): no wake-up
  * is lost. The hart never sleeps without a pending interrupt while somebody's predicate holds or his deadline is over;
  * and when nothing happens any more, all frames have reached who waits for them.
  *
@@ -61,7 +61,7 @@ bool ended, seen_ended;
 
 /* The kernel's state. */
 byte state[ENVS] = LIVE;
-bool armed[ENVS], revoking, unfinished, rx_unfinished, nic_changed, changed, in_wfi;
+bool receiver_is_a, armed[ENVS], revoking, unfinished, rx_unfinished, nic_changed, changed, in_wfi;
 byte deadline[ENVS] = FOREVER;
 byte wake_counters, slot, slice_end;
 #ifdef NO_LOOK
@@ -103,20 +103,21 @@ inline leave_rest()
 {
     unfinished = true;    /*: netif->unfinished = true */
 #ifndef REST_FORGOTTEN
-    rx_unfinished = true; /*: rx_unfinished = true */
+    rx_unfinished = true; /*: slice_chores.rx_unfinished = true */
 #endif
     nic_changed = true;   /*: netif->nic.changed = true */
     used_event = FOREVER  /*: virtq_want_no_interrupt(&netif->nic.rx, netif->nic.rx.size) */
 }
 
 /*= src/kernel/event.h event_deliver :: changed|ring_put */
-/*: netif->nic.changed = true */ /*: if (!ring_put(binding, index, &frame)) binding->counters.dropped++ */
+/*: netif->nic.changed = true */ /*: if (!ring_put_received(binding, index, f->bytes, f->length, f->flags)) binding->counters.dropped++ */
 inline receive_frame()
 {
     received++;
     if
     :: is_for_a[next_used] ->
         head_a++;
+        receiver_is_a = true; /* wake_receiver */
 #ifndef RING_SILENT
         nic_changed = true
 #endif
@@ -214,7 +215,7 @@ inline rx_continue()
     /* The loop's rests are frames of programs', as stores are; none is here. */
     /*: if (netifs[info->netif_count].unfinished) */ /*: interrupt_poll() */
     more = unfinished;            /*: i++) more |= netifs[i].unfinished */
-    rx_unfinished = more          /*: rx_unfinished = more */
+    rx_unfinished = more          /*: slice_chores.rx_unfinished = more */
                                   /*: return more */
 }
 
@@ -257,28 +258,43 @@ active proctype hart()
     state[E] = GONE;
 #endif
 
-/*= src/kernel/slice_round.c schedule :: . */
+/*= src/kernel/schedule.c slice_schedule :: . */
 /*: uint64_t deadline */ /*: for ( */ /*: ) */ /*: charge_begin() */
 schedule:
     /*: irqoff_end() */ /*: irqoff_begin() */
     interrupt_poll();               /*: if (__builtin_expect(interrupt_is_pending(), 0)) interrupt_poll() */
-    /*: bool more = do_chores() */
+    /*: bool more = __builtin_expect(slice_chores.any != 0, 0) && do_chores() */
     more = false;
     if
     :: rx_unfinished -> rx_continue()
     :: else
     fi;
+    /*: if (__builtin_expect(time_now() >= disk_deadline, 0)) disk_expire() */ /* nothing is asked of a disk */
     /*: charge_end() */
-    /*: if (run_somebody(&deadline) || more) continue */ /* behind seen: */
-    /*: timer_set(deadline < disk_deadline ? deadline : disk_deadline) */ /* nothing is asked of a disk */ /*: interrupt_wait() */
+    /*: if ((!run_somebody_usual(&deadline) && run_somebody(&deadline)) || more) continue */ /* behind seen: */
+    /*: timer_set(deadline < disk_deadline ? deadline : disk_deadline) */ /* nothing is asked of a disk */ /*: interrupt_wait() */ /*: run_receiver() */
 
-/*= src/kernel/slice_round.c do_chores :: more|poll */
-    /*: bool more = rx_unfinished && rx_continue() */
+/*= src/kernel/schedule.c do_chores :: more|poll */
+    /*: bool more = slice_chores.rx_unfinished && rx_continue() */
     /*: more |= net_end_settle() */ /* nothing that is waited for */
     /*: interrupt_poll() */
     /*: more = true */ /*: return more */
 
-/*= src/kernel/slice_round.c run_somebody :: time_now|run_one_of|earliest */
+/*
+ * A round without anything out of the ordinary has no other effects than the general one, and leaves off for that one
+ * before it has any.
+ */
+/*= src/kernel/schedule.c run_somebody_usual :: usual|earliest|return */
+/*: uint64_t now = time_now(), earliest = AEGIS_FOREVER */ /*: if (__builtin_expect(slice_fresh != 0, 0)) return false */
+/*: if (!run_usual_one_of(next, end, now, &earliest) || !run_usual_one_of(first, next, now, &earliest)) return false */
+/*: *deadline = earliest */ /*: return true */
+/*= src/kernel/schedule.c run_usual_one_of :: unusual|WAITS|until|return|now */
+/*: if (__builtin_expect(env->is_unusual, 0)) return false */
+/*: if (env->state == ENV_WAITS ? wakes(env) : env->state == ENV_RUNS) run_usual(env, (uint32_t)(slot - slice_slots), now) */
+/*: if (env->state != ENV_WAITS && gate_calls(env)) return false */
+/*: uint64_t until = env->wake.deadline */ /*: if (until < *deadline) */ /*: *deadline = until */ /*: if (now >= until) return false */
+/*: return true */
+/*= src/kernel/schedule.c run_somebody :: time_now|run_one_of|earliest */
     atomic {
         present = now;              /*: uint64_t now = time_now(), earliest = AEGIS_FOREVER */
         earliest = FOREVER;
@@ -291,14 +307,12 @@ schedule:
                                     /*: run_one_of(0, next, now, &earliest, &changed) */
                                     /*: *deadline = earliest */
 
-/*= src/kernel/slice_round.c run_one_of :: step|turn|changed|wake_ready|run|deadline|debt */
-    /*: end_step(env) */ /*: *changed = true */
-    /*: bool is_rare = env->info->debt || env->revocation.kind != AEGIS_KIND_NONE */
-    /*: if (__builtin_expect(is_rare, 0) && turn_rarely(env, now, deadline, changed)) continue */
+/*= src/kernel/schedule.c turn :: step|turn|changed|wake_ready|run|deadline|debt */
+    /*: if (env->is_unusual && turn_rarely(env, now, deadline, changed)) return */
     /*: if (wake_ready(env, now)) */ /*: run(env, env) */
-    /*: if (__builtin_expect(gate_calls(env), 0)) run_callee(env, (uint32_t)(slot - slice_slots), now, deadline) */ /* nobody calls */
+    /*: if (gate_calls(env)) run_callee(env, slot, now, deadline) */ /* nobody calls */
     /*: else if (env->wake.deadline < *deadline) *deadline = env->wake.deadline */
-    /*: if (__builtin_expect(is_rare, 0)) env->info->debt = 0 */ /* nobody owes */
+    /*: env->info->debt = 0 */ /* nobody owes */
 slots:
     atomic {
         do
@@ -333,7 +347,8 @@ slots:
             fi
         od
     }
-/*= src/kernel/slice_round.c turn_rarely :: changed|step|return|deadline */
+/*= src/kernel/schedule.c turn_rarely :: changed|step|return|deadline */
+    /*: end_step(env) */ /*: *changed = true */ /*: return true */ /* end_step, below */
 asking:
     ready = present >= REVOKE_DEADLINE; /*: bool step = revoke_step(env, now) */
     interrupt_poll();
@@ -351,7 +366,7 @@ asking:
         goto slots                      /*: return false */
     }
 
-/*= src/kernel/slice_round.c end_step :: . */
+/*= src/kernel/schedule.c end_step :: . */
 end_step:
     ended = true;                       /*: env_end_step(env) */ /*: check_walk("env_end_step") */
     state[e] = GONE;
@@ -397,16 +412,31 @@ end_wfi:
         serve();
 #ifndef WAIT_UNHEEDED
         if
-        :: nic_changed -> goto schedule
+        :: nic_changed -> goto run_receiver
         :: else
         fi
 #endif
     :: else
     fi;
     if                            /*: while (!(pending & SIE_STIE)) */
-    :: was_timer -> goto schedule
+    :: was_timer -> goto run_receiver
     :: else -> goto wait
     fi;
+
+/*= src/kernel/schedule.c run_receiver :: . */
+run_receiver:                     /*: struct env *env = env_table[wake_receiver] */
+    atomic {
+        if                        /*: if (!env || env->is_unusual || env->state != ENV_WAITS || slice_slots[env->slot].env != env->number || !wakes(env)) return */
+        :: receiver_is_a && state[A] == LIVE && armed[A] && HOLDS(A) ->
+            e = A;                /*: run_usual(env, env->slot, time_now()) */
+            wake_cancel(A);
+            slot = A;
+            slice_end = now + 1;
+            stimecmp = slice_end;
+            goto user
+        :: else -> goto schedule
+        fi
+    }
 
 user: /* e runs */
     forget();
@@ -442,12 +472,12 @@ user: /* e runs */
         fi
     od;
 
-/*= src/kernel/wake.c call_wait :: wake_counters|deadline|state|slice_next */
+/*= src/kernel/wake.c sleep_now :: wake_counters|deadline|state|slice_next */
 call_wait:
     atomic {
         decided[e] = false;
 #ifndef COUNTERS_UNCOUNTED
-        wake_counters = wake_counters + (e == B -> 1 : 0); /*: wake_counters += wake->counters */
+        wake_counters = wake_counters + (e == B -> 1 : 0); /*: wake_counters += counters */
 #endif
         if                                                 /*: wake->deadline = deadline */
         :: e == A && now < LAST -> deadline[e] = now + 1

@@ -122,6 +122,11 @@ static void check_revocation(const struct env *env)
 {
     const struct revocation *r = &env->revocation;
 
+    HOLDS(env_usual,
+          env->is_unusual ||
+              (env->info->state == AEGIS_ENV_LIVE && env->info->debt == 0 && r->kind == 0),
+          "%u is in state %u, owes %lu, is asked for kind %u", env->number, env->info->state,
+          (uint64_t)env->info->debt, r->kind);
     HOLDS(revoking, (r->kind != 0) == (env->info->revoking != 0), "%u: kind %u, shown 0x%lx",
           env->number, r->kind, env->info->revoking);
     HOLDS(revoking, !r->kind || env->info->state == AEGIS_ENV_LIVE, "%u is in state %u",
@@ -239,8 +244,8 @@ static void check_slots(void)
               slots_of[n], env_infos[n].slots);
         without += env_infos[n].state == AEGIS_ENV_ENDING && slots_of[n] == 0;
     }
-    HOLDS(slot_count, without == slice_ending_without, "%u end without a slot, not %u", without,
-          slice_ending_without);
+    HOLDS(slot_count, without == slice_chores.ending_without, "%u end without a slot, not %u",
+          without, slice_chores.ending_without);
 }
 
 /* What each account's environments have, counted anew. */

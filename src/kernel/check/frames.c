@@ -6,6 +6,7 @@
 #include "kernel/loop.h"
 #include "kernel/rx.h"
 #include "kernel/netif.h"
+#include "kernel/slice.h"
 
 static void check_ring(uint32_t index)
 {
@@ -104,7 +105,8 @@ static void check_loop(void)
     uint32_t seen = 0;
 
     HOLDS(loop_queue, loop.tail - loop.head <= LOOP_QUEUE, "%lu wait", loop.tail - loop.head);
-    HOLDS(loop_queue, loop.head == loop.tail || (loop.netif->unfinished && rx_unfinished),
+    HOLDS(loop_queue,
+          loop.head == loop.tail || (loop.netif->unfinished && slice_chores.rx_unfinished),
           "%lu wait for nothing", loop.tail - loop.head);
     check_loop_buffer(&seen, loop.spare);
     for (uint32_t i = 0; i < LOOP_QUEUE; i++)

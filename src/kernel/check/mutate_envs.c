@@ -55,7 +55,7 @@ bool break_slot_owner(void)
 
 bool break_slot_count(void)
 {
-    slice_ending_without++;
+    slice_chores.ending_without++;
     return true;
 }
 
@@ -111,6 +111,16 @@ bool break_quota(void)
 {
     accounts[FIRST_ENV].used[AEGIS_QUOTA_BINDINGS]++;
     return true;
+}
+
+bool break_env_usual(void)
+{
+    for (uint32_t n = FIRST_ENV; n < ENV_COUNT; n++)
+        if (env_table[n] && !env_table[n]->is_unusual) {
+            env_infos[n].debt++;
+            return true;
+        }
+    return false;
 }
 
 bool break_revoking(void)

@@ -192,11 +192,3 @@ void virtq_publish(struct virtq *queue)
 {
     virtq_show(queue);
 }
-
-void virtq_want_no_interrupt(struct virtq *queue, uint16_t count)
-{
-    if (queue->event_idx)
-        *queue->used_event = (uint16_t)(queue->next_used + count);
-    else
-        queue->avail[VIRTQ_FLAGS] = VIRTQ_AVAIL_NO_INTERRUPT;
-}

@@ -236,6 +236,12 @@ static inline bool virtq_want_interrupt(struct virtq *queue)
 
 /* Asks for none before more than count further chains are used. Without EVENT_IDX: for none at all.
  */
-void virtq_want_no_interrupt(struct virtq *queue, uint16_t count);
+static inline void virtq_want_no_interrupt(struct virtq *queue, uint16_t count)
+{
+    if (__builtin_expect(queue->event_idx, 1))
+        *queue->used_event = (uint16_t)(queue->next_used + count);
+    else
+        queue->avail[VIRTQ_FLAGS] = VIRTQ_AVAIL_NO_INTERRUPT;
+}
 
 #endif

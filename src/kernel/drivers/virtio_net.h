@@ -180,6 +180,18 @@ struct nic_piece {
  */
 void nic_tx(struct nic *nic, size_t copied, const struct nic_piece *pieces, uint32_t count);
 
+/* The same of a frame that was copied as a whole: length bytes. */
+static inline void nic_tx_copied(struct nic *nic, size_t length)
+{
+    uint64_t number = nic->tx_free;
+    struct virtq_desc *desc = &nic->tx.desc[number * NIC_TX_STRIDE];
+
+    desc->address = virt_to_phys(nic_tx_copy(nic, number) - NIC_HEADER);
+    desc->rest = NIC_HEADER + length;               /* no flags */
+    nic->tx_free = nic->tx_slots[number].next_free; /* pinned_count of a free slot is 0 */
+    virtq_add(&nic->tx, number * NIC_TX_STRIDE);
+}
+
 /* Undoes what a sent frame held: pins of its pages, or somebody's share of what is under way. */
 static inline void nic_tx_release(struct nic *nic, uint64_t number)
 {

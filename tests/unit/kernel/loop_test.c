@@ -15,6 +15,7 @@
 #include "kernel/loop.h"
 #include "kernel/netif.h"
 #include "kernel/rx.h"
+#include "kernel/slice.h"
 
 #define FIRST   FIRST_ENV
 #define RING_AT 0x100000UL
@@ -141,12 +142,12 @@ static void what_a_call_has_no_time_for_waits_for_a_boundary(void **state)
     use_up_budgets(&b, true);
     next_value = 1; /* to a's ring */
     assert_int_equal(send_from(&a, 8, 5), 1);
-    assert_true(waiting() == 1 && arrived(&a) == 0 && rx_unfinished);
+    assert_true(waiting() == 1 && arrived(&a) == 0 && slice_chores.rx_unfinished);
     assert_int_equal(send_from(&a, 8, 1), 1);
     assert_true(waiting() == 2 && loop.queue[loop.head % LOOP_QUEUE].env == b.env);
     check_invariants(NULL);
     assert_true(rx_continue() && arrived(&a) == 1); /* one a turn */
-    assert_true(!rx_continue() && arrived(&a) == 1 && !rx_unfinished);
+    assert_true(!rx_continue() && arrived(&a) == 1 && !slice_chores.rx_unfinished);
     assert_true(info->netifs[0].sent == sent + 4 && runs == 2);
     use_up_budgets(&b, false);
 }
