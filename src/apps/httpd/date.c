@@ -1,7 +1,6 @@
 #include "httpd/date.h"
 
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 
 #define DAY       86400
@@ -27,20 +26,32 @@ static int64_t days_of(int year, int month, int day)
     return 365L * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1 - 719468;
 }
 
+/* The last two digits of a number. */
+static void put_two(char *to, unsigned number)
+{
+    to[0] = (char)('0' + number / 10 % 10);
+    to[1] = (char)('0' + number % 10);
+}
+
 void http_date_write(int64_t seconds, char text[HTTP_DATE_SIZE])
 {
     int64_t day = seconds / DAY;
     unsigned rest = (unsigned)(seconds % DAY);
-    int year = (int)(1970 + day / 366), month = 0;
-
+    int year = (int)(1970 + day / 366);
     while (day >= days_of(year + 1, 0, 1))
         year++;
-    while (month < 11 && day >= days_of(year, month + 1, 1))
+    int month = (int)(day - days_of(year, 0, 1)) / 32; /* or the next one */
+    if (month < 11 && day >= days_of(year, month + 1, 1))
         month++;
-    unsigned in_month = (unsigned)(day - days_of(year, month, 1)) + 1;
-    snprintf(text, HTTP_DATE_SIZE, "%s, %02u %s %04u %02u:%02u:%02u GMT", days[day % 7],
-             in_month % 100, months[month], (unsigned)year % 10000, rest / 3600 % 24,
-             rest / 60 % 60, rest % 60);
+    memcpy(text, "Day, 00 Mon 0000 00:00:00 GMT", HTTP_DATE_SIZE);
+    memcpy(text, days[day % 7], 3);
+    put_two(text + 5, (unsigned)(day - days_of(year, month, 1)) + 1);
+    memcpy(text + 8, months[month], 3);
+    put_two(text + 12, (unsigned)year / 100);
+    put_two(text + 14, (unsigned)year);
+    put_two(text + 17, rest / 3600);
+    put_two(text + 20, rest / 60 % 60);
+    put_two(text + 23, rest % 60);
 }
 
 /* One of count words at the beginning of *text, which moves behind it; or -1. */

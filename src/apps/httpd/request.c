@@ -55,8 +55,14 @@ int http_too_long(const char *head, size_t size)
 /* RFC 9110, section 5.6.2. */
 static bool is_token(char c)
 {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-           (c && strchr("!#$%&'*+-.^_`|~", c));
+    static const bool tokens[256] = {
+        ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true, ['!'] = true,
+        ['#'] = true,         ['$'] = true,         ['%'] = true,         ['&'] = true,
+        ['\''] = true,        ['*'] = true,         ['+'] = true,         ['-'] = true,
+        ['.'] = true,         ['^'] = true,         ['_'] = true,         ['`'] = true,
+        ['|'] = true,         ['~'] = true};
+
+    return tokens[(unsigned char)c];
 }
 
 /* The line at *at, without its end; *at moves behind that. The head ends with an empty one. */
@@ -83,10 +89,11 @@ static struct http_span next_word(struct http_span *line)
     return word;
 }
 
-static bool is(struct http_span span, const char *text)
+static inline bool is(struct http_span span, const char *text, size_t size)
 {
-    return span.size == strlen(text) && !strncasecmp(span.text, text, span.size);
+    return span.size == size && !strncasecmp(span.text, text, size);
 }
+#define IS(span, literal) is(span, literal, sizeof(literal) - 1)
 
 /* Names of methods are told apart by case. Returns a status. */
 static int read_method(struct http_span word, struct http_request *r)
@@ -226,32 +233,36 @@ static void read_connection(struct http_span value, struct fields *f)
         while (option.size &&
                (option.text[option.size - 1] == ' ' || option.text[option.size - 1] == '\t'))
             option.size--;
-        f->closes |= is(option, "close");
-        f->keeps |= is(option, "keep-alive");
+        f->closes |= IS(option, "close");
+        f->keeps |= IS(option, "keep-alive");
     }
 }
 
 static int use_field(struct http_span name, struct http_span value, struct http_request *r,
                      struct fields *f)
 {
-    const struct {
+    static const struct {
         const char *name;
-        struct http_span *to;
-    } kept[] = {{"range", &r->range},
-                {"if-range", &r->if_range},
-                {"if-match", &r->if_match},
-                {"if-none-match", &r->if_none_match},
-                {"if-modified-since", &r->if_modified_since},
-                {"if-unmodified-since", &r->if_unmodified_since}};
+        size_t size, to; /* in struct http_request */
+    } kept[] = {
+#define KEPT(name, member) {name, sizeof(name) - 1, offsetof(struct http_request, member)}
+        KEPT("range", range),
+        KEPT("if-range", if_range),
+        KEPT("if-match", if_match),
+        KEPT("if-none-match", if_none_match),
+        KEPT("if-modified-since", if_modified_since),
+        KEPT("if-unmodified-since", if_unmodified_since),
+#undef KEPT
+    };
 
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
-        if (is(name, kept[i].name))
-            *kept[i].to = value;
-    f->hosts += is(name, "host");
-    f->has_coding |= is(name, "transfer-encoding");
-    if (is(name, "connection"))
+        if (is(name, kept[i].name, kept[i].size))
+            *(struct http_span *)((char *)r + kept[i].to) = value;
+    f->hosts += IS(name, "host");
+    f->has_coding |= IS(name, "transfer-encoding");
+    if (IS(name, "connection"))
         read_connection(value, f);
-    return is(name, "content-length") ? read_length(value, r, f) : 0;
+    return IS(name, "content-length") ? read_length(value, r, f) : 0;
 }
 
 /* "Name: value"; no blank before the colon, and no line that goes on (RFC 9112, section 5). */
