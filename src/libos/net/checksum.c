@@ -64,6 +64,18 @@ uint32_t net_sum(uint32_t sum, const void *bytes, size_t size)
     } else {
         uint64_t carries = 0;
         wide += lead_in(&at, &size);
+        for (; size >= 32; size -= 32, at += 32) {
+            const word8 *w = (const word8 *)at;
+            uint64_t a = w[0], b = w[1], c = w[2], d = w[3];
+            wide += a;
+            carries += wide < a;
+            wide += b;
+            carries += wide < b;
+            wide += c;
+            carries += wide < c;
+            wide += d;
+            carries += wide < d;
+        }
         for (; size >= 8; size -= 8, at += 8) {
             uint64_t eight = *(const word8 *)at;
             wide += eight;
