@@ -49,7 +49,12 @@
 #define TCP_MSL          30000UL /* TIME-WAIT lasts a minute */
 
 /* Memory is malloc's. */
-#define MEM_LIBC_MALLOC   1
+#include <stddef.h>
+#define MEM_LIBC_MALLOC 1
+void *net_lwip_allocate(size_t size); /* memory.c */
+void net_lwip_free(void *memory);
+#define mem_clib_malloc   net_lwip_allocate
+#define mem_clib_free     net_lwip_free
 #define MEMP_MEM_MALLOC   1
 #define MEM_ALIGNMENT     8
 #define PBUF_LINK_HLEN    14
