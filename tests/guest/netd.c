@@ -4,7 +4,7 @@
 #include "libos/time/time.h"
 #include "test.h"
 
-#define LIMIT 40000000000UL /* ns */
+#define LIMIT 120000000000UL /* ns */
 
 struct proc netd;
 

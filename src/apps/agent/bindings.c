@@ -11,7 +11,8 @@
 #include "libos/start/error.h"
 #include "libos/time/time.h"
 
-#define RING_LIMIT 1000000000UL /* ns for a program to start and name its ring */
+#define RING_LIMIT 1000000000UL  /* ns for a program to start and name its ring, */
+#define NETD_LIMIT 10000000000UL /* where a loaded host has to compile netd's handlers first */
 
 static struct binding bindings[BINDINGS_MAX]; /* the first `count`, in the order of loading */
 static uint32_t count;
@@ -195,7 +196,7 @@ static bool is_behind(const struct binding *binding)
  * Wait until the program has named its ring, so that who asked for the binding may send at once;
  * but not for one that ends or takes its time, and may name it later.
  */
-static void await_ring(const struct binding *binding)
+static void await_ring(const struct binding *binding, uint64_t limit)
 {
     const volatile struct aegis_binding_info *info = aegis_binding(binding->number);
     struct aegis_predicate when[] = {
@@ -207,7 +208,7 @@ static void await_ring(const struct binding *binding)
                        offsetof(struct aegis_binding_info, slots) ==
                            offsetof(struct aegis_binding_info, parent) + 6,
                    "slots are the word's upper quarter");
-    aegis_wait(when, 2, time_after(RING_LIMIT));
+    aegis_wait(when, 2, time_after(limit));
 }
 
 /* What binding_make has made; if a step fails, those before it are undone. */
@@ -268,7 +269,7 @@ struct binding *binding_make(const struct control_load *load, const char *argume
     struct binding *b =
         remember(load, (uint32_t)m.number, m.app ? m.app->proc.env : exos.env, m.handler);
     if (m.app && !is_behind(b))
-        await_ring(b);
+        await_ring(b, strcmp(load->app, NETD) ? RING_LIMIT : NETD_LIMIT);
     return b;
 }
 

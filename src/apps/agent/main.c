@@ -11,9 +11,9 @@
 #include "libos/time/time.h"
 #include "libos/wait/wait.h"
 
-#define READY_LIMIT 1000000000UL  /* ns for netd's other process, */
-#define LEASE_LIMIT 10000000000UL /* that has to find a DHCP server first */
-#define DRAIN_LIMIT 1000000000UL  /* ns for the last reply to leave */
+#define READY_LIMIT                                                                                \
+    10000000000UL /* ns for netd's other process, which may have to find a DHCP server */
+#define DRAIN_LIMIT 1000000000UL /* ns for the last reply to leave */
 
 /* Each interface gets a netd of its own: one that fails takes nothing else with it. */
 static void start_netd(uint32_t netif, const char *address)
@@ -34,7 +34,7 @@ static void start_netd(uint32_t netif, const char *address)
 
 /* So that the machine answers when it is said to be ready; but not for one that ends or takes its
  * time. */
-static void await_ready(const struct proc *proc, uint64_t limit_ns)
+static void await_ready(const struct proc *proc)
 {
     struct aegis_predicate when[] = {
         {(const volatile uint64_t *)&proc->start->cap_count, UINT64_C(1) << 32, 0, AEGIS_WAKE_NE},
@@ -44,7 +44,7 @@ static void await_ready(const struct proc *proc, uint64_t limit_ns)
                            offsetof(struct exos_start, cap_count) + sizeof(uint32_t) &&
                        offsetof(struct exos_start, cap_count) % 8 == 0,
                    "ready is the word's upper half");
-    aegis_wait(when, 2, time_after(limit_ns));
+    aegis_wait(when, 2, time_after(READY_LIMIT));
 }
 
 /* Gives an interface's root binding away, and with that of the first one the loop interface's, for
@@ -72,7 +72,7 @@ static void start_frames(uint32_t netif, const char *address)
     if (app && status == 0)
         status = app_start(app);
     if (status == 0) {
-        await_ready(&app->proc, strcmp(address, NET_DHCP) ? READY_LIMIT : LEASE_LIMIT);
+        await_ready(&app->proc);
         return;
     }
     fprintf(stderr, "agent: nothing answers on interface %u but programs: %s\n", (unsigned)netif,
