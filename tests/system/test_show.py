@@ -49,7 +49,7 @@ def check_contents(shown, envs, binding):
     assert len(account) == 1 and account[0][:2] == ["1", "init"]
     used, limit = (list(map(int, account[0][n::2])) for n in (2, 3))
     assert used == [sum(by_owner[n] for n in by_owner if n != "0"), len(envs), len(envs), 2, 3, 0, *used[6:]]  # the root counts for nobody
-    assert all(u <= l for u, l in zip(used, limit)) and 100 < used[6] < 65536 and 0 < used[7] < 16384
+    assert all(u <= l for u, l in zip(used, limit)) and 100 < used[6] < 262144 and 0 < used[7] < 65536
     assert f"{len(envs)} of 1023 environments, {len(envs)} of 64 slices, 4 of" in shown
 
 
