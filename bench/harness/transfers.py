@@ -8,7 +8,7 @@ from .linux import PeerMissing
 from .results import AEGIS
 from .systems import BULK, LINUX, LINUX_BULK, LINUX_WEB, WEB
 
-SETTLE = 2.0  # seconds after the last machine is ready: start-up work of Linux ends
+SETTLE = 2.0  # seconds after Linux is ready: its start-up work ends
 PATH = "/" + systems.PAGE[0]
 SIZE = len(systems.PAGE[1])
 CONNECTIONS = 16
@@ -53,7 +53,7 @@ def count_pages(context, name):
     count = 400 if context.quick else 4000
     context.say(f"net: counting the instructions of {systems.TRANSFER_LABELS[name]}")
     with systems.TRANSFERS[name](context, context.host("bench/libcount.so")) as machine:
-        time.sleep(SETTLE)
+        time.sleep(SETTLE if name == LINUX_WEB else 0)
         get_pages(context, machine, count, counted=True)
         got = get_pages(context, machine, count, counted=True)
         before = machine.counter().read()

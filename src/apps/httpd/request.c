@@ -80,10 +80,11 @@ static struct http_span next_line(const char **at, const char *end)
 /* What stands before the next space of *line, which moves behind it. */
 static struct http_span next_word(struct http_span *line)
 {
-    const char *space = memchr(line->text, ' ', line->size);
-    struct http_span word = {line->text, space ? (size_t)(space - line->text) : line->size};
-    size_t gone = word.size + (space != NULL);
+    struct http_span word = {line->text, 0};
 
+    while (word.size < line->size && line->text[word.size] != ' ')
+        word.size++;
+    size_t gone = word.size + (word.size < line->size);
     line->text += gone;
     line->size -= gone;
     return word;

@@ -139,8 +139,11 @@ static size_t put(struct stream *t, const struct socket_transfer *x, size_t at)
             size = size < most ? size : most;
             size = size < MOST_AT_ONCE ? size : MOST_AT_ONCE;
             size = size < t->pcb->snd_buf ? size : t->pcb->snd_buf;
-            if (!size || tcp_write(t->pcb, (uint8_t *)v->iov_base + at, (u16_t)size,
-                                   TCP_WRITE_FLAG_COPY) != ERR_OK)
+            /* What follows goes behind it in the same buffer. */
+            bool more = i + 1 < x->count || size < v->iov_len - at;
+            u8_t flags = TCP_WRITE_FLAG_COPY | (more ? TCP_WRITE_FLAG_MORE : 0);
+            if (!size ||
+                tcp_write(t->pcb, (uint8_t *)v->iov_base + at, (u16_t)size, flags) != ERR_OK)
                 return done;
             at += size;
             done += size;

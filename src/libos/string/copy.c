@@ -53,7 +53,7 @@ READS_WHOLE_WORDS static size_t copy_shifted(unsigned char **to, const unsigned 
     const word *f = (const word *)(*from - OFFSET(*from));
     word now = *f++;
     size_t words = 0;
-    for (; size >= 5 * WORD; size -= 4 * WORD, words += 4, t += 4, f += 4) {
+    for (; size >= 4 * WORD; size -= 4 * WORD, words += 4, t += 4, f += 4) {
         word a = f[0], b = f[1], c = f[2], d = f[3];
         t[0] = now >> low | a << high;
         t[1] = a >> low | b << high;
@@ -61,7 +61,7 @@ READS_WHOLE_WORDS static size_t copy_shifted(unsigned char **to, const unsigned 
         t[3] = c >> low | d << high;
         now = d;
     }
-    for (; size >= 2 * WORD; size -= WORD, words++) {
+    for (; size >= WORD; size -= WORD, words++) {
         word next = *f++;
         *t++ = now >> low | next << high;
         now = next;

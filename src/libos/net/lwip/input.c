@@ -38,12 +38,17 @@ static inline bool is_from(const uint8_t *ip, const ip_addr_t *peer)
     return IP_IS_V6(peer) && !memcmp(ip + 8, ip_2_ip6(peer)->addr, sizeof(struct net_ipv6));
 }
 
-/* Whether that is what the connection that was heard last waits for, which lwIP keeps in front. */
+#define HEARD_LATELY 32 /* connections: lwIP keeps the one that was heard last in front */
+
+/* Whether that is what one of the connections that were heard lately waits for. */
 static bool is_next(const struct net_segment *p)
 {
-    const struct tcp_pcb *pcb = tcp_active_pcbs;
     const struct tcp_hdr *header = (const struct tcp_hdr *)p->tcp;
+    const struct tcp_pcb *pcb = tcp_active_pcbs;
+    u16_t port = lwip_ntohs(header->src);
 
+    for (int i = 0; i < HEARD_LATELY && pcb && pcb->remote_port != port; i++)
+        pcb = pcb->next;
     return pcb && pcb->recv == net_lwip_copies && pcb->state == ESTABLISHED && !pcb->ooseq &&
            !pcb->refused_data && header->seqno == lwip_htonl(pcb->rcv_nxt) &&
            header->src == lwip_htons(pcb->remote_port) &&

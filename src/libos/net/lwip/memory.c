@@ -7,7 +7,7 @@
 
 #include "lwip/opt.h"
 
-#define KEPT 16 /* blocks of a size, at most: 30 KiB in all */
+#define KEPT 48 /* blocks of a size, at most: 95 KiB in all */
 
 /* Behind each is what lwIP asked for, aligned as malloc's. */
 struct block {
