@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <stddef.h>
+#include <sys/wait.h>
 
 #include "libos/proc/internal.h"
 #include "libos/proc/signals.h"
@@ -195,11 +196,13 @@ void table_free_env(uint32_t env)
     if (aegis_env(env)->owner != exos.env || aegis_env(env)->state != AEGIS_ENV_ENDED ||
         IS(env, held))
         return;
+    /* One that was ended may have left something half made: it isn't seen to until a sweep. */
+    bool whole = WIFEXITED(table_status(aegis_env(env)));
     if (!table_is_process(env))
         disown_children(env);
     MARK(env, carriers, false);
     if (aegis_env_free(env) == 0)
-        table_collected++;
+        table_collected += whole;
 }
 
 pid_t table_parent(const struct table_entry *entry)

@@ -136,7 +136,8 @@ void table_free_env(uint32_t env);
 /* This process is carried by environment `to` instead of `from`, unless it has ended by now. */
 void table_replace(uint32_t from, uint32_t to);
 
-/* How many environments' ends this process has seen to, of aegis_env(exos.env)->ended. */
+/* How many environments' ends this process has seen to, of aegis_env(exos.env)->ended; while it
+ * isn't all, waitpid sweeps. */
 extern uint64_t table_collected;
 
 /* Environments that struct proc names (proc.h): proc_reap frees them, and nobody else. */
