@@ -13,6 +13,7 @@
 #include "libos/time/time.h"
 #include "libos/upcall/upcall.h"
 #include "libos/vm/vm.h"
+#include "libos/wait/wait.h"
 #include "test.h"
 
 #define BYTES 5000
@@ -219,10 +220,38 @@ static void what_handlers_write_to_is_there(void)
     upcall_set(UPCALL_BREAKPOINT, before);
 }
 
+/* With the other's, more predicates than the kernel takes at a time; then they are fewer again. */
+static void *wait_for_nothing(void *argument)
+{
+    static uint64_t words[EXOS_WAIT_MAX];
+    struct aegis_predicate when[EXOS_WAIT_MAX];
+
+    for (size_t i = 0; i < EXOS_WAIT_MAX; i++)
+        when[i] = AEGIS_WHEN(words[i], NE, 0);
+    CHECK_EQ(exos_wait(when, EXOS_WAIT_MAX, time_after(*(uint64_t *)argument)), EXOS_WAIT_MAX);
+    return argument;
+}
+
+static void an_end_is_seen_when_fewer_wait(void)
+{
+    for (uint64_t ns = 1500000; ns < 8000000; ns += 1000000) {
+        pthread_t thread;
+        pid_t pid = fork();
+        if (pid == 0) {
+            usleep(20000);
+            _exit(0);
+        }
+        CHECK_EQ(pthread_create(&thread, NULL, wait_for_nothing, &ns), 0);
+        CHECK_EQ(waitpid(pid, NULL, 0), pid);
+        CHECK_EQ(pthread_join(thread, NULL), 0);
+    }
+}
+
 int main(void)
 {
     what_handlers_write_to_is_there();
     one_waits_while_others_run();
+    an_end_is_seen_when_fewer_wait();
     a_child_has_one_thread();
     again_and_again();
     return 0;

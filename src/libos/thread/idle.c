@@ -158,6 +158,10 @@ void thread_wait_idly(void)
     uint64_t all, deadline = timed ? timed->deadline : AEGIS_FOREVER;
     uint64_t count = collect(when, skip, &all);
 
+    if (count == 0 && all > 0) { /* there are fewer than the last time */
+        skip = 0;
+        count = collect(when, skip, &all);
+    }
     if (all > MOST) {
         uint64_t soon = time_after(ROTATE_NS);
         deadline = soon < deadline ? soon : deadline;
