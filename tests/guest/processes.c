@@ -179,6 +179,27 @@ static void exec_keeps_the_number(void)
 }
 
 /* The child's child outlives it, belongs to process 1 then, and is nobody's to wait for. */
+/* What a stream holds is written once, by who put it there: execve forgets it (POSIX XSH exec). */
+static void exec_writes_out_no_stream(void)
+{
+    char text[32] = "";
+    int ends[2];
+
+    CHECK_EQ(pipe(ends), 0);
+    FILE *stream = fdopen(ends[1], "w");
+    CHECK(stream && fputs("once", stream) >= 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        execv("/processes", (char *[]){"processes", "exit", "3", NULL});
+        _exit(98);
+    }
+    CHECK_EQ(WEXITSTATUS(status_of(pid)), 3);
+    CHECK_EQ(fclose(stream), 0);
+    CHECK_EQ(read(ends[0], text, sizeof text), 4);
+    CHECK_EQ(strcmp(text, "once"), 0);
+    close(ends[0]);
+}
+
 static void orphans_go_to_the_first(void)
 {
     struct proc_view views[16];
@@ -349,6 +370,7 @@ int main(int argc, char **argv)
     up_to_64_KiB_of_arguments();
     errors_are_named();
     exec_keeps_the_number();
+    exec_writes_out_no_stream();
     orphans_go_to_the_first();
     groups();
     out_of_memory_at_each_step();

@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -23,7 +22,6 @@ int execve(const char *path, char *const argv[], char *const envp[])
         return -1;
     }
     options.replaces = proc_self();
-    fflush(NULL);
     table_making++; /* until it runs, it isn't somebody's unfinished one */
     int64_t error = proc_spawn(&proc, &options);
     table_making--;
