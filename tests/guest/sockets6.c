@@ -9,7 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "libos/net/datagram6.h"
 #include "libos/net/ipv6.h"
+#include "libos/net/service.h"
 #include "libos/time/time.h"
 #include "netd.h"
 #include "test.h"
@@ -252,6 +254,33 @@ static void mapped_addresses(void)
     close(a), close(b), close(c), close(four);
 }
 
+/* A port's filter on the loop interface tells ::1 by its lower half, which others' addresses may
+ * have as well: what a program sends there in the name of such a machine is nobody's. */
+static void the_name_of_another_machine(void)
+{
+    static uint8_t frame[NET_FRAME_LEAD + NET_DATAGRAM6_HEADERS] __attribute__((aligned(8)));
+    const uint8_t none[6] = {0};
+    struct net_datagram6 d = {.source = {{NET_WIRE32(0x20010db8), 0, 0, NET_WIRE32(1)}},
+                              .destination = {{0, 0, 0, NET_WIRE32(1)}},
+                              .source_port = htons(4340),
+                              .destination_port = htons(4341)};
+    struct net_lease lease;
+    int a = bound("::", 4341);
+    char got[8];
+
+    CHECK_OK(net_lease_family(&lease, IPPROTO_UDP, NET_IPV6, 4340, 4));
+    CHECK_OK(net_lease_loop(&lease, 4));
+    for (int is_own = 0; is_own < 2; is_own++) {
+        if (is_own)
+            d.source = d.destination;
+        size_t length = net_datagram6_write(frame + NET_FRAME_LEAD, &d, none, none, 64);
+        CHECK_EQ(net_send_copy(&lease.loop, frame + NET_FRAME_LEAD, length, AEGIS_FOREVER), 1);
+        CHECK_EQ(recv(a, got, sizeof got, MSG_DONTWAIT), is_own - 1);
+    }
+    net_lease_end(&lease);
+    close(a);
+}
+
 int main(void)
 {
     if (aegis_info()->netif_count == 0)
@@ -264,6 +293,7 @@ int main(void)
     own_addresses();
     connecting();
     mapped_addresses();
+    the_name_of_another_machine();
     netd_end();
     return 0;
 }

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,11 +21,23 @@
 
 static struct sockaddr_in peer = {.sin_family = AF_INET};
 
+/* Asks for nothing else meanwhile. */
+static bool await_error(int s, int *error)
+{
+    socklen_t size = sizeof *error;
+
+    for (int ms = 0; ms < PATIENCE; ms += 10) {
+        if (getsockopt(s, SOL_SOCKET, SO_ERROR, error, &size) || *error)
+            return *error;
+        usleep(10000);
+    }
+    return false;
+}
+
 static int refused(void)
 {
     int s = socket(AF_INET, SOCK_DGRAM, 0), error = 0;
     struct pollfd poll_for = {.fd = s, .events = POLLIN};
-    socklen_t size = sizeof error;
     char byte = 'x';
 
     if (connect(s, (struct sockaddr *)&peer, sizeof peer) || send(s, &byte, 1, 0) != 1)
@@ -36,8 +49,7 @@ static int refused(void)
         printf("told: recv: %s\n", strerror(errno));
     if (recv(s, &byte, 1, MSG_DONTWAIT) == -1) /* once */
         printf("told: again: %s\n", strerror(errno));
-    if (send(s, &byte, 1, 0) == 1 && poll(&poll_for, 1, PATIENCE) == 1 &&
-        getsockopt(s, SOL_SOCKET, SO_ERROR, &error, &size) == 0)
+    if (send(s, &byte, 1, 0) == 1 && await_error(s, &error))
         printf("told: SO_ERROR: %s\n", strerror(error));
     if (send(s, &byte, 1, 0) == 1 && poll(&poll_for, 1, PATIENCE) == 1 &&
         send(s, &byte, 1, 0) == -1)

@@ -17,7 +17,7 @@ bool net_datagram6_read(const uint8_t *frame, size_t length, struct net_datagram
     memcpy(&d->source, frame + IPV6_SOURCE, sizeof d->source);
     memcpy(&d->destination, frame + IPV6_DESTINATION, sizeof d->destination);
     if (net_ipv6_is_any(&d->source) || net_ipv6_is_group(&d->source) ||
-        net_ipv6_sum(frame, udp, size, IPV4_UDP))
+        net_ipv6_is_mapped(&d->source) || net_ipv6_sum(frame, udp, size, IPV4_UDP))
         return false;
     memcpy(&d->source_port, udp + UDP_SOURCE, sizeof d->source_port);
     memcpy(&d->destination_port, udp + UDP_DESTINATION, sizeof d->destination_port);

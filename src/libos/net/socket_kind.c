@@ -202,6 +202,15 @@ static int write_time(void *value, socklen_t *size, uint64_t ns)
     return socket_write_value(value, size, &time, sizeof time);
 }
 
+/* What there is by now: the protocol may have heard of it only when it was asked. */
+static int take_error(struct socket *s, void *value, socklen_t *size)
+{
+    int error = s->error;
+
+    s->error = 0;
+    return socket_write_value(value, size, &error, sizeof error);
+}
+
 int socket_get(struct socket *s, int level, int option, void *value, socklen_t *size)
 {
     const struct {
@@ -210,7 +219,6 @@ int socket_get(struct socket *s, int level, int option, void *value, socklen_t *
         {SOL_SOCKET, SO_TYPE, s->protocol->type},
         {SOL_SOCKET, SO_PROTOCOL, s->protocol->number},
         {SOL_SOCKET, SO_DOMAIN, s->is_six ? AF_INET6 : AF_INET},
-        {SOL_SOCKET, SO_ERROR, s->error},
         {SOL_SOCKET, SO_BROADCAST, s->broadcast},
         {SOL_SOCKET, SO_REUSEADDR, 0},
         {SOL_SOCKET, SO_ACCEPTCONN, 0},
@@ -224,15 +232,14 @@ int socket_get(struct socket *s, int level, int option, void *value, socklen_t *
     int error = s->protocol->get ? s->protocol->get(s, level, option, value, size) : -ENOPROTOOPT;
     if (error != -ENOPROTOOPT)
         return error;
+    if (level == SOL_SOCKET && option == SO_ERROR)
+        return take_error(s, value, size);
     if (level == SOL_SOCKET && option == SO_RCVTIMEO)
         return write_time(value, size, s->receive_ns);
     if (level == SOL_SOCKET && option == SO_SNDTIMEO)
         return write_time(value, size, s->send_ns);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        if (numbers[i].level == level && numbers[i].option == option) {
-            if (option == SO_ERROR && level == SOL_SOCKET)
-                s->error = 0;
+        if (numbers[i].level == level && numbers[i].option == option)
             return socket_write_value(value, size, &numbers[i].number, sizeof numbers[i].number);
-        }
     return -ENOPROTOOPT;
 }

@@ -166,7 +166,7 @@ static bool is_mine(const struct udp *u, const struct net_datagram6 *d)
         return false;
     if (peer->port && (!net_ipv6_equal(&d->source, &peer->six) || d->source_port != peer->port))
         return false;
-    return u->from == &u->lease.loop || !net_ipv6_is_local(&d->source);
+    return net_ipv6_is_local(&d->source) == (u->from == &u->lease.loop);
 }
 
 bool udp6_take(struct udp *u, struct aegis_slot_header *slot, struct net_datagram *d)

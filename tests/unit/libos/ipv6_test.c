@@ -129,6 +129,23 @@ static void any_wrong_bit_of_a_datagram_is_seen(void **state)
     assert_false(net_datagram6_read(frame, length, &d));
 }
 
+/* Nobody sends from a group, nor from no address, and IPv4's addresses are IPv4's. */
+static void a_datagram_comes_from_one_machine_of_ipv6(void **state)
+{
+    (void)state;
+    static const char *const nobody[] = {"::", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.2.2"};
+    struct net_datagram6 d;
+    for (size_t i = 0; i < sizeof nobody / sizeof *nobody; i++) {
+        const struct net_datagram6 from = {.source = at(nobody[i]),
+                                           .destination = at("2001:db8::2"),
+                                           .source_port = htons(4000),
+                                           .destination_port = htons(7)};
+        size_t length = net_datagram6_write(frame, &from, peer, us, 64);
+        if (net_datagram6_read(frame, length, &d))
+            fail_msg("from %s", nobody[i]);
+    }
+}
+
 static size_t reply(size_t size)
 {
     const struct net_echo e = {.source6 = at("2001:db8::2"),
@@ -178,6 +195,7 @@ int main(void)
         cmocka_unit_test(a_datagram_is_as_rfc_8200_has_it),
         cmocka_unit_test(datagrams_are_read_as_they_were_written),
         cmocka_unit_test(any_wrong_bit_of_a_datagram_is_seen),
+        cmocka_unit_test(a_datagram_comes_from_one_machine_of_ipv6),
         cmocka_unit_test(a_whole_echo_reply_is_read_and_any_wrong_bit_is_seen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,21 +56,28 @@ static bool is_next(const struct net_segment *p)
            is_from(p->ip, &pcb->remote_ip);
 }
 
+static bool is_loop(const struct netif *netif)
+{
+    return ip4_addr_isloopback(netif_ip4_addr(netif));
+}
+
 /* In the name of the machine's own addresses, which aren't on any wire. */
 static bool is_spoofed(const struct netif *netif, const uint8_t *ip)
 {
     uint32_t source = header_source(ip);
 
-    return net_is_local(net_service(), source) && !ip4_addr_isloopback(netif_ip4_addr(netif));
+    return net_is_local(net_service(), source) && !is_loop(netif);
 }
 
+/* The other way round as well: what a program may send over the loop interface, its filter tells by
+ * the lower half of the address. */
 static bool is_spoofed6(const struct netif *netif, const uint8_t *ip)
 {
     struct net_ipv6 source;
 
     memcpy(&source, ip + IPV6_SOURCE - ETH_SIZE, sizeof source);
     return net_ipv6_is_any(&source) || net_ipv6_is_group(&source) || net_ipv6_is_mapped(&source) ||
-           (net_ipv6_is_local(&source) && !ip4_addr_isloopback(netif_ip4_addr(netif)));
+           net_ipv6_is_local(&source) != is_loop(netif);
 }
 
 /* Before lwIP sees a segment that opens a connection. */
