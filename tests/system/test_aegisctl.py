@@ -1,4 +1,5 @@
 """aegisctl alone, with a stand-in for QEMU (fake_qemu): what it says and returns when anything on its way goes wrong."""
+import json
 import os
 import pathlib
 import re
@@ -7,6 +8,7 @@ import socket
 import subprocess
 import threading
 import time
+import types
 
 import pytest
 
@@ -385,6 +387,60 @@ def test_rtt_tells_lost_late_and_wrong_answers(ctl):
     out, err = process.communicate(timeout=20)
     assert '"round_trips": 19, "lost": 1, "wrong": 2' in out
     assert process.returncode == 1 and "2 answers were wrong" in err
+
+
+@pytest.fixture
+def web():
+    """A web server of the test's own: .answers are what it says, one a request, the last from then on; .got the requests."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = types.SimpleNamespace(port=listener.getsockname()[1], answers=[], got=[])
+
+    def serve():
+        with listener, listener.accept()[0] as peer:
+            while request := peer.recv(4096):
+                server.got.append(request)
+                answer = server.answers.pop(0) if len(server.answers) > 1 else server.answers[0]
+                for part in (answer[:20], answer[20:]):
+                    peer.sendall(part)
+                    time.sleep(0.01)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    yield server
+
+
+def page(body, status="200 OK", more=""):
+    return f"HTTP/1.1 {status}\r\ncontent-length: {len(body)}\r\n{more}\r\n{body}".encode()
+
+
+def test_rtt_gets_a_page_again_and_again(ctl, web):
+    web.answers = [page("a page\n" * 300)]
+    out = json.loads(ctl.ok("rtt", "--port", web.port, "--count", 20, "--http", "/there?is=one", "--json"))
+    assert (out["round_trips"], out["lost"], out["wrong"], out["size"]) == (20, 0, 0, 2100)
+    assert len(web.got) == 20 and all(r.startswith(b"GET /there?is=one HTTP/1.1\r\nHost: ") for r in web.got)
+
+
+@pytest.mark.parametrize("answers, why", [
+    ([page("one"), page("one"), page("two")], "after 2 answers: the page is not what it was before"),
+    ([page("", "404 Not Found")], "the server says 'HTTP/1.1 404 Not Found'"),
+    ([b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nsomething"], "doesn't say how long"),
+    ([page("x")[:-1] + b"xyz"], "more came than the page"),
+    ([page("x").replace(b": 1", b": 9")], "bytes of an answer came in time, not all"),
+    ([page("x").replace(b": 1", b": 99999999")], "longer than 1048576 bytes"),
+    ([b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 4000], "head is longer than 8192 bytes"),
+])
+def test_rtt_says_what_is_wrong_with_a_page(ctl, web, answers, why):
+    web.answers = answers
+    done = ctl("rtt", "--port", web.port, "--count", 5, "--limit", 300, "--http", "/")
+    assert done.returncode == 1
+    one_line(done.stderr, f"127.0.0.1:{web.port}: after", why)
+
+
+@pytest.mark.parametrize("args", [("--http", "page"), ("--http", "/", "--size", 100)])
+def test_rtt_of_a_page_has_a_path_and_no_size(ctl, args):
+    done = ctl("rtt", "--port", 1, *args)
+    assert done.returncode == 2
+    assert "path that begins with /" in done.stderr
 
 
 def test_a_filter_that_is_no_file_is_named(ctl, folder):

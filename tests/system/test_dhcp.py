@@ -4,7 +4,7 @@ import time
 
 from scapy.layers.dhcp import BOOTP, DHCP
 from scapy.layers.inet import ICMP, IP, UDP
-from scapy.layers.l2 import Ether
+from scapy.layers.l2 import ARP, Ether
 
 from conftest import BUILD
 from images import HOST_IP, HOST_MAC
@@ -26,7 +26,7 @@ def question(m, kind, seconds=60):
     raise AssertionError(m.text[-2000:])
 
 
-def answer(m, asked, kind, address=ADDRESS, server=HOST_IP, times=(5, 1, 2), more=(), xid=None, to="ff:ff:ff:ff:ff:ff"):
+def answer(m, asked, kind, address=ADDRESS, server=HOST_IP, times=(60, 1, 2), more=(), xid=None, to="ff:ff:ff:ff:ff:ff"):
     lease, renew, rebind = times
     options = [("message-type", kind), ("server_id", server), *more]
     if kind != 6:
@@ -53,6 +53,8 @@ def test_a_lease_is_found_kept_and_lost(machine):
     m = machine(address="ip=dhcp")
     asked = question(m, 1)
     assert (asked[IP].src, asked[IP].dst, asked.dst) == ("0.0.0.0", "255.255.255.255", "ff:ff:ff:ff:ff:ff")
+    m.nics[0].send(bytes(Ether(src=HOST_MAC, dst="ff:ff:ff:ff:ff:ff") / ARP(op=1, hwsrc=HOST_MAC, psrc=HOST_IP, pdst="0.0.0.0")))
+    assert not m.nics[0].find(lambda f: Ether(f).haslayer(ARP) and Ether(f)[ARP].op == 2, 0.5)  # no address, no answer
     answer(m, asked, 2, xid=asked[BOOTP].xid ^ 1, address="10.0.2.66")  # another's
     answer(m, asked, 2, address="127.0.0.1")  # no address for a machine
     answer(m, asked, 5, address="10.0.2.67")  # not asked for yet
@@ -61,13 +63,13 @@ def test_a_lease_is_found_kept_and_lost(machine):
     assert (option(request, "requested_addr"), option(request, "server_id")) == (ADDRESS, HOST_IP)
     answer(m, request, 6, server="10.0.2.8")  # another server's word
     answer(m, request, 5)
-    m.wait_line(rf"netd: {ADDRESS}/24 by DHCP, for 5 s")
+    m.wait_line(rf"netd: {ADDRESS}/24 by DHCP, for 60 s")
     m.up()
     assert pinged(m, ADDRESS, 20)
     renewal = question(m, 3)  # to the server alone
     assert (renewal.dst, renewal[IP].src, renewal[IP].dst, renewal[BOOTP].ciaddr) == (HOST_MAC, ADDRESS, HOST_IP, ADDRESS)
     assert option(renewal, "requested_addr") is None and option(renewal, "server_id") is None
-    answer(m, renewal, 5, times=(8, 1, 2), to=m.nics[0].mac)
+    answer(m, renewal, 5, times=(61, 1, 2), to=m.nics[0].mac)
     renewal = question(m, 3)
     while renewal.dst != "ff:ff:ff:ff:ff:ff":  # it isn't answered: then anybody is asked
         renewal = question(m, 3)

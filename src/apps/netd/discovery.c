@@ -12,9 +12,9 @@
 #include "libos/vm/vm.h"
 #include "netd.h"
 
-#define PATIENCE    2000000000UL /* ns for room in the device's queue */
-#define ASKED_MOST  5            /* questions without an answer, then the neighbour isn't there */
-#define ROUTER_WAIT 4            /* s between two questions for a router, RFC 4861, 10 */
+#define PATIENCE    2000000UL /* ns for room in the device's queue: callers wait meanwhile */
+#define ASKED_MOST  5         /* questions without an answer, then the neighbour isn't there */
+#define ROUTER_WAIT 4         /* s between two questions for a router, RFC 4861, 10 */
 
 #define ICMP_SOLICIT_ROUTER    133
 #define ICMP_SOLICIT_NEIGHBOUR 135

@@ -37,10 +37,15 @@ enum vm_reason vm_why(uint64_t address, int64_t *error)
 {
     uint64_t page = address & ~(uint64_t)(AEGIS_PAGE_SIZE - 1);
     const struct vm_region *r = vm_find(address), *above = vm_find_next(address);
-    bool present = r->kind != VM_NOWHERE && vm_pte((void *)address) & AEGIS_PTE_VALID;
+    bool has_failed = failed.page == page && failed.page;
 
     *error = 0;
-    if (failed.page == page && failed.page && !(failed.why == VM_LOST && present)) {
+    if (has_failed && failed.why == VM_NO_MEMORY) { /* a look at the PTE may need a page, too */
+        *error = failed.error;
+        return failed.why;
+    }
+    bool present = r->kind != VM_NOWHERE && vm_pte((void *)address) & AEGIS_PTE_VALID;
+    if (has_failed && !present) {
         *error = failed.error;
         return failed.why;
     }

@@ -68,7 +68,7 @@ static void give_up(struct broker *b)
 
 static void come_up(struct broker *b)
 {
-    char text[512], ports[160] = "";
+    char text[1024], ports[QEMU_FORWARDS_MAX * sizeof "; UDP 127.0.0.1:65535 -> guest 65535"] = "";
     size_t used = 0;
     struct why why;
 

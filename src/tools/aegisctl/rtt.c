@@ -1,6 +1,6 @@
 /*
  * aegisctl rtt: round trips of UDP datagrams, or over a TCP connection, to an echo service in the
- * machine, one at a time.
+ * machine, one at a time; or of requests to a web server (rtt_http.h).
  *
  * Each payload holds its number and this run's nonce, and is filled from both, so that an answer
  * that is late, doubled, cut or altered is told from the right one.
@@ -20,15 +20,18 @@
 #include "client.h"
 #include "clock.h"
 #include "commands.h"
+#include "rtt_http.h"
 #include "rtt_print.h"
 
 #define SIZE_MAX_UDP 1472 /* what fits an Ethernet frame */
-#define GIVE_UP      10   /* datagrams lost in a row */
+#define SIZE_USUAL   60
+#define GIVE_UP      10 /* datagrams lost in a row */
 
 struct run {
     long count, size, limit_ms;
     uint32_t nonce;
     bool tcp;
+    struct rtt_http http; /* with a path: what is asked, over TCP */
     int fd;
     int64_t *times; /* ns, of the answered ones */
     long answered, lost, wrong;
@@ -126,6 +129,20 @@ static int await_bytes(struct run *run, const uint8_t *expected, int64_t deadlin
                        run->answered);
     }
     return 1;
+}
+
+static int exchange_pages(struct run *run, struct why *why)
+{
+    for (; run->answered < run->count; run->answered++) {
+        int64_t start = clock_ns();
+
+        if (rtt_http_exchange(&run->http, run->fd, clock_ms() + run->limit_ms, why) != 0) {
+            return why_in(why, "after %ld answers", run->answered);
+        }
+        run->times[run->answered] = clock_ns() - start;
+    }
+    run->size = (long)run->http.size;
+    return 0;
 }
 
 static int exchange_all(struct run *run, struct why *why)
@@ -268,7 +285,8 @@ static int measure(struct run *run, long port, enum rtt_format format)
     if (run->times == NULL || getrandom(&run->nonce, sizeof run->nonce, 0) != sizeof run->nonce) {
         why_set(&why, "no memory for %ld round trips, or no random number", run->count);
         status = -1;
-    } else if (run->fd < 0 || exchange_all(run, &why) != 0) {
+    } else if (run->fd < 0 ||
+               (run->http.path ? exchange_pages(run, &why) : exchange_all(run, &why)) != 0) {
         status = -1;
     }
     if (status != 0) {
@@ -286,13 +304,14 @@ static int measure(struct run *run, long port, enum rtt_format format)
         close(run->fd);
     }
     free(run->times);
+    free(run->http.page);
     return status;
 }
 
 static int rtt(const struct command *command, int argc, char **argv)
 {
     const char *name = INSTANCE_DEFAULT;
-    struct run run = {.count = 1000, .size = 60, .limit_ms = 1000, .fd = -1};
+    struct run run = {.count = 1000, .limit_ms = 1000, .fd = -1};
     long port = 0, guest = 7;
     bool json = false, plain = false;
     const struct option_row rows[] = {
@@ -306,6 +325,8 @@ static int rtt(const struct command *command, int argc, char **argv)
         {"port", OPTION_NUMBER, &port, "PORT",
          "port of the host, if not the one that leads to --guest", 1, 65535},
         {"tcp", OPTION_FLAG, &run.tcp, NULL, "over one connection of TCP instead of UDP", 0, 0},
+        {"http", OPTION_TEXT, &run.http.path, "PATH",
+         "GET PATH from a web server, over one connection, instead", 0, 0},
         {"json", OPTION_FLAG, &json, NULL, "print one JSON object instead", 0, 0},
         {"no-histogram", OPTION_FLAG, &plain, NULL, "print the table alone", 0, 0},
         {"instance", OPTION_TEXT, &name, "NAME", INSTANCE_HELP, 0, 0},
@@ -317,6 +338,12 @@ static int rtt(const struct command *command, int argc, char **argv)
     if (status >= 0) {
         return status;
     }
+    if (run.http.path && (run.size != 0 || run.http.path[0] != '/')) {
+        return usage_error(command, "--http takes a path that begins with /, and no --size: a page "
+                                    "has its own");
+    }
+    run.tcp |= run.http.path != NULL;
+    run.size = run.size ? run.size : SIZE_USUAL;
     if (port == 0 && ask_port(name, guest, run.tcp, &port, &why) != 0) {
         return why_print(&why, "rtt");
     }
@@ -324,5 +351,6 @@ static int rtt(const struct command *command, int argc, char **argv)
 }
 
 const struct command command_rtt = {
-    "rtt", "", 0, 0, "Measure round trips of UDP datagrams, or over TCP, to the machine.", rtt,
+    "rtt", "", 0, 0, "Measure round trips of UDP datagrams, over TCP, or of pages, to the machine.",
+    rtt,
 };

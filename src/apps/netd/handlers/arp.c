@@ -82,6 +82,8 @@ static __always_inline int resolve(struct xdp_md *ctx)
     if (arp->head.ar_hrd != bpf_htons(ARPHRD_ETHER) || arp->head.ar_pro != bpf_htons(ETH_P_IP) ||
         arp->head.ar_hln != ETH_ALEN || arp->head.ar_pln != 4)
         return XDP_DROP;
+    if (!own.address[0]) /* no address yet: who asks for 0.0.0.0 doesn't mean this machine */
+        return XDP_DROP;
     for (int i = 0; i < 4; i++)
         if (arp->target[i] != own.address[i])
             return XDP_DROP;

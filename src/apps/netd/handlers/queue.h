@@ -5,7 +5,8 @@
 #ifndef NETD_HANDLERS_QUEUE_H
 #define NETD_HANDLERS_QUEUE_H
 
-#define QUEUE_SLOTS 64   /* a power of two; more frames than the fragments of the longest datagram \
+#define QUEUE_SLOTS                                                                                \
+    64                   /* a power of two; more frames than the fragments of the longest datagram \
                           */
 #define QUEUE_FRAME 1520 /* bytes of the longest frame, and what fills it up to 8 */
 
