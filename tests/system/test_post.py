@@ -153,7 +153,7 @@ def test_symbols_name_handlers_and_classifiers_and_hold_their_code(aegisctl, fol
     aegisctl.ok("symbols", "-o", out)
     listing = subprocess.run(["riscv64-unknown-elf-objdump", "-d", out], capture_output=True, text=True, check=True).stdout
     functions = dict(re.findall(r"^[0-9a-f]+ <(\w+)>:\n((?:.+\n)+)", listing, re.M))
-    handler = next(name for name in functions if re.fullmatch(r"handler_2_\w+", name) and not name.endswith("_prelude"))
+    handler = next(name for name in functions if re.fullmatch(r"handler_3_\w+", name) and not name.endswith("_prelude"))
     for name in (handler, "classifier_net0", "egress_0"):
         assert len(functions[name].splitlines()) > 5 and "unimp" not in functions[name].splitlines()[0]
     # The addresses are those of the machine: post and the file agree.
@@ -163,7 +163,7 @@ def test_symbols_name_handlers_and_classifiers_and_hold_their_code(aegisctl, fol
     assert " egress_3\n" in aegisctl.ok("post")
     aegisctl.ok("unload", "udp-echo")
     text = aegisctl.ok("post")
-    assert " handler_2" not in text and " handler_0_arp" in text and " classifier_net0" in text
+    assert " handler_3" not in text and " handler_0_arp" in text and " classifier_net0" in text
     assert " egress_2\n" in text and " egress_3\n" not in text
 
 
