@@ -8,7 +8,7 @@ set(lwip_sources core/init.c core/def.c core/inet_chksum.c core/ip.c core/mem.c 
   core/ipv6/ip6.c core/ipv6/ip6_addr.c)
 list(TRANSFORM lwip_sources PREPEND ${AEGIS_LWIP_DIR}/src/)
 add_library(exos_lwip STATIC ${lwip_sources} ${lwip_port}/port.c ${lwip_port}/interface.c
-  ${lwip_port}/input.c
+  ${lwip_port}/input.c ${lwip_port}/leave.c
   ${lwip_port}/memory.c ${lwip_port}/output.c ${lwip_port}/syn.c ${lwip_port}/told.c ${lwip_port}/discovery.c)
 set(net ${CMAKE_SOURCE_DIR}/src/libos/net)
 target_sources(exos_lwip PRIVATE ${net}/socket_all.c ${net}/segment.c ${net}/socket_tcp.c ${net}/stream_event.c ${net}/stream_data.c

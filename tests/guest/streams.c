@@ -3,6 +3,8 @@
  * what the first byte of a connection says (test_streams.py), and CLOSED, where nobody listens.
  * streams ADDRESS PORT echo SIZE: sends SIZE bytes to an echo, which must come back.
  * streams bye PORT: says "bye" to whoever connects, and closes at once.
+ * streams once|again PORT: serves one connection, as its first byte says, and ends (serve_one);
+ *   "again" says SO_REUSEADDR.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -503,8 +505,38 @@ static void say_bye(uint16_t port)
     }
 }
 
+/* "c": closes at once; "e": after the peer's end; "d": dies; "m": closes, and serves one more. */
+static void serve_one(uint16_t port, int reuses)
+{
+    struct sockaddr_in6 own = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+    int s = socket(AF_INET6, SOCK_STREAM, 0);
+    char what = 0, byte;
+
+    set(s, SOL_SOCKET, SO_REUSEADDR, reuses);
+    if (bind(s, AT(own))) {
+        printf("streams: port %d: %s\n", port, strerror(errno));
+        return;
+    }
+    CHECK_EQ(listen(s, SOMAXCONN), 0);
+    printf("streams: one at port %d\n", port);
+    do {
+        int c = accept(s, NULL, NULL);
+        CHECK(c >= 0);
+        CHECK_EQ(recv(c, &what, 1, 0), 1);
+        if (what == 'd')
+            raise(SIGKILL);
+        while (what == 'e' && recv(c, &byte, 1, 0) > 0)
+            ;
+        close(c);
+    } while (what == 'm');
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 3 && (!strcmp(argv[1], "once") || !strcmp(argv[1], "again"))) {
+        serve_one((uint16_t)atoi(argv[2]), !strcmp(argv[1], "again"));
+        return 0;
+    }
     if (argc == 3 && !strcmp(argv[1], "bye"))
         say_bye((uint16_t)atoi(argv[2]));
     if (argc == 5 && !strcmp(argv[3], "echo") && inet_aton(argv[1], &peer.sin_addr) == 1) {

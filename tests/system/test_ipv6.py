@@ -17,6 +17,7 @@ from scapy.packet import Raw
 from conftest import BUILD
 from images import HOST_MAC
 from machine import Machine
+from test_told import lines
 
 ROUTER, HOST, FAR = "fe80::1", "2001:db8:1:2::99", "2001:db8:ffff::1"
 ENEMY_MAC, OTHER_MAC = "02:66:66:66:66:66", "02:77:77:77:77:77"
@@ -320,13 +321,13 @@ def test_what_may_not_be_answered_is_not(wire):
 
 
 class Stream:
-    """A connection to tcpecho, made by hand."""
+    """A connection to tcpecho, or another port, made by hand."""
 
-    def __init__(self, w, port, **ip):
-        self.w, self.port, self.ip, self.seq, self.ack = w, port, ip, 1000, 0
+    def __init__(self, w, port, to=8, **ip):
+        self.w, self.port, self.to, self.ip, self.seq, self.ack = w, port, to, ip, 1000, 0
 
     def send(self, flags, data=b"", **tcp):
-        segment = TCP(**{"sport": self.port, "dport": 8, "flags": flags, "seq": self.seq, "ack": self.ack, "window": 5000, **tcp})
+        segment = TCP(**{"sport": self.port, "dport": self.to, "flags": flags, "seq": self.seq, "ack": self.ack, "window": 5000, **tcp})
         self.w.nic.send(bytes(self.w.frame(segment / data if data else segment, **self.ip)))
         self.seq += len(data) + ("S" in flags) + ("F" in flags)
 
@@ -378,6 +379,28 @@ def test_tcp_over_ipv6(wire):
         s.ack = p[TCP].seq + 1
         assert p[TCP].ack == s.seq
         s.send("A")
+
+
+@pytest.mark.parametrize("way", ["global", "by the router", "link-local"])
+def test_netd_says_goodbye_for_a_program_that_has_ended(wire, way):
+    ip = {"global": {}, "by the router": {"src": FAR}, "link-local": {"src": ROUTER, "dst": wire.link}}[way]
+    port = 30 + len(way)
+    says = lines(wire.m, "streams", "once", str(port))
+    says(f"streams: one at port {port}")
+    s = Stream(wire, 5100, to=port, **ip)
+    s.open()
+    s.send("PA", b"c")
+    says("(environment {env}) has ended")
+    first = s.take(lambda t: "F" in t.flags)
+    again = s.take(lambda t: "F" in t.flags)  # netd's
+    assert first[TCP].seq == again[TCP].seq and (again[IPv6].src, again[IPv6].dst) == (first[IPv6].src, first[IPv6].dst)
+    s.ack = again[TCP].seq + 1
+    for _ in range(2):
+        s.send("FA")
+        assert s.take(lambda t: t.ack == s.seq)[TCP].flags == "A"
+        s.seq -= 1
+    s.send("FA", dport=port + 1)
+    assert s.take(lambda t: True)[TCP].flags == "R"
 
 
 def test_segments_that_are_not_whole_are_not_seen(wire):

@@ -70,6 +70,16 @@ int64_t arp_page(struct aegis_cap *capability)
                    : aegis_cap_mint(AEGIS_KIND_PAGE, (uint64_t)ppn, AEGIS_RIGHT_READ, capability);
 }
 
+void arp_known(uint32_t address, uint8_t mac[6])
+{
+    uint32_t mask = netd.address.prefix ? UINT32_MAX << (32 - netd.address.prefix) : 0;
+    uint32_t hop = (address ^ netd.address.address) & mask ? netd.address.gateway : address;
+    const volatile struct net_neighbour *n = &neighbours[net_neighbour_place(hop)];
+    uint64_t word = n->address == __builtin_bswap32(hop) ? n->word : 0;
+
+    memcpy(mac, &word, 6);
+}
+
 static void ask(uint32_t address)
 {
     static const uint8_t kind[] = {0, 1, 8, 0, 6, 4, 0, ARP_REQUEST}; /* Ethernet and IPv4 */

@@ -8,6 +8,7 @@
 #include "libos/net/handler.h"
 #include "libos/net/headers.h"
 #include "libos/net/ipv6.h"
+#include "libos/net/linger.h"
 #include "libos/time/time.h"
 #include "libos/vm/vm.h"
 #include "netd.h"
@@ -146,6 +147,31 @@ static bool is_neighbour(const struct net_ipv6 *a)
 
     return (net_ipv6_is_link_local(a) || is_prefix) && !is_same(&page->link, a) &&
            !is_same(&page->global, a);
+}
+
+bool discovery_own(uint8_t which, struct net_ipv6 *own)
+{
+    *own = (struct net_ipv6){{0, 0, 0, NET_WIRE32(1)}};
+    if (which == NET_LINGER_LINK)
+        read_volatile(own, &page->link);
+    else if (which == NET_LINGER_GLOBAL)
+        read_volatile(own, &page->global);
+    return which <= NET_LINGER_LOOP && !net_ipv6_is_any(own);
+}
+
+bool discovery_is_own(const struct net_ipv6 *address)
+{
+    return is_same(&page->link, address) || is_same(&page->global, address);
+}
+
+void discovery_known(const struct net_ipv6 *address, uint8_t mac[6])
+{
+    const volatile struct net_neighbour6 *n = &page->neighbours[net_ipv6_place(address)];
+    uint64_t word = is_neighbour(address) ? 0 : page->router_mac;
+
+    if (is_neighbour(address) && is_same(&n->address, address))
+        word = n->word;
+    memcpy(mac, &word, 6);
 }
 
 /* As arp.c does it: the word is emptied before the address changes. */

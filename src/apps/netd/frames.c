@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "apps/netd/handlers/answer.h"
+#include "apps/netd/handlers/linger.h"
 #include "apps/netd/handlers/queue.h"
 #include "fragments.h"
 #include "icmp_error.h"
@@ -13,8 +14,12 @@
 #include "libos/net/headers.h"
 #include "libos/net/ipv6.h"
 #include "libos/net/note.h"
+#include "libos/net/service.h"
 #include "libos/time/time.h"
+#include "libos/vm/vm.h"
 #include "netd.h"
+
+#define PATIENCE 5000000000UL /* ns for netd to serve others */
 
 /* handlers/answer.c, as ashc compiled it. */
 extern const char netd_answer_image[], netd_answer_image_end[];
@@ -40,6 +45,49 @@ static int64_t find_root(void)
     return -1;
 }
 
+static bool ask_gate(const struct aegis_cap *netd_cap, uint64_t words[GATE_WORDS])
+{
+    uint64_t deadline = time_after(PATIENCE);
+    int64_t status;
+
+    if (aegis_gate_bind(0, netd_cap))
+        return false;
+    while ((status = gate_invoke(0, words)) == -AEGIS_E_BUSY && time_now() < deadline)
+        aegis_yield(0);
+    aegis_gate_unbind(0);
+    return status > 0 && words[0] == 0;
+}
+
+bool frames_ask(const uint64_t words[GATE_WORDS])
+{
+    for (uint32_t i = 0; exos.start && i < exos.start->cap_count && i < EXOS_CAPS_MAX; i++) {
+        uint64_t copy[GATE_WORDS];
+        memcpy(copy, words, sizeof copy);
+        if (ask_gate(&exos.start->caps[i], copy))
+            return true;
+    }
+    return false;
+}
+
+/* netd, which programs leave their connections to, writes them into the handler's table itself. */
+static void show_lingering(bool is_loop, struct linger_set *sets, uint32_t root)
+{
+    bool is_shown = true;
+
+    for (uint64_t page = 0; page < LINGER_SETS * sizeof *sets / AEGIS_PAGE_SIZE; page++) {
+        int64_t ppn = vm_page_at((const uint8_t *)sets + page * AEGIS_PAGE_SIZE);
+        struct aegis_cap cap;
+        is_shown &= ppn >= 0 && aegis_cap_mint(AEGIS_KIND_PAGE, (uint64_t)ppn,
+                                               AEGIS_RIGHT_READ | AEGIS_RIGHT_WRITE, &cap) == 0;
+        const uint64_t words[GATE_WORDS] = {NETD_LINGERS, page | (uint64_t)is_loop << 32, cap.name,
+                                            cap.generation, cap.mac};
+        is_shown = is_shown && frames_ask(words);
+    }
+    if (!is_shown)
+        fprintf(stderr, "netd: nobody keeps the connections of programs that end\n");
+    late_open(is_loop, sets, root);
+}
+
 /* Has a handler answer in the name of our address on a root binding. */
 static int64_t answer_begin(struct answerer *a, uint32_t root, bool is_loop)
 {
@@ -59,6 +107,8 @@ static int64_t answer_begin(struct answerer *a, uint32_t root, bool is_loop)
     a->ends = net_handler_map(&answer, "ends");
     a->queue = net_handler_map(&answer, "queue");
     int64_t handler = net_handler_load(&answer);
+    if (handler >= 0)
+        show_lingering(is_loop, net_handler_map(&answer, "lingering"), root);
     return handler < 0 ? handler : aegis_handler_bind((uint32_t)handler, root);
 }
 
@@ -69,13 +119,13 @@ void frames_address(uint32_t address)
         loop.own->address = __builtin_bswap32(address);
 }
 
-static void take(const uint8_t *frame, size_t length)
+static void take(const struct answerer *from, const uint8_t *frame, size_t length)
 {
     struct fragments_datagram datagram;
     struct net_note note;
     uint32_t now = (uint32_t)(time_now() / aegis_info()->timebase);
 
-    if (lease_take(frame, length))
+    if (lease_take(frame, length) || late_take(from == &loop, frame, length))
         return;
     if (icmp_error_read(frame, length, &note))
         tell_error(&note);
@@ -92,7 +142,7 @@ static void drain(struct answerer *a)
     while (a->ends && a->ends->tail != head) {
         const struct queue_slot *slot = &a->queue[a->ends->tail % QUEUE_SLOTS];
         if (slot->length <= sizeof slot->frame)
-            take(slot->frame, slot->length);
+            take(a, slot->frame, slot->length);
         __atomic_store_n(&a->ends->tail, a->ends->tail + 1, __ATOMIC_RELEASE);
     }
 }
@@ -100,12 +150,17 @@ static void drain(struct answerer *a)
 static void serve(void)
 {
     for (;;) {
-        struct aegis_predicate when[] = {AEGIS_WHEN(device.ends->head, NE, device.ends->tail),
-                                         AEGIS_WHEN(device.ends->head, NE, device.ends->tail)};
+        struct aegis_predicate when[4] = {AEGIS_WHEN(device.ends->head, NE, device.ends->tail)};
+        size_t count = 1;
         if (loop.ends)
-            when[1] = (struct aegis_predicate)AEGIS_WHEN(loop.ends->head, NE, loop.ends->tail);
-        aegis_wait(when, 2, lease_due());
+            when[count++] =
+                (struct aegis_predicate)AEGIS_WHEN(loop.ends->head, NE, loop.ends->tail);
+        count += late_when(false, &when[count]);
+        count += late_when(true, &when[count]);
+        uint64_t lease = lease_due(), late = late_due();
+        aegis_wait(when, count, lease < late ? lease : late);
         lease_tick();
+        late_tick();
         drain(&device);
         drain(&loop);
     }

@@ -9,8 +9,6 @@
 #include "libos/time/time.h"
 #include "netd.h"
 
-#define PATIENCE 5000000000UL /* ns for netd to serve others */
-
 static struct dhcp client;
 static uint32_t root; /* binding that it asks by */
 static bool is_on, is_known;
@@ -30,30 +28,13 @@ static uint64_t now_ms(void)
     return time_to_ns(time_now()) / 1000000;
 }
 
-static bool ask_gate(const struct aegis_cap *netd_cap, uint64_t words[GATE_WORDS])
-{
-    uint64_t deadline = time_after(PATIENCE);
-    int64_t status;
-
-    if (aegis_gate_bind(0, netd_cap))
-        return false;
-    while ((status = gate_invoke(0, words)) == -AEGIS_E_BUSY && time_now() < deadline)
-        aegis_yield(0);
-    aegis_gate_unbind(0);
-    return status > 0 && words[0] == 0;
-}
-
-/* Tells the netd of this interface, which knows the root's owner from others; those of other
- * interfaces refuse. */
 static void tell_netd(const struct dhcp_lease *lease)
 {
-    for (uint32_t i = 0; exos.start && i < exos.start->cap_count && i < EXOS_CAPS_MAX; i++) {
-        uint64_t words[GATE_WORDS] = {NETD_ADDRESS, (uint64_t)lease->address << 32 | lease->router,
-                                      (uint64_t)lease->dns << 32 | lease->prefix};
-        if (ask_gate(&exos.start->caps[i], words))
-            return;
-    }
-    fprintf(stderr, "netd: nobody takes the address\n");
+    const uint64_t words[GATE_WORDS] = {NETD_ADDRESS,
+                                        (uint64_t)lease->address << 32 | lease->router,
+                                        (uint64_t)lease->dns << 32 | lease->prefix};
+    if (!frames_ask(words))
+        fprintf(stderr, "netd: nobody takes the address\n");
 }
 
 static void print(const struct dhcp_lease *l)

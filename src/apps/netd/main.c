@@ -34,13 +34,18 @@ static void about(uint64_t words[GATE_WORDS])
 }
 
 /* Who has the interface's root binding has the say over what the machine is there. */
+static bool has_root(uint32_t env)
+{
+    return aegis_binding(aegis_info()->netifs[netd.netif].root)->owner == env;
+}
+
 static int64_t readdress(uint32_t caller, const uint64_t words[GATE_WORDS])
 {
     const struct net_address new = {.address = (uint32_t)(words[1] >> 32),
                                     .gateway = (uint32_t)words[1],
                                     .prefix = (uint8_t)words[2]};
 
-    if (aegis_binding(aegis_info()->netifs[netd.netif].root)->owner != caller)
+    if (!has_root(caller))
         return -EPERM;
     if ((uint32_t)words[2] > 32)
         return -EINVAL;
@@ -68,10 +73,10 @@ static void about_ipv6(uint64_t words[GATE_WORDS])
 static void take(uint32_t caller, uint64_t words[GATE_WORDS])
 {
     uint16_t port = (uint16_t)words[1];
-    uint64_t family = words[1] >> 24;
+    uint64_t family = words[1] >> 24; /* and NET_REUSES */
     struct aegis_cap binding = {0};
 
-    if (family > NET_BOTH) {
+    if ((family & NET_FAMILIES) > NET_BOTH || family > (NET_FAMILIES | NET_REUSES)) {
         words[0] = (uint64_t)-EPROTONOSUPPORT;
         return;
     }
@@ -134,6 +139,15 @@ static void serve(uint32_t caller, uint64_t words[GATE_WORDS])
         return;
     case NETD_ADDRESS:
         words[0] = (uint64_t)readdress(caller, words);
+        return;
+    case NETD_LINGER:
+        words[0] = (uint64_t)port_linger(caller, words);
+        return;
+    case NETD_LINGERS:
+        words[0] = (uint64_t)(has_root(caller)
+                                  ? left_open(caller, words[1],
+                                              &(struct aegis_cap){words[2], words[3], words[4]})
+                                  : -EPERM);
         return;
     case NETD_ORDERS:
         words[0] = (uint64_t)-ENOSYS;

@@ -47,6 +47,28 @@ int frames_run(void);
 /* The address in whose name the handlers answer; 0: in nobody's. */
 void frames_address(uint32_t address);
 
+/*
+ * Ask the netd of this interface, which knows its root's owner from others; those of other
+ * interfaces refuse. Returns whether one has done it.
+ */
+bool frames_ask(const uint64_t words[GATE_WORDS]);
+
+/* ---- late.c: connections of programs that have ended (handlers/linger.h) ---- */
+
+struct linger_set;
+
+/* A table of them; what they send goes by a root binding. */
+void late_open(bool is_loop, struct linger_set *sets, uint32_t root);
+
+/* A frame that the handler has kept: false if it is no segment of TCP's. */
+bool late_take(bool is_loop, const uint8_t *frame, size_t length);
+
+void late_tick(void);
+uint64_t late_due(void); /* when late_tick has something to do; AEGIS_FOREVER: never */
+
+/* Holds once there are more; false: never. */
+bool late_when(bool is_loop, struct aegis_predicate *when);
+
 /* ---- lease.c: the address, by DHCP, asked for by a root binding ---- */
 
 void lease_begin(uint32_t root);
@@ -86,6 +108,9 @@ void arp_readdress(void);
 /* A capability, READ, for the page of neighbours. */
 int64_t arp_page(struct aegis_cap *capability);
 
+/* The hardware address of the next hop towards an address, if it is known; else all 0. */
+void arp_known(uint32_t address, uint8_t mac[6]);
+
 /* Ask the network for an address, unless its entry is good. 0 or a negated errno value. */
 int64_t arp_resolve(uint32_t address);
 
@@ -100,13 +125,20 @@ void discovery_begin(void);
 /* A capability, READ, for the page. */
 int64_t discovery_page(struct aegis_cap *capability);
 
+/* Our own address, by enum net_linger_own; false if there is none. Whether one is ours. */
+bool discovery_own(uint8_t which, struct net_ipv6 *own);
+bool discovery_is_own(const struct net_ipv6 *address);
+
+/* As arp_known. */
+void discovery_known(const struct net_ipv6 *address, uint8_t mac[6]);
+
 /* Ask the network for a neighbour, unless its entry is good. 0 or a negated errno value. */
 int64_t discovery_resolve(const struct net_ipv6 *address);
 
 /* ---- ports.c ---- */
 
-/* NETD_TAKE, with an enum net_family: returns 0 with *port and a capability, DELEGATE, or a negated
- * errno value. */
+/* NETD_TAKE, with an enum net_family and NET_REUSES: returns 0 with *port and a capability,
+ * DELEGATE, or a negated errno value. */
 int64_t port_take(uint32_t env, uint8_t protocol, uint8_t family, uint16_t *port,
                   struct aegis_cap *capability);
 
@@ -119,7 +151,24 @@ int64_t port_find(uint8_t protocol, uint16_t port);
 /* NETD_LEAVE. */
 int64_t port_leave(uint32_t env, uint32_t binding);
 
+/* NETD_LINGER. */
+int64_t port_linger(uint32_t env, const uint64_t words[GATE_WORDS]);
+
 /* Takes all ports from who has them: the address isn't ours any more. */
 void ports_take_back(void);
+
+/* ---- left.c: connections of TCP's whose programs have left them to netd ---- */
+
+/* NETD_LINGERS: a page of the tables, which are that environment's. */
+int64_t left_open(uint32_t env, uint64_t which, const struct aegis_cap *page);
+
+/* Put one in: of an environment, and its port. 0 or a negated errno value. */
+int64_t left_add(uint32_t env, uint16_t port, const uint64_t words[GATE_WORDS]);
+
+/* Whether a port of TCP is kept for such from an environment, which says that it reuses ports. */
+bool left_has(uint16_t port, uint32_t by, bool reuses);
+
+/* All of them are over. */
+void left_forget(void);
 
 #endif

@@ -55,8 +55,13 @@ static void reap(void)
 }
 
 /* Whether somebody has it for IPv4 or for IPv6, where that is wanted. */
-static bool is_taken(uint8_t protocol, uint8_t family, uint16_t port)
+static bool is_taken(uint32_t env, uint8_t protocol, uint8_t family, uint16_t port)
 {
+    bool reuses = family & NET_REUSES;
+
+    family &= NET_FAMILIES;
+    if (protocol == IPV4_TCP && left_has(port, env, reuses))
+        return true;
     for (const struct port *p = ports; p < ports + PORTS_MAX; p++)
         if (p->env && p->protocol == protocol && p->port == port &&
             (p->family == family || p->family == NET_BOTH || family == NET_BOTH))
@@ -102,7 +107,7 @@ static int64_t errno_of(int64_t status)
 
 /* One that netd hasn't given and that no other binding has, from a random one on (RFC 6056, 3.3.1).
  * The kernel's answer, or -AEGIS_E_OVERLAP. */
-static int64_t bind_any(uint8_t protocol, uint8_t family, uint16_t *port)
+static int64_t bind_any(uint32_t env, uint8_t protocol, uint8_t family, uint16_t *port)
 {
     uint32_t start = 0;
     int tries = 0;
@@ -110,7 +115,7 @@ static int64_t bind_any(uint8_t protocol, uint8_t family, uint16_t *port)
     aegis_entropy(&start, sizeof start);
     for (uint32_t i = 0; i < EPHEMERAL && tries < EPHEMERAL_LOOK; i++) {
         uint16_t wanted = (uint16_t)(NETD_EPHEMERAL_LOW + (start + i) % EPHEMERAL);
-        if (is_taken(protocol, family, wanted))
+        if (is_taken(env, protocol, family, wanted))
             continue;
         int64_t binding = bind(protocol, family, wanted, false);
         tries++;
@@ -131,10 +136,11 @@ int64_t port_take(uint32_t env, uint8_t protocol, uint8_t family, uint16_t *port
     struct port *p = free_place();
     if (!p)
         return -ENOBUFS;
-    if (*port && is_taken(protocol, family, *port))
+    if (*port && is_taken(env, protocol, family, *port))
         return -EADDRINUSE;
+    family &= NET_FAMILIES;
     int64_t binding =
-        *port ? bind(protocol, family, *port, false) : bind_any(protocol, family, port);
+        *port ? bind(protocol, family, *port, false) : bind_any(env, protocol, family, port);
     if (binding < 0)
         return errno_of(binding);
     *p = (struct port){.env = env,
@@ -186,8 +192,15 @@ int64_t port_find(uint8_t protocol, uint16_t port)
     return -ECONNREFUSED;
 }
 
+int64_t port_linger(uint32_t env, const uint64_t words[GATE_WORDS])
+{
+    const struct port *p = find(env, (uint32_t)words[1]);
+    return p && p->protocol == IPV4_TCP ? left_add(env, p->port, words) : -EINVAL;
+}
+
 void ports_take_back(void)
 {
+    left_forget();
     for (struct port *p = ports; p < ports + PORTS_MAX; p++)
         if (p->env)
             give_back(p);

@@ -21,6 +21,7 @@ struct net_filter {
 };
 
 enum net_family { NET_IPV4, NET_IPV6, NET_BOTH };
+#define NET_FAMILIES 3 /* a mask for them */
 
 /* What is asked of a frame, in host byte order. */
 struct net_port_range {

@@ -160,7 +160,7 @@ int net_lease_family(struct net_lease *lease, uint8_t protocol, uint8_t family, 
     struct aegis_cap parent = {words[2], words[3], words[4]};
     lease->port = (uint16_t)words[1];
     lease->protocol = protocol;
-    lease->family = family;
+    lease->family = family & NET_FAMILIES;
     lease->binding = (uint32_t)AEGIS_CAP_INDEX(parent.name);
     lease->loop.ring = NULL;
     if (bind_inside(lease, &parent, false, slots) == 0)
@@ -193,6 +193,21 @@ void net_lease_end(struct net_lease *lease)
         net_close(&lease->loop);
     net_close(&lease->net);
     leave(lease);
+}
+
+int net_lease_linger(const struct net_lease *lease, const struct net_linger *c)
+{
+    enum net_linger_own own = net_ipv6_is_loopback(&c->own)     ? NET_LINGER_LOOP
+                              : net_ipv6_is_link_local(&c->own) ? NET_LINGER_LINK
+                                                                : NET_LINGER_GLOBAL;
+    uint32_t address = net_ipv6_is_mapped(&c->own) ? __builtin_bswap32(c->own.words[3]) : 0;
+    uint64_t words[GATE_WORDS] = {
+        NETD_LINGER, (uint64_t)c->seconds << 40 | (uint64_t)c->state << 32 | lease->binding,
+        (uint64_t)c->own_next << 32 | c->peer_next,
+        (uint64_t)address << 32 | (uint64_t)own << 16 | c->peer_port};
+
+    memcpy(&words[4], &c->peer, sizeof c->peer);
+    return net_ask(words);
 }
 
 /* What the page says of an address now, or 0. Of an old answer KNOWN isn't set. */

@@ -12,6 +12,8 @@
 
 #include "libos/gate/gate.h"
 #include "libos/net/filter.h"
+#include "libos/net/ipv6_page.h"
+#include "libos/net/linger.h"
 #include "libos/net/neighbour.h"
 #include "libos/net/net.h"
 
@@ -23,8 +25,8 @@
  *               address comes by DHCP | netif << 8 | prefix, 3 to 5 a capability: READ for the
  *               page of neighbours. ENETDOWN while there is no address
  *
- * NETD_TAKE     1 enum net_family << 24 | protocol << 16 | port (0: any that is free) -> 1 port,
- *               2 to 4 a capability: DELEGATE for a binding of its frames. EADDRINUSE, EACCES,
+ * NETD_TAKE     1 (enum net_family | NET_REUSES or 0) << 24 | protocol << 16 | port (0: any that is
+ * free) -> 1 port, 2 to 4 a capability: DELEGATE for a binding of its frames. EADDRINUSE, EACCES,
  *               ENOBUFS, EPROTONOSUPPORT
  *
  * NETD_LOOP     1 number of that binding -> 2 to 4 a capability: DELEGATE for a binding of the same
@@ -45,6 +47,16 @@
  * NETD_ADDRESS  1 address << 32 | gateway, 2 name server << 32 | prefix: what the machine is from
  *               now on, all 0: nobody; another address takes back all ports. EPERM but for who has
  *               the interface's root binding, EINVAL
+ *
+ * NETD_LINGER   1 binding of a port of TCP's | enum net_linger_state << 32 | seconds for which it
+ *               lasts, up to 60, << 40, 2 the sequence number behind our FIN << 32 | the next one
+ *               of the peer, 3 our address in IPv4 << 32 | enum net_linger_own, in IPv6, << 16 |
+ *               the peer's port, 4, 5 its address as on the wire, one of IPv4 mapped: netd goes on
+ *               with this connection when the port is given back, or its program has ended, and
+ *               keeps the port from others. EINVAL, ENOBUFS, ENETUNREACH
+ *
+ * NETD_LINGERS  1 page | interface's or loop's (1) << 32, 2 to 4 a capability: READ and WRITE for
+ *               a page of the tables of these connections. EPERM as NETD_ADDRESS, EINVAL, ENOBUFS
  */
 enum netd_order {
     NETD_ABOUT,
@@ -56,6 +68,8 @@ enum netd_order {
     NETD_ABOUT6,
     NETD_RESOLVE6,
     NETD_ADDRESS,
+    NETD_LINGER,
+    NETD_LINGERS,
     NETD_ORDERS
 };
 #define NETD_LEASED_BIT 24 /* of NETD_ABOUT's second word */
@@ -88,10 +102,14 @@ struct net_lease {
     struct net loop; /* the same on the loop interface; without a ring until net_lease_loop */
 };
 
+/* With a family: a port of TCP's is wanted even though connections of a program that has ended, of
+ * the same account, linger there. */
+#define NET_REUSES 4
+
 /*
  * Take a port of a protocol (0: any free one) and receive its frames, of IPv4, IPv6 or both (enum
- * net_family), in a ring of `slots` slots. Returns 0, or -1 with errno: NETD_TAKE's, ENETDOWN,
- * ENOMEM.
+ * net_family, and perhaps NET_REUSES), in a ring of `slots` slots. Returns 0, or -1 with errno:
+ * NETD_TAKE's, ENETDOWN, ENOMEM.
  */
 int net_lease_family(struct net_lease *lease, uint8_t protocol, uint8_t family, uint16_t port,
                      uint64_t slots);
@@ -125,6 +143,18 @@ int net_ask(uint64_t words[GATE_WORDS]);
 
 /* Give it back. */
 void net_lease_end(struct net_lease *lease);
+
+/* A connection of a port of TCP's that has said its FIN, for netd to go on with. */
+struct net_linger {
+    enum net_linger_state state;
+    uint32_t seconds;             /* for which it lasts, up to 60 */
+    uint32_t own_next, peer_next; /* sequence numbers: behind our FIN; expected of the peer */
+    struct net_ipv6 own, peer;    /* those of IPv4 are mapped */
+    uint16_t peer_port;
+};
+
+/* Leave one to netd. Returns 0, or -1 with errno as NETD_LINGER has it. */
+int net_lease_linger(const struct net_lease *lease, const struct net_linger *connection);
 
 /*
  * The hardware address of the next hop towards an IPv4 address (as on the wire): its own if it is

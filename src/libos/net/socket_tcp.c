@@ -41,7 +41,7 @@ static int take_port(struct stream *t, const struct socket_end *own)
         return -errno;
     stream_drive();
     stream_begin_options(t);
-    int port = net_lwip_lend(ntohs(own->port));
+    int port = net_lwip_lend(ntohs(own->port), t->reuses);
     if (port < 0)
         return -errno;
     ip_addr_t address = stream_address(&t->socket, own);

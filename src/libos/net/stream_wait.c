@@ -63,8 +63,9 @@ static bool is_of(const struct tcp_pcb *pcb, const struct stream *t)
 bool stream_owes(const struct stream *t)
 {
     for (const struct tcp_pcb *pcb = tcp_active_pcbs; pcb; pcb = pcb->next)
-        if (pcb->state != SYN_SENT && pcb->state != SYN_RCVD && (pcb->unsent || pcb->unacked) &&
-            (!t || is_of(pcb, t)))
+        if (t ? pcb->state != SYN_SENT && pcb->state != SYN_RCVD && (pcb->unsent || pcb->unacked) &&
+                    is_of(pcb, t)
+              : net_lwip_owes(pcb))
             return true;
     return false;
 }
@@ -81,6 +82,7 @@ static void say_last_words(void)
         uint64_t due = net_lwip_next;
         exos_wait(&frames, 1, due < end ? due : end);
     }
+    net_lwip_leave();
     net_lwip_reap();
 }
 

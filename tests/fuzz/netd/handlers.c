@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "apps/netd/handlers/answer.h"
+#include "apps/netd/handlers/linger.h"
 #include "ash/ash.h"
 #include "libos/net/headers.h"
 #include "libos/net/ipv6.h"
@@ -32,6 +33,8 @@ static const uint8_t own_mac[6] = {2, 0, 0, 0, 0, 9}, own_address[4] = {10, 0, 2
 static _Alignas(16) uint8_t stack[ASH_DEPTH_MAX * ASH_STACK_FRAME];
 static uint64_t seconds;
 static struct net_ipv6_page *page;
+static struct linger_set *lingering; /* LINGER_SETS */
+static bool is_left;                 /* the frame's connection was left to netd */
 
 #define ND_SIZE      (ETH_SIZE + IPV6_SIZE + 24) /* the shortest that is answered or sent */
 #define ND_ADVERTISE 136
@@ -78,6 +81,8 @@ static void make_maps(struct handler *h)
         }
         if (!strcmp(map->name, ".data") && h->image == netd_answer)
             put_identifier(memory + offsetof(struct answer_own, identifier));
+        if (!strcmp(map->name, "lingering"))
+            lingering = (struct linger_set *)memory;
         if (!strcmp(map->name, "ipv6")) {
             page = (struct net_ipv6_page *)memory;
             net_ipv6_link_local(own_mac, &page->link);
@@ -315,6 +320,28 @@ static void check_answer(const uint8_t *asked, size_t asked_length, const uint8_
     assert(l4[0] == 0 || !memcmp(l4 + 8, asked + ETH_SIZE, size - 8));
 }
 
+/* A program has left the connection that a frame of TCP's is of. */
+static struct linger_entry *leave(const uint8_t *frame, size_t length)
+{
+    bool is_six = net_get16(frame + ETH_TYPE) == ETH_TYPE_IPV6;
+    const uint8_t *tcp = frame + ETH_SIZE + (is_six ? IPV6_SIZE : IPV4_LEAST);
+    struct linger_entry new = {.remote = {0, 0, NET_WIRE32(0xffff)},
+                               .local = {0, 0, NET_WIRE32(0xffff)},
+                               .until = UINT32_MAX};
+
+    if (length < ETH_SIZE + IPV6_SIZE + 20)
+        return NULL;
+    memcpy(is_six ? new.remote : &new.remote[3], frame + (is_six ? IPV6_SOURCE : IPV4_SOURCE),
+           is_six ? 16 : 4);
+    memcpy(is_six ? new.local : &new.local[3],
+           frame + (is_six ? IPV6_DESTINATION : IPV4_DESTINATION), is_six ? 16 : 4);
+    memcpy(&new.ports, tcp, 4);
+    struct linger_entry *e =
+        &lingering[linger_place(new.remote[3], new.ports)].entries[length % LINGER_WAYS];
+    *e = new;
+    return e;
+}
+
 static void run(struct handler *h, const uint8_t *frame, size_t length)
 {
     static _Alignas(8) uint8_t buffer[BUFFER];
@@ -329,8 +356,13 @@ static void run(struct handler *h, const uint8_t *frame, size_t length)
     assert(r->abort.reason == ASH_ABORT_NONE && r->fuel >= 0);
     assert(verdict == ASH_DROP || verdict == ASH_PASS || verdict == ASH_TX);
     uint32_t base = ASH_BASE(ASH_REGION_FRAME);
-    if (verdict == ASH_TX)
-        check_answer(frame, length, buffer + (r->md.data - base), r->md.data_end - r->md.data);
+    if (verdict != ASH_TX)
+        return;
+    const uint8_t *got = buffer + (r->md.data - base);
+    bool is_six = net_get16(got + ETH_TYPE) == ETH_TYPE_IPV6;
+    check_answer(frame, length, got, r->md.data_end - r->md.data);
+    assert(!is_left || net_get16(got + ETH_TYPE) == ETH_TYPE_ARP ||
+           got[is_six ? IPV6_NEXT : IPV4_PROTOCOL] != IPV4_TCP); /* no reset */
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -344,8 +376,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(frame, data + 1, size - 1);
     put_right(frame, size - 1, *data);
     page->is_wanted = *data & 1; /* a router */
+    struct linger_entry *left = size % 2 ? leave(frame, size - 1) : NULL;
+    is_left = left;
     for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++)
         run(&handlers[i], frame, size - 1);
+    if (left)
+        left->until = 0;
     free(frame);
     return 0;
 }

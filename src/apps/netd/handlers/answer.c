@@ -7,7 +7,8 @@
  *   UDP                             port unreachable (RFC 1122, 4.1.3.1)
  *   any other but ICMP and IGMP     protocol unreachable (3.2.2.1)
  *   IPv6                            likewise (answer6.h)
- *   ICMP errors, fragments, DHCP    kept for netd's process (queue.h)
+ *   ICMP errors, fragments, DHCP    kept for netd's process (queue.h),
+ *   and segments of connections     that programs have left to netd (linger.h)
  *
  * Only whole, unfragmented datagrams without IPv4 options get one, from one neighbour to this
  * machine alone, with right sums; and only so many a second, so that nobody has others flooded in
@@ -28,6 +29,7 @@
 #include "apps/netd/handlers/answer.h"
 #include "apps/netd/handlers/answer6.h"
 #include "apps/netd/handlers/keep.h"
+#include "apps/netd/handlers/linger_map.h"
 
 #define FRAGMENT 0x3fff /* of frag_off: more of them, or not the first */
 #define SUM_MOST 512    /* bytes that bpf_csum_diff takes */
@@ -236,8 +238,11 @@ static __always_inline int answer_tcp(struct xdp_md *ctx, __u32 size)
     struct iphdr *ip = (void *)(eth + 1);
     struct tcphdr *tcp = (void *)(ip + 1);
 
-    if ((void *)(tcp + 1) > end_of(ctx) || tcp->doff < 5 || sizeof *ip + tcp->doff * 4 > size ||
-        tcp->rst)
+    if ((void *)(tcp + 1) > end_of(ctx) || tcp->doff < 5 || sizeof *ip + tcp->doff * 4 > size)
+        return XDP_PASS;
+    if (lingers(ip->saddr, ip->daddr, *(__u32 *)tcp))
+        return keep(ctx);
+    if (tcp->rst)
         return XDP_PASS;
     if (!is_right(ctx, size) || !may_answer(ANSWER_RESET, ANSWER_ERRORS))
         return XDP_PASS;

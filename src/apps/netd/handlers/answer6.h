@@ -17,6 +17,8 @@
 #include <linux/ipv6.h>
 
 #include "apps/netd/handlers/answer.h"
+#include "apps/netd/handlers/keep.h"
+#include "apps/netd/handlers/linger_map.h"
 #include "apps/netd/handlers/message.h"
 
 #define ICMP6_UNREACHABLE  1 /* types */
@@ -142,7 +144,11 @@ static __always_inline int answer_tcp6(struct xdp_md *ctx, __u32 size)
     struct tcphdr *tcp = (void *)(ip + 1);
     __u8 to[ETH_ALEN];
 
-    if ((void *)(tcp + 1) > nd_end(ctx) || tcp->doff < 5 || tcp->doff * 4U > size || tcp->rst)
+    if ((void *)(tcp + 1) > nd_end(ctx) || tcp->doff < 5 || tcp->doff * 4U > size)
+        return XDP_PASS;
+    if (lingers6(ip->saddr.in6_u.u6_addr32, ip->daddr.in6_u.u6_addr32, *(__u32 *)tcp))
+        return keep(ctx);
+    if (tcp->rst)
         return XDP_PASS;
     if (sum_of6(ip, size) != 0xffff || !may_answer(ANSWER_RESET, ANSWER_ERRORS))
         return XDP_PASS;

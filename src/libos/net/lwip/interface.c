@@ -123,30 +123,14 @@ void net_lwip_open_notes(uint16_t port)
         net_lease_loop(&o->lease, NOTE_SLOTS);
 }
 
-int net_lwip_lend(uint16_t port)
-{
-    struct opened *o = port ? net_lwip_opened(port) : NULL;
-
-    if (!o) {
-        int result = net_lwip_open(port);
-        if (result < 0)
-            return -1;
-        o = net_lwip_opened((uint16_t)result);
-        o->is_lent = true;
-    }
-    net_lwip_soon();
-    if (next_reap == AEGIS_FOREVER)
-        next_reap = time_after(REAP_NS);
-    return o->lease.port;
-}
-
-int net_lwip_open(uint16_t port)
+static int open_port(uint16_t port, bool reuses)
 {
     struct opened *o = malloc(sizeof *o);
 
     if (!o)
         return -1;
-    if (net_lease_family(&o->lease, IPV4_TCP, NET_BOTH, port, port ? MANY_SLOTS : RING_SLOTS)) {
+    if (net_lease_family(&o->lease, IPV4_TCP, NET_BOTH | (reuses ? NET_REUSES : 0), port,
+                         port ? MANY_SLOTS : RING_SLOTS)) {
         int error = errno;
         free(o);
         errno = error;
@@ -156,6 +140,28 @@ int net_lwip_open(uint16_t port)
     ports = o;
     if (port)
         net_lwip_open_loop(port); /* a server's; without the loop, for others alone */
+    return o->lease.port;
+}
+
+int net_lwip_open(uint16_t port)
+{
+    return open_port(port, false);
+}
+
+int net_lwip_lend(uint16_t port, bool reuses)
+{
+    struct opened *o = port ? net_lwip_opened(port) : NULL;
+
+    if (!o) {
+        int result = open_port(port, reuses);
+        if (result < 0)
+            return -1;
+        o = net_lwip_opened((uint16_t)result);
+        o->is_lent = true;
+    }
+    net_lwip_soon();
+    if (next_reap == AEGIS_FOREVER)
+        next_reap = time_after(REAP_NS);
     return o->lease.port;
 }
 

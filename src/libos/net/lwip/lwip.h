@@ -73,8 +73,9 @@ void net_lwip_open_notes(uint16_t port);
 /*
  * As net_lwip_open, for a port that comes back by itself when no connection and no listener of
  * lwIP's has it any more; one that this program has been lent already is lent again.
+ * reuses: even if connections of a program that has ended linger there.
  */
-int net_lwip_lend(uint16_t port);
+int net_lwip_lend(uint16_t port, bool reuses);
 
 /* Look for such ports now, and not only every second. */
 void net_lwip_reap(void);
@@ -105,6 +106,12 @@ static inline void net_lwip_flush(void)
     if (net_lwip_batched)
         net_lwip_send_batch();
 }
+
+/* Before this process ends: leave the connections that have said all to netd. */
+void net_lwip_leave(void);
+
+/* Whether a connection still has bytes to say, or to have acknowledged; its end doesn't count. */
+bool net_lwip_owes(const struct tcp_pcb *pcb);
 
 /* In a fork's child: the ports and connections are the parent's, and this process has none. */
 void net_lwip_forget(void);
