@@ -1,25 +1,19 @@
 #include <errno.h>
 #include <string.h>
 
+#include "asking.h"
 #include "libos/net/handler.h"
 #include "libos/net/headers.h"
 #include "libos/time/time.h"
 #include "libos/vm/vm.h"
 #include "netd.h"
 
-#define PATIENCE    2000000UL /* ns for room in the device's queue */
-#define ASKED_MOST  5         /* questions without an answer, then the neighbour isn't there */
-#define FRAME_LEAST 60        /* without frame check sequence, IEEE 802.3 */
+#define FRAME_LEAST 60 /* without frame check sequence, IEEE 802.3 */
 
 /* handlers/arp.c, as ashc compiled it. */
 extern const char netd_arp_image[], netd_arp_image_end[];
 
-/* What netd remembers of a place beside what everybody sees. */
-static struct {
-    uint32_t asked; /* seconds since boot */
-    uint32_t times; /* asked without an answer */
-} questions[NEIGHBOURS];
-
+static struct asking askings[NEIGHBOURS];
 static volatile struct net_neighbour *neighbours;
 static uint8_t *own_address; /* the handler's */
 
@@ -46,8 +40,8 @@ int64_t arp_begin(uint32_t binding)
 }
 
 /*
- * The place is another's, or free, or its answer is overdue: it begins anew. The word is emptied
- * before the address changes, so that nobody takes the old answer for the new address.
+ * The place is another's, or free: it begins anew. The word is emptied before the address changes,
+ * so that nobody takes the old answer for the new address.
  */
 static void begin_anew(volatile struct net_neighbour *n, uint32_t wire)
 {
@@ -92,7 +86,7 @@ static void ask(uint32_t address)
     memcpy(frame + ARP_SENDER, netd.mac, 6);
     net_put32(frame + ARP_SENDER + 6, netd.address.address);
     net_put32(frame + ARP_TARGET + 6, address);
-    net_send_copy(&netd.arp, frame, sizeof frame, time_after(PATIENCE));
+    net_send_copy(&netd.arp, frame, sizeof frame, time_after(ASK_PATIENCE));
 }
 
 int64_t arp_resolve(uint32_t address)
@@ -104,26 +98,13 @@ int64_t arp_resolve(uint32_t address)
 
     if (((address ^ netd.address.address) & mask) || address == netd.address.address || !address)
         return -ENETUNREACH;
-    bool is_other = n->address != wire;
-    uint32_t age = now - n->seconds;
-    if (is_other || ((n->word & NEIGHBOUR_KNOWN) && age >= NEIGHBOUR_DOUBTFUL))
+    if (n->address != wire) {
         begin_anew(n, wire);
-    uint64_t word = n->word;
-    if (is_other || (word & NEIGHBOUR_KNOWN))
-        questions[place].times = 0;
-    if ((word & NEIGHBOUR_KNOWN) && age < NEIGHBOUR_FRESH)
-        return 0;
-    if ((word & NEIGHBOUR_WANTED) && now - questions[place].asked < NEIGHBOUR_ASK_AGAIN)
-        return 0;
-    if (questions[place].times >= ASKED_MOST) {
-        questions[place].times = 0; /* who asks after this begins anew */
-        return -EHOSTUNREACH;
+        askings[place] = (struct asking){.times = 0};
     }
-    questions[place].times++;
-    questions[place].asked = now;
-    /* The handler may fill the place between the load and the store, with what was just asked for:
-     * then the mark stays until the next answer, and what it knew is known. */
-    __atomic_fetch_or(&n->word, NEIGHBOUR_WANTED, __ATOMIC_SEQ_CST);
+    int64_t due = asking_due(&askings[place], &n->word, n->seconds, now);
+    if (due <= 0)
+        return due;
     ask(address);
     return 0;
 }

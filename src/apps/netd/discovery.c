@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "asking.h"
 #include "libos/net/handler.h"
 #include "libos/net/headers.h"
 #include "libos/net/ipv6.h"
@@ -13,9 +14,7 @@
 #include "libos/vm/vm.h"
 #include "netd.h"
 
-#define PATIENCE    2000000UL /* ns for room in the device's queue: callers wait meanwhile */
-#define ASKED_MOST  5         /* questions without an answer, then the neighbour isn't there */
-#define ROUTER_WAIT 4         /* s between two questions for a router, RFC 4861, 10 */
+#define ROUTER_WAIT 4 /* s between two questions for a router, RFC 4861, 10 */
 
 #define ICMP_SOLICIT_ROUTER    133
 #define ICMP_SOLICIT_NEIGHBOUR 135
@@ -27,11 +26,7 @@
 
 static const struct net_ipv6 all_routers = {{NET_WIRE32(0xff020000), 0, 0, NET_WIRE32(2)}};
 
-/* What netd remembers of a place beside what everybody sees. */
-static struct {
-    uint32_t asked; /* seconds since boot */
-    uint32_t times; /* asked without an answer */
-} questions[NET_IPV6_NEIGHBOURS];
+static struct asking askings[NET_IPV6_NEIGHBOURS];
 
 static volatile struct net_ipv6_page *page;
 static uint32_t router_asked; /* when */
@@ -69,7 +64,7 @@ static void send(const struct net_ipv6 *from, const struct net_ipv6 *to, uint8_t
     memcpy(icmp + ND_ROUTER_SIZE, body, size - ND_ROUTER_SIZE);
     uint16_t sum = net_ipv6_sum(frame, icmp, size, IPV6_ICMP);
     memcpy(icmp + ICMP_SUM, &sum, sizeof sum);
-    net_send_copy(&netd.arp, frame, ETH_SIZE + IPV6_SIZE + size, time_after(PATIENCE));
+    net_send_copy(&netd.arp, frame, ETH_SIZE + IPV6_SIZE + size, time_after(ASK_PATIENCE));
 }
 
 /* From nobody (then it asks whether anybody has it), or saying who asks. */
@@ -194,24 +189,13 @@ int64_t discovery_resolve(const struct net_ipv6 *address)
         return -ENETUNREACH;
     if (page->link_from_ns > time_to_ns(time_now())) /* not ours yet, or never */
         return page->link_from_ns == NET_IPV6_NEVER ? -EADDRNOTAVAIL : 0;
-    bool is_other = !is_same(&n->address, address);
-    uint32_t age = now - n->seconds;
-    if (is_other || ((n->word & NEIGHBOUR_KNOWN) && age >= NEIGHBOUR_DOUBTFUL))
+    if (!is_same(&n->address, address)) {
         begin_anew(n, address);
-    uint64_t word = n->word;
-    if (is_other || (word & NEIGHBOUR_KNOWN))
-        questions[place].times = 0;
-    if ((word & NEIGHBOUR_KNOWN) && age < NEIGHBOUR_FRESH)
-        return 0;
-    if ((word & NEIGHBOUR_WANTED) && now - questions[place].asked < NEIGHBOUR_ASK_AGAIN)
-        return 0;
-    if (questions[place].times >= ASKED_MOST) {
-        questions[place].times = 0; /* who asks after this begins anew */
-        return -EHOSTUNREACH;
+        askings[place] = (struct asking){.times = 0};
     }
-    questions[place].times++;
-    questions[place].asked = now;
-    __atomic_fetch_or(&n->word, NEIGHBOUR_WANTED, __ATOMIC_SEQ_CST);
+    int64_t due = asking_due(&askings[place], &n->word, n->seconds, now);
+    if (due <= 0)
+        return due;
     read_volatile(&own, &page->link);
     ask(&own, address);
     return 0;

@@ -96,6 +96,9 @@ bool echo_answer(uint32_t root, const struct fragments_datagram *datagram);
 
 /* ---- arp.c ---- */
 
+#define ASK_PATIENCE                                                                               \
+    2000000UL /* ns for room in the device's queue: netd's callers wait meanwhile */
+
 /*
  * Have the handler answer for our address on this binding, and keep the neighbours. Returns 0, or a
  * negated enum aegis_error; the verifier's words are on the log then.

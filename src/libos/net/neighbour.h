@@ -4,7 +4,8 @@
  *
  * Who fills what: netd puts an address into its place and marks it WANTED before it asks the
  * network; only a place that is wanted takes an answer. So nobody on the network can put an entry
- * there, or change one, that wasn't asked for at the time.
+ * there, or change one, that wasn't asked for at the time; nor change one that is only asked for
+ * again, until that was asked in vain (apps/netd/asking.h).
  */
 #ifndef EXOS_NET_NEIGHBOUR_H
 #define EXOS_NET_NEIGHBOUR_H
@@ -14,7 +15,6 @@
 #define NEIGHBOUR_KNOWN     (1UL << 49) /* the hardware address is there */
 #define NEIGHBOUR_MAC_MASK  0xffffffffffffUL
 #define NEIGHBOUR_FRESH     60 /* s: until netd asks anew, while the old one still serves */
-#define NEIGHBOUR_DOUBTFUL  90 /* s: by when that must have been answered */
 #define NEIGHBOUR_ASK_AGAIN 1  /* s between two questions */
 
 struct net_neighbour {

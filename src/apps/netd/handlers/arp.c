@@ -53,6 +53,8 @@ static __always_inline void note_sender(const struct arp *arp)
         return;
     for (int i = 0; i < ETH_ALEN; i++)
         word |= (unsigned long long)arp->sender_mac[i] << 8 * i;
+    if (n->word & NEIGHBOUR_KNOWN && (n->word ^ word) & NEIGHBOUR_MAC_MASK)
+        return; /* who is known and doubted says the same, or nothing (asking.h) */
     n->seconds = bpf_ktime_get_ns() / 1000000000;
     n->word = word;
 }

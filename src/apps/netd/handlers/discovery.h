@@ -32,6 +32,8 @@ static __always_inline void note_neighbour(const struct xdp_md *ctx, struct net_
     struct net_neighbour6 *n = &page->neighbours[net_ipv6_place(&key)];
     if (!is_same(&n->address, address) || !(n->word & NEIGHBOUR_WANTED))
         return;
+    if (n->word & NEIGHBOUR_KNOWN && (n->word ^ mac_word(option->mac)) & NEIGHBOUR_MAC_MASK)
+        return; /* who is known and doubted says the same, or nothing (asking.h) */
     n->seconds = bpf_ktime_get_ns() / 1000000000;
     n->word = NEIGHBOUR_KNOWN | mac_word(option->mac);
 }
