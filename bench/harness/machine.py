@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 QEMU = os.environ.get("AEGIS_QEMU", "qemu-system-riscv64")
-BOARD = ["-M", "virt", "-cpu", "rv64", "-m", "256M", "-nographic", "-monitor", "none", "-serial", "stdio",
+BOARD = ["-M", "virt", "-cpu", "rv64", "-m", "256M", "-nographic", "-no-reboot", "-monitor", "none", "-serial", "stdio",
          "-global", "virtio-mmio.force-legacy=false"]
 # One instruction is one nanosecond of the guest's time; idling takes none of the host's.
 ICOUNT = ["-icount", "shift=0,sleep=off", "-seed", "1"]

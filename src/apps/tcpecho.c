@@ -96,15 +96,25 @@ static void accept_all(void)
     fds[0].events = count < CONNECTIONS ? POLLIN : 0;
 }
 
-static int listen_on(uint16_t port)
+static int listen_at(const struct sockaddr *own, socklen_t size)
 {
-    struct sockaddr_in6 own = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
-    int s = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, 0), on = 1;
+    int s = socket(own->sa_family, SOCK_STREAM | SOCK_NONBLOCK, 0), on = 1;
 
-    if (s < 0 || setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) ||
-        bind(s, (struct sockaddr *)&own, sizeof own) || listen(s, SOMAXCONN))
+    if (s < 0 || setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) || bind(s, own, size) ||
+        listen(s, SOMAXCONN))
         return -1;
     return s;
+}
+
+/** A listener in IPv6, which IPv4's connections come to as well, or in IPv4 where the system has
+ * been told to do without. */
+static int listen_on(uint16_t port)
+{
+    struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+    struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(port)};
+    int s = listen_at((struct sockaddr *)&six, sizeof six);
+
+    return s < 0 && errno == EAFNOSUPPORT ? listen_at((struct sockaddr *)&four, sizeof four) : s;
 }
 
 int main(int argc, char **argv)
