@@ -5,7 +5,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include "apps/netd/quota.h"
 #include "filter.h"
 #include "libos/gate/gate.h"
 #include "libos/net/filter.h"
@@ -20,12 +23,47 @@
 #define SLIRP  0x0202000a /* 10.0.2.2 as on the wire: QEMU's user network */
 #define NOBODY 0xc802000a
 
+/* Takes all the ports it can get, how many goes to *taken, and then lets a child of its own try.
+ * Returns 0, 1 if that got one, or an errno value if it was for another reason than their number.
+ */
+static int take_all(uint32_t *taken)
+{
+    uint64_t words[GATE_WORDS];
+    int status;
+
+    do
+        memcpy(words, (uint64_t[GATE_WORDS]){NETD_TAKE, (uint64_t)IPV4_UDP << 16}, sizeof words);
+    while (net_ask(words) == 0 && ++*taken);
+    if (errno != ENOBUFS)
+        return errno;
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct net_lease lease;
+        _exit(net_lease(&lease, IPV4_UDP, 0, 8) == 0);
+    }
+    CHECK_EQ(waitpid(pid, &status, 0), pid);
+    return status;
+}
+
+/* As a child: does that, says how it went, and keeps them until it is ended. */
+static _Noreturn void hoard(void)
+{
+    uint32_t taken = 0;
+    int error = net_service() ? take_all(&taken) : ENETDOWN;
+
+    __atomic_store_n(&exos.start->ready, error ? UINT32_MAX : taken, __ATOMIC_RELEASE);
+    for (;;)
+        aegis_wait(NULL, 0, AEGIS_FOREVER);
+}
+
 /* As a child: takes the port that it is told, and says with its status how that went. */
 static int take_and_end(const char *port)
 {
     struct net_lease lease;
     uint64_t words[GATE_WORDS] = {NETD_ADDRESS, 0x0a000263UL << 32, 24};
 
+    if (!strcmp(port, "hoard"))
+        hoard();
     if (!strcmp(port, "address"))
         return net_service() && net_ask(words) ? errno : 100;
     return net_lease(&lease, IPV4_UDP, (uint16_t)atoi(port), 8) ? errno : 100;
@@ -67,6 +105,35 @@ static void one_taker_a_port(void)
     CHECK_OK(net_lease(&a, IPV4_UDP, 4000, 8)); /* it has ended without a word */
     net_lease_end(&a);
     CHECK(net_lease(&a, 2, 4000, 8) == -1 && errno == EPROTONOSUPPORT);
+}
+
+/* Who takes all he gets, by himself and by children, leaves some to others. */
+static void nobody_takes_all(void)
+{
+    static char name[] = "ports", argument[] = "hoard";
+    char *const argv[] = {name, argument, NULL};
+    struct aegis_cap cap = netd_call();
+    struct proc_options options = {
+        .name = name, .argc = 2, .argv = argv, .caps = &cap, .cap_count = 1};
+    uint32_t half = aegis_info()->binding_count / 4, taken;
+    struct proc_status ignored;
+    struct net_lease lease;
+    struct proc proc;
+
+    half = half > 512 ? 512 : half;
+    CHECK_OK(proc_create(&proc, &options));
+    CHECK_OK(proc_start(&proc));
+    while (!(taken = __atomic_load_n(&proc.start->ready, __ATOMIC_ACQUIRE)) &&
+           aegis_env(proc.env)->state == AEGIS_ENV_LIVE)
+        aegis_wait(NULL, 0, time_after(SECOND / 100));
+    CHECK(taken > half - 4 && taken <= half);
+    CHECK_OK(net_lease(&lease, IPV4_UDP, 0, 8));
+    net_lease_end(&lease);
+    CHECK_OK(proc_kill(&proc, 0));
+    while (!proc_wait(&proc, &ignored, AEGIS_FOREVER))
+        ;
+    CHECK_OK(net_lease(&lease, IPV4_UDP, 0, 8)); /* netd takes back what was hoarded */
+    net_lease_end(&lease);
 }
 
 /* Who bound a filter for himself has its ports; netd finds out from the kernel. */
@@ -261,6 +328,7 @@ int main(int argc, char **argv)
     a_filter_beside_netd();
     no_more_than_asked_for();
     who_has_the_root_says_what_the_machine_is();
+    nobody_takes_all();
     neighbours();
     CHECK_OK(net_lease(&lease, IPV4_UDP, 4010, 8));
     without_netd(&lease);

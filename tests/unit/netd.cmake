@@ -20,6 +20,8 @@ aegis_unit_test(netd_fragments_test SOURCES unit/netd/fragments_test.c ${netd_to
 target_include_directories(netd_fragments_test PRIVATE ${netd_dir})
 aegis_unit_test(netd_asking_test SOURCES unit/netd/asking_test.c ${netd_dir}/asking.c)
 target_include_directories(netd_asking_test PRIVATE ${netd_dir})
+aegis_unit_test(netd_quota_test SOURCES unit/netd/quota_test.c)
+target_include_directories(netd_quota_test PRIVATE ${netd_dir})
 aegis_unit_test(netd_linger_test SOURCES unit/netd/linger_test.c ${netd_dir}/linger.c)
 target_include_directories(netd_linger_test PRIVATE ${netd_dir})
 aegis_unit_test(libos_note_test SOURCES unit/libos/note_test.c ${libos_dir}/net/note.c ${libos_dir}/net/pieces.c ${libos_dir}/net/checksum.c)

@@ -12,6 +12,7 @@
 #include "libos/net/service.h"
 #include "libos/start/calls.h"
 #include "netd.h"
+#include "quota.h"
 
 #define PORTS_MAX 1024 /* bindings, of all applications */
 #define EPHEMERAL (NETD_EPHEMERAL_HIGH - NETD_EPHEMERAL_LOW + 1)
@@ -21,6 +22,7 @@
 
 static struct port {
     uint32_t env, serial; /* who has it; 0: the place is free */
+    uint32_t group;       /* quota.c */
     uint32_t binding;
     uint32_t loop; /* the same on the loop interface, or AEGIS_NO_BINDING */
     uint16_t port;
@@ -69,12 +71,22 @@ static bool is_taken(uint32_t env, uint8_t protocol, uint8_t family, uint16_t po
     return false;
 }
 
-static struct port *free_place(void)
+/* A place for one more port of a group's, or NULL: there is none, or it has enough. */
+static struct port *free_place(uint32_t group)
 {
+    const struct quota most = {PORTS_MAX, aegis_info()->binding_count};
+    struct quota used = {.ports = 0}, own = used;
+    struct port *place = NULL;
+
     for (struct port *p = ports; p < ports + PORTS_MAX; p++)
-        if (!p->env)
-            return p;
-    return NULL;
+        if (p->env) {
+            quota_count(&used, p->loop != AEGIS_NO_BINDING);
+            if (p->group == group)
+                quota_count(&own, p->loop != AEGIS_NO_BINDING);
+        } else {
+            place = p;
+        }
+    return quota_allows(&most, &used, &own) ? place : NULL;
 }
 
 static int64_t bind(uint8_t protocol, uint8_t family, uint16_t port, bool is_loop)
@@ -133,7 +145,8 @@ int64_t port_take(uint32_t env, uint8_t protocol, uint8_t family, uint16_t *port
     if (protocol != IPV4_UDP && protocol != IPV4_TCP && protocol != IPV4_ICMP)
         return -EPROTONOSUPPORT;
     reap();
-    struct port *p = free_place();
+    uint32_t group = quota_group(env);
+    struct port *p = free_place(group);
     if (!p)
         return -ENOBUFS;
     if (*port && is_taken(env, protocol, family, *port))
@@ -145,6 +158,7 @@ int64_t port_take(uint32_t env, uint8_t protocol, uint8_t family, uint16_t *port
         return errno_of(binding);
     *p = (struct port){.env = env,
                        .serial = aegis_env(env)->serial,
+                       .group = group,
                        .binding = (uint32_t)binding,
                        .loop = AEGIS_NO_BINDING,
                        .port = *port,
@@ -174,6 +188,8 @@ int64_t port_loop(uint32_t env, uint32_t binding, struct aegis_cap *capability)
     if (!p)
         return -EINVAL;
     if (p->loop == AEGIS_NO_BINDING) {
+        if (!free_place(p->group))
+            return -ENOBUFS;
         int64_t loop = bind(p->protocol, p->family, p->port, true);
         if (loop < 0)
             return errno_of(loop);
