@@ -59,4 +59,56 @@ int getnameinfo(const struct sockaddr *address, socklen_t size, char *host, sock
 /* A sentence for an EAI_*; never NULL. */
 const char *gai_strerror(int error);
 
+/* ---- what there was before getaddrinfo ---- */
+
+struct hostent {
+    char *h_name;       /* canonical */
+    char **h_aliases;   /* none */
+    int h_addrtype;     /* AF_INET, AF_INET6 */
+    int h_length;       /* of an address */
+    char **h_addr_list; /* as on the wire; NULL is behind the last one */
+};
+#define h_addr h_addr_list[0]
+
+struct servent {
+    char *s_name;
+    char **s_aliases; /* none */
+    int s_port;       /* as on the wire */
+    char *s_proto;    /* "tcp" or "udp" */
+};
+
+struct protoent {
+    char *p_name;
+    char **p_aliases; /* none */
+    int p_proto;      /* IPPROTO_* */
+};
+
+/* Why a host isn't found; of the process. */
+#define HOST_NOT_FOUND 1
+#define TRY_AGAIN      2
+#define NO_RECOVERY    3
+#define NO_DATA        4
+#define NO_ADDRESS     NO_DATA
+#define h_errno        (*exos_h_errno())
+int *exos_h_errno(void);
+
+/*
+ * Hosts by name (of IPv4, or of a family) or by address. NULL with h_errno if there is none. What
+ * is returned is the process's, until its next such call: threads use getaddrinfo.
+ */
+struct hostent *gethostbyname(const char *name);
+struct hostent *gethostbyname2(const char *name, int family);
+struct hostent *gethostbyaddr(const void *address, socklen_t size, int family);
+const char *hstrerror(int error);
+void herror(const char *text); /* on stderr */
+
+/* Services by name, or by port (as on the wire), of "tcp", "udp" or (NULL) any; NULL if there is
+ * none. The process's, likewise. */
+struct servent *getservbyname(const char *name, const char *protocol);
+struct servent *getservbyport(int port, const char *protocol);
+
+/* Protocols; NULL if there is none. */
+struct protoent *getprotobyname(const char *name);
+struct protoent *getprotobynumber(int number);
+
 #endif

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <net/if.h>
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,12 +74,22 @@ static void map_to_six(struct resolve_address *a)
     a->size = 16;
 }
 
-/* An IPv6 address, with a zone (RFC 4007, section 11) if it is link-local: "fe80::1%1". */
+/* A zone's number, written as that or as the name of its interface; negative: it is none. */
+static long read_zone(const char *text)
+{
+    long zone = names_number(text, UINT8_MAX);
+    unsigned index = zone < 0 ? if_nametoindex(text) : 0;
+
+    return index ? (long)index : zone;
+}
+
+/* An IPv6 address, with a zone (RFC 4007, section 11) if it is link-local: "fe80::1%1" or
+ * "fe80::1%net0". */
 static bool read_ipv6(const char *node, struct resolve_address *a)
 {
     char text[INET6_TEXT];
     size_t size = strcspn(node, "%");
-    long zone = node[size] ? names_number(node + size + 1, UINT8_MAX) : 0;
+    long zone = node[size] ? read_zone(node + size + 1) : 0;
 
     if (size >= sizeof text || zone < 0)
         return false;
