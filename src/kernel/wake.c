@@ -150,6 +150,54 @@ static __attribute__((noinline)) long wait_for_any(uaddr_t predicates, uint64_t 
     sleep_now(self, count, counters, true, predicates, deadline);
 }
 
+/* A word of an environment's record; false: it has to be another function's. */
+static inline __attribute__((always_inline)) bool arm_record(struct wake_predicate *p, uaddr_t va)
+{
+    uint64_t at = va - info->envs;
+
+    p->word = (const volatile uint64_t *)((const uint8_t *)env_infos + at);
+    p->pinned = p->lent = NULL;
+    return at < ENV_COUNT * sizeof(*env_infos) && at % sizeof(uint64_t) == 0;
+}
+
+/* A word of a page that others have lent, found without a walk; likewise. */
+static inline __attribute__((always_inline)) bool arm_lent(const struct env *self,
+                                                           struct wake_predicate *p, uaddr_t va)
+{
+    const volatile uint64_t *word = user_peek(self, va, PTE_R);
+
+    if (!word || va >= AEGIS_EXPOSED_BASE || va % sizeof(uint64_t))
+        return false;
+    struct aegis_page *page = page_of(virt_to_phys((const void *)word) >> PAGE_SHIFT);
+    if (page->owner == self->number)
+        return false;
+    p->word = word;
+    p->lent = page;
+    return true;
+}
+
+/* For words of records, and of pages that others have lent: as the doorbells of processes. */
+static __attribute__((noinline)) long wait_for_lent(uaddr_t predicates, uint64_t count,
+                                                    uint64_t deadline)
+{
+    struct env *self = this_hart->env;
+    struct wake_predicate *p = self->wake.predicates, *end = p + count;
+    const volatile struct aegis_predicate *asked =
+        user_words_at_hand(predicates, count * sizeof(*asked));
+
+    if (!asked)
+        return wait_for_any(predicates, count, deadline);
+    for (; p < end; p++, asked++) {
+        uaddr_t va = (uaddr_t)asked->word;
+        uint64_t op = asked->op;
+        if (op > AEGIS_WAKE_GE || (!arm_record(p, va) && !arm_lent(self, p, va)))
+            return wait_for_any(predicates, count, deadline);
+        p->mask = asked->mask;
+        set_range(p, op, asked->value);
+    }
+    sleep_now(self, count, 0, false, predicates, deadline);
+}
+
 /*
  * Most wait for words of environments' records alone, which are found without a walk: everybody has
  * them mapped to read.
@@ -166,13 +214,11 @@ long call_wait(uaddr_t predicates, uint64_t count, uint64_t deadline)
     if (!asked)
         return wait_for_any(predicates, count, deadline);
     for (; p < end; p++, asked++) {
-        uint64_t at = (uaddr_t)asked->word - info->envs, op = asked->op;
-        if (at >= ENV_COUNT * sizeof(*env_infos) || at % sizeof(uint64_t) || op > AEGIS_WAKE_GE)
-            return wait_for_any(predicates, count, deadline);
-        p->word = (const volatile uint64_t *)((const uint8_t *)env_infos + at);
+        uint64_t op = asked->op;
+        if (op > AEGIS_WAKE_GE || !arm_record(p, (uaddr_t)asked->word))
+            return wait_for_lent(predicates, count, deadline);
         p->mask = asked->mask;
         set_range(p, op, asked->value);
-        p->pinned = p->lent = NULL;
     }
     sleep_now(self, count, 0, false, predicates, deadline);
 }
