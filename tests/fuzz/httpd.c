@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "apps/httpd/date.h"
+#include "apps/httpd/known.h"
 #include "apps/httpd/response.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -34,6 +35,21 @@ static void check_answer(const struct http_request *r)
         assert(a.body_size == 0 || a.body == a.text);
 }
 
+/* A head that was read before, perhaps as part of other bytes, asks for the same again. */
+static void check_known(const char *head, size_t size, const struct http_request *r)
+{
+    static const struct http_file files[61];
+    const struct http_file *file = files;
+    const struct known *known = known_find(head, size);
+
+    for (const char *at = r->path; *at; at++)
+        file = &files[((size_t)(file - files) * 31 + (unsigned char)*at) % 61];
+    if (known)
+        assert(known->file == file && known->request->method == r->method && r->keep_alive &&
+               !r->body && !r->range.text && !r->if_match.text && !r->if_none_match.text);
+    known_keep(head, size, r, file);
+}
+
 static void check_head(const char *head, size_t size)
 {
     struct http_request r;
@@ -51,6 +67,8 @@ static void check_head(const char *head, size_t size)
     for (size_t i = 0; i < sizeof spans / sizeof *spans; i++)
         check_span(spans[i], head, size);
     check_answer(&r);
+    if (end && !status)
+        check_known(head, end, &r);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

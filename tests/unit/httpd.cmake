@@ -1,6 +1,6 @@
 # The programs httpd and wget on the host, but for their sockets; what httpd reads, beside Python's server.
 set(httpd_dir ${CMAKE_SOURCE_DIR}/src/apps/httpd)
-set(httpd_sources ${httpd_dir}/request.c ${httpd_dir}/response.c ${httpd_dir}/date.c)
+set(httpd_sources ${httpd_dir}/request.c ${httpd_dir}/known.c ${httpd_dir}/response.c ${httpd_dir}/date.c)
 aegis_unit_test(httpd_test SOURCES unit/httpd/httpd_test.c ${httpd_sources})
 target_include_directories(httpd_test PRIVATE ${CMAKE_SOURCE_DIR}/src/apps)
 aegis_fuzz_target(httpd_fuzz SOURCES fuzz/httpd.c ${httpd_sources} INCLUDES ${CMAKE_SOURCE_DIR}/src/apps)

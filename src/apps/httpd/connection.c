@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "httpd/files.h"
+#include "httpd/known.h"
 #include "libos/time/time.h"
 
 #define NS          1000000000UL
@@ -100,10 +101,12 @@ static void answer_head(struct connection *c, size_t head)
         return;
     }
     file = status ? NULL : files_find(r.path);
-    if (file)
+    if (file) {
+        known_keep(c->bytes, head, &r, file);
         http_answer_file(&c->answer, &r, file, time(NULL));
-    else
+    } else {
         http_answer_error(&c->answer, &r, status ? status : 404, time(NULL));
+    }
     c->skip = r.body;
     consume(c, head);
     begin_answer(c);
@@ -120,6 +123,13 @@ static void look(struct connection *c)
         c->deadline = time_after(IDLE_LIMIT);
     }
     bool begins = c->size && c->seen == 0;
+    const struct known *known = begins ? known_find(c->bytes, c->size) : NULL;
+    if (known) {
+        http_answer_file(&c->answer, known->request, known->file, time(NULL));
+        consume(c, c->size);
+        begin_answer(c);
+        return;
+    }
     size_t head = http_head_size(c->bytes, c->size, c->seen);
     c->seen = c->size;
     if (head)

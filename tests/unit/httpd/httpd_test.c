@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "apps/httpd/date.h"
+#include "apps/httpd/known.h"
 #include "apps/httpd/request.h"
 #include "apps/httpd/response.h"
 
@@ -343,6 +344,54 @@ static void errors(void **state)
            "HTTP/1.1 431 Request Header Fields Too Large\r\n");
 }
 
+/* Reads a head, has it kept as a file's, and tells what is known of it then. */
+static const struct known *keep(const char *head, const struct http_file *file)
+{
+    assert_int_equal(read_head(head), 0);
+    known_keep(head, strlen(head), &r, file);
+    return known_find(head, strlen(head));
+}
+
+static void heads_that_were_read_before_are_known(void **state)
+{
+    (void)state;
+    static const struct http_file a, b;
+    static const char *const others[] = {LINES("GET /a", "Range: bytes=0-1\r\n"),
+                                         LINES("GET /a", "If-Match: *\r\n"),
+                                         LINES("GET /a", "If-None-Match: *\r\n"),
+                                         LINES("GET /a", "If-Range: \"a\"\r\n"),
+                                         LINES("GET /a", "If-Modified-Since: x\r\n"),
+                                         LINES("GET /a", "If-Unmodified-Since: x\r\n"),
+                                         LINES("GET /a", "Connection: close\r\n"),
+                                         LINES("GET /a", "Content-Length: 4\r\n"),
+                                         "GET /a HTTP/1.0\r\n\r\n"};
+    const char get[] = LINES("GET /a", ""), head[] = LINES("HEAD /a", "");
+
+    assert_null(known_find(get, sizeof get - 1));
+    assert_ptr_equal(keep(get, &a)->file, &a);
+    assert_int_equal(keep(get, &a)->request->method, HTTP_GET);
+    assert_ptr_equal(keep(LINES("GET /b", ""), &b)->file, &b);
+    assert_int_equal(keep(head, &b)->request->method, HTTP_HEAD);
+    assert_ptr_equal(keep(get, &a)->file, &a);
+    for (size_t size = 0; size < sizeof get - 1; size++)
+        assert_null(known_find(get, size)); /* less than all of it */
+    for (size_t i = 0; i < sizeof get - 1; i++) {
+        char other[sizeof get];
+        memcpy(other, get, sizeof other);
+        other[i] ^= 1;
+        assert_null(known_find(other, sizeof get - 1));
+    }
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        assert_null(keep(others[i], &a));
+    char large[KNOWN_HEAD_MAX + 2];
+    for (int more = 0; more <= 1; more++) {
+        snprintf(large, sizeof large, "GET /l HTTP/1.1\r\nHost: %0*d\r\n\r\n",
+                 KNOWN_HEAD_MAX + more - 27, 0);
+        assert_int_equal(strlen(large), KNOWN_HEAD_MAX + more);
+        assert_true((keep(large, &a) != NULL) == !more);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -355,6 +404,7 @@ int main(void)
         cmocka_unit_test(ranges),
         cmocka_unit_test(conditions),
         cmocka_unit_test(errors),
+        cmocka_unit_test(heads_that_were_read_before_are_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
