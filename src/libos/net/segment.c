@@ -15,12 +15,27 @@ static inline uint32_t fold_once(uint64_t sum)
     return (uint32_t)((sum & 0xffff) + (sum >> 16));
 }
 
-/* The sum of TCP's pseudo header: addresses, protocol, length (RFC 9293, 3.1). */
+/* Of TCP's pseudo header: addresses, protocol, length. */
 static inline uint32_t pseudo_sum(const uint8_t *frame, size_t length)
 {
     const word4 *addresses = __builtin_assume_aligned(frame + IPV4_SOURCE, 4);
     return fold_once((uint64_t)addresses[0] + addresses[1] + NET_WIRE16((uint16_t)length) +
                      NET_WIRE16(IPV4_TCP));
+}
+
+/* Of five words: a header, of IPv4 or TCP, without options. */
+static inline uint64_t header_sum(const uint8_t *header)
+{
+    const word4 *w = __builtin_assume_aligned(header, 4);
+    return (uint64_t)w[0] + w[1] + w[2] + w[3] + w[4];
+}
+_Static_assert(IPV4_LEAST == 20 && TCP_LEAST == 20, "header_sum");
+
+/* Of a segment in IPv4, its pseudo header included (RFC 9293, 3.1). Most bring few data. */
+static inline uint32_t segment_sum(const uint8_t *frame, const uint8_t *tcp, size_t length)
+{
+    uint32_t sum = fold_once(header_sum(tcp) + pseudo_sum(frame, length));
+    return length == TCP_LEAST ? sum : net_sum(sum, tcp + TCP_LEAST, length - TCP_LEAST);
 }
 
 bool net_segment_read(const uint8_t *frame, size_t length, struct net_segment *s)
@@ -38,8 +53,8 @@ bool net_segment_read(const uint8_t *frame, size_t length, struct net_segment *s
     if (offset < TCP_LEAST || offset > s->length)
         return false;
     s->data = s->length - offset;
-    return net_fold(net_sum(0, s->ip, header)) == 0 &&
-           net_fold(net_sum(pseudo_sum(frame, s->length), s->tcp, s->length)) == 0;
+    uint32_t sum = header == IPV4_LEAST ? fold_once(header_sum(s->ip)) : net_sum(0, s->ip, header);
+    return net_fold(sum) == 0 && net_fold(segment_sum(frame, s->tcp, s->length)) == 0;
 }
 
 void net_segment_sum(uint8_t *frame, size_t size)
@@ -48,9 +63,9 @@ void net_segment_sum(uint8_t *frame, size_t size)
     uint8_t *tcp = frame + ETH_SIZE + IPV4_LEAST;
     word2 *sum = __builtin_assume_aligned(frame + IP_CHECKSUM, 2);
 
-    *sum = net_fold(net_sum(0, frame + ETH_SIZE, IPV4_LEAST));
+    *sum = net_fold(fold_once(header_sum(frame + ETH_SIZE)));
     sum = __builtin_assume_aligned(tcp + TCP_CHECKSUM, 2);
-    *sum = net_fold(net_sum(pseudo_sum(frame, length), tcp, length));
+    *sum = net_fold(segment_sum(frame, tcp, length));
 }
 
 bool net_segment6_read(const uint8_t *frame, size_t length, struct net_segment *s)

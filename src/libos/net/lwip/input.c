@@ -7,7 +7,7 @@
 #include "libos/net/headers.h"
 #include "libos/net/lwip/internal.h"
 #include "libos/net/segment.h"
-#include "lwip/ip4.h"
+#include "lwip/ip.h"
 #include "lwip/ip6.h"
 #include "lwip/priv/tcp_priv.h"
 
@@ -40,20 +40,26 @@ static inline bool is_from(const uint8_t *ip, const ip_addr_t *peer)
 
 #define HEARD_LATELY 32 /* connections: lwIP keeps the one that was heard last in front */
 
-/* Whether that is what one of the connections that were heard lately waits for. */
+/* Whether that is what one of the connections that were heard lately waits for. It is in front
+ * then, where lwIP looks first. */
 static bool is_next(const struct net_segment *p)
 {
     const struct tcp_hdr *header = (const struct tcp_hdr *)p->tcp;
-    const struct tcp_pcb *pcb = tcp_active_pcbs;
+    struct tcp_pcb **at = &tcp_active_pcbs, *pcb;
     u16_t port = lwip_ntohs(header->src);
 
-    for (int i = 0; i < HEARD_LATELY && pcb && pcb->remote_port != port; i++)
-        pcb = pcb->next;
-    return pcb && pcb->recv == net_lwip_copies && pcb->state == ESTABLISHED && !pcb->ooseq &&
-           !pcb->refused_data && header->seqno == lwip_htonl(pcb->rcv_nxt) &&
-           header->src == lwip_htons(pcb->remote_port) &&
-           header->dest == lwip_htons(pcb->local_port) && p->data <= pcb->rcv_wnd &&
-           is_from(p->ip, &pcb->remote_ip);
+    for (int i = 0; i < HEARD_LATELY && *at && (*at)->remote_port != port; i++)
+        at = &(*at)->next;
+    pcb = *at;
+    if (!pcb || pcb->remote_port != port || pcb->recv != net_lwip_copies ||
+        pcb->state != ESTABLISHED || pcb->ooseq || pcb->refused_data ||
+        header->seqno != lwip_htonl(pcb->rcv_nxt) || header->dest != lwip_htons(pcb->local_port) ||
+        p->data > pcb->rcv_wnd || !is_from(p->ip, &pcb->remote_ip))
+        return false;
+    *at = pcb->next;
+    pcb->next = tcp_active_pcbs;
+    tcp_active_pcbs = pcb;
+    return true;
 }
 
 static bool is_loop(const struct netif *netif)
@@ -61,12 +67,15 @@ static bool is_loop(const struct netif *netif)
     return ip4_addr_isloopback(netif_ip4_addr(netif));
 }
 
-/* In the name of the machine's own addresses, which aren't on any wire. */
+/* In the name of the machine's own addresses, which aren't on any wire, or of many (RFC 1122,
+ * 3.2.1.3). */
 static bool is_spoofed(const struct netif *netif, const uint8_t *ip)
 {
-    uint32_t source = header_source(ip);
+    const struct net_host *host = net_service();
+    uint32_t source = header_source(ip), first = source & 0xff; /* of its bytes */
 
-    return net_is_local(net_service(), source) && !is_loop(netif);
+    return (net_is_local(host, source) && !is_loop(netif)) || first == 0 || first >= 224 ||
+           (~host->mask && source == (host->address | ~host->mask));
 }
 
 /* The other way round as well: what a program may send over the loop interface, its filter tells by
@@ -81,7 +90,7 @@ static bool is_spoofed6(const struct netif *netif, const uint8_t *ip)
 }
 
 /* Before lwIP sees a segment that opens a connection. */
-static void look_at_opening(const struct net_segment *packet)
+static __attribute__((noinline)) void look_at_opening(const struct net_segment *packet)
 {
     bool is_six = *packet->ip >> 4 == 6;
     struct net_ipv6 source = {{0, 0, NET_WIRE32(0xffff), 0}}, destination = source;
@@ -108,6 +117,21 @@ static err_t input6(struct pbuf *p)
     return ip6_input(p, net_lwip_route6(&to));
 }
 
+/* A segment in IPv4. What ip4_input would look at, the filter and net_segment_read have seen to. */
+static void input4(struct pbuf *p, struct netif *netif, const struct net_segment *packet)
+{
+    const net_word4 *ip = __builtin_assume_aligned(packet->ip, 4);
+
+    ip_data.current_netif = ip_data.current_input_netif = netif;
+    ip_data.current_ip4_header = (const struct ip_hdr *)packet->ip;
+    ip_data.current_ip_header_tot_len = (u16_t)(packet->size - packet->length);
+    ip_addr_set_ip4_u32_val(ip_data.current_iphdr_src, ip[(IPV4_SOURCE - ETH_SIZE) / 4]);
+    ip_addr_set_ip4_u32_val(ip_data.current_iphdr_dest, ip[(IPV4_DESTINATION - ETH_SIZE) / 4]);
+    tcp_input(p, netif);
+    ip_data.current_netif = ip_data.current_input_netif = NULL;
+    ip_data.current_ip4_header = NULL;
+}
+
 void net_lwip_input(struct netif *netif, uint8_t *frame, size_t length)
 {
     struct borrowed borrowed = {.pbuf.custom_free_function = give_back};
@@ -123,18 +147,27 @@ void net_lwip_input(struct netif *netif, uint8_t *frame, size_t length)
         return;
     } else if (is_spoofed(netif, packet.ip))
         return;
-    if ((packet.tcp[TCP_OFFSET + 1] & (TCP_SYN | TCP_ACK)) == TCP_SYN)
-        look_at_opening(&packet);
+    uint8_t kind = packet.tcp[TCP_OFFSET + 1] & (TCP_SYN | TCP_RST | TCP_ACK);
+    if (__builtin_expect(kind != TCP_ACK, 0)) {
+        if (kind == 0) /* RFC 9293, 3.10.7.4: lwIP would take its data */
+            return;
+        if (!(kind & TCP_ACK) && kind & TCP_SYN)
+            look_at_opening(&packet);
+    }
+    bool is_four = *packet.ip >> 4 == 4;
+    size_t before = is_four ? (size_t)(packet.tcp - packet.ip) : 0, size = packet.size - before;
     bool stays = !(packet.tcp[TCP_OFFSET + 1] & NO_SLOTS) && (!packet.data || is_next(&packet));
     if (stays) {
-        p = pbuf_alloced_custom(PBUF_RAW, (u16_t)packet.size, PBUF_REF, &borrowed.pbuf,
-                                frame + ETH_SIZE, (u16_t)packet.size);
+        p = pbuf_alloced_custom(PBUF_RAW, (u16_t)size, PBUF_REF, &borrowed.pbuf,
+                                frame + ETH_SIZE + before, (u16_t)size);
     } else {
-        p = pbuf_alloc(PBUF_RAW, (u16_t)packet.size, PBUF_RAM);
+        p = pbuf_alloc(PBUF_RAW, (u16_t)size, PBUF_RAM);
         if (p)
-            pbuf_take(p, packet.ip, (u16_t)packet.size);
+            pbuf_take(p, packet.ip + before, (u16_t)size);
     }
-    if (p && (*packet.ip >> 4 == 4 ? ip4_input(p, netif) : input6(p)) != ERR_OK)
+    if (p && is_four)
+        input4(p, netif, &packet);
+    else if (p && input6(p) != ERR_OK)
         pbuf_free(p);
     if (packet.tcp[TCP_OFFSET + 1] & TCP_SYN && tcp_active_pcbs &&
         tcp_active_pcbs->state == SYN_RCVD)

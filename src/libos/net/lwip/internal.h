@@ -33,6 +33,16 @@ void net_lwip_send_pending(void);
 uint64_t net_lwip_pending_due(void); /* when; AEGIS_FOREVER: there are none */
 void net_lwip_forget_output(void);
 
+/*
+ * memory.c: whether a packet may be sent from where it lies, in a page from which the device can
+ * read; there is room for an Ethernet header before it then. It isn't given to anybody else before
+ * the batch was sent and the device has read it.
+ */
+bool net_lwip_send_in_place(const struct pbuf *p);
+
+/* output.c: number of the batch that is being put together, from 1. */
+extern uint32_t net_lwip_batch;
+
 /* input.c: one frame of a device's, or the loop's, as long as it was received. It may be changed,
  * and isn't kept. */
 void net_lwip_input(struct netif *netif, uint8_t *frame, size_t length);

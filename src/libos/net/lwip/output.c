@@ -1,6 +1,7 @@
 /*
- * Out of lwIP. What is sent is put together once, in a buffer of the interface's if it is short,
- * else in a page of the pool, from which the device reads; the batch goes to the kernel in one
+ * Out of lwIP. What is short is put together in a buffer of the interface's, which the kernel
+ * copies. What is longer the device reads, from where lwIP has it, if that is in one piece in a
+ * page of segments (memory.c), or else from a page of the pool. The batch goes to the kernel in one
  * call.
  */
 #include <errno.h>
@@ -29,6 +30,7 @@ static struct pending {
 static size_t pending_count;
 
 uint64_t net_lwip_batched;
+uint32_t net_lwip_batch = 1;
 
 /* What is to be sent; all of one batch goes `by` one binding. */
 static struct {
@@ -55,23 +57,29 @@ void net_lwip_send_batch(void)
             exos_wait(NULL, 0, time_after(PATIENCE / 20));
     }
     net_lwip_batched = 0;
+    net_lwip_batch += net_lwip_batch == UINT32_MAX ? 2 : 1; /* 0 is none */
 }
 
 /*
  * Where the next frame of the batch is put together; NULL without memory. The kernel copies a short
  * one fastest from 6 modulo 8; the data of a long one lies as in lwIP's buffers from 2 on.
  */
-static uint8_t *next_buffer(size_t length)
+static uint8_t *next_buffer(const struct pbuf *p, size_t length)
 {
     if (length <= AEGIS_HEADER_COPY)
         return out.memory[net_lwip_batched] + NET_FRAME_LEAD;
+    if (net_lwip_send_in_place(p))
+        return (uint8_t *)p->payload - ETH_SIZE;
     uint8_t *page = net_send_buffer();
     return page ? page + 2 : NULL;
 }
 
-/* A header of IPv4 and one of TCP, which are whole in the first buffer, and what is behind them. */
+/* A header of IPv4 and one of TCP, which are whole in the first buffer, and what is behind them;
+ * unless it is there already. */
 static inline __attribute__((always_inline)) void copy_packet(uint8_t *to, const struct pbuf *p)
 {
+    if (to == p->payload)
+        return;
     net_word4 *head = __builtin_assume_aligned(to, 4);
     const net_word4 *from = __builtin_assume_aligned(p->payload, 4);
 
@@ -101,12 +109,12 @@ static void find_destination(const struct pbuf *p, struct net_ipv6 *to)
 }
 
 /* Room for the frame of a packet in the batch that goes by one binding; NULL without memory. */
-static inline __attribute__((always_inline)) uint8_t *begin_frame(const struct net *by,
-                                                                  size_t length)
+static inline __attribute__((always_inline)) uint8_t *
+begin_frame(const struct net *by, const struct pbuf *p, size_t length)
 {
     if (net_lwip_batched == BATCH || (net_lwip_batched && out.by != by))
         net_lwip_flush();
-    return next_buffer(length);
+    return next_buffer(p, length);
 }
 
 static void end_frame(const struct net *by, const uint8_t *frame, size_t length)
@@ -133,7 +141,7 @@ static __attribute__((noinline)) err_t put_out6(const struct pbuf *p)
     if (!is_local && net_ipv6_next_hop(&to, mac, 0))
         return errno == EAGAIN ? ERR_INPROGRESS : ERR_RTE;
     const struct net *by = is_local ? &from->lease.loop : &from->lease.net;
-    uint8_t *frame = begin_frame(by, length);
+    uint8_t *frame = begin_frame(by, p, length);
     if (!frame)
         return ERR_MEM;
     put_mac(frame + ETH_DESTINATION, mac);
@@ -163,7 +171,7 @@ static err_t put_out(const struct pbuf *p, u32_t to)
     if (!is_local && net_next_hop(to, mac, 0))
         return errno == EAGAIN ? ERR_INPROGRESS : ERR_RTE;
     const struct net *by = is_local ? &from->lease.loop : &from->lease.net;
-    uint8_t *frame = begin_frame(by, length);
+    uint8_t *frame = begin_frame(by, p, length);
     if (!frame)
         return ERR_MEM;
     put_mac(frame + ETH_DESTINATION, mac);

@@ -30,6 +30,12 @@ static inline uint32_t net_lwip_swap4(uint32_t x)
 #define LWIP_TIMEVAL_PRIVATE                  0
 #define LWIP_ERRNO_STDINCLUDE                 1
 
+/* Headers lie at multiples of four, here and in frames (AEGIS_SLOT_FRAME), and have no gaps: so
+ * their members are read whole. init.c looks whether the compiler would pack them. */
+#ifndef NET_LWIP_PACKED
+#define PACK_STRUCT_STRUCT
+#endif
+
 /* An assertion that fails ends the program, which is the only one that it concerns. */
 _Noreturn void net_lwip_fail(const char *what, int line, const char *file);
 #define LWIP_PLATFORM_ASSERT(what) net_lwip_fail(what, __LINE__, __FILE__)
