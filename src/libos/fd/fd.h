@@ -34,7 +34,13 @@ struct fd_object {
     uint32_t first;      /* part.c's: the lowest descriptor that names it */
 };
 
-struct fd_watch;
+/* What a poll waits for, as it goes from object to object. */
+struct fd_watch {
+    struct aegis_predicate when[EXOS_WAIT_MAX];
+    size_t count; /* of them */
+    bool rings;   /* the doorbell is waited for */
+    bool silent;  /* something doesn't ring and has no predicate here */
+};
 
 /*
  * What can be done with objects of a kind. All are called with exos_hold held; whoever waits does
@@ -105,9 +111,18 @@ int fd_wait(struct fd_object *object, const struct aegis_predicate *when, size_t
 /*
  * For ready: what to wait for. `rings` says that this process's doorbell rings then as well: so
  * poll can wait on more objects than there are predicates. fd_watch_rings tells whether poll wants
- * that; a kind need do nothing for it otherwise.
+ * that; a kind need do nothing for it otherwise. One word tells of several objects, as of all
+ * sockets: mostly the last one did.
  */
-void fd_watch(struct fd_watch *watch, const struct aegis_predicate *when, bool rings);
+void fd_watch_new(struct fd_watch *watch, const struct aegis_predicate *when, bool rings);
+static inline void fd_watch(struct fd_watch *watch, const struct aegis_predicate *when, bool rings)
+{
+    const struct aegis_predicate *last = watch->when + watch->count - !!watch->count;
+
+    if (!watch->count || last->word != when->word || last->value != when->value ||
+        last->mask != when->mask || last->op != when->op)
+        fd_watch_new(watch, when, rings);
+}
 bool fd_watch_rings(const struct fd_watch *watch);
 
 /* exos_release, and fd_result of result. */

@@ -20,25 +20,18 @@
     1000000000UL /* ns: for what no predicate tells, as a number's use by another                  \
                   */
 
-struct fd_watch {
-    struct aegis_predicate when[EXOS_WAIT_MAX];
-    size_t count;
-    bool rings;  /* the doorbell is waited for */
-    bool silent; /* something doesn't ring and has no predicate here */
-};
-
 static inline bool is_same(const struct aegis_predicate *a, const struct aegis_predicate *b)
 {
     return a->word == b->word && a->value == b->value && a->mask == b->mask && a->op == b->op;
 }
 
-void fd_watch(struct fd_watch *watch, const struct aegis_predicate *when, bool rings)
+void fd_watch_new(struct fd_watch *watch, const struct aegis_predicate *when, bool rings)
 {
     if (watch->rings && rings)
         return;
     for (size_t i = 0; i < watch->count; i++)
         if (is_same(&watch->when[i], when))
-            return; /* one word tells of several objects, as of all sockets */
+            return;
     if (watch->count < EXOS_WAIT_MAX)
         watch->when[watch->count] = *when;
     else

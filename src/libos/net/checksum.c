@@ -87,13 +87,6 @@ uint32_t net_sum(uint32_t sum, const void *bytes, size_t size)
     return (uint32_t)((wide & 0xffffffff) + (wide >> 32));
 }
 
-uint16_t net_fold(uint32_t sum)
-{
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = (sum & 0xffff) + (sum >> 16);
-    return (uint16_t)~sum;
-}
-
 uint16_t net_ipv6_sum(const uint8_t *frame, const void *message, size_t size, uint8_t protocol)
 {
     uint32_t sum = NET_WIRE16((uint16_t)size) + NET_WIRE16(protocol);

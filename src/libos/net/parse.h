@@ -9,7 +9,12 @@
 /* The Internet checksum (RFC 1071) of bytes, continued from sum (0 at first); fold it for the
  * header. */
 uint32_t net_sum(uint32_t sum, const void *bytes, size_t size);
-uint16_t net_fold(uint32_t sum);
+static inline uint16_t net_fold(uint32_t sum)
+{
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = (sum & 0xffff) + (sum >> 16);
+    return (uint16_t)~sum;
+}
 
 /* An IPv4 configuration as bootargs give it: ip=ADDRESS/PREFIX,GATEWAY. Host byte order. */
 struct net_address {

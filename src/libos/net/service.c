@@ -15,6 +15,7 @@
 #define ASK_AGAIN 200000000UL  /* ns until netd is asked for a neighbour once more */
 
 static struct net_host host;
+const struct net_host *net_service_known;
 static struct aegis_cap netd; /* CALL */
 static uint32_t gate;         /* its place among this program's gates, while host.neighbours */
 
@@ -86,13 +87,13 @@ static bool introduce(void)
     return host.neighbours;
 }
 
-const struct net_host *net_service(void)
+const struct net_host *net_service_begin(void)
 {
     if (host.neighbours)
-        return &host;
+        return net_service_known = &host;
     if (find_netd() && open_gate()) {
         if (introduce())
-            return &host;
+            return net_service_known = &host;
         aegis_gate_unbind(gate);
     }
     errno = ENETDOWN;
@@ -103,6 +104,7 @@ const struct net_host *net_service(void)
 static void in_child(void)
 {
     host.neighbours = NULL;
+    net_service_known = NULL;
 }
 
 static const struct exos_part net_part = {.name = "net", .in_child = in_child};
@@ -276,6 +278,7 @@ int net_next_hop(uint32_t address, uint8_t mac[6], uint64_t deadline)
     if (__builtin_expect(!(word & NEIGHBOUR_KNOWN), 0) || (address & 0xf0) == 0xe0 ||
         (address & 0xff) == 127 || address == UINT32_MAX)
         return find_hop(address, hop, mac, deadline);
+#pragma GCC unroll 6
     for (int i = 0; i < 6; i++) /* its first bytes in memory */
         mac[i] = (uint8_t)(word >> 8 * i);
     return 0;

@@ -91,7 +91,12 @@ struct net_host {
  * The host, after the first call has opened the gate to netd with the capability that the start
  * block has. Returns NULL with errno ENETDOWN if there is none, or netd doesn't answer.
  */
-const struct net_host *net_service(void);
+const struct net_host *net_service_begin(void);
+extern const struct net_host *net_service_known; /* NULL before that call */
+static inline const struct net_host *net_service(void)
+{
+    return net_service_known ? net_service_known : net_service_begin();
+}
 
 /* A port that netd has given. */
 struct net_lease {

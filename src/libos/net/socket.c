@@ -17,34 +17,21 @@ uint64_t socket_deadline(const struct socket *s, uint64_t limit_ns, int flags)
     return limit_ns ? time_after(limit_ns) : AEGIS_FOREVER;
 }
 
-/* For send: everything, to `to`; for receive: as much as fits. */
-static size_t copy(const struct socket_transfer *t, uint8_t *to, const uint8_t *from, size_t size)
+size_t socket_gather_parts(const struct socket_transfer *t, void *to, size_t most)
 {
     size_t done = 0;
-    for (int i = 0; i < t->count && done < size; i++) {
-        size_t part = t->vector[i].iov_len < size - done ? t->vector[i].iov_len : size - done;
-        if (to)
-            memcpy(to + done, t->vector[i].iov_base, part);
-        else
-            memcpy(t->vector[i].iov_base, from + done, part);
+    for (int i = 0; i < t->count && done < most; i++) {
+        size_t length = t->vector[i].iov_len, part = length < most - done ? length : most - done;
+        memcpy((uint8_t *)to + done, t->vector[i].iov_base, part);
         done += part;
     }
     return done;
 }
 
-size_t socket_gather(const struct socket_transfer *t, void *to, size_t most)
+size_t socket_scatter_parts(const struct socket_transfer *t, size_t at, const void *from,
+                            size_t size)
 {
-    return copy(t, to, NULL, most);
-}
-
-size_t socket_scatter(const struct socket_transfer *t, const void *from, size_t size)
-{
-    return copy(t, NULL, from, size);
-}
-
-static void copy_part(const struct socket_transfer *t, size_t at, uint8_t *to, const uint8_t *from,
-                      size_t size)
-{
+    const uint8_t *bytes = from;
     size_t done = 0;
     for (int i = 0; i < t->count && done < size; i++) {
         size_t length = t->vector[i].iov_len;
@@ -53,21 +40,11 @@ static void copy_part(const struct socket_transfer *t, size_t at, uint8_t *to, c
             continue;
         }
         size_t part = length - at < size - done ? length - at : size - done;
-        uint8_t *there = (uint8_t *)t->vector[i].iov_base + at;
-        memcpy(to ? to + done : there, to ? there : from + done, part);
+        memcpy((uint8_t *)t->vector[i].iov_base + at, bytes + done, part);
         done += part;
         at = 0;
     }
-}
-
-void socket_gather_part(const struct socket_transfer *t, size_t at, void *to, size_t size)
-{
-    copy_part(t, at, to, NULL, size);
-}
-
-void socket_scatter_part(const struct socket_transfer *t, size_t at, const void *from, size_t size)
-{
-    copy_part(t, at, NULL, from, size);
+    return done;
 }
 
 /* The socket behind a descriptor, or NULL with *error. Caller must hold exos_hold. */

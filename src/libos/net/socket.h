@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "libos/fd/fd.h"
@@ -111,14 +112,32 @@ int socket_check_own(uint32_t address);
 uint64_t socket_deadline(const struct socket *s, uint64_t limit_ns, int flags);
 
 /*
- * Copy between a transfer's vector and memory, from the vector's beginning; returns how many bytes.
+ * Copy between a transfer's vector and memory; to the vector, from its byte `at` on. Returns how
+ * many bytes, as many as it has. Mostly it is of one piece.
  */
-size_t socket_gather(const struct socket_transfer *t, void *to, size_t most);
-size_t socket_scatter(const struct socket_transfer *t, const void *from, size_t size);
+size_t socket_gather_parts(const struct socket_transfer *t, void *to, size_t most);
+size_t socket_scatter_parts(const struct socket_transfer *t, size_t at, const void *from,
+                            size_t size);
 
-/* The same for a part of the vector, `size` bytes of it from byte `at` on. */
-void socket_gather_part(const struct socket_transfer *t, size_t at, void *to, size_t size);
-void socket_scatter_part(const struct socket_transfer *t, size_t at, const void *from, size_t size);
+static inline size_t socket_gather(const struct socket_transfer *t, void *to, size_t most)
+{
+    if (t->count != 1)
+        return socket_gather_parts(t, to, most);
+    size_t size = t->vector->iov_len < most ? t->vector->iov_len : most;
+    memcpy(to, t->vector->iov_base, size);
+    return size;
+}
+
+static inline size_t socket_scatter(const struct socket_transfer *t, size_t at, const void *from,
+                                    size_t size)
+{
+    if (t->count != 1 || at > t->vector->iov_len)
+        return socket_scatter_parts(t, at, from, size);
+    size_t room = t->vector->iov_len - at;
+    size = room < size ? room : size;
+    memcpy((uint8_t *)t->vector->iov_base + at, from, size);
+    return size;
+}
 
 /* Values of options: an int in a range (-EINVAL), and what is told of one. */
 int socket_read_int(const void *value, socklen_t size, int least, int most, int *number);

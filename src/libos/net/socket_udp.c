@@ -39,7 +39,7 @@ int udp_open_loop(struct udp *u, uint64_t slots)
 
 static bool is_loopback(uint32_t address)
 {
-    return ntohl(address) >= IPV4_LOOPBACK_LOW && ntohl(address) <= IPV4_LOOPBACK_HIGH;
+    return (address & 0xff) == 127; /* its first byte: RFC 1122, 3.2.1.3 */
 }
 
 static int udp_bind(struct socket *s, const struct socket_end *end)
@@ -165,10 +165,12 @@ static void look_for_notes(struct udp *u)
 static ssize_t udp_receive(struct socket *s, struct socket_transfer *t)
 {
     struct udp *u = (struct udp *)s;
+    const volatile uint64_t *frames = &aegis_env(exos.env)->frames; /* of both rings */
     struct net_datagram d;
     uint64_t deadline = 0;
 
     for (;;) {
+        uint64_t seen = *frames; /* before the look: what comes behind that is waited for */
         bool is_there = next_datagram(u, &d);
         if (__builtin_expect(s->error, 0))
             return udp_take_error(u);
@@ -183,15 +185,12 @@ static ssize_t udp_receive(struct socket *s, struct socket_transfer *t)
         int error = udp_take_port(u, 0); /* somewhere it has to come to */
         if (error)
             return error;
-        struct aegis_predicate when[2] = {net_readable(&u->lease.net)};
-        size_t rings = 1;
-        if (u->lease.loop.ring)
-            when[rings++] = net_readable(&u->lease.loop);
-        error = fd_wait(&s->object, when, rings, deadline);
+        struct aegis_predicate more = AEGIS_WHEN(*frames, NE, seen);
+        error = fd_wait(&s->object, &more, 1, deadline);
         if (error)
             return error;
     }
-    size_t copied = socket_scatter(t, d.payload, d.size);
+    size_t copied = socket_scatter(t, 0, d.payload, d.size);
     bool tells_all = t->flags & MSG_TRUNC, peeks = t->flags & MSG_PEEK;
     t->end = u->is_from_six ? u->sender : socket_end_ipv4(d.source, d.source_port);
     t->has_end = true;
@@ -251,22 +250,23 @@ static int check_destination(const struct socket *s, const struct socket_end *en
 /* A way to send to an address: by which binding, and between which hardware addresses. */
 struct way {
     const struct net *by;
-    uint8_t from[6] __attribute__((aligned(2))), to[6] __attribute__((aligned(2)));
+    const uint8_t *from;
+    uint8_t to[6] __attribute__((aligned(2)));
 };
 
 static int find_way(struct udp *u, uint32_t address, struct way *way, uint64_t deadline)
 {
+    static const uint8_t none[6] __attribute__((aligned(2))); /* as all of the loop interface */
     const struct net_host *host = net_service();
 
     if (net_is_local(host, address)) {
-        memset(way, 0, sizeof *way); /* as all addresses of the loop interface */
-        way->by = &u->lease.loop;
+        *way = (struct way){.by = &u->lease.loop, .from = none};
         return udp_open_loop(u, UDP_SLOTS);
     }
     if (is_loopback(u->socket.own.address))
         return -EINVAL;
     way->by = &u->lease.net;
-    memcpy(way->from, host->mac, sizeof way->from);
+    way->from = host->mac;
     return find_hop(&u->socket, address, way->to, deadline);
 }
 

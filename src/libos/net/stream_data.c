@@ -46,7 +46,7 @@ static size_t take(struct stream *t, const struct socket_transfer *x, size_t at)
         next = room->next;
         if (!part)
             break;
-        socket_scatter_part(x, at + taken, room->bytes + room->begin, part);
+        socket_scatter(x, at + taken, room->bytes + room->begin, part);
         taken += part;
         if (!peeks)
             consume(t, part);
@@ -217,14 +217,15 @@ ssize_t stream_send(struct socket *s, struct socket_transfer *x)
     return result;
 }
 
-static short ready_connected(const struct stream *t)
+static short ready_connected(const struct stream *t, short events)
 {
     short ready = 0;
     bool over = !t->pcb, no_more = t->has_ended || t->socket.shut[SHUT_RD];
+    bool writes = events & (POLLOUT | POLLWRNORM);
 
     if (t->waiting || no_more || over)
         ready |= POLLIN | POLLRDNORM;
-    if (over || t->socket.shut[SHUT_WR] || is_writable(t))
+    if (writes && (over || t->socket.shut[SHUT_WR] || is_writable(t)))
         ready |= POLLOUT | POLLWRNORM;
     if (t->socket.error)
         ready |= POLLERR;
@@ -244,7 +245,7 @@ short stream_ready(struct socket *s, short events)
         stream_serve();
     switch (t->state) {
     case STREAM_CONNECTED:
-        ready = ready_connected(t);
+        ready = ready_connected(t, events);
         break;
     case STREAM_CONNECTING:
         ready = 0;
