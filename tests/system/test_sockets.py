@@ -162,7 +162,7 @@ def spoiled(mac, how):
         good[IP].dst = "10.0.2.16"
     frames = [bytes(good)]
     if how == "fragments":
-        frames = [bytes(f) for f in fragment(good / os.urandom(600), 256)]
+        frames = [bytes(f) for f in fragment(good / os.urandom(600), 256)][1:]
     if how == "cut":
         frames = [bytes(good)[:40]]
     return frames
