@@ -85,12 +85,13 @@ function(aegis_fuzz_object source includes var)
     DEPENDS ${source} ${ARGN} DEPFILE ${object}.d VERBATIM)
 endfunction()
 
-# aegis_fuzz_target(NAME SOURCES... [INCLUDES folders...] [DEPENDS files...] [LIBRARIES libs...]): a libFuzzer program built
-# by clang; ctest runs it for a bounded number of inputs with a fixed seed. By hand: <build>/tests/NAME -max_total_time=600.
+# aegis_fuzz_target(NAME SOURCES... [INCLUDES folders...] [DEPENDS files...] [LIBRARIES libs...] [LONG]): a libFuzzer program
+# built by clang; ctest runs it for a bounded number of inputs with a fixed seed, LONG: of any length from the first on. By
+# hand: <build>/tests/NAME -max_total_time=600.
 # Free-standing libraries need no INCLUDES, so all targets share what is compiled of them.
 set(AEGIS_FUZZ_RUNS 20000 CACHE STRING "inputs a fuzz target tries in the suite")
 function(aegis_fuzz_target name)
-  cmake_parse_arguments(f "" "RUNS;MAX_LEN;CORPUS" "SOURCES;INCLUDES;LIBRARIES;DEPENDS" ${ARGN})
+  cmake_parse_arguments(f "LONG" "RUNS;MAX_LEN;CORPUS" "SOURCES;INCLUDES;LIBRARIES;DEPENDS" ${ARGN})
   list(TRANSFORM f_INCLUDES PREPEND -I OUTPUT_VARIABLE includes)
   list(TRANSFORM f_LIBRARIES PREPEND -l)
   set(objects)
@@ -113,8 +114,12 @@ function(aegis_fuzz_target name)
   if(NOT f_MAX_LEN)
     set(f_MAX_LEN 4096)
   endif()
+  set(options)
+  if(f_LONG)
+    set(options -len_control=0)
+  endif()
   add_test(NAME ${name} COMMAND ${CMAKE_CURRENT_BINARY_DIR}/${name} -seed=1 -runs=${f_RUNS} -max_len=${f_MAX_LEN}
-           -timeout=10 -rss_limit_mb=1024 ${f_CORPUS} WORKING_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})
+           -timeout=10 -rss_limit_mb=1024 ${options} ${f_CORPUS} WORKING_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})
   set_tests_properties(${name} PROPERTIES TIMEOUT 120)
 endfunction()
 

@@ -218,6 +218,42 @@ static void no_more_than_asked_for(void)
     CHECK_EQ(order(group), -ENETUNREACH);
 }
 
+/* Each who joins has it as often as it says so, and leaves as often. */
+static void several_have_one_port(void)
+{
+    uint32_t address = __builtin_bswap32(net_service()->address);
+    uint64_t take[GATE_WORDS] = {NETD_TAKE, (uint64_t)IPV4_UDP << 16 | 4004};
+    CHECK_EQ(order(take), 0);
+    struct aegis_cap cap = {take[2], take[3], take[4]};
+    const struct {
+        uint64_t name, mac, env;
+        int64_t result;
+    } rows[] = {
+        {cap.name, cap.mac ^ 1, exos.env, -EINVAL},
+        {cap.name + 1, cap.mac, exos.env, -EINVAL},
+        {cap.name, cap.mac, exos.parent, -EINVAL},
+        {cap.name, cap.mac, 0, -EINVAL},
+        {cap.name, cap.mac, UINT32_MAX, -EINVAL},
+        {cap.name, cap.mac, exos.env | 1UL << 32, -EINVAL},
+        {cap.name, cap.mac, netd.env, 0}, /* a child of this program's */
+        {cap.name, cap.mac, exos.env, 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        uint64_t join[GATE_WORDS] = {NETD_JOIN, rows[i].name, cap.generation, rows[i].mac,
+                                     rows[i].env};
+        CHECK_EQ(order(join), rows[i].result);
+    }
+    for (int i = 0; i < 3; i++) {
+        uint64_t leave[GATE_WORDS] = {NETD_LEAVE, AEGIS_CAP_INDEX(cap.name)};
+        CHECK_EQ(order(leave), i < 2 ? 0 : -EINVAL);
+        int64_t inside = bind_inside(&cap, IPV4_UDP, 4004, address);
+        CHECK(inside >= 0); /* netd has it still */
+        CHECK_OK(aegis_net_unbind((uint32_t)inside));
+    }
+    struct net_lease lease;
+    CHECK(net_lease(&lease, IPV4_UDP, 4004, 8) == -1 && errno == EADDRINUSE);
+}
+
 /* This program has the root binding; its child hasn't. */
 static void who_has_the_root_says_what_the_machine_is(void)
 {
@@ -327,6 +363,7 @@ int main(int argc, char **argv)
     one_taker_a_port();
     a_filter_beside_netd();
     no_more_than_asked_for();
+    several_have_one_port();
     who_has_the_root_says_what_the_machine_is();
     nobody_takes_all();
     neighbours();

@@ -149,6 +149,10 @@ static void serve(uint32_t caller, uint64_t words[GATE_WORDS])
                                               &(struct aegis_cap){words[2], words[3], words[4]})
                                   : -EPERM);
         return;
+    case NETD_JOIN:
+        words[0] = (uint64_t)port_join(caller, &(struct aegis_cap){words[1], words[2], words[3]},
+                                       words[4]);
+        return;
     case NETD_ORDERS:
         words[0] = (uint64_t)-ENOSYS;
     }

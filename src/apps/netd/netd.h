@@ -151,6 +151,9 @@ int64_t port_loop(uint32_t env, uint32_t binding, struct aegis_cap *capability);
 /* NETD_FIND: 0 or -ECONNREFUSED. */
 int64_t port_find(uint8_t protocol, uint16_t port);
 
+/* NETD_JOIN. */
+int64_t port_join(uint32_t caller, const struct aegis_cap *shown, uint64_t env);
+
 /* NETD_LEAVE. */
 int64_t port_leave(uint32_t env, uint32_t binding);
 

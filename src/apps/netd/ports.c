@@ -21,8 +21,9 @@
         */
 
 static struct port {
-    uint32_t env, serial; /* who has it; 0: the place is free */
+    uint32_t env, serial; /* who has it; 0: the place is free. Several may have one binding */
     uint32_t group;       /* quota.c */
+    uint32_t times;       /* that it was given, by TAKE and JOIN, and not yet given back */
     uint32_t binding;
     uint32_t loop; /* the same on the loop interface, or AEGIS_NO_BINDING */
     uint16_t port;
@@ -36,12 +37,16 @@ static void undo(uint32_t binding)
     aegis_net_unbind(binding);
 }
 
+/* One of those who have the port has it no longer; the last one's goes. */
 static void give_back(struct port *p)
 {
+    p->env = 0;
+    for (const struct port *other = ports; other < ports + PORTS_MAX; other++)
+        if (other->env && other->binding == p->binding)
+            return;
     undo(p->binding);
     if (p->loop != AEGIS_NO_BINDING)
         undo(p->loop);
-    p->env = 0;
 }
 
 /* An environment that ends tells nobody. Looked at whenever a place or a port is wanted. */
@@ -51,7 +56,8 @@ static void reap(void)
         if (!p->env)
             continue;
         const volatile struct aegis_env_info *env = aegis_env(p->env);
-        if (env->serial != p->serial || env->state != AEGIS_ENV_LIVE)
+        bool lives = env->state == AEGIS_ENV_LIVE || env->state == AEGIS_ENV_CREATED;
+        if (env->serial != p->serial || !lives)
             give_back(p);
     }
 }
@@ -159,6 +165,7 @@ int64_t port_take(uint32_t env, uint8_t protocol, uint8_t family, uint16_t *port
     *p = (struct port){.env = env,
                        .serial = aegis_env(env)->serial,
                        .group = group,
+                       .times = 1,
                        .binding = (uint32_t)binding,
                        .loop = AEGIS_NO_BINDING,
                        .port = *port,
@@ -193,7 +200,9 @@ int64_t port_loop(uint32_t env, uint32_t binding, struct aegis_cap *capability)
         int64_t loop = bind(p->protocol, p->family, p->port, true);
         if (loop < 0)
             return errno_of(loop);
-        p->loop = (uint32_t)loop;
+        for (struct port *same = ports; same < ports + PORTS_MAX; same++)
+            if (same->env && same->binding == binding)
+                same->loop = (uint32_t)loop;
     }
     return aegis_cap_mint(AEGIS_KIND_BINDING, p->loop, AEGIS_RIGHT_DELEGATE, capability) ? -ENOBUFS
                                                                                          : 0;
@@ -222,12 +231,63 @@ void ports_take_back(void)
             give_back(p);
 }
 
+/* Whether a capability is what port_take gave for p. */
+static bool is_ours(const struct port *p, const struct aegis_cap *shown)
+{
+    struct aegis_cap own;
+    return aegis_cap_mint(AEGIS_KIND_BINDING, p->binding, AEGIS_RIGHT_DELEGATE, &own) == 0 &&
+           shown->name == own.name && shown->generation == own.generation && shown->mac == own.mac;
+}
+
+static bool may_name(uint32_t caller, uint64_t env)
+{
+    return env == caller ||
+           (env && env < aegis_info()->env_count && aegis_env((uint32_t)env)->owner == caller);
+}
+
+/* One more who has what p says. */
+static int64_t add_holder(const struct port *p, uint32_t env)
+{
+    uint32_t group = quota_group(env);
+    struct port *added = free_place(group);
+
+    if (!added)
+        return -ENOBUFS;
+    *added = *p;
+    added->env = env;
+    added->group = group;
+    added->serial = aegis_env(env)->serial;
+    added->times = 1;
+    return 0;
+}
+
+int64_t port_join(uint32_t caller, const struct aegis_cap *shown, uint64_t env)
+{
+    const struct port *p = ports;
+
+    if (!may_name(caller, env))
+        return -EINVAL;
+    reap();
+    while (p < ports + PORTS_MAX && (!p->env || p->binding != AEGIS_CAP_INDEX(shown->name)))
+        p++;
+    if (p == ports + PORTS_MAX || !is_ours(p, shown))
+        return -EINVAL;
+    struct port *own = find((uint32_t)env, p->binding);
+    if (!own)
+        return add_holder(p, (uint32_t)env);
+    if (own->times == UINT32_MAX)
+        return -ENOBUFS;
+    own->times++;
+    return 0;
+}
+
 int64_t port_leave(uint32_t env, uint32_t binding)
 {
     struct port *p = find(env, binding);
 
     if (!p)
         return -EINVAL;
-    give_back(p);
+    if (--p->times == 0)
+        give_back(p);
     return 0;
 }

@@ -134,6 +134,11 @@ static void add_ports(struct draft *draft, bool is_sent, bool is_ipv6,
     }
     struct atom *last = add(draft, field(2, behind + offset, ports->low, ports->high));
     last->relative = !is_ipv6;
+    if (ports->peer_port) {
+        offset = is_sent ? UDP_DESTINATION : UDP_SOURCE;
+        last = add(draft, field(2, behind + offset, ports->peer_port, ports->peer_port));
+        last->relative = !is_ipv6;
+    }
     last->is_last = true;
 }
 
@@ -143,6 +148,9 @@ static void add_ipv4(struct draft *draft, bool is_sent, const struct net_port_ra
     add(draft, field(1, IPV4_PROTOCOL, ports->protocol, ports->protocol));
     add(draft, no_fragment());
     add(draft, address(is_sent ? IPV4_SOURCE : IPV4_DESTINATION, ports));
+    if (ports->peer_port)
+        add(draft, field(4, is_sent ? IPV4_DESTINATION : IPV4_SOURCE, ports->peer_address,
+                         ports->peer_address));
     add(draft, past_ipv4);
     add_ports(draft, is_sent, false, ports);
 }

@@ -33,7 +33,9 @@ struct net_port_range {
      * but all end in this. */
     uint64_t identifier;
     uint16_t low, high;
-    bool is_loop; /* on the loop interface: 127.0.0.0/8 and ::1 as well as the addresses */
+    uint16_t peer_port;    /* not 0: only what is from, and to, this port */
+    uint32_t peer_address; /* of this machine; IPv4 alone then */
+    bool is_loop;          /* on the loop interface: 127.0.0.0/8 and ::1 as well as the addresses */
 };
 
 /*

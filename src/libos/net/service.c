@@ -1,11 +1,13 @@
 #include "libos/net/service.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "libos/gate/gate.h"
 #include "libos/net/filter.h"
 #include "libos/net/ipv6.h"
+#include "libos/net/service_internal.h"
 #include "libos/proc/part.h"
 #include "libos/time/time.h"
 #include "libos/vm/vm.h"
@@ -111,8 +113,8 @@ static const struct exos_part net_part = {.name = "net", .in_child = in_child};
 EXOS_PART(60, net_part);
 
 /* Binds this program's own frames inside the binding that netd has made. */
-static int bind_inside(struct net_lease *lease, const struct aegis_cap *parent, bool is_loop,
-                       uint64_t slots)
+int net_bind_inside(struct net_lease *lease, const struct aegis_cap *parent, bool is_loop,
+                    uint64_t slots)
 {
     struct net *net = is_loop ? &lease->loop : &lease->net;
     struct net_filter received, sent;
@@ -122,6 +124,8 @@ static int bind_inside(struct net_lease *lease, const struct aegis_cap *parent, 
                                    .address = __builtin_bswap32(host.address),
                                    .low = lease->port,
                                    .high = lease->port,
+                                   .peer_port = lease->peer_port,
+                                   .peer_address = lease->peer_address,
                                    .is_loop = is_loop};
     struct aegis_net_binding request = {.parent = *parent};
 
@@ -143,9 +147,9 @@ static int bind_inside(struct net_lease *lease, const struct aegis_cap *parent, 
     return -1;
 }
 
-static void leave(const struct net_lease *lease)
+static void leave(uint32_t binding)
 {
-    uint64_t words[GATE_WORDS] = {NETD_LEAVE, lease->binding};
+    uint64_t words[GATE_WORDS] = {NETD_LEAVE, binding};
     net_ask(words);
 }
 
@@ -160,15 +164,15 @@ int net_lease_family(struct net_lease *lease, uint8_t protocol, uint8_t family, 
     if (!net_service() || (host.is_leased && !look(&page)) || net_ask(words))
         return -1;
     struct aegis_cap parent = {words[2], words[3], words[4]};
-    lease->port = (uint16_t)words[1];
-    lease->protocol = protocol;
-    lease->family = family & NET_FAMILIES;
-    lease->binding = (uint32_t)AEGIS_CAP_INDEX(parent.name);
-    lease->loop.ring = NULL;
-    if (bind_inside(lease, &parent, false, slots) == 0)
+    *lease = (struct net_lease){.port = (uint16_t)words[1],
+                                .protocol = protocol,
+                                .family = family & NET_FAMILIES,
+                                .binding = (uint32_t)AEGIS_CAP_INDEX(parent.name),
+                                .parents = {parent}};
+    if (net_bind_inside(lease, &parent, false, slots) == 0)
         return 0;
     int error = errno;
-    leave(lease);
+    leave(lease->binding);
     errno = error;
     return -1;
 }
@@ -179,7 +183,8 @@ int net_lease_loop(struct net_lease *lease, uint64_t slots)
 
     if (net_ask(words))
         return -1;
-    return bind_inside(lease, &(struct aegis_cap){words[2], words[3], words[4]}, true, slots);
+    lease->parents[1] = (struct aegis_cap){words[2], words[3], words[4]};
+    return net_bind_inside(lease, &lease->parents[1], true, slots);
 }
 
 int net_find_local(uint8_t protocol, uint16_t port)
@@ -189,12 +194,47 @@ int net_find_local(uint8_t protocol, uint16_t port)
     return net_service() ? net_ask(words) : -1;
 }
 
+/* Rings of bindings in which others' lie, so that they can't be undone yet. */
+static struct left {
+    struct left *next;
+    struct net net;
+} * left;
+
+static void sweep(void)
+{
+    for (struct left **at = &left, *l; (l = *at);) {
+        if (net_alive(&l->net) && aegis_net_unbind(l->net.binding) < 0) {
+            at = &l->next;
+            continue;
+        }
+        net_close(&l->net);
+        *at = l->next;
+        free(l);
+    }
+}
+
+/* One that can't be undone stays and is filled by what nobody reads. */
+static void close_or_leave(struct net *net)
+{
+    struct left *l;
+
+    if (!net->ring)
+        return;
+    if (!net_alive(net) || aegis_net_unbind(net->binding) != -AEGIS_E_IN_USE) {
+        net_close(net);
+    } else if ((l = malloc(sizeof *l))) {
+        *l = (struct left){left, *net};
+        left = l;
+    }
+    *net = (struct net){0};
+}
+
 void net_lease_end(struct net_lease *lease)
 {
-    if (lease->loop.ring)
-        net_close(&lease->loop);
-    net_close(&lease->net);
-    leave(lease);
+    close_or_leave(&lease->loop);
+    close_or_leave(&lease->net);
+    leave(lease->binding);
+    sweep();
 }
 
 int net_lease_linger(const struct net_lease *lease, const struct net_linger *c)

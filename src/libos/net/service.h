@@ -34,7 +34,8 @@
  *
  * NETD_FIND     1 protocol << 16 | port. ECONNREFUSED if nobody has that on the loop interface
  *
- * NETD_LEAVE    1 number of that binding. EINVAL if it isn't the caller's
+ * NETD_LEAVE    1 number of that binding: once for each TAKE and JOIN. EINVAL if it isn't the
+ *               caller's
  *
  * NETD_RESOLVE  1 address of a neighbour: asks the network for it, if it has to. EHOSTUNREACH if
  *               the network has been asked a few times
@@ -57,6 +58,10 @@
  *
  * NETD_LINGERS  1 page | interface's or loop's (1) << 32, 2 to 4 a capability: READ and WRITE for
  *               a page of the tables of these connections. EPERM as NETD_ADDRESS, EINVAL, ENOBUFS
+ *
+ * NETD_JOIN     1 to 3 the capability that NETD_TAKE gave, 4 environment, the caller or one that it
+ *               owns: has the port, too, until it ends or leaves; the port is given back with the
+ *               last. EINVAL, ENOBUFS
  */
 enum netd_order {
     NETD_ABOUT,
@@ -70,6 +75,7 @@ enum netd_order {
     NETD_ADDRESS,
     NETD_LINGER,
     NETD_LINGERS,
+    NETD_JOIN,
     NETD_ORDERS
 };
 #define NETD_LEASED_BIT 24 /* of NETD_ABOUT's second word */
@@ -101,7 +107,10 @@ static inline const struct net_host *net_service(void)
 /* A port that netd has given. */
 struct net_lease {
     uint16_t port;
-    uint32_t binding; /* netd's */
+    uint16_t peer_port;          /* with an address: only what is from and to that one; 0: any */
+    uint32_t peer_address;       /* in host byte order */
+    struct aegis_cap parents[2]; /* netd's bindings, DELEGATE: the device's, the loop's or none */
+    uint32_t binding;            /* netd's */
     uint8_t protocol, family;
     struct net net;  /* the program's own inside of it, with a ring */
     struct net loop; /* the same on the loop interface; without a ring until net_lease_loop */
@@ -131,6 +140,45 @@ static inline int net_lease(struct net_lease *lease, uint8_t protocol, uint16_t 
  * lease. Returns 0, or -1 with errno as net_lease, or ENETUNREACH: netd has no loop interface.
  */
 int net_lease_loop(struct net_lease *lease, uint64_t slots);
+
+/* Which port it is. */
+struct net_port {
+    struct aegis_cap parent; /* netd's binding on the device's interface, DELEGATE */
+    uint16_t number;
+    uint8_t protocol, family;
+};
+
+/*
+ * What lets another program of this machine have frames of a port, too. Plain bytes. Whose
+ * capabilities they are is the kernel's to check; whoever believes the port has to know it.
+ */
+struct net_offer {
+    struct net_port port;
+    struct aegis_cap loop; /* netd's binding on the loop's, or none */
+    struct aegis_cap
+        inside[2];     /* where others bind while its holder has the whole port, DELEGATE */
+    uint64_t has_loop; /* not 0: it is open there */
+};
+
+/* Offer a lease's port. What is offered already stays, unless this program's bindings are those in
+ * which others have to bind now. */
+void net_lease_offer(const struct net_lease *lease, struct net_offer *offer);
+
+/* Have netd count that a program, this one or one that it owns, has the port, until that ends or
+ * gives it up, beside who took it. 0, or -1 with errno as NETD_JOIN has it. */
+int net_lease_hold(const struct net_port *port, uint32_t env);
+void net_lease_drop(const struct net_port *port); /* this program's */
+
+/*
+ * Receive what comes to an offer's port, from one peer if peer_port isn't 0: on the device's
+ * interface, the loop's, or both. Returns 0, or -1 with errno as net_lease has it.
+ */
+int net_lease_join(struct net_lease *lease, const struct net_offer *offer, uint32_t peer_address,
+                   uint16_t peer_port, uint64_t slots, bool device, bool loop);
+
+/* Whether others' bindings lie inside of the lease's own, or may. */
+bool net_lease_is_outermost(const struct net_lease *lease);
+bool net_lease_has_others(const struct net_lease *lease);
 
 /* Whether what is sent to an address (as on the wire) goes over the loop interface: 127.0.0.0/8 and
  * the machine's own. Nothing comes from there over a device. */

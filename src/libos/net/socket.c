@@ -1,5 +1,5 @@
 /* POSIX's calls on sockets: look at the arguments, then let the protocol do it. */
-#include "libos/net/socket.h"
+#include "libos/net/share.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,6 +9,8 @@
 
 #include "libos/start/start.h"
 #include "libos/time/time.h"
+
+#define SHARED_LOOK 20000000UL /* ns: nothing wakes who waits in a socket that is given away */
 
 uint64_t socket_deadline(const struct socket *s, uint64_t limit_ns, int flags)
 {
@@ -47,27 +49,55 @@ size_t socket_scatter_parts(const struct socket_transfer *t, size_t at, const vo
     return done;
 }
 
-/* The socket behind a descriptor, or NULL with *error. Caller must hold exos_hold. */
-static struct socket *find(int fd, int *error)
+int socket_wait(struct socket *s, const struct aegis_predicate *when, size_t count,
+                uint64_t deadline)
+{
+    uint64_t soon = s->share ? time_after(SHARED_LOOK) : deadline;
+    int error = fd_wait(&s->object, when, count, soon < deadline ? soon : deadline);
+    return !error && s->away ? -SOCKET_MOVED : error;
+}
+
+int socket_hold_slowly(struct socket *s, int flags)
+{
+    if (s->lost)
+        return -ENETDOWN;
+    if (!s->away)
+        share_offer(s);
+    return s->away ? share_hold(s, !((s->object.flags & O_NONBLOCK) || (flags & MSG_DONTWAIT))) : 0;
+}
+
+/* The socket behind a descriptor, or NULL with *error. Caller must hold exos_hold. flags: MSG_*. */
+static inline struct socket *find_for(int fd, int *error, int flags)
 {
     struct fd_object *object = fd_object(fd);
     struct socket *s = (struct socket *)object;
 
-    *error = !object ? -EBADF : object->kind != &socket_kind ? -ENOTSOCK : s->lost ? -ENETDOWN : 0;
+    *error = !object ? -EBADF : object->kind != &socket_kind ? -ENOTSOCK : 0;
+    if (!*error)
+        *error = socket_hold(s, flags);
     return *error ? NULL : s;
+}
+
+static struct socket *find(int fd, int *error)
+{
+    return find_for(fd, error, 0);
 }
 
 static ssize_t transfer(int fd, struct socket_transfer *t, bool is_send)
 {
-    int error;
+    ssize_t result;
+    int error, flags = t->flags;
     exos_hold();
-    struct socket *s = find(fd, &error);
-    if (s && t->has_end && !socket_end_suits(s->is_six, &t->end)) {
-        s = NULL;
-        error = -EAFNOSUPPORT;
-    }
-    t->is_six = s && s->is_six;
-    ssize_t result = !s ? error : is_send ? s->protocol->send(s, t) : s->protocol->receive(s, t);
+    do {
+        struct socket *s = find_for(fd, &error, flags);
+        if (s && t->has_end && is_send && !socket_end_suits(s->is_six, &t->end)) {
+            s = NULL;
+            error = -EAFNOSUPPORT;
+        }
+        t->flags = flags;
+        t->is_six = s && s->is_six;
+        result = !s ? error : is_send ? s->protocol->send(s, t) : s->protocol->receive(s, t);
+    } while (__builtin_expect(result == -SOCKET_MOVED, 0));
     exos_release();
     return __builtin_expect(result < 0, 0) ? fd_result(result) : result;
 }
@@ -181,9 +211,11 @@ int accept4(int fd, struct sockaddr *address, socklen_t *size, int flags)
     if (flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC))
         return (int)fd_result(-EINVAL);
     exos_hold();
-    struct socket *s = find(fd, &result);
-    if (s)
-        result = do_accept(s, flags, &end, &is_six);
+    do {
+        struct socket *s = find(fd, &result);
+        if (s)
+            result = do_accept(s, flags, &end, &is_six);
+    } while (result == -SOCKET_MOVED);
     exos_release();
     if (result >= 0 && address)
         socket_write_end(is_six, &end, address, size);

@@ -17,6 +17,10 @@
 #include "libos/fd/fd.h"
 #include "libos/net/ipv6.h"
 
+struct net_lease;
+struct net_offer;
+struct share;
+struct share_bytes;
 struct socket;
 
 /*
@@ -81,6 +85,19 @@ struct socket_protocol {
     int (*get)(struct socket *s, int level, int option, void *value, socklen_t *size);
     void (*close)(struct socket *s); /* frees what it has beyond its structure */
     void (*in_child)(struct socket *s);
+
+    /*
+     * For sockets of several processes (share.h); all NULL: there are none. lease: of its port, or
+     * NULL. state_size: what give may write, at most. give: writes the socket's state, and lets go
+     * of its ring and connection; false: it can't now. take: the other half, with what give wrote,
+     * or NULL, if that is lost; 0 or a negated errno value. forget: somebody else has it now, for
+     * good.
+     */
+    struct net_lease *(*lease)(struct socket *s);
+    size_t (*state_size)(const struct socket *s);
+    bool (*give)(struct socket *s, struct share_bytes *b);
+    int (*take)(struct socket *s, const struct net_offer *offer, struct share_bytes *b);
+    void (*forget)(struct socket *s);
 };
 
 struct socket {
@@ -91,7 +108,9 @@ struct socket {
     int error;                    /* SO_ERROR */
     bool is_six, six_only;        /* AF_INET6, IPV6_V6ONLY */
     bool broadcast;
-    bool lost; /* a fork's copy: the frames come to the parent */
+    bool lost;           /* the frames come to another process */
+    bool away;           /* to one that hands them over: share_hold asks for it */
+    struct share *share; /* others have it, too; or NULL */
     uint8_t ttl;
     bool shut[2]; /* SHUT_RD, SHUT_WR */
 };
@@ -101,6 +120,25 @@ extern const struct socket_protocol socket_udp, socket_tcp;
 
 /* What this program's sockets can be, up to a NULL: linked by what it names (CMakeLists.txt). */
 extern const struct socket_protocol *const socket_protocols[];
+
+extern bool sockets_made; /* by this program, ever */
+
+/*
+ * Result of a protocol's function: while it waited another process was given the socket. It is
+ * called again when that has handed it back.
+ */
+#define SOCKET_MOVED 0x6000
+
+/* fd_wait, and SOCKET_MOVED, negated. */
+int socket_wait(struct socket *s, const struct aegis_predicate *when, size_t count,
+                uint64_t deadline);
+
+/* Before a socket is used: 0, or why it can't be (share_hold); flags may have MSG_DONTWAIT. */
+int socket_hold_slowly(struct socket *s, int flags);
+static inline int socket_hold(struct socket *s, int flags)
+{
+    return __builtin_expect(s->lost || s->share, 0) ? socket_hold_slowly(s, flags) : 0;
+}
 
 /* A new socket, calloc'ed, with references 0; NULL without memory. */
 struct socket *socket_make(const struct socket_protocol *protocol);

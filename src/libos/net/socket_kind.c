@@ -7,11 +7,13 @@
 #include <sys/time.h>
 
 #include "libos/net/service.h"
-#include "libos/net/socket.h"
+#include "libos/net/share.h"
 #include "libos/start/start.h"
 
 #define NS          1000000000UL
 #define DEFAULT_TTL 64 /* RFC 1340's recommendation */
+
+bool sockets_made;
 
 struct socket *socket_make(const struct socket_protocol *protocol)
 {
@@ -19,6 +21,7 @@ struct socket *socket_make(const struct socket_protocol *protocol)
 
     if (!s)
         return NULL;
+    sockets_made = true;
     s->object.kind = &socket_kind;
     s->object.flags = O_RDWR;
     s->protocol = protocol;
@@ -34,20 +37,31 @@ int socket_check_own(uint32_t address)
     return address == INADDR_ANY || net_is_local(host, address) ? 0 : -EADDRNOTAVAIL;
 }
 
-static ssize_t kind_read(struct fd_object *object, void *bytes, size_t count)
+static ssize_t transfer(struct fd_object *object, struct socket_transfer *t, bool is_write)
 {
     struct socket *s = (struct socket *)object;
+    ssize_t result;
+
+    do {
+        result = socket_hold(s, 0);
+        if (result == 0)
+            result = is_write ? s->protocol->send(s, t) : s->protocol->receive(s, t);
+    } while (__builtin_expect(result == -SOCKET_MOVED, 0));
+    return result;
+}
+
+static ssize_t kind_read(struct fd_object *object, void *bytes, size_t count)
+{
     struct iovec vector = {bytes, count};
     struct socket_transfer t = {.vector = &vector, .count = 1, .size = count};
-    return s->lost ? -ENETDOWN : s->protocol->receive(s, &t);
+    return transfer(object, &t, false);
 }
 
 static ssize_t kind_write(struct fd_object *object, const void *bytes, size_t count)
 {
-    struct socket *s = (struct socket *)object;
     struct iovec vector = {(void *)(uintptr_t)bytes, count};
     struct socket_transfer t = {.vector = &vector, .count = 1, .size = count};
-    return s->lost ? -ENETDOWN : s->protocol->send(s, &t);
+    return transfer(object, &t, true);
 }
 
 static int kind_control(struct fd_object *object, unsigned long request, void *argument)
@@ -57,7 +71,7 @@ static int kind_control(struct fd_object *object, unsigned long request, void *a
         object->flags =
             (object->flags & ~(uint32_t)O_NONBLOCK) | (*(int *)argument ? O_NONBLOCK : 0);
     else if (request == FIONREAD)
-        *(int *)argument = s->lost ? 0 : s->protocol->readable(s);
+        *(int *)argument = s->lost || s->away ? 0 : s->protocol->readable(s);
     else
         return -ENOTTY;
     return 0;
@@ -77,7 +91,10 @@ static short kind_ready(struct fd_object *object, short events, struct fd_watch 
     const volatile uint64_t *frames = &aegis_env(exos.env)->frames;
     struct aegis_predicate when = AEGIS_WHEN(*frames, NE, *frames);
 
-    short ready = s->lost ? POLLERR : s->protocol->ready(s, events);
+    int error = socket_hold(s, MSG_DONTWAIT);
+    short ready = !error ? s->protocol->ready(s, events) : error == -EAGAIN ? 0 : POLLERR;
+    if (error == -EAGAIN)
+        when = share_when(s);
     if (!ready)
         fd_watch(watch, &when, false);
     return ready;
@@ -86,7 +103,9 @@ static short kind_ready(struct fd_object *object, short events, struct fd_watch 
 static void kind_close(struct fd_object *object)
 {
     struct socket *s = (struct socket *)object;
-    if (!s->lost)
+    if (s->share && !share_close(s))
+        return;
+    if (!s->lost && !s->away)
         s->protocol->close(s);
     free(s);
 }
@@ -94,7 +113,7 @@ static void kind_close(struct fd_object *object)
 static void kind_in_child(struct fd_object *object)
 {
     struct socket *s = (struct socket *)object;
-    s->lost = true;
+    share_in_child(s);
     s->protocol->in_child(s);
 }
 
@@ -106,8 +125,13 @@ const struct fd_kind socket_kind = {
     .control = kind_control,
     .ready = kind_ready,
     .close = kind_close,
+    .pass = share_pass,
+    .undo_pass = share_undo_pass,
+    .take = share_take,
+    .forked = share_forked,
     .in_child = kind_in_child,
 };
+FD_KIND(socket_kind);
 
 int socket_read_int(const void *value, socklen_t size, int least, int most, int *number)
 {

@@ -189,11 +189,21 @@ static int tcp_connect_socket(struct socket *s, const struct socket_end *end)
     return error ? error : stream_finish_connect(t, deadline);
 }
 
+int stream_begin_to_listen(struct stream *t)
+{
+    err_t status;
+    struct tcp_pcb *pcb = tcp_listen_with_backlog_and_err(t->pcb, HALF_OPEN, &status);
+
+    if (!pcb)
+        return error_of(status);
+    stream_listen(t, pcb);
+    return 0;
+}
+
 static int tcp_listen_socket(struct socket *s, int backlog)
 {
     struct stream *t = (struct stream *)s;
     const struct socket_end any = {0};
-    err_t status;
 
     if (t->state == STREAM_FRESH) {
         int error = take_port(t, &any);
@@ -206,11 +216,7 @@ static int tcp_listen_socket(struct socket *s, int backlog)
     t->backlog = backlog < 1 ? 1 : backlog > SOMAXCONN ? SOMAXCONN : (unsigned)backlog;
     if (t->state == STREAM_LISTENS)
         return 0;
-    struct tcp_pcb *pcb = tcp_listen_with_backlog_and_err(t->pcb, HALF_OPEN, &status);
-    if (!pcb)
-        return error_of(status);
-    stream_listen(t, pcb);
-    return 0;
+    return stream_begin_to_listen(t);
 }
 
 static struct socket *tcp_accept_socket(struct socket *s, int *error)
@@ -315,7 +321,10 @@ static void tcp_in_child(struct socket *s)
     struct stream *t = (struct stream *)s;
     t->pcb = NULL;
     t->first = t->last = NULL;
+    t->waiting = 0;
     t->queue = NULL;
+    t->queued = 0;
+    t->gone.is_listed = false;
 }
 
 const struct socket_protocol socket_tcp = {
@@ -337,4 +346,9 @@ const struct socket_protocol socket_tcp = {
     .get = stream_get,
     .close = tcp_close_socket,
     .in_child = tcp_in_child,
+    .lease = stream_lease,
+    .state_size = stream_state_size,
+    .give = stream_give,
+    .take = stream_take,
+    .forget = stream_forget,
 };

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "libos/net/udp.h"
@@ -89,9 +90,27 @@ static int udp_connect(struct socket *s, const struct socket_end *end)
     return 0;
 }
 
-/* The older of what the two rings have. */
-static struct aegis_slot_header *oldest(struct udp *u)
+/* The oldest of what was there before; NULL: there is no more of it. */
+static struct aegis_slot_header *oldest_before(struct udp *u)
 {
+    for (int i = 0; i < 2; i++) {
+        u->from = &u->before[i];
+        struct aegis_slot_header *slot = u->from->ring ? net_next(u->from) : NULL;
+        if (slot)
+            return slot;
+        free(u->from->ring);
+        u->from->ring = NULL;
+    }
+    return NULL;
+}
+
+struct aegis_slot_header *udp_oldest(struct udp *u)
+{
+    if (__builtin_expect(u->before[0].ring || u->before[1].ring, 0)) {
+        struct aegis_slot_header *first = oldest_before(u);
+        if (first)
+            return first;
+    }
     struct aegis_slot_header *slot = net_next(&u->lease.net);
 
     u->from = &u->lease.net;
@@ -113,7 +132,7 @@ bool udp_is_mine(const struct udp *u, const struct net_datagram *d)
         return false;
     if (peer->port && (d->source != peer->address || d->source_port != peer->port))
         return false;
-    return u->from == &u->lease.loop || !net_is_local(net_service(), d->source);
+    return udp_is_from_loop(u) || !net_is_local(net_service(), d->source);
 }
 
 /* The oldest datagram that is for this socket; others are dropped on the way. */
@@ -125,8 +144,8 @@ static bool next_datagram(struct udp *u, struct net_datagram *d)
         return false;
     if (__builtin_expect(u->pieces.bytes != NULL, 0) && udp_take_pieces(u, d))
         return true;
-    while ((slot = oldest(u))) {
-        if (__builtin_expect(u->from == &u->lease.loop && net_is_note(net_frame(slot)), 0)) {
+    while ((slot = udp_oldest(u))) {
+        if (__builtin_expect(udp_is_from_loop(u) && net_is_note(net_frame(slot)), 0)) {
             udp_take_note(u, net_frame(slot), slot->length);
             net_release(u->from);
             if (udp_take_pieces(u, d))
@@ -186,7 +205,7 @@ static ssize_t udp_receive(struct socket *s, struct socket_transfer *t)
         if (error)
             return error;
         struct aegis_predicate more = AEGIS_WHEN(*frames, NE, seen);
-        error = fd_wait(&s->object, &more, 1, deadline);
+        error = socket_wait(s, &more, 1, deadline);
         if (error)
             return error;
     }
@@ -209,7 +228,7 @@ static int find_hop(struct socket *s, uint32_t address, uint8_t mac[6], uint64_t
         if (time_now() >= deadline)
             return -EAGAIN;
         uint64_t later = time_after(UDP_HOP_RETRY);
-        int error = fd_wait(&s->object, NULL, 0, later < deadline ? later : deadline);
+        int error = socket_wait(s, NULL, 0, later < deadline ? later : deadline);
         if (error)
             return error;
     }
@@ -226,7 +245,7 @@ int udp_hand_over(struct udp *u, const struct net *by, const uint8_t *frame, siz
         uint64_t now = time_now(), later = time_after(FULL_RETRY);
         if (now >= deadline)
             return -EAGAIN;
-        int error = fd_wait(&u->socket.object, NULL, 0, later < deadline ? later : deadline);
+        int error = socket_wait(&u->socket, NULL, 0, later < deadline ? later : deadline);
         if (error)
             return error;
     }
@@ -346,19 +365,15 @@ static int udp_get(struct socket *s, int level, int option, void *value, socklen
     return -ENOPROTOOPT;
 }
 
-static void udp_close(struct socket *s)
+void udp_close(struct socket *s)
 {
     struct udp *u = (struct udp *)s;
 
     net_pieces_forget(&u->pieces);
+    for (int i = 0; i < 2; i++)
+        free(u->before[i].ring);
     if (u->has_lease)
         net_lease_end(&u->lease);
-}
-
-/* The ring and the binding are the parent's. */
-static void udp_in_child(struct socket *s)
-{
-    ((struct udp *)s)->has_lease = false;
 }
 
 const struct socket_protocol socket_udp = {
@@ -376,4 +391,9 @@ const struct socket_protocol socket_udp = {
     .get = udp_get,
     .close = udp_close,
     .in_child = udp_in_child,
+    .lease = udp_lease,
+    .state_size = udp_state_size,
+    .give = udp_give,
+    .take = udp_take,
+    .forget = udp_forget,
 };

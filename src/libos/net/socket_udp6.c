@@ -46,7 +46,7 @@ static int try_again(struct udp *u, uint64_t deadline)
         return -errno;
     if (time_now() >= deadline)
         return -EAGAIN;
-    return fd_wait(&u->socket.object, NULL, 0, later < deadline ? later : deadline);
+    return socket_wait(&u->socket, NULL, 0, later < deadline ? later : deadline);
 }
 
 static int find_source(struct udp *u, const struct net_ipv6 *to, struct net_ipv6 *source,
@@ -166,7 +166,7 @@ static bool is_mine(const struct udp *u, const struct net_datagram6 *d)
         return false;
     if (peer->port && (!net_ipv6_equal(&d->source, &peer->six) || d->source_port != peer->port))
         return false;
-    return net_ipv6_is_local(&d->source) == (u->from == &u->lease.loop);
+    return net_ipv6_is_local(&d->source) == udp_is_from_loop(u);
 }
 
 bool udp6_take(struct udp *u, struct aegis_slot_header *slot, struct net_datagram *d)

@@ -8,7 +8,7 @@
 #ifndef EXOS_NET_STREAM_H
 #define EXOS_NET_STREAM_H
 
-#include "libos/net/lwip/lwip.h"
+#include "libos/net/lwip/move.h"
 #include "libos/net/socket.h"
 #include "lwip/tcp.h"
 
@@ -43,6 +43,8 @@ struct stream {
     unsigned queued, backlog;
     struct stream *next; /* in a listener's queue */
 
+    struct net_lwip_gone gone; /* while another process has it */
+
     /* Options; they count from the first pcb on, and for the connections of a listener. */
     bool no_delay, keep_alive, reuses;
     bool lingers;
@@ -73,6 +75,7 @@ void stream_listen(struct stream *t, struct tcp_pcb *listener);
 err_t stream_connected(void *argument, struct tcp_pcb *pcb, err_t error);
 err_t stream_connects(void *argument, struct tcp_pcb *pcb); /* while it does, every tick */
 void stream_drop_received(struct stream *t);
+bool stream_keep(struct stream *t, const uint8_t *bytes, size_t size); /* what was received */
 void stream_enqueue(struct stream *listener, struct stream *t, bool first);
 struct stream *stream_dequeue(struct stream *listener);
 
@@ -97,6 +100,9 @@ bool stream_owes(const struct stream *t);
 /* SO_ERROR's value, negated, which it then isn't any more. */
 int stream_take_error(struct stream *t);
 
+/* socket_tcp.c: t's pcb, which is bound, becomes a listener's. 0 or a negated errno value. */
+int stream_begin_to_listen(struct stream *t);
+
 /* socket_tcp.c: how a connect that is under way goes on. */
 void stream_look_for_peer(struct stream *t);
 
@@ -118,6 +124,13 @@ ssize_t stream_send(struct socket *s, struct socket_transfer *t);
 ssize_t stream_receive(struct socket *s, struct socket_transfer *t);
 short stream_ready(struct socket *s, short events);
 int stream_readable(struct socket *s);
+
+/* stream_share.c: for struct socket_protocol. */
+struct net_lease *stream_lease(struct socket *s);
+size_t stream_state_size(const struct socket *s);
+bool stream_give(struct socket *s, struct share_bytes *b);
+int stream_take(struct socket *s, const struct net_offer *offer, struct share_bytes *b);
+void stream_forget(struct socket *s);
 
 /* stream_option.c */
 void stream_begin_options(struct stream *t); /* of a new socket */

@@ -9,7 +9,7 @@
  * Received bytes are copied here at once, behind one another: so a window's worth of segments of
  * one byte takes no more memory than one of large ones, and segments can be read in their slots.
  */
-static bool keep(struct stream *t, const uint8_t *bytes, size_t size)
+bool stream_keep(struct stream *t, const uint8_t *bytes, size_t size)
 {
     while (size) {
         struct stream_room *room = t->last;
@@ -57,7 +57,7 @@ static err_t give_up(struct stream *t, struct tcp_pcb *pcb, struct pbuf *p)
 static err_t take(struct stream *t, struct tcp_pcb *pcb, struct pbuf *p)
 {
     for (const struct pbuf *q = p; q; q = q->next)
-        if (!keep(t, q->payload, q->len))
+        if (!stream_keep(t, q->payload, q->len))
             return give_up(t, pcb, p);
     pbuf_free(p);
     return ERR_OK;

@@ -1,6 +1,7 @@
 /* TCP's sockets: who drives lwIP. Whoever waits, for whatever: there is no thread for it. */
 #include <errno.h>
 
+#include "libos/net/share.h"
 #include "libos/net/stream.h"
 #include "libos/start/start.h"
 #include "libos/time/time.h"
@@ -16,7 +17,7 @@ int stream_wait(struct stream *t, uint64_t deadline)
     struct aegis_predicate frames = net_lwip_when();
     uint64_t due = net_lwip_next;
 
-    return fd_wait(&t->socket.object, &frames, 1, due < deadline ? due : deadline);
+    return socket_wait(&t->socket, &frames, 1, due < deadline ? due : deadline);
 }
 
 /* exos_wait's hook. Who holds something and waits may be lwIP itself, for room in the device's
@@ -26,6 +27,7 @@ static uint64_t meanwhile(struct aegis_predicate *all, size_t *total, uint64_t u
 {
     if (exos_held || upcall_is_inside())
         return until;
+    until = share_look(until);
     exos_hold();
     stream_serve();
     struct aegis_predicate frames = net_lwip_when();

@@ -13,6 +13,9 @@ struct udp {
     bool has_lease, has_address; /* of its own, by bind */
     uint8_t wanted;              /* 1 + the enum net_family that bind wants a port of; 0: none */
     struct net_lease lease;
+    /* What another process had received before it handed the socket over: each like a ring that
+     * nothing is added to, the device's and the loop's. */
+    struct net before[2];
     struct net *from; /* where the oldest datagram lies; NULL: in `pieces` */
     struct net_pieces pieces;
     bool is_from_six;         /* whether it is of IPv6; then */
@@ -29,6 +32,25 @@ int udp_take_port(struct udp *u, uint16_t port);
 /* What is for the machine itself comes by another ring, and what netd tells of the port. */
 #define UDP_SLOTS 32
 int udp_open_loop(struct udp *u, uint64_t slots);
+
+/* The oldest slot that wasn't released, and u->from; or NULL. The socket has a lease. */
+struct aegis_slot_header *udp_oldest(struct udp *u);
+
+/* Whether that came over the loop interface. */
+static inline bool udp_is_from_loop(const struct udp *u)
+{
+    return u->from == &u->lease.loop || u->from == &u->before[1];
+}
+
+void udp_close(struct socket *s);
+
+/* udp_share.c: for struct socket_protocol. */
+void udp_in_child(struct socket *s);
+struct net_lease *udp_lease(struct socket *s);
+size_t udp_state_size(const struct socket *s);
+bool udp_give(struct socket *s, struct share_bytes *b);
+int udp_take(struct socket *s, const struct net_offer *offer, struct share_bytes *b);
+void udp_forget(struct socket *s);
 
 /* Whether an IPv4 datagram is this socket's. */
 bool udp_is_mine(const struct udp *u, const struct net_datagram *d);

@@ -160,6 +160,40 @@ static void echoes_are_told_apart_by_identifier(void **state)
             }
 }
 
+/* Of a port that several programs have, one connection's. */
+static void one_peers_frames_are_told_apart(void **state)
+{
+    (void)state;
+    static uint64_t scratch[DPF_SCRATCH_SIZE / 8];
+    struct net_port_range narrow = udp_4000, both = udp_4000;
+    struct filters f, whole, other;
+    uint8_t frame[128];
+    narrow.peer_address = OTHER;
+    narrow.peer_port = 9;
+    both.family = NET_BOTH;
+    make(&f, &narrow);
+    make(&whole, &both);
+    for (int is_sent = 0; is_sent < 2; is_sent++) {
+        const struct dpf_filter *filter = is_sent ? &f.sent : &f.received;
+        for (unsigned options = 0; options <= 10; options += 5) {
+            size_t size = datagram(frame, is_sent, options), udp = size - UDP_SIZE;
+            assert_true(takes(filter, frame, size));
+            net_put16(frame + udp + (is_sent ? UDP_DESTINATION : UDP_SOURCE), 10);
+            assert_false(takes(filter, frame, size));
+            datagram(frame, is_sent, options);
+            net_put32(frame + (is_sent ? IPV4_DESTINATION : IPV4_SOURCE), OTHER + 1);
+            assert_false(takes(filter, frame, size));
+        }
+    }
+    narrow.peer_port = 10;
+    make(&other, &narrow);
+    assert_int_equal(dpf_contains(&whole.received, &f.received, 1000, scratch), DPF_YES);
+    assert_int_equal(dpf_contains(&whole.sent, &f.sent, 1000, scratch), DPF_YES);
+    assert_int_equal(dpf_contains(&f.sent, &whole.sent, 1000, scratch), DPF_NO);
+    assert_int_equal(dpf_overlaps(&f.received, &other.received, 1000, scratch), DPF_NO);
+    assert_int_equal(dpf_overlaps(&f.sent, &other.sent, 1000, scratch), DPF_NO);
+}
+
 static void the_kernel_can_compare_them(void **state)
 {
     (void)state;
@@ -361,6 +395,7 @@ int main(void)
         cmocka_unit_test(what_is_anybody_elses_is_not_taken),
         cmocka_unit_test(fragments_are_nobodys),
         cmocka_unit_test(echoes_are_told_apart_by_identifier),
+        cmocka_unit_test(one_peers_frames_are_told_apart),
         cmocka_unit_test(the_kernel_can_compare_them),
         cmocka_unit_test(the_loops_filters_take_local_addresses),
         cmocka_unit_test(families_are_told_apart),

@@ -147,6 +147,8 @@ void net_lwip_input(struct netif *netif, uint8_t *frame, size_t length)
         return;
     } else if (is_spoofed(netif, packet.ip))
         return;
+    if (__builtin_expect(net_lwip_gone != NULL, 0) && net_lwip_is_gone(packet.ip, packet.tcp))
+        return;
     uint8_t kind = packet.tcp[TCP_OFFSET + 1] & (TCP_SYN | TCP_RST | TCP_ACK);
     if (__builtin_expect(kind != TCP_ACK, 0)) {
         if (kind == 0) /* RFC 9293, 3.10.7.4: lwIP would take its data */

@@ -1,9 +1,7 @@
 /*
- * lwIP's network interface: the ports that are open, and when what is done. Frames come in by
+ * lwIP's network interface, and when what is done. Its ports are ports.c's; frames come in by
  * input.c and go out by output.c.
  */
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "libos/net/headers.h"
@@ -15,28 +13,14 @@
 #include "lwip/ip4.h"
 #include "lwip/priv/tcp_priv.h"
 
-#define RING_SLOTS   64               /* of one connection: a window fits */
-#define MANY_SLOTS   AEGIS_RING_SLOTS /* of a port that has a name: it may be many connections' */
-#define NOTE_SLOTS   4                /* of a loop's ring that nothing but notes comes by */
 #define FIRST_RTO_MS 1000
 #define SYN_DOUBLED  3 /* times */
 #define TICK_NS      (TCP_TMR_INTERVAL * 1000000UL)
-#define REAP_NS      1000000000UL
 
 uint64_t net_lwip_seen, net_lwip_next;
 
 static struct netif interface, loop_interface;
-static struct opened *ports;
 static uint64_t next_tick; /* of TCP, while it has a connection; 0: at once, to begin */
-static uint64_t next_reap; /* a look for ports that nothing uses; AEGIS_FOREVER: none was lent */
-
-struct opened *net_lwip_opened(uint16_t port)
-{
-    struct opened *o = ports;
-    while (o && o->lease.port != port)
-        o = o->next;
-    return o;
-}
 
 static err_t set_up(struct netif *netif)
 {
@@ -61,7 +45,6 @@ int net_lwip_begin(void)
     ip4_addr_set_u32(&mask, host->mask);
     ip4_addr_set_u32(&gateway, host->gateway);
     lwip_init();
-    next_reap = AEGIS_FOREVER;
     netif_add(&interface, &address, &mask, &gateway, NULL, set_up, ip4_input);
     netif_set_default(&interface);
     netif_set_link_up(&interface);
@@ -108,112 +91,12 @@ void net_lwip_look_at_addresses(void)
                     p->valid_until > now / aegis_info()->timebase);
 }
 
-int net_lwip_open_loop(uint16_t port)
-{
-    struct opened *o = net_lwip_opened(port);
-
-    return o->lease.loop.ring ? 0 : net_lease_loop(&o->lease, RING_SLOTS);
-}
-
-void net_lwip_open_notes(uint16_t port)
-{
-    struct opened *o = net_lwip_opened(port);
-
-    if (!o->lease.loop.ring)
-        net_lease_loop(&o->lease, NOTE_SLOTS);
-}
-
-static int open_port(uint16_t port, bool reuses)
-{
-    struct opened *o = malloc(sizeof *o);
-
-    if (!o)
-        return -1;
-    if (net_lease_family(&o->lease, IPV4_TCP, NET_BOTH | (reuses ? NET_REUSES : 0), port,
-                         port ? MANY_SLOTS : RING_SLOTS)) {
-        int error = errno;
-        free(o);
-        errno = error;
-        return -1;
-    }
-    o->next = ports;
-    ports = o;
-    if (port)
-        net_lwip_open_loop(port); /* a server's; without the loop, for others alone */
-    return o->lease.port;
-}
-
-int net_lwip_open(uint16_t port)
-{
-    return open_port(port, false);
-}
-
-int net_lwip_lend(uint16_t port, bool reuses)
-{
-    struct opened *o = port ? net_lwip_opened(port) : NULL;
-
-    if (!o) {
-        int result = open_port(port, reuses);
-        if (result < 0)
-            return -1;
-        o = net_lwip_opened((uint16_t)result);
-        o->is_lent = true;
-    }
-    net_lwip_soon();
-    if (next_reap == AEGIS_FOREVER)
-        next_reap = time_after(REAP_NS);
-    return o->lease.port;
-}
-
-void net_lwip_close(uint16_t port)
-{
-    struct opened **at = &ports;
-
-    while (*at && (*at)->lease.port != port)
-        at = &(*at)->next;
-    struct opened *o = *at;
-    if (!o)
-        return;
-    net_lwip_flush();
-    *at = o->next;
-    net_lease_end(&o->lease);
-    free(o);
-}
-
-/* Gives back the ports that were lent and that no connection or listener has. */
-static void reap(void)
-{
-    bool any = false;
-
-    for (struct opened *o = ports; o; o = o->next)
-        o->is_used = !o->is_lent;
-    for (size_t i = 0; i < NUM_TCP_PCB_LISTS; i++)
-        for (const struct tcp_pcb *pcb = *tcp_pcb_lists[i]; pcb; pcb = pcb->next) {
-            struct opened *o = net_lwip_opened(pcb->local_port);
-            if (o)
-                o->is_used = true;
-        }
-    for (struct opened *o = ports, *next; o; o = next) {
-        next = o->next;
-        any |= o->is_lent && o->is_used;
-        if (!o->is_used)
-            net_lwip_close(o->lease.port);
-    }
-    next_reap = any ? time_after(REAP_NS) : AEGIS_FOREVER;
-}
-
-void net_lwip_reap(void)
-{
-    if (next_reap != AEGIS_FOREVER)
-        reap();
-}
-
 void net_lwip_forget(void)
 {
     for (size_t i = 0; i < NUM_TCP_PCB_LISTS; i++)
         *tcp_pcb_lists[i] = NULL;
     net_lwip_forget_output();
-    ports = NULL;
+    net_lwip_forget_ports();
     netif_list = netif_default = NULL;
     memset(&interface, 0, sizeof interface);
     memset(&loop_interface, 0, sizeof loop_interface);
@@ -246,33 +129,40 @@ static void keep_time(void)
         next_tick = now - next_tick < tick ? next_tick + tick : now + tick;
         tcp_tmr();
     }
-    if (now >= next_reap)
-        reap();
+    if (now >= net_lwip_next_reap)
+        net_lwip_reap();
 }
 
 static void set_next(void)
 {
     uint64_t due = tcp_active_pcbs || tcp_tw_pcbs ? next_tick : AEGIS_FOREVER;
 
-    if (next_reap < due)
-        due = next_reap;
+    if (net_lwip_next_reap < due)
+        due = net_lwip_next_reap;
     uint64_t look = net_lwip_pending_due();
     if (look < due)
         due = look;
     net_lwip_next = due;
 }
 
+static inline bool is_open(const struct opened *o)
+{
+    const struct opened *at = net_lwip_ports;
+    while (at && at != o)
+        at = at->next;
+    return at != NULL;
+}
+
 /* Takes what is in a ring of a port; a callback may close it. */
 static bool drain(const struct opened *o, struct net *net, struct netif *netif)
 {
-    uint16_t port = o->lease.port;
     struct aegis_slot_header *slot;
     bool any = false;
 
-    while (net_lwip_opened(port) == o && net->ring && (slot = net_next(net))) {
+    while (is_open(o) && net->ring && (slot = net_next(net))) {
         any = true;
         net_lwip_input(netif, net_frame(slot), slot->length);
-        if (net_lwip_opened(port) == o)
+        if (is_open(o))
             net_release(net);
     }
     return any;
@@ -283,11 +173,10 @@ bool net_lwip_serve(void)
     bool any = false;
 
     net_lwip_seen = aegis_env(exos.env)->frames;
-    for (struct opened *o = ports, *next; o; o = next) {
+    for (struct opened *o = net_lwip_ports, *next; o; o = next) {
         next = o->next;
-        uint16_t port = o->lease.port;
         any |= drain(o, &o->lease.net, &interface);
-        if (net_lwip_opened(port) == o)
+        if (is_open(o))
             any |= drain(o, &o->lease.loop, &loop_interface);
     }
     keep_time();

@@ -7,8 +7,7 @@
 #include <stdint.h>
 
 #include "libos/net/lwip/hooks.h"
-#include "libos/net/lwip/lwip.h"
-#include "libos/net/service.h"
+#include "libos/net/lwip/move.h"
 #include "lwip/netif.h"
 
 /* Parts of frames, by their alignment. */
@@ -23,8 +22,30 @@ struct opened {
     bool is_used; /* found so by reap */
 };
 
-/* interface.c: whose port that is, or NULL. */
+/* ports.c: all of them; and when to look for those that nothing uses, AEGIS_FOREVER: none was lent.
+ */
+extern struct opened *net_lwip_ports;
+extern uint64_t net_lwip_next_reap;
+void net_lwip_forget_ports(void);
+
+/* The whole of that port, as far as it isn't others'; or NULL. */
 struct opened *net_lwip_opened(uint16_t port);
+
+/* How many are open for one peer alone (net_lwip_join). */
+extern unsigned net_lwip_narrow;
+
+/* What a connection's frames go by; remote as on the wire, ports in host byte order. */
+struct opened *net_lwip_find_narrow(uint16_t port, uint32_t remote, uint16_t remote_port);
+static inline struct opened *net_lwip_opened_to(uint16_t port, uint32_t remote,
+                                                uint16_t remote_port)
+{
+    struct opened *o = net_lwip_narrow ? net_lwip_find_narrow(port, remote, remote_port) : NULL;
+    return o ? o : net_lwip_opened(port);
+}
+
+/* Whether a segment is for what this process has let go of (move.h). ip and tcp: the headers. */
+extern struct net_lwip_gone *net_lwip_gone;
+bool net_lwip_is_gone(const uint8_t *ip, const uint8_t *tcp);
 
 /* output.c: lwIP's output of packets; those whose next hop wasn't known are tried again. */
 err_t net_lwip_output(struct netif *netif, struct pbuf *p, const ip4_addr_t *to);

@@ -45,18 +45,18 @@ static uint32_t behind_end(const struct tcp_pcb *pcb)
 
 static void leave(const struct tcp_pcb *pcb)
 {
-    const struct opened *o = net_lwip_opened(pcb->local_port);
+    const struct net_lease *lease = net_lwip_lease(pcb);
     struct net_linger l = {.state = state_of(pcb),
                            .seconds = seconds_of(pcb),
                            .own_next = behind_end(pcb),
                            .peer_next = pcb->rcv_nxt,
                            .peer_port = pcb->remote_port};
 
-    if (!o || l.state == NET_LINGER_NONE)
+    if (!lease || l.state == NET_LINGER_NONE)
         return;
     net_lwip_read_address(&pcb->local_ip, &l.own);
     net_lwip_read_address(&pcb->remote_ip, &l.peer);
-    net_lease_linger(&o->lease, &l); /* else netd answers it by a reset */
+    net_lease_linger(lease, &l); /* else netd answers it by a reset */
 }
 
 void net_lwip_leave(void)

@@ -164,9 +164,9 @@ static err_t put_out(const struct pbuf *p, u32_t to)
 
     if (length > AEGIS_FRAME_MAX || p->len < HEADERS)
         return ERR_BUF; /* lwIP puts all headers into the first buffer */
-    const struct opened *from =
-        net_lwip_opened(net_get16((const uint8_t *)p->payload + IPV4_LEAST));
-    if (!from || (is_local && !from->lease.loop.ring))
+    const uint8_t *tcp = (const uint8_t *)p->payload + IPV4_LEAST;
+    const struct opened *from = net_lwip_opened_to(net_get16(tcp), to, net_get16(tcp + 2));
+    if (!from || !(is_local ? from->lease.loop.ring : from->lease.net.ring))
         return ERR_RTE;
     if (!is_local && net_next_hop(to, mac, 0))
         return errno == EAGAIN ? ERR_INPROGRESS : ERR_RTE;

@@ -1,0 +1,236 @@
+/* The ports that lwIP has: which are open, for whom, and until when. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libos/net/headers.h"
+#include "libos/net/lwip/internal.h"
+#include "libos/net/segment.h"
+#include "libos/time/time.h"
+#include "lwip/priv/tcp_priv.h"
+
+#define RING_SLOTS 64               /* of one connection: a window fits */
+#define MANY_SLOTS AEGIS_RING_SLOTS /* of a port that has a name: it may be many connections' */
+#define NOTE_SLOTS 4                /* of a loop's ring that nothing but notes comes by */
+#define REAP_NS    1000000000UL
+
+struct opened *net_lwip_ports;
+uint64_t net_lwip_next_reap = AEGIS_FOREVER;
+unsigned net_lwip_narrow;
+struct net_lwip_gone *net_lwip_gone;
+
+struct opened *net_lwip_opened(uint16_t port)
+{
+    struct opened *o = net_lwip_ports;
+    while (o && (o->lease.port != port || o->lease.peer_port))
+        o = o->next;
+    return o;
+}
+
+struct opened *net_lwip_find_narrow(uint16_t port, uint32_t remote, uint16_t remote_port)
+{
+    struct opened *o = net_lwip_ports;
+    while (o && (o->lease.port != port || o->lease.peer_port != remote_port ||
+                 o->lease.peer_address != lwip_ntohl(remote)))
+        o = o->next;
+    return o;
+}
+
+static struct opened *opened_for(const struct tcp_pcb *pcb)
+{
+    if (pcb->state == LISTEN || !IP_IS_V4_VAL(pcb->remote_ip))
+        return net_lwip_opened(pcb->local_port);
+    return net_lwip_opened_to(pcb->local_port, ip4_addr_get_u32(ip_2_ip4(&pcb->remote_ip)),
+                              pcb->remote_port);
+}
+
+struct net_lease *net_lwip_lease(const struct tcp_pcb *pcb)
+{
+    struct opened *o = opened_for(pcb);
+    return o ? &o->lease : NULL;
+}
+
+int net_lwip_open_loop(uint16_t port)
+{
+    struct opened *o = net_lwip_opened(port);
+
+    return o->lease.loop.ring ? 0 : net_lease_loop(&o->lease, RING_SLOTS);
+}
+
+void net_lwip_open_notes(uint16_t port)
+{
+    struct opened *o = net_lwip_opened(port);
+
+    if (!o->lease.loop.ring)
+        net_lease_loop(&o->lease, NOTE_SLOTS);
+}
+
+static int open_port(uint16_t port, bool reuses)
+{
+    struct opened *o = calloc(1, sizeof *o);
+
+    if (!o)
+        return -1;
+    if (net_lease_family(&o->lease, IPV4_TCP, NET_BOTH | (reuses ? NET_REUSES : 0), port,
+                         port ? MANY_SLOTS : RING_SLOTS)) {
+        int error = errno;
+        free(o);
+        errno = error;
+        return -1;
+    }
+    o->next = net_lwip_ports;
+    net_lwip_ports = o;
+    if (port)
+        net_lwip_open_loop(port); /* a server's; without the loop, for others alone */
+    return o->lease.port;
+}
+
+int net_lwip_open(uint16_t port)
+{
+    return open_port(port, false);
+}
+
+int net_lwip_lend(uint16_t port, bool reuses)
+{
+    struct opened *o = port ? net_lwip_opened(port) : NULL;
+
+    if (!o) {
+        int result = open_port(port, reuses);
+        if (result < 0)
+            return -1;
+        o = net_lwip_opened((uint16_t)result);
+        o->is_lent = true;
+    }
+    net_lwip_soon();
+    if (net_lwip_next_reap == AEGIS_FOREVER)
+        net_lwip_next_reap = time_after(REAP_NS);
+    return o->lease.port;
+}
+
+static void close_opened(struct opened *o)
+{
+    struct opened **at = &net_lwip_ports;
+
+    while (*at != o)
+        at = &(*at)->next;
+    net_lwip_flush();
+    *at = o->next;
+    net_lwip_narrow -= o->lease.peer_port != 0;
+    net_lease_end(&o->lease);
+    free(o);
+}
+
+void net_lwip_close(uint16_t port)
+{
+    struct opened *o = net_lwip_opened(port);
+
+    if (o)
+        close_opened(o);
+}
+
+int net_lwip_join(const struct net_offer *offer, uint32_t peer_address, uint16_t peer_port,
+                  bool device, bool loop)
+{
+    uint64_t slots = peer_port ? RING_SLOTS : MANY_SLOTS;
+    struct opened *o = net_lwip_opened_to(offer->port.number, peer_address, peer_port);
+
+    net_lwip_soon();
+    if (net_lwip_next_reap == AEGIS_FOREVER)
+        net_lwip_next_reap = time_after(REAP_NS);
+    if (o && (!device || o->lease.net.ring) && (!loop || o->lease.loop.ring))
+        return 0;
+    o = malloc(sizeof *o);
+    if (!o)
+        return -1;
+    *o = (struct opened){.next = net_lwip_ports, .is_lent = true};
+    if (net_lease_join(&o->lease, offer, lwip_ntohl(peer_address), peer_port, slots, device,
+                       loop)) {
+        int error = errno;
+        free(o);
+        errno = error;
+        return -1;
+    }
+    net_lwip_ports = o;
+    net_lwip_narrow += peer_port != 0;
+    return 0;
+}
+
+bool net_lwip_is_gone(const uint8_t *ip, const uint8_t *tcp)
+{
+    uint16_t from = net_get16(tcp + UDP_SOURCE), to = net_get16(tcp + UDP_DESTINATION);
+    bool opens = (tcp[TCP_OFFSET + 1] & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+    bool is_six = *ip >> 4 == 6; /* of which openings alone are others' */
+    uint32_t source;
+
+    memcpy(&source, ip + IPV4_SOURCE - ETH_SIZE, sizeof source);
+    for (const struct net_lwip_gone *g = net_lwip_gone; g; g = g->next)
+        if (g->local_port == to &&
+            (!g->remote_port || (!is_six && g->remote_port == from && g->remote == source)) &&
+            (is_six ? opens : !net_lwip_has(to, source, from)))
+            return true;
+    return false;
+}
+
+void net_lwip_let_go(struct net_lwip_gone *gone)
+{
+    gone->next = net_lwip_gone;
+    gone->is_listed = true;
+    net_lwip_gone = gone;
+}
+
+void net_lwip_come_back(struct net_lwip_gone *gone)
+{
+    struct net_lwip_gone **at = &net_lwip_gone;
+
+    while (*at && *at != gone)
+        at = &(*at)->next;
+    if (*at)
+        *at = gone->next;
+    gone->is_listed = false;
+}
+
+/* A port that this process has first, and lent to others, stays for as long as they may hand it
+ * back: it swallows what comes while nobody has it. */
+static void mark_gone(void)
+{
+    for (struct opened *o = net_lwip_ports; o; o = o->next) {
+        o->is_used = !o->is_lent;
+        for (const struct net_lwip_gone *g = net_lwip_gone; g; g = g->next)
+            o->is_used |= g->local_port == o->lease.port && net_lease_is_outermost(&o->lease);
+    }
+}
+
+/* Gives back the ports that were lent and that no connection or listener has. */
+static void reap(void)
+{
+    bool any = false;
+
+    mark_gone();
+    for (size_t i = 0; i < NUM_TCP_PCB_LISTS; i++)
+        for (const struct tcp_pcb *pcb = *tcp_pcb_lists[i]; pcb; pcb = pcb->next) {
+            struct opened *o = opened_for(pcb);
+            if (o)
+                o->is_used = true;
+        }
+    for (struct opened *o = net_lwip_ports, *next; o; o = next) {
+        next = o->next;
+        any |= o->is_lent && o->is_used;
+        if (!o->is_used)
+            close_opened(o);
+    }
+    net_lwip_next_reap = any ? time_after(REAP_NS) : AEGIS_FOREVER;
+}
+
+void net_lwip_reap(void)
+{
+    if (net_lwip_next_reap != AEGIS_FOREVER)
+        reap();
+}
+
+void net_lwip_forget_ports(void)
+{
+    net_lwip_ports = NULL;
+    net_lwip_gone = NULL;
+    net_lwip_narrow = 0;
+    net_lwip_next_reap = AEGIS_FOREVER;
+}

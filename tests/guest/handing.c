@@ -1,0 +1,534 @@
+/*
+ * handing: what becomes of sockets in a fork's child and in programs that are spawned. All peers
+ * are processes of this machine, over the loop interface. handing MODE ...: such a program.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "libos/vm/vm.h"
+
+#define FAIL(...)                                                                                  \
+    do {                                                                                           \
+        printf("handing: line %d: ", __LINE__);                                                    \
+        printf(__VA_ARGS__);                                                                       \
+        printf("\n");                                                                              \
+        exit(1);                                                                                   \
+    } while (0)
+#define CHECK(condition)                                                                           \
+    do {                                                                                           \
+        if (!(condition))                                                                          \
+            FAIL("%s (errno %d)", #condition, errno);                                              \
+    } while (0)
+#define CHECK_EQ(value, wanted)                                                                    \
+    do {                                                                                           \
+        long got = (long)(value), want = (long)(wanted);                                           \
+        if (got != want)                                                                           \
+            FAIL("%s is %ld, not %ld (errno %d)", #value, got, want, errno);                       \
+    } while (0)
+
+#define SIZE 60000 /* bytes of a conversation */
+
+static struct sockaddr_in at(uint16_t port)
+{
+    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
+    in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return in;
+}
+
+static int listen_at(uint16_t port)
+{
+    struct sockaddr_in own = at(port);
+    int on = 1, s = socket(AF_INET, SOCK_STREAM, 0);
+
+    CHECK(s >= 0);
+    CHECK_EQ(setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on), 0);
+    CHECK_EQ(bind(s, (struct sockaddr *)&own, sizeof own), 0);
+    CHECK_EQ(listen(s, 8), 0);
+    return s;
+}
+
+static int dial(uint16_t port)
+{
+    struct sockaddr_in to = at(port);
+    int s = socket(AF_INET, SOCK_STREAM, 0);
+
+    CHECK(s >= 0);
+    CHECK_EQ(connect(s, (struct sockaddr *)&to, sizeof to), 0);
+    return s;
+}
+
+static unsigned char byte_at(size_t i)
+{
+    return (unsigned char)((i * 2654435761U) >> 11);
+}
+
+static void read_all(int s, void *bytes, size_t size)
+{
+    ssize_t done = recv(s, bytes, size, MSG_WAITALL);
+
+    if (done == (ssize_t)size)
+        return;
+    char byte;
+    ssize_t more = done < 0 ? done : recv(s, &byte, 1, 0);
+    FAIL("%zd bytes of %zu came, and then %zd (errno %d)", done, size, more, errno);
+}
+
+static void write_all(int s, const void *bytes, size_t size)
+{
+    for (size_t done = 0; done < size;) {
+        ssize_t part = write(s, (const char *)bytes + done, size - done);
+        CHECK(part > 0);
+        done += (size_t)part;
+    }
+}
+
+static void wait_for(pid_t pid, int wanted)
+{
+    int status;
+
+    CHECK_EQ(waitpid(pid, &status, 0), pid);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != wanted)
+        FAIL("a child's status is 0x%x", status);
+}
+
+/* A process that connects, once `from` is closed in it, sends SIZE bytes, and gets them back. */
+static pid_t client(uint16_t port, int from)
+{
+    static unsigned char out[SIZE], in[SIZE];
+    pid_t pid = fork();
+
+    CHECK(pid >= 0);
+    if (pid)
+        return pid;
+    close(from);
+    int s = dial(port);
+    for (size_t i = 0; i < SIZE; i++)
+        out[i] = byte_at(i + port);
+    for (size_t done = 0; done < SIZE; done += 10000) {
+        write_all(s, out + done, 10000);
+        read_all(s, in + done, 10000);
+    }
+    CHECK_EQ(memcmp(in, out, SIZE), 0);
+    CHECK_EQ(shutdown(s, SHUT_WR), 0);
+    CHECK_EQ(read(s, in, 1), 0);
+    _exit(7);
+}
+
+static void echo(int in, int out)
+{
+    static char bytes[4096];
+    ssize_t part;
+
+    while ((part = read(in, bytes, sizeof bytes)) > 0)
+        write_all(out, bytes, (size_t)part);
+    CHECK_EQ(part, 0);
+}
+
+/* The oldest way to write a server. The parent reads and writes some of it before it forks. */
+static void a_server_forks_for_each_client(void)
+{
+    enum { CLIENTS = 3 };
+    int listener = listen_at(4300);
+    pid_t clients[CLIENTS], workers[CLIENTS];
+
+    for (int i = 0; i < CLIENTS; i++)
+        clients[i] = client(4300, listener);
+    for (int i = 0; i < CLIENTS; i++) {
+        char bytes[1000];
+        int s = accept(listener, NULL, NULL);
+        CHECK(s >= 0);
+        read_all(s, bytes, sizeof bytes);
+        write_all(s, bytes, sizeof bytes);
+        workers[i] = fork();
+        CHECK(workers[i] >= 0);
+        if (workers[i] == 0) {
+            close(listener);
+            echo(s, s);
+            exit(0);
+        }
+        CHECK_EQ(close(s), 0);
+    }
+    for (int i = 0; i < CLIENTS; i++) {
+        wait_for(clients[i], 7);
+        wait_for(workers[i], 0);
+    }
+    CHECK_EQ(close(listener), 0);
+}
+
+static pid_t spawn(char *const argv[], int in, int out)
+{
+    posix_spawn_file_actions_t actions;
+    pid_t pid;
+
+    posix_spawn_file_actions_init(&actions);
+    if (in >= 0)
+        posix_spawn_file_actions_adddup2(&actions, in, 0);
+    if (out >= 0)
+        posix_spawn_file_actions_adddup2(&actions, out, 4);
+    CHECK_EQ(posix_spawn(&pid, "handing", &actions, NULL, argv, environ), 0);
+    posix_spawn_file_actions_destroy(&actions);
+    return pid;
+}
+
+/* As inetd does it. */
+static void a_program_gets_a_connection_as_its_input(void)
+{
+    char *argv[] = {"handing", "echo", "0", "4", NULL};
+    int listener = listen_at(4301);
+    pid_t c = client(4301, listener);
+    int s = accept(listener, NULL, NULL);
+    CHECK(s >= 0);
+    CHECK_EQ(fcntl(listener, F_SETFD, FD_CLOEXEC), 0);
+    pid_t w = spawn(argv, s, s);
+    CHECK_EQ(close(s), 0);
+    wait_for(c, 7);
+    wait_for(w, 0);
+    CHECK_EQ(close(listener), 0);
+}
+
+/* A program gets the listener, and accepts; when it is over the parent goes on with it. */
+static void a_program_gets_a_listener(void)
+{
+    char *argv[] = {"handing", "serve", "0", NULL};
+    int listener = listen_at(4302);
+    pid_t c = client(4302, listener);
+    pid_t w = spawn(argv, listener, -1);
+
+    wait_for(c, 7);
+    wait_for(w, 0);
+    c = client(4302, listener);
+    int s = accept(listener, NULL, NULL);
+    CHECK(s >= 0);
+    echo(s, s);
+    CHECK_EQ(close(s), 0);
+    wait_for(c, 7);
+    CHECK_EQ(close(listener), 0);
+}
+
+/* Whoever accepts; each connection is served where it was accepted. */
+static void two_workers_accept_from_one_listener(void)
+{
+    enum { CLIENTS = 4 };
+    int listener = listen_at(4303);
+    pid_t clients[CLIENTS], workers[2];
+
+    for (int i = 0; i < 2; i++) {
+        workers[i] = fork();
+        CHECK(workers[i] >= 0);
+        for (int turn = 0; workers[i] == 0 && turn < CLIENTS / 2; turn++) {
+            int s = accept(listener, NULL, NULL);
+            CHECK(s >= 0);
+            echo(s, s);
+            CHECK_EQ(close(s), 0);
+        }
+        if (workers[i] == 0)
+            exit(0);
+    }
+    for (int i = 0; i < CLIENTS; i++)
+        clients[i] = client(4303, listener);
+    for (int i = 0; i < CLIENTS; i++)
+        wait_for(clients[i], 7);
+    for (int i = 0; i < 2; i++)
+        wait_for(workers[i], 0);
+    CHECK_EQ(close(listener), 0);
+}
+
+/* Two ends of one connection, both here. */
+static void make_pair(uint16_t port, int *a, int *b)
+{
+    int listener = listen_at(port);
+    *a = dial(port);
+    *b = accept(listener, NULL, NULL);
+    CHECK(*b >= 0);
+    CHECK_EQ(close(listener), 0);
+}
+
+/* Parent and child speak in turn on one socket; which is read by a third one. */
+static void both_use_one_connection(void)
+{
+    enum { TURNS = 3 };
+    int a, b, pipes[2][2];
+    char byte;
+
+    make_pair(4304, &a, &b);
+    CHECK_EQ(pipe(pipes[0]), 0);
+    CHECK_EQ(pipe(pipes[1]), 0);
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    int mine = pid == 0;
+    for (int i = 0; i < TURNS; i++) {
+        byte = (char)('a' + i);
+        if (mine) {
+            CHECK_EQ(read(pipes[0][0], &byte, 1), 1);
+            byte -= 'a' - 'A';
+        }
+        CHECK_EQ(write(a, &byte, 1), 1);
+        CHECK_EQ(write(pipes[mine][1], &byte, 1), 1);
+        if (!mine)
+            CHECK_EQ(read(pipes[1][0], &byte, 1), 1);
+    }
+    if (pid == 0)
+        exit(3);
+    CHECK_EQ(close(a), 0);
+    for (int i = 0; i < TURNS; i++) {
+        char two[2];
+        read_all(b, two, 2);
+        CHECK_EQ(two[0], 'a' + i);
+        CHECK_EQ(two[1], 'A' + i);
+    }
+    wait_for(pid, 3);
+    CHECK_EQ(read(b, &byte, 1), 0); /* the last of both is gone */
+    CHECK_EQ(close(b), 0);
+    for (int i = 0; i < 4; i++)
+        close(pipes[i / 2][i % 2]);
+}
+
+/* A child that has it and doesn't use it keeps it open until it ends. */
+static void an_idle_child_keeps_it_open(void)
+{
+    int a, b, gate[2];
+    char byte;
+
+    make_pair(4305, &a, &b);
+    CHECK_EQ(pipe(gate), 0);
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        close(b);
+        CHECK_EQ(read(gate[0], &byte, 1), 1);
+        exit(4);
+    }
+    CHECK_EQ(write(a, "x", 1), 1);
+    CHECK_EQ(close(a), 0);
+    CHECK_EQ(read(b, &byte, 1), 1);
+    struct pollfd p = {.fd = b, .events = POLLIN};
+    CHECK_EQ(poll(&p, 1, 100), 0);
+    CHECK_EQ(write(gate[1], "y", 1), 1);
+    wait_for(pid, 4);
+    CHECK_EQ(read(b, &byte, 1), 0);
+    CHECK_EQ(close(b), 0);
+    close(gate[0]);
+    close(gate[1]);
+}
+
+/* Who holds it dies: what it knew of the connection is lost, and others are told. */
+static void a_killed_holder_loses_the_connection(void)
+{
+    int a, b, ready[2], status;
+    char byte;
+
+    make_pair(4306, &a, &b);
+    CHECK_EQ(pipe(ready), 0);
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        CHECK_EQ(write(a, "x", 1), 1);
+        CHECK_EQ(write(ready[1], "x", 1), 1);
+        for (;;)
+            pause();
+    }
+    CHECK_EQ(read(ready[0], &byte, 1), 1);
+    CHECK_EQ(kill(pid, SIGKILL), 0);
+    CHECK_EQ(waitpid(pid, &status, 0), pid);
+    errno = 0;
+    CHECK_EQ(read(a, &byte, 1), -1);
+    CHECK_EQ(errno, ECONNRESET);
+    CHECK_EQ(close(a), 0);
+    CHECK_EQ(close(b), 0);
+    close(ready[0]);
+    close(ready[1]);
+}
+
+static int udp_at(uint16_t port)
+{
+    struct sockaddr_in own = at(port);
+    int s = socket(AF_INET, SOCK_DGRAM, 0);
+    CHECK(s >= 0);
+    CHECK_EQ(bind(s, (struct sockaddr *)&own, sizeof own), 0);
+    return s;
+}
+
+/* What has come and wasn't read goes along, and comes back with the socket. */
+static void datagrams(void)
+{
+    struct sockaddr_in to = at(4307);
+    int s = udp_at(4307), other = udp_at(4308);
+    char text[8];
+
+    for (int i = 0; i < 4; i++)
+        CHECK_EQ(sendto(other, &i, sizeof i, 0, (struct sockaddr *)&to, sizeof to), sizeof i);
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        struct sockaddr_in back = at(4308);
+        for (int i = 0; i < 3; i++) {
+            int number;
+            CHECK_EQ(recv(s, &number, sizeof number, 0), sizeof number);
+            CHECK_EQ(number, i);
+        }
+        CHECK_EQ(sendto(s, "child", 6, 0, (struct sockaddr *)&back, sizeof back), 6);
+        exit(5);
+    }
+    CHECK_EQ(recv(other, text, sizeof text, 0), 6);
+    wait_for(pid, 5);
+    CHECK_EQ(sendto(other, "more", 5, 0, (struct sockaddr *)&to, sizeof to), 5);
+    CHECK_EQ(recv(s, text, sizeof text, 0), sizeof(int));
+    CHECK_EQ(text[0], 3);
+    CHECK_EQ(recv(s, text, sizeof text, 0), 5);
+    CHECK_EQ(close(s), 0);
+    CHECK_EQ(close(other), 0);
+    s = udp_at(4307); /* it was given back */
+    CHECK_EQ(close(s), 0);
+}
+
+/* A socket that has no port yet is everybody's own. */
+static void fresh_sockets_are_copies(void)
+{
+    int u = socket(AF_INET, SOCK_DGRAM, 0), t = socket(AF_INET, SOCK_STREAM, 0), gate[2];
+    struct sockaddr_in own = at(4309);
+    char byte;
+
+    CHECK_EQ(pipe(gate), 0);
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        CHECK_EQ(read(gate[0], &byte, 1), 1);
+        CHECK_EQ(bind(u, (struct sockaddr *)&own, sizeof own), -1);
+        _exit(errno == EADDRINUSE && close(t) == 0 ? 6 : 1);
+    }
+    CHECK_EQ(bind(u, (struct sockaddr *)&own, sizeof own), 0);
+    CHECK_EQ(write(gate[1], "x", 1), 1);
+    wait_for(pid, 6);
+    CHECK_EQ(close(u), 0);
+    CHECK_EQ(close(t), 0);
+    CHECK_EQ(close(gate[0]), 0);
+    CHECK_EQ(close(gate[1]), 0);
+}
+
+static void execve_takes_it_along(void)
+{
+    char *argv[] = {"handing", "echo", "5", "5", NULL};
+    int listener = listen_at(4310);
+    pid_t c = client(4310, listener);
+    int s = accept(listener, NULL, NULL);
+    char bytes[100];
+
+    CHECK(s >= 0);
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        close(listener);
+        CHECK_EQ(dup2(s, 5), 5);
+        read_all(5, bytes, sizeof bytes); /* it is the holder, then */
+        write_all(5, bytes, sizeof bytes);
+        execve("handing", argv, environ);
+        _exit(1);
+    }
+    CHECK_EQ(close(s), 0);
+    wait_for(c, 7);
+    wait_for(pid, 0);
+    CHECK_EQ(close(listener), 0);
+}
+
+/* Whoever has a socket, too, may write anything into the pages by which it is handed over. What of
+ * it goes wrong then is the conversation, and no other process. */
+static void scribble(void)
+{
+    uint64_t random = (uint64_t)getpid() * 0x9e3779b97f4a7c15UL;
+
+    for (const struct vm_region *r = vm_region_next(VM_SHARED_BASE); r && r->start < VM_END;
+         r = vm_region_next(r->end)) {
+        volatile uint8_t *bytes = (volatile uint8_t *)r->start;
+        for (int i = 0; i < 60; i++) {
+            random = random * 6364136223846793005UL + 1442695040888963407UL;
+            size_t most = i % 3 ? 512 : r->end - r->start;
+            bytes[(random >> 33) % most] = (uint8_t)(random >> 20);
+        }
+    }
+}
+
+static void a_child_that_scribbles_spoils_the_conversation_alone(void)
+{
+    for (int turn = 0; turn < 6; turn++) {
+        int a, b, status;
+        char byte = 'x';
+        make_pair((uint16_t)(4320 + turn), &a, &b);
+        int u = udp_at((uint16_t)(4330 + turn));
+        pid_t pid = fork();
+        CHECK(pid >= 0);
+        if (pid == 0) {
+            CHECK_EQ(fcntl(a, F_SETFL, O_NONBLOCK), 0);
+            send(a, &byte, 1, MSG_NOSIGNAL);
+            for (int i = 0; i < 20; i++) {
+                scribble();
+                usleep(5000);
+            }
+            _exit(0);
+        }
+        CHECK_EQ(fcntl(a, F_SETFL, O_NONBLOCK), 0);
+        CHECK_EQ(fcntl(b, F_SETFL, O_NONBLOCK), 0);
+        for (int i = 0; i < 40; i++) {
+            send(a, &byte, 1, MSG_NOSIGNAL);
+            recv(b, &byte, 1, 0);
+            recv(u, &byte, 1, MSG_DONTWAIT);
+            usleep(5000);
+        }
+        CHECK_EQ(waitpid(pid, &status, 0), pid);
+        if (WIFSIGNALED(status))
+            FAIL("a scribbling child ended by signal %d", WTERMSIG(status));
+        close(a);
+        close(b);
+        close(u);
+    }
+    int s = udp_at(4340); /* all else goes on */
+    CHECK_EQ(close(s), 0);
+}
+
+static const struct {
+    const char *name;
+    void (*run)(void);
+} cases[] = {
+    {"a server forks for each client", a_server_forks_for_each_client},
+    {"a program gets a connection", a_program_gets_a_connection_as_its_input},
+    {"a program gets a listener", a_program_gets_a_listener},
+    {"two workers accept", two_workers_accept_from_one_listener},
+    {"both use one connection", both_use_one_connection},
+    {"an idle child", an_idle_child_keeps_it_open},
+    {"a killed holder", a_killed_holder_loses_the_connection},
+    {"datagrams", datagrams},
+    {"fresh sockets", fresh_sockets_are_copies},
+    {"execve", execve_takes_it_along},
+    {"a scribbling child", a_child_that_scribbles_spoils_the_conversation_alone},
+};
+
+int main(int argc, char **argv)
+{
+    if (argc == 4 && !strcmp(argv[1], "echo")) {
+        echo(atoi(argv[2]), atoi(argv[3]));
+        return 0;
+    }
+    if (argc == 3 && !strcmp(argv[1], "serve")) {
+        int s = accept(atoi(argv[2]), NULL, NULL);
+        CHECK(s >= 0);
+        echo(s, s);
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        if (argc == 1 || !strcmp(argv[1], cases[i].name)) {
+            printf("handing: %s\n", cases[i].name);
+            cases[i].run();
+        }
+    printf("handing: all is well\n");
+    return 0;
+}
