@@ -10,7 +10,7 @@ class Switch(threading.Thread):
     Carries frames between two machine.Nic, each way with these chances from 0 to 1: that a frame is lost, that it comes
     twice, that it is held back until some behind it have gone, that one bit of it is flipped behind Ethernet's header.
     """
-    HELD = 0.02  # seconds that a frame is held back at most
+    HELD = 0.005  # seconds that a frame is held back at most
 
     def __init__(self, one, other, chance, seed):
         super().__init__(daemon=True)

@@ -1,7 +1,8 @@
 """
-TCP between two machines over a switch that loses, doubles, reorders and spoils frames: what arrives is right, and all of it.
+TCP between two machines over a switch that loses, doubles, reorders and spoils frames, each way: what arrives is right, and all of it,
+for each client.
 
-What a connection takes on a bad line has no bound worth waiting for: so several go at once, and some have to be done in time.
+Most of the time is TCP's patience, which doubles with each loss: so the machines' clocks are fast.
 """
 import pathlib
 import shutil
@@ -12,10 +13,11 @@ import pytest
 
 from conftest import BUILD
 from lossy import Switch
-from machine import Machine, Nic
+from machine import Machine, Nic, fast_clock
 
 INITRD = BUILD / "guest/sockets-initrd.cpio"
-PATIENCE = 100  # seconds
+CLOCK = 20      # times as fast as ours
+PATIENCE = 110  # seconds
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +25,9 @@ def pair():
     """Two machines, the first with an echo at 10.0.2.15, and the cards between which a switch goes."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix="av", dir="/tmp"))
     nics = [Nic(folder, number) for number in range(2)]
+    clock = fast_clock(folder, CLOCK)
     machines = [Machine(BUILD, folder, initrd=INITRD, nics=0, address=f"ip=10.0.2.{15 + i}/24,10.0.2.2",
-                        extra=["-netdev", n.netdev(i), "-device", f"virtio-net-device,netdev=n{i},mac={n.mac}"])
+                        extra=["-netdev", n.netdev(i), "-device", f"virtio-net-device,netdev=n{i},mac={n.mac}", *clock])
                 for i, n in enumerate(nics)]
     for m in machines:
         m.up()
@@ -38,8 +41,8 @@ def pair():
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def echo_through(pair, chance, size, clients, wanted, limit=PATIENCE, seed=1):
-    """Clients echo so many bytes each, until as many as wanted are done; the switch's counts."""
+def echo_through(pair, chance, size, clients, limit=PATIENCE, seed=1):
+    """Clients echo so many bytes each, until all are done; the switch's counts."""
     client, nics = pair
     switch = Switch(*nics, chance, seed)
     done = f"streams: {size} bytes came back"
@@ -48,16 +51,16 @@ def echo_through(pair, chance, size, clients, wanted, limit=PATIENCE, seed=1):
         for _ in range(clients):
             client.control.start("streams", "10.0.2.15", "7", "echo", str(size))
         end = time.monotonic() + limit
-        while sum(done in line for line in client.lines[seen:]) < wanted:
+        while sum(done in line for line in client.lines[seen:]) < clients:
             assert time.monotonic() < end, (switch.counts, client.lines[seen:])
+            assert not any("streams: line" in line for line in client.lines[seen:]), (switch.counts, client.lines[seen:])
             time.sleep(0.02)
     finally:
         switch.stop()
-    assert "a wrong byte" not in client.text
     return switch.counts
 
 
-@pytest.mark.parametrize("percent, size, clients, wanted", [(0, 500000, 1, 1), (1, 100000, 1, 1), (10, 4000, 4, 2), (30, 100, 6, 1)])
-def test_an_echo_over_a_bad_line_is_whole(pair, percent, size, clients, wanted):
-    counts = echo_through(pair, percent / 100, size, clients, wanted)
+@pytest.mark.parametrize("percent, size, clients", [(0, 500000, 1), (1, 100000, 2), (10, 6000, 4), (30, 300, 4)])
+def test_all_echoes_over_a_bad_line_are_whole(pair, percent, size, clients):
+    counts = echo_through(pair, percent / 100, size, clients)
     assert percent == 0 or sum(counts.values()) > counts["carried"], counts

@@ -126,7 +126,7 @@ def alive(m, payload=None):
     return echo(m, images.datagram(m.nics[0].mac, payload), images.is_answer(payload)) is not None
 
 
-def test_the_answer_goes_to_who_answers_arp(wire):
+def test_who_is_answered_is_asked_where_he_is(wire):
     nic, payload = wire.nics[0], b"who are you"
     nic.send(images.datagram(nic.mac, payload))
     question = Ether(nic.find(lambda f: Ether(f).haslayer(ARP)))[ARP]

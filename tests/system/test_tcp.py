@@ -1,5 +1,4 @@
 """TCP of ExOS (lwIP on its rings, in tcpecho) against real peers: the host's own through user networking, and segments by hand."""
-import itertools
 import os
 import pathlib
 import random
@@ -17,10 +16,10 @@ from scapy.layers.l2 import Ether
 from conftest import BUILD
 from images import GUEST_IP, HOST_IP, HOST_MAC
 from machine import Machine
+from segments import Peer, pieces, said
 from test_sockets import answer_arp
 
 INITRD = BUILD / "guest/sockets-initrd.cpio"
-ports = itertools.count(10000)
 
 
 def boot(**options):
@@ -150,85 +149,12 @@ def test_a_peer_that_reads_nothing_holds_up_only_itself(up):
 
 # Segments by hand.
 
-class Peer:
-    """One end of a connection, which sends what it is told and keeps what comes."""
-
-    def __init__(self, m, to=7, window=60000):
-        self.m, self.nic, self.port, self.to, self.window = m, m.nics[0], next(ports), to, window
-        self.isn, self.sent, self.next, self.data, self.flags = 0x1000, 0, None, {}, []
-
-    def segment(self, flags, at=None, payload=b"", **more):
-        sequence = self.isn + 1 + (self.sent if at is None else at)
-        tcp = TCP(sport=self.port, dport=self.to, flags=flags, seq=sequence, ack=self.next or 0, window=self.window, **more)
-        self.nic.send(bytes(Ether(src=HOST_MAC, dst=self.nic.mac) / IP(src=HOST_IP, dst=GUEST_IP) / tcp / payload))
-
-    def take(self, seconds=0.3):
-        """The next segment for this end, noted; None if there is none for so long."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            frame = self.nic.receive(0.05)
-            if frame is None or answer_arp(self.nic, frame):
-                continue
-            packet = Ether(frame)
-            if packet.haslayer(TCP) and packet[TCP].dport == self.port:
-                self.note(packet[TCP])
-                return packet[TCP]
-        return None
-
-    def note(self, tcp):
-        self.flags.append(str(tcp.flags))
-        payload = bytes(tcp.payload)[:]
-        if payload and tcp.dataofs and not tcp.flags.S:
-            self.data[(tcp.seq - self.first) & 0xffffffff] = payload
-        if tcp.flags.S:
-            self.first, self.next = tcp.seq + 1, tcp.seq + 1
-
-    def stream(self):
-        """What has come without a gap."""
-        got = b""
-        for at in sorted(self.data):
-            if at <= len(got):
-                got = got[:at] + self.data[at] + got[at + len(self.data[at]):]
-        return got
-
-    def open(self, seconds=20):
-        end = time.monotonic() + seconds
-        while self.next is None and time.monotonic() < end:
-            self.nic.send(bytes(Ether(src=HOST_MAC, dst=self.nic.mac) / IP(src=HOST_IP, dst=GUEST_IP) /
-                                TCP(sport=self.port, dport=self.to, flags="S", seq=self.isn, window=self.window, options=[("MSS", 1460)])))
-            self.take(1)
-        assert self.next is not None, self.m.text[-2000:]
-        self.segment("A")
-        return self
-
-    def until(self, wanted, seconds=20):
-        """Acknowledges what comes until that is it."""
-        end = time.monotonic() + seconds
-        while self.stream() != wanted and time.monotonic() < end:
-            if self.take(0.3):
-                self.next = (self.first + len(self.stream())) & 0xffffffff
-                self.segment("A")
-        assert self.stream() == wanted
-
-
 @pytest.fixture(scope="module")
 def wire(box):
     """A machine on a wire of its own. All tests share it, so each end has a port that no other had."""
     m = boot(folder=box)
     yield m
     m.kill()
-
-
-def pieces(data, size):
-    return [(at, data[at:at + size]) for at in range(0, len(data), size)]
-
-
-def said(peer, data, order):
-    """Sends pieces of data in some order, and waits for all of it to come back."""
-    for at, piece in order:
-        peer.segment("PA", at, piece)
-    peer.sent = len(data)
-    peer.until(data)
 
 
 def test_segments_in_any_order_twice_and_overlapping_make_one_stream(wire):
@@ -321,19 +247,18 @@ def test_tiny_windows_and_none_at_all_let_everything_through_in_time(wire):
     peer.until(data)
 
 
-def goodbye(peer):
-    """Waits for the guest's FIN, behind its three bytes; they are not acknowledged."""
+def await_end(peer):
+    """Waits for the guest's FIN; what it has sent is not acknowledged."""
     end = time.monotonic() + 20
     while not any("F" in flags for flags in peer.flags):
         assert time.monotonic() < end, peer.flags
         peer.take(1)
-    assert peer.stream() == b"bye"
 
 
 def reset_in(state, wire):
     """A connection that is reset while the guest's end is in that state."""
-    if state in ("SYN-RECEIVED", "ESTABLISHED", "CLOSE-WAIT or LAST-ACK"):
-        peer = Peer(wire)
+    if state in ("SYN-RECEIVED", "ESTABLISHED", "CLOSE-WAIT", "LAST-ACK"):
+        peer = Peer(wire, window=0 if state == "CLOSE-WAIT" else 60000)  # without room it can't send what it owes
         if state == "SYN-RECEIVED":
             while peer.next is None:
                 wire.nics[0].send(bytes(Ether(src=HOST_MAC, dst=wire.nics[0].mac) / IP(src=HOST_IP, dst=GUEST_IP) /
@@ -346,10 +271,14 @@ def reset_in(state, wire):
             if state != "ESTABLISHED":
                 peer.segment("FA")
                 peer.sent += 1
-            peer.take(1)
+            if state == "LAST-ACK":
+                await_end(peer)
+            else:
+                peer.take(1)
     else:
         peer = Peer(wire, to=9).open()
-        goodbye(peer)
+        await_end(peer)
+        assert peer.stream() == b"bye"
         if state in ("FIN-WAIT-2", "TIME-WAIT"):
             peer.next += 4
             peer.segment("A")
@@ -361,7 +290,7 @@ def reset_in(state, wire):
     return peer
 
 
-STATES = ("SYN-RECEIVED", "ESTABLISHED", "CLOSE-WAIT or LAST-ACK", "FIN-WAIT-1", "FIN-WAIT-2", "CLOSING", "TIME-WAIT")
+STATES = ("SYN-RECEIVED", "ESTABLISHED", "CLOSE-WAIT", "LAST-ACK", "FIN-WAIT-1", "FIN-WAIT-2", "CLOSING", "TIME-WAIT")
 
 
 @pytest.mark.parametrize("state", STATES)

@@ -123,7 +123,6 @@ struct aegis_slot_header *udp_oldest(struct udp *u)
     return other;
 }
 
-/* One of the machine's own comes over the loop interface. */
 bool udp_is_mine(const struct udp *u, const struct net_datagram *d)
 {
     const struct socket_end *own = &u->socket.own, *peer = &u->socket.peer;
@@ -132,7 +131,7 @@ bool udp_is_mine(const struct udp *u, const struct net_datagram *d)
         return false;
     if (peer->port && (d->source != peer->address || d->source_port != peer->port))
         return false;
-    return udp_is_from_loop(u) || !net_is_local(net_service(), d->source);
+    return udp_is_from_loop(u) || udp_is_from_outside(d->source);
 }
 
 /* The oldest datagram that is for this socket; others are dropped on the way. */
@@ -156,7 +155,8 @@ static bool next_datagram(struct udp *u, struct net_datagram *d)
                          ((const struct net_udp_slot *)slot)->type == NET_WIRE16(ETH_TYPE_IPV6);
         if (__builtin_expect(u->is_from_six, 0)
                 ? udp6_take(u, slot, d)
-                : net_datagram_read(net_frame(slot), slot->length, d) && udp_is_mine(u, d))
+                : net_datagram_read(net_frame(slot), slot->length, d) && udp_is_mine(u, d) &&
+                      udp_note_sender(u, slot, d->source))
             return true;
         net_release(u->from);
     }
@@ -220,15 +220,12 @@ static ssize_t udp_receive(struct socket *s, struct socket_transfer *t)
 }
 
 /* The hardware address to send to; waits for it, if the call may. */
-static int find_hop(struct socket *s, uint32_t address, uint8_t mac[6], uint64_t deadline)
+static int find_hop(struct udp *u, uint32_t address, uint8_t mac[6], uint64_t deadline)
 {
     while (net_next_hop(address, mac, 0)) {
-        if (errno != EAGAIN)
-            return -errno;
-        if (time_now() >= deadline)
-            return -EAGAIN;
-        uint64_t later = time_after(UDP_HOP_RETRY);
-        int error = socket_wait(s, NULL, 0, later < deadline ? later : deadline);
+        if (udp_heard(u, u->heard == address, mac))
+            return 0;
+        int error = udp_try_again(u, deadline);
         if (error)
             return error;
     }
@@ -286,7 +283,7 @@ static int find_way(struct udp *u, uint32_t address, struct way *way, uint64_t d
         return -EINVAL;
     way->by = &u->lease.net;
     way->from = host->mac;
-    return find_hop(&u->socket, address, way->to, deadline);
+    return find_hop(u, address, way->to, deadline);
 }
 
 static ssize_t udp_send(struct socket *s, struct socket_transfer *t)

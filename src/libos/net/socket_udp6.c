@@ -37,8 +37,7 @@ int udp6_bind(struct udp *u, const struct socket_end *end)
     return 0;
 }
 
-/* Waits where the call may; a step that can't go on yet says EAGAIN. */
-static int try_again(struct udp *u, uint64_t deadline)
+int udp_try_again(struct udp *u, uint64_t deadline)
 {
     uint64_t later = time_after(UDP_HOP_RETRY);
 
@@ -58,7 +57,7 @@ static int find_source(struct udp *u, const struct net_ipv6 *to, struct net_ipv6
         return is_wrong ? -EINVAL : 0;
     }
     while (net_ipv6_source(to, source, 0)) {
-        int error = try_again(u, deadline);
+        int error = udp_try_again(u, deadline);
         if (error)
             return error;
     }
@@ -68,7 +67,9 @@ static int find_source(struct udp *u, const struct net_ipv6 *to, struct net_ipv6
 static int find_hop(struct udp *u, const struct net_ipv6 *to, uint8_t mac[6], uint64_t deadline)
 {
     while (net_ipv6_next_hop(to, mac, 0)) {
-        int error = try_again(u, deadline);
+        if (udp_heard(u, !u->heard && net_ipv6_equal(&u->sender.six, to), mac))
+            return 0;
+        int error = udp_try_again(u, deadline);
         if (error)
             return error;
     }
@@ -179,5 +180,5 @@ bool udp6_take(struct udp *u, struct aegis_slot_header *slot, struct net_datagra
     d->payload = six.payload;
     d->size = six.size;
     u->sender = (struct socket_end){.port = six.source_port, .is_six = true, .six = six.source};
-    return true;
+    return udp_note_sender(u, slot, 0);
 }

@@ -3,6 +3,9 @@
 #ifndef EXOS_NET_UDP_H
 #define EXOS_NET_UDP_H
 
+#include <errno.h>
+#include <string.h>
+
 #include "libos/net/datagram.h"
 #include "libos/net/pieces.h"
 #include "libos/net/service.h"
@@ -20,6 +23,10 @@ struct udp {
     struct net_pieces pieces;
     bool is_from_six;         /* whether it is of IPv6; then */
     struct socket_end sender; /* where it came from */
+    /* Of the datagram that was looked at last: the sender, if it is of IPv4, and his hardware
+     * address (udp_heard). */
+    uint32_t heard;
+    uint8_t heard_mac[6] __attribute__((aligned(4)));
     /* A short datagram under way; as in all buffers the frame lies behind NET_FRAME_LEAD bytes. */
     uint8_t out[NET_FRAME_LEAD + AEGIS_HEADER_COPY] __attribute__((aligned(8)));
 };
@@ -54,6 +61,39 @@ void udp_forget(struct socket *s);
 
 /* Whether an IPv4 datagram is this socket's. */
 bool udp_is_mine(const struct udp *u, const struct net_datagram *d);
+
+/* A source that is somebody (RFC 1122, 3.2.1.3), and none of the machine's own addresses: what
+ * those send comes over the loop interface. */
+static inline bool udp_is_from_outside(uint32_t source)
+{
+    uint8_t first = (uint8_t)source;
+    return first - 1U < 223 && !net_is_local(net_service(), source);
+}
+
+/* In words that are aligned in a slot; true. source: 0 of IPv6. */
+static inline bool udp_note_sender(struct udp *u, struct aegis_slot_header *slot, uint32_t source)
+{
+    u->heard = source;
+    memcpy(__builtin_assume_aligned(u->heard_mac, 4),
+           __builtin_assume_aligned(net_frame(slot) + ETH_SOURCE, 4), sizeof u->heard_mac);
+    return true;
+}
+
+/*
+ * Whether a neighbour who isn't known is who the last datagram came from: then an answer goes to
+ * the hardware address that it had. Who sends in a name that nobody answers to gets his answers
+ * himself, and nobody waits for that name's owner.
+ */
+static inline bool udp_heard(const struct udp *u, bool is_sender, uint8_t mac[6])
+{
+    if (!is_sender || (errno != EAGAIN && errno != EHOSTUNREACH) || (u->heard_mac[0] & 1))
+        return false;
+    memcpy(mac, u->heard_mac, sizeof u->heard_mac);
+    return true;
+}
+
+/* Before a step is tried again that has said in errno EAGAIN: waits, where the call may. */
+int udp_try_again(struct udp *u, uint64_t deadline);
 
 /* Sends a frame; waits for room until deadline. */
 int udp_hand_over(struct udp *u, const struct net *by, const uint8_t *frame, size_t length,

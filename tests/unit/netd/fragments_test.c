@@ -124,6 +124,83 @@ static void overlaps_end_the_datagram(void **state)
     assert_false(part(6, 800, 400, 1200));
 }
 
+#define UNITS 4 /* of the datagram of the next test */
+
+/* A fragment from unit to unit, which says or not that it is the last, with its bytes or others. */
+struct fragment {
+    size_t begin, end;
+    bool is_last, lies;
+};
+
+static bool is_true(const struct fragment *f)
+{
+    return !f->lies && f->is_last == (f->end == UNITS);
+}
+
+static bool send(uint16_t id, const struct fragment *f)
+{
+    return add((struct from){1, id, 0}, data + f->begin * 8 + f->lies, f->begin * 8,
+               (f->end - f->begin) * 8, !f->is_last);
+}
+
+/* Number n of all there are; false behind the last one. */
+static bool fragment_at(size_t n, struct fragment *f)
+{
+    size_t count = 0;
+
+    for (size_t begin = 0; begin < UNITS; begin++)
+        for (size_t end = begin + 1; end <= UNITS; end++, count += 4)
+            if (n / 4 == count / 4) {
+                *f = (struct fragment){begin, end, n % 4 / 2, n % 2};
+                return true;
+            }
+    return false;
+}
+
+static bool is_all(bool is_whole)
+{
+    return is_whole && whole.size == UNITS * 8 && !memcmp(whole.data, data, whole.size);
+}
+
+/* Whether two make a datagram without more, whichever it is. */
+static bool are_one(const struct fragment *a, const struct fragment *b)
+{
+    const struct fragment *first = a->begin < b->begin ? a : b, *second = first == a ? b : a;
+    return !first->begin && !first->is_last && first->end == second->begin && second->is_last;
+}
+
+/* What comes of two, and then of all that they should have been. */
+static void check_two(uint16_t id, const struct fragment *a, const struct fragment *b)
+{
+    bool is_none[2] = {!a->begin && a->is_last, !b->begin && b->is_last}; /* no fragments */
+    bool is_beside = b->end <= a->begin || b->begin >= a->end;
+    bool is_copy = b->begin >= a->begin && b->end <= a->end;
+    bool fits = is_beside ? is_true(b) : is_copy && !b->lies && (!b->is_last || b->end == UNITS);
+    bool wanted = are_one(a, b) ||
+                  (is_none[0] ? is_none[1] || is_true(b) : is_true(a) && (is_none[1] || fits));
+    bool got = is_all(send(id, a));
+
+    got |= is_all(send(id, b));
+    for (size_t unit = 0; unit < UNITS; unit++)
+        got |= is_all(send(id, &(struct fragment){unit, unit + 1, unit == UNITS - 1, false}));
+    if (got != wanted)
+        fail_msg("from %zu to %zu, last %d, lies %d, then from %zu to %zu, %d, %d: %d", a->begin,
+                 a->end, a->is_last, a->lies, b->begin, b->end, b->is_last, b->lies, got);
+}
+
+/* A datagram is whole if both are parts of it, and the second is beside the first one or a copy,
+ * which needn't say that it is the last. */
+static void every_overlap_of_two_ends_a_datagram_or_changes_nothing(void **state)
+{
+    struct fragment a, b;
+    uint16_t id = 0;
+
+    (void)state;
+    for (size_t i = 0; fragment_at(i, &a); i++)
+        for (size_t j = 0; fragment_at(j, &b); j++)
+            check_two(id++, &a, &b);
+}
+
 static void a_datagram_has_one_end(void **state)
 {
     (void)state;
@@ -196,6 +273,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(any_cut_in_any_order),
         TEST(overlaps_end_the_datagram),
+        TEST(every_overlap_of_two_ends_a_datagram_or_changes_nothing),
         TEST(a_datagram_has_one_end),
         TEST(what_can_not_be_is_no_fragment),
         TEST(senders_and_identifications_are_told_apart),
