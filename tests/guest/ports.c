@@ -306,8 +306,11 @@ static void neighbours(void)
 static void without_netd(const struct net_lease *lease)
 {
     struct net_lease other;
+    uint8_t mac[6];
 
+    CHECK_OK(net_next_hop(SLIRP, mac, time_after(5 * SECOND)));
     netd_end();
+    CHECK(net_next_hop(SLIRP, mac, 0) == -1 && errno == ENETDOWN); /* its page has gone, too */
     CHECK(net_lease(&other, IPV4_UDP, 0, 8) == -1 && errno == ENETDOWN);
     CHECK(net_alive(&lease->net));
 }

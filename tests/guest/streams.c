@@ -3,6 +3,7 @@
  * what the first byte of a connection says (test_streams.py), and CLOSED, where nobody listens.
  * streams ADDRESS PORT echo SIZE: sends SIZE bytes to an echo, which must come back.
  * streams bye PORT: says "bye" to whoever connects, and closes at once.
+ * streams ports: takes and gives back a port again and again, and says when it can't, or can again.
  * streams once|again PORT: serves one connection, as its first byte says, and ends (serve_one);
  *   "again" says SO_REUSEADDR.
  */
@@ -531,8 +532,24 @@ static void serve_one(uint16_t port, int reuses)
     } while (what == 'm');
 }
 
+static _Noreturn void take_ports(void)
+{
+    for (int before = -1, now;; before = now) {
+        int s = socket(AF_INET, SOCK_DGRAM, 0);
+        struct sockaddr_in any = {.sin_family = AF_INET};
+
+        now = s >= 0 && bind(s, AT(any)) == 0 ? 0 : errno;
+        if (now != before)
+            printf("streams: ports: %s\n", now ? strerror(now) : "a port");
+        close(s);
+        usleep(50000);
+    }
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 2 && !strcmp(argv[1], "ports"))
+        take_ports();
     if (argc == 3 && (!strcmp(argv[1], "once") || !strcmp(argv[1], "again"))) {
         serve_one((uint16_t)atoi(argv[2]), !strcmp(argv[1], "again"));
         return 0;

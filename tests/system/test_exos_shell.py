@@ -32,8 +32,8 @@ PROGRAMS = {  # what no archive has: programs that crash, and one that looks at 
     "size": "#include <stdio.h>\n#include <sys/ioctl.h>\nint main(void) { struct winsize s;"
             " if (ioctl(0, TIOCGWINSZ, &s)) return 1; printf(\"%d x %d\\n\", s.ws_col, s.ws_row); return 0; }",
     "given": "#include <stdio.h>\n#include \"libos/start/start.h\"\nint main(void) { for (unsigned i = 0; i < exos.start->cap_count; i++)"
-             " { uint64_t name = exos.start->caps[i].name; printf(\"%s, %s\\n\", AEGIS_CAP_KIND(name) == AEGIS_KIND_ENV ? \"env\" : \"other\","
-             " AEGIS_CAP_RIGHTS(name) == AEGIS_RIGHT_CALL ? \"call\" : \"other\"); } return 0; }",
+             " { uint64_t name = exos.start->caps[i].name; printf(\"%s, %s\\n\", AEGIS_CAP_KIND(name) == AEGIS_KIND_ENV ? \"env\" : AEGIS_CAP_KIND(name) == AEGIS_KIND_PAGE ? \"page\" : \"other\","
+             " AEGIS_CAP_RIGHTS(name) == AEGIS_RIGHT_CALL ? \"call\" : AEGIS_CAP_RIGHTS(name) == AEGIS_RIGHT_READ ? \"read\" : \"other\"); } return 0; }",
     "runs": "#define _GNU_SOURCE\n#include <errno.h>\n#include <signal.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <sys/wait.h>\n"
             "static void note(int n) { (void)n; puts(\"told\"); }\n"
             "int main(void) { char line[80]; setvbuf(stdout, NULL, _IOLBF, 0); signal(SIGCHLD, note); int s = system(\"exit 3\"); printf(\"%d %d\\n\", system(NULL), WEXITSTATUS(s));"
@@ -379,9 +379,9 @@ def test_the_terminals_size_is_the_programs(ctl, terminal):
 
 
 def test_programs_of_the_shell_get_the_right_to_call_netd_and_nothing_of_the_agents(ctl):
-    """Not the roots of interfaces and disks, nor the console, which init has handed to the agent."""
+    """And to read where it is; not the roots of interfaces and disks, nor the console, which init has handed to the agent."""
     for command in ("given", "sh -c given"):
-        assert ctl.ok("console", command) == "env, call\n"
+        assert ctl.ok("console", command) == "env, call\npage, read\n"
 
 
 def test_a_killed_client_leaves_the_machines_shell_and_takes_its_own_along(ctl, terminal):

@@ -24,6 +24,16 @@ struct aegis_cap agent_root(uint32_t netif);
 /* That of a disk's root extent; NULL: init gave none. */
 const struct aegis_cap *agent_root_extent(uint32_t disk);
 
+/* ---- network.c: netd ---- */
+
+void network_begin(void);
+
+/* Starts anew what has ended of it. Comes behind apps_reap. */
+void network_look(void);
+
+/* A capability, READ, for the page that says where netd is (libos/net/directory.h); false: none. */
+bool network_directory(struct aegis_cap *cap);
+
 /* ---- apps.c: the programs that it started ---- */
 
 struct extents;
@@ -38,7 +48,7 @@ struct app {
 
 /*
  * What a program gets from the agent: netd, a root binding to give ports of; any other, the right
- * to call each interface's netd. Returns how many.
+ * to call each interface's netd, and to read where the first one is. Returns how many.
  */
 size_t app_capabilities(const char *name, uint32_t netif, struct aegis_cap caps[EXOS_CAPS_MAX]);
 

@@ -36,6 +36,8 @@ size_t app_capabilities(const char *name, uint32_t netif, struct aegis_cap caps[
             aegis_cap_mint(AEGIS_KIND_ENV, app->proc.env, AEGIS_RIGHT_CALL, &caps[count]) == 0)
             count++;
     }
+    if (count < EXOS_CAPS_MAX)
+        count += network_directory(&caps[count]);
     return count;
 }
 

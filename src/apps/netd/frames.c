@@ -150,13 +150,12 @@ static void drain(struct answerer *a)
 static void serve(void)
 {
     for (;;) {
-        struct aegis_predicate when[4] = {AEGIS_WHEN(device.ends->head, NE, device.ends->tail)};
+        struct aegis_predicate when[3] = {AEGIS_WHEN(device.ends->head, NE, device.ends->tail)};
         size_t count = 1;
         if (loop.ends)
             when[count++] =
                 (struct aegis_predicate)AEGIS_WHEN(loop.ends->head, NE, loop.ends->tail);
-        count += late_when(false, &when[count]);
-        count += late_when(true, &when[count]);
+        count += late_when(&when[count]);
         uint64_t lease = lease_due(), late = late_due();
         aegis_wait(when, count, lease < late ? lease : late);
         lease_tick();

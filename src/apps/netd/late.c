@@ -33,10 +33,10 @@ struct again {
 static struct table {
     struct linger_set *sets; /* NULL: there is none */
     uint32_t root;           /* by which binding it sends */
-    uint64_t seen;           /* of sets->given */
     struct again again[ENTRIES];
 } tables[2];
 
+static uint64_t seen;                 /* of the first table's `given` */
 static uint64_t next_ms = UINT64_MAX; /* when a FIN is due */
 
 static uint64_t now_ms(void)
@@ -245,21 +245,22 @@ static void tick(const struct table *t, uint32_t index, uint64_t now)
         send(t, e, LINGER_FIN | LINGER_ACK, l.own_next - 1, l.peer_next);
 }
 
-static bool has_given(struct table *t)
+/* Whether there are more entries than at the last look. */
+static bool has_given(void)
 {
-    uint64_t given = t->sets ? __atomic_load_n(&t->sets->given, __ATOMIC_SEQ_CST) : t->seen;
-    bool is_new = given != t->seen;
+    const struct linger_set *first = tables[0].sets;
+    uint64_t given = first ? __atomic_load_n(&first->given, __ATOMIC_SEQ_CST) : seen;
+    bool is_new = given != seen;
 
-    t->seen = given;
+    seen = given;
     return is_new;
 }
 
 void late_tick(void)
 {
     uint64_t now = now_ms();
-    bool any = has_given(&tables[0]) | has_given(&tables[1]);
 
-    if (!any && now < next_ms)
+    if (!has_given() && now < next_ms)
         return;
     next_ms = UINT64_MAX;
     for (const struct table *t = tables; t < tables + 2; t++)
@@ -279,11 +280,11 @@ uint64_t late_due(void)
     return time_after(next_ms > now ? (next_ms - now) * 1000000 : 0);
 }
 
-bool late_when(bool is_loop, struct aegis_predicate *when)
+bool late_when(struct aegis_predicate *when)
 {
-    const struct table *t = &tables[is_loop];
+    const struct linger_set *first = tables[0].sets;
 
-    if (t->sets)
-        *when = (struct aegis_predicate)AEGIS_WHEN(t->sets->given, NE, t->seen);
-    return t->sets;
+    if (first)
+        *when = (struct aegis_predicate)AEGIS_WHEN(first->given, NE, seen);
+    return first;
 }

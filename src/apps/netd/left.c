@@ -82,6 +82,7 @@ int64_t left_open(uint32_t env, uint64_t which, const struct aegis_cap *page)
     struct linger_set *new = vm_attach(page, AEGIS_PROT_READ | AEGIS_PROT_WRITE);
     if (!new)
         return -ENOBUFS;
+    vm_set_handler(new, 1, vm_zero_when_gone, NULL);
     pages[is_loop][index] = new;
     owner = env;
     owner_serial = aegis_env(env)->serial;
@@ -210,7 +211,7 @@ int64_t left_add(uint32_t env, uint16_t port, const uint64_t words[GATE_WORDS])
         return -EINVAL;
     const bool is_loop = is_local((const struct net_ipv6 *)new.remote);
     uint32_t place = linger_place(new.remote[3], new.ports);
-    struct linger_set *first = set_at(is_loop, 0), *set = set_at(is_loop, place);
+    struct linger_set *first = set_at(false, 0), *set = set_at(is_loop, place);
     if (!first || !set)
         return -ENETUNREACH;
     if (count_of(env) >= OF_ONE)

@@ -67,7 +67,7 @@ void late_tick(void);
 uint64_t late_due(void); /* when late_tick has something to do; AEGIS_FOREVER: never */
 
 /* Holds once there are more; false: never. */
-bool late_when(bool is_loop, struct aegis_predicate *when);
+bool late_when(struct aegis_predicate *when);
 
 /* ---- lease.c: the address, by DHCP, asked for by a root binding ---- */
 

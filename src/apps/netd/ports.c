@@ -208,13 +208,33 @@ int64_t port_loop(uint32_t env, uint32_t binding, struct aegis_cap *capability)
                                                                                          : 0;
 }
 
+/* Whether programs have ports on the loop interface of a netd that was there before this one: only
+ * the kernel knows which. */
+static bool has_heirs(void)
+{
+    const volatile struct aegis_info *info = aegis_info();
+
+    for (uint32_t b = 0; netd.loop.name && b < info->binding_count; b++) {
+        const volatile struct aegis_binding_info *binding = aegis_binding(b);
+        if (binding->owner && binding->owner != exos.env &&
+            binding->parent == AEGIS_CAP_INDEX(netd.loop.name) && b != binding->parent)
+            return true;
+    }
+    return false;
+}
+
 int64_t port_find(uint8_t protocol, uint16_t port)
 {
     reap();
     for (const struct port *p = ports; p < ports + PORTS_MAX; p++)
         if (p->env && p->protocol == protocol && p->port == port && p->loop != AEGIS_NO_BINDING)
             return 0;
-    return -ECONNREFUSED;
+    if (!has_heirs())
+        return -ECONNREFUSED;
+    int64_t binding = bind(protocol, NET_BOTH, port, true);
+    if (binding >= 0)
+        aegis_net_unbind((uint32_t)binding);
+    return binding == -AEGIS_E_OVERLAP ? 0 : -ECONNREFUSED;
 }
 
 int64_t port_linger(uint32_t env, const uint64_t words[GATE_WORDS])

@@ -12,16 +12,20 @@
 #define ASK_AGAIN 200000000UL /* ns until netd is asked for a neighbour once more */
 
 static const volatile struct net_ipv6_page *page;
+static uint32_t of; /* net_renewals then */
 
 const volatile struct net_ipv6_page *net_ipv6_page(void)
 {
     uint64_t words[GATE_WORDS] = {NETD_ABOUT6};
 
-    if (page)
+    if (page && of == net_renewals)
         return page;
     if (!net_service() || net_ask(words))
-        return NULL;
-    page = vm_attach(&(struct aegis_cap){words[3], words[4], words[5]}, AEGIS_PROT_READ);
+        return page;
+    const volatile struct net_ipv6_page *old = page;
+    page = net_attach(&(struct aegis_cap){words[3], words[4], words[5]});
+    of = net_renewals;
+    vm_free((void *)(uintptr_t)old);
     if (!page)
         errno = ENETDOWN;
     return page;

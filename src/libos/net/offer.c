@@ -61,10 +61,8 @@ int net_lease_hold(const struct net_port *port, uint32_t env)
 
 void net_lease_drop(const struct net_port *port)
 {
-    uint64_t words[GATE_WORDS] = {NETD_LEAVE, AEGIS_CAP_INDEX(port->parent.name)};
-
     if (net_service())
-        net_ask(words);
+        net_give_back(&port->parent);
 }
 
 /* Inside of what the holder has, or beside it, if that has gone. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "libos/gate/gate.h"
+#include "libos/net/directory.h"
 #include "libos/net/filter.h"
 #include "libos/net/ipv6.h"
 #include "libos/net/service_internal.h"
@@ -16,21 +17,63 @@
 #define PATIENCE  5000000000UL /* ns for netd to begin to serve, or to end with another's call */
 #define ASK_AGAIN 200000000UL  /* ns until netd is asked for a neighbour once more */
 
+uint32_t net_renewals;
+
 static struct net_host host;
 const struct net_host *net_service_known;
 static struct aegis_cap netd; /* CALL */
-static uint32_t gate;         /* its place among this program's gates, while host.neighbours */
+static const volatile struct net_directory *directory;
+static uint32_t gate; /* its place among this program's gates, while host.neighbours */
 
-/* The first capability of the start block that lets this program call an environment. */
-static bool find_netd(void)
+/* The first capability of the start block of a kind and with a right. */
+static const struct aegis_cap *find_cap(uint64_t kind, uint64_t right)
 {
     for (uint32_t i = 0; exos.start && i < exos.start->cap_count && i < EXOS_CAPS_MAX; i++) {
-        netd = exos.start->caps[i];
-        if (AEGIS_CAP_KIND(netd.name) == AEGIS_KIND_ENV &&
-            AEGIS_CAP_RIGHTS(netd.name) == AEGIS_RIGHT_CALL)
-            return true;
+        const struct aegis_cap *cap = &exos.start->caps[i];
+        if (AEGIS_CAP_KIND(cap->name) == kind && AEGIS_CAP_RIGHTS(cap->name) == right)
+            return cap;
     }
-    return false;
+    return NULL;
+}
+
+/* Where the agent says that netd is, as long as it lives. */
+static bool look_into_directory(void)
+{
+    const struct aegis_cap *cap = find_cap(AEGIS_KIND_PAGE, AEGIS_RIGHT_READ);
+    uint64_t version;
+
+    if (!directory && cap && (directory = vm_attach(cap, AEGIS_PROT_READ)))
+        vm_set_handler((void *)(uintptr_t)directory, 1, vm_zero_when_gone, NULL);
+    if (!directory || directory->magic != NET_DIRECTORY_MAGIC)
+        return false;
+    do {
+        version = directory->version;
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+        netd = (struct aegis_cap){directory->netd.name, directory->netd.generation,
+                                  directory->netd.mac};
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+        if (version & 1)
+            aegis_yield(0);
+    } while (version & 1 || version != directory->version);
+    return true;
+}
+
+static bool find_netd(void)
+{
+    const struct aegis_cap *cap;
+
+    if (look_into_directory())
+        return netd.name;
+    cap = find_cap(AEGIS_KIND_ENV, AEGIS_RIGHT_CALL);
+    if (cap)
+        netd = *cap;
+    return cap;
+}
+
+static bool has_ended(void)
+{
+    const volatile struct aegis_env_info *env = aegis_env((uint32_t)AEGIS_CAP_INDEX(netd.name));
+    return !netd.name || env->state != AEGIS_ENV_LIVE || env->generation != netd.generation;
 }
 
 /* Takes the highest gate that is free: programs number theirs from 0. */
@@ -43,14 +86,55 @@ static bool open_gate(void)
     return status == 0;
 }
 
-/* Asks netd: 0, or -1 with errno. While it serves somebody else, that gets this program's time. */
-int net_ask(uint64_t words[GATE_WORDS])
+/* While netd serves somebody else, that gets this program's time. */
+static int64_t call(uint64_t words[GATE_WORDS])
 {
     uint64_t deadline = time_after(PATIENCE);
     int64_t status;
 
     while ((status = gate_invoke(gate, words)) == -AEGIS_E_BUSY && time_now() < deadline)
         aegis_yield(0);
+    return status;
+}
+
+static bool introduce(void);
+static bool is_renewing;
+
+/* Goes over to the netd that there is now; false if there is none yet. */
+static bool renew(void)
+{
+    bool done = false;
+
+    if (!directory || !find_netd() || has_ended())
+        return false;
+    is_renewing = true;
+    aegis_gate_unbind(gate);
+    if (aegis_gate_bind(gate, &netd) == 0)
+        done = introduce();
+    net_renewals += done;
+    is_renewing = false;
+    return done;
+}
+
+/* Whether an order can be given to another netd than the one that gave what it is about. */
+static bool is_for_any(uint64_t order)
+{
+    return order != NETD_LOOP && order != NETD_LEAVE && order != NETD_LINGER;
+}
+
+int net_ask(uint64_t words[GATE_WORDS])
+{
+    static bool is_lost; /* netd has ended, and the next one isn't known yet */
+    uint64_t order[GATE_WORDS];
+
+    memcpy(order, words, sizeof order);
+    int64_t status = is_lost && !is_renewing ? -AEGIS_E_PEER_DIED : call(words);
+    if (status < 0 && !is_renewing && (is_lost || has_ended())) {
+        is_lost = !renew();
+        memcpy(words, order, sizeof order);
+        if (!is_lost && is_for_any(*order))
+            status = call(words);
+    }
     if (status < 0)
         errno = ENETDOWN;
     else if (words[0])
@@ -80,13 +164,28 @@ static bool look(struct aegis_cap *page)
     return true;
 }
 
+/* netd's pages go with it. */
+const volatile void *net_attach(const struct aegis_cap *page)
+{
+    void *at = vm_attach(page, AEGIS_PROT_READ);
+
+    if (at)
+        vm_set_handler(at, 1, vm_zero_when_gone, NULL);
+    return at;
+}
+
 static bool introduce(void)
 {
     struct aegis_cap page;
 
-    if (look(&page))
-        host.neighbours = vm_attach(&page, AEGIS_PROT_READ);
-    return host.neighbours;
+    if (!look(&page))
+        return false;
+    const volatile struct net_neighbour *old = host.neighbours, *new = net_attach(&page);
+    if (!new)
+        return false;
+    host.neighbours = new;
+    vm_free((void *)(uintptr_t)old);
+    return true;
 }
 
 const struct net_host *net_service_begin(void)
@@ -107,6 +206,7 @@ static void in_child(void)
 {
     host.neighbours = NULL;
     net_service_known = NULL;
+    directory = NULL;
 }
 
 static const struct exos_part net_part = {.name = "net", .in_child = in_child};
@@ -147,10 +247,27 @@ int net_bind_inside(struct net_lease *lease, const struct aegis_cap *parent, boo
     return -1;
 }
 
-static void leave(uint32_t binding)
+/* Whether netd still has a binding that it gave a capability for: not if it has ended since. */
+static bool is_netds(const struct aegis_cap *parent)
 {
-    uint64_t words[GATE_WORDS] = {NETD_LEAVE, binding};
-    net_ask(words);
+    return aegis_binding((uint32_t)AEGIS_CAP_INDEX(parent->name))->generation == parent->generation;
+}
+
+void net_give_back(const struct aegis_cap *parent)
+{
+    uint64_t words[GATE_WORDS] = {NETD_LEAVE, AEGIS_CAP_INDEX(parent->name)};
+
+    if (is_netds(parent))
+        net_ask(words);
+}
+
+/* For orders about a lease. */
+static int ask_of(const struct net_lease *lease, uint64_t words[GATE_WORDS])
+{
+    if (is_netds(&lease->parents[0]))
+        return net_ask(words);
+    errno = ENETDOWN;
+    return -1;
 }
 
 int net_lease_family(struct net_lease *lease, uint8_t protocol, uint8_t family, uint16_t port,
@@ -172,7 +289,7 @@ int net_lease_family(struct net_lease *lease, uint8_t protocol, uint8_t family, 
     if (net_bind_inside(lease, &parent, false, slots) == 0)
         return 0;
     int error = errno;
-    leave(lease->binding);
+    net_give_back(&lease->parents[0]);
     errno = error;
     return -1;
 }
@@ -181,7 +298,7 @@ int net_lease_loop(struct net_lease *lease, uint64_t slots)
 {
     uint64_t words[GATE_WORDS] = {NETD_LOOP, lease->binding};
 
-    if (net_ask(words))
+    if (ask_of(lease, words))
         return -1;
     lease->parents[1] = (struct aegis_cap){words[2], words[3], words[4]};
     return net_bind_inside(lease, &lease->parents[1], true, slots);
@@ -233,7 +350,7 @@ void net_lease_end(struct net_lease *lease)
 {
     close_or_leave(&lease->loop);
     close_or_leave(&lease->net);
-    leave(lease->binding);
+    net_give_back(&lease->parents[0]);
     sweep();
 }
 
@@ -249,7 +366,7 @@ int net_lease_linger(const struct net_lease *lease, const struct net_linger *c)
         (uint64_t)address << 32 | (uint64_t)own << 16 | c->peer_port};
 
     memcpy(&words[4], &c->peer, sizeof c->peer);
-    return net_ask(words);
+    return ask_of(lease, words);
 }
 
 /* What the page says of an address now, or 0. Of an old answer KNOWN isn't set. */

@@ -191,8 +191,19 @@ static inline bool net_is_local(const struct net_host *host, uint32_t address)
  * ECONNREFUSED. */
 int net_find_local(uint8_t protocol, uint16_t port);
 
-/* Ask netd, for the library's other files: 0, or -1 with errno. words as above. */
+/*
+ * How often this program has found a netd that was started anew. What came from the one before, but
+ * for rings, is no longer so: its pages are zeros, its bindings aren't this one's.
+ */
+extern uint32_t net_renewals;
+
+/* Ask netd, for the library's other files: 0, or -1 with errno. words as above. If netd has ended
+ * and another has been started, that is asked, but not about bindings. */
 int net_ask(uint64_t words[GATE_WORDS]);
+
+/* Map a page of netd's to read, which is zeros when netd has ended; vm_free undoes it. NULL with
+ * errno. */
+const volatile void *net_attach(const struct aegis_cap *page);
 
 /* Give it back. */
 void net_lease_end(struct net_lease *lease);

@@ -12,4 +12,8 @@
 int net_bind_inside(struct net_lease *lease, const struct aegis_cap *parent, bool is_loop,
                     uint64_t slots);
 
+/* Give a port back to netd, by the capability that it gave; one that has ended has nothing to be
+ * given back. */
+void net_give_back(const struct aegis_cap *parent);
+
 #endif

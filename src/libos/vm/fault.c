@@ -110,6 +110,14 @@ int64_t vm_fill_zero(const struct vm_region *r, uint64_t va)
     return writable ? 0 : aegis_protect(0, va, 1, r->prot);
 }
 
+bool vm_zero_when_gone(void *context, uint64_t address, uint32_t access, struct upcall_light *at)
+{
+    (void)context;
+    (void)at;
+    const struct vm_region *r = vm_find(address);
+    return r->prot & access && vm_fill_zero(r, address & ~(uint64_t)(AEGIS_PAGE_SIZE - 1)) >= 0;
+}
+
 /* Asks the region's own handler, and has the next store to a page like this one go there at once.
  */
 static bool ask(const struct vm_region *r, uint64_t va, uint32_t access, struct upcall_light *at)

@@ -205,6 +205,13 @@ int64_t vm_inherit(void *start, size_t pages, enum vm_inherit inherit);
 int64_t vm_set_handler(void *start, size_t pages, vm_handler handler, void *context);
 
 /*
+ * A handler for a page of somebody else's (vm_attach), which goes when its owner ends: from then on
+ * there are zeros.
+ */
+bool vm_zero_when_gone(void *context, uint64_t address, uint32_t access,
+                       struct upcall_light *registers);
+
+/*
  * Protect whole pages: mprotect's work, without its names and errno. prot 0 takes all access away.
  * Returns 0, or ALIGNMENT, INVALID (prot, or a hole), NO_PAGE, or RIGHTS: a page of another's.
  */

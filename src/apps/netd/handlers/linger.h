@@ -30,7 +30,8 @@ struct linger_entry {
 #define LINGER_NUMBER(word) ((word) >> 40)
 
 struct linger_set {
-    unsigned long long given; /* in the first set: entries that were put into the table, ever */
+    unsigned long long
+        given; /* in the first set of the interface: of all tables, how many were put in, ever */
     unsigned long long gap[7];
     struct linger_entry entries[LINGER_WAYS];
 };
