@@ -86,6 +86,13 @@ enum {
     ENV_CLOSED = -2, /* it accepts like one above 0, but may not be called now */
 };
 
+/* What it was told BUSY of, and asks for again (turn.h). */
+struct turn {
+    const void *at;  /* NULL: nothing */
+    uint64_t since;  /* the number of its wait: those with lower ones wait longer */
+    uint64_t slices; /* of its own count, when it asked last */
+};
+
 /* A message that gate_send left. */
 struct gate_mail {
     uint32_t sender; /* its number; 0: there is none */
@@ -151,6 +158,8 @@ struct env {
     uint64_t settled_by[AEGIS_NETIFS];
     bool unbound;       /* while it ends: what pinned its pages is gone */
     bool has_megapages; /* or had */
+    bool kept;          /* if it accepts: it is closed but for whose turn it is (gate.h) */
+    struct turn turn;
 };
 _Static_assert(offsetof(struct env, x) == ENV_X(0), "entry.S");
 _Static_assert(offsetof(struct env, pc) == ENV_PC, "entry.S");

@@ -7,6 +7,7 @@
 #include "kernel/expose.h"
 #include "kernel/rv64/timer.h"
 #include "kernel/slice_round.h"
+#include "kernel/turn.h"
 #include "kernel/user.h"
 #include "kernel/wake.h"
 
@@ -56,6 +57,13 @@ long call_gate_unbind(uint32_t index)
     return error;
 }
 
+/* self takes calls again: of anybody, or of those who wait already. */
+static void open_to_callers(struct env *self)
+{
+    self->kept = self->entry > 0 && turn_is_awaited(self);
+    self->state = self->kept ? ENV_CLOSED : self->entry;
+}
+
 long call_gate_accept(uint64_t entry, uint64_t send_entry)
 {
     struct env *self = this_hart->env;
@@ -79,7 +87,7 @@ long call_gate_accept(uint64_t entry, uint64_t send_entry)
         .tp = this_hart->user_tp,
     };
     self->wake.deadline = gate_deadline(self);
-    self->state = self->entry;
+    open_to_callers(self);
     slice_next();
 }
 
@@ -92,6 +100,17 @@ static bool is_too_late(void)
     return time_now() >= this_hart->donate_until;
 }
 
+/* callee can't be called now. When it has served whom it serves, it is the caller's turn: so that
+ * one must not be returned to by the short way. */
+static long wait_for(struct env *callee)
+{
+    if (callee != this_hart->env) {
+        turn_wait(callee);
+        gate_hold_caller(callee);
+    }
+    return -AEGIS_E_BUSY;
+}
+
 long call_gate_call(uint32_t index)
 {
     struct env *self = this_hart->env, *callee;
@@ -99,16 +118,22 @@ long call_gate_call(uint32_t index)
 
     if (error)
         return error;
-    if (callee->state <= 0)
-        return -AEGIS_E_BUSY;
+    bool is_kept = callee->state == ENV_CLOSED && callee->kept && !callee->forced;
+    if (callee->state <= 0 && !is_kept)
+        return wait_for(callee);
     if (is_too_late())
         return -AEGIS_E_TIME;
+    if (is_kept && !turn_begin(callee))
+        return -AEGIS_E_BUSY;
 
     self->pc = csr_read(sepc);
-    csr_write(sepc, (uint64_t)callee->state);
+    csr_write(sepc, (uint64_t)callee->entry);
     self->state = gate_word(callee);
     callee->state = ENV_RUNS;
+    callee->kept = false;
     callee->caller = gate_word(self);
+    if (is_kept && turn_is_awaited(callee))
+        gate_hold_caller(callee);
     env_switch(callee);
     return self->number;
 }
@@ -127,7 +152,7 @@ long call_gate_return(void)
     if (caller->forced || this_hart->epilogue || self->in_epilogue)
         return -AEGIS_E_BUSY;
 
-    self->state = self->entry;
+    open_to_callers(self);
     csr_write(sepc, caller->pc + 4);
     caller->state = ENV_RUNS;
     env_switch(caller);
@@ -208,7 +233,7 @@ void gate_release(struct env *env)
     if (gate_calls(env))
         gate_env(env->state)->caller = gate_word(env);
     else if (gate_accepts(env))
-        env->state = env->entry;
+        open_to_callers(env);
 }
 
 /* Abort. */
@@ -245,6 +270,8 @@ static void fail_caller(struct env *env)
 void gate_end_env(struct env *env)
 {
     fail_caller(env);
+    turn_leave(env);
+    turn_end(env);
     if (gate_calls(env))
         gate_env(env->state)->caller = GATE_ORPHAN;
     env->state = ENV_RUNS;

@@ -8,6 +8,9 @@
  * undoes both. So an environment calls one other and serves one at a time, and who calls whom are
  * lists, no longer than there are environments.
  *
+ * Who is told BUSY has its turn before those who come later (turn.h): while somebody waits, the
+ * callee is ENV_CLOSED when it accepts, and kept, so that all calls come to call_gate_call.
+ *
  * Invariants: env.gates[i] is NULL or an environment that isn't ending; A.state is B <=> B doesn't
  * accept, and B.caller is A, or is GATE_HELD with B.held_caller A; GATE_HELD if A.forced; the state
  * of one that is ending is ENV_RUNS.
@@ -24,7 +27,7 @@
 enum {
     GATE_NOBODY = 0, /* it serves nobody */
     GATE_ORPHAN = 1, /* whom it served has ended */
-    GATE_HELD = 2,   /* whom it serves, held_caller, perhaps may not run now */
+    GATE_HELD = 2,   /* whom it serves, held_caller, perhaps may not run now, or others wait */
 };
 
 /* A struct env in env.state or env.caller. Addresses of the kernel's half have this bit anyway; in

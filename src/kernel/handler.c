@@ -15,6 +15,7 @@
 #include "kernel/post.h"
 #include "kernel/print.h"
 #include "kernel/quota.h"
+#include "kernel/turn.h"
 #include "kernel/user.h"
 
 #define PAGES_A_HANDLER 64 /* of the machine: 128 handlers with 32 MiB */
@@ -315,10 +316,14 @@ long call_handler_load(uaddr_t address)
         /* Who doesn't go on, though it could, must not keep others from theirs; and who waits is
          * doing something else, for as long as it likes. */
         if (load.env != this_hart->env->number && env_gets_slices(env_table[load.env]) &&
-            env_infos[load.env].slices < load.slices + LOAD_PATIENCE)
+            env_infos[load.env].slices < load.slices + LOAD_PATIENCE) {
+            turn_wait(&load);
             return -AEGIS_E_BUSY;
+        }
         end_load();
     }
+    if (!load.env && !turn_begin(&load))
+        return -AEGIS_E_BUSY;
     result = load.env ? 0 : begin_load(address);
     if (!result)
         result = step_load();

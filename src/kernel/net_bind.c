@@ -18,6 +18,7 @@
 #include "kernel/net_end.h"
 #include "kernel/netif.h"
 #include "kernel/quota.h"
+#include "kernel/turn.h"
 #include "kernel/user.h"
 
 _Static_assert(AEGIS_TAPS_MAX <= DPF_TAPS_MAX, "a classifier's taps");
@@ -400,10 +401,14 @@ long call_net_bind(uaddr_t address)
     if (bind.env && (bind.env != self || bind.address != address)) {
         /* Who doesn't go on, though it could, must not keep others from theirs. */
         if (bind.env != self && env_gets_slices(env_table[bind.env]) &&
-            env_infos[bind.env].slices < bind.slices + BIND_PATIENCE)
+            env_infos[bind.env].slices < bind.slices + BIND_PATIENCE) {
+            turn_wait(&bind);
             return -AEGIS_E_BUSY;
+        }
         abandon();
     }
+    if (!bind.env && !turn_begin(&bind))
+        return -AEGIS_E_BUSY;
     error = bind.env ? 0 : begin(address);
     if (!error) {
         bind.slices = this_hart->env->info->slices;

@@ -9,6 +9,7 @@
 #include "kernel/extent.h"
 #include "kernel/fpu.h"
 #include "kernel/gate.h"
+#include "kernel/turn.h"
 #include "kernel/handler.h"
 #include "kernel/map.h"
 #include "kernel/map_list.h"
@@ -163,12 +164,28 @@ static void check_calls(const struct env *env)
         HOLDS(gate_caller, is_peer(caller) && caller->state == gate_word(env),
               "%u serves %p, which doesn't wait for it", env->number, (const void *)caller);
     }
-    HOLDS(gate_state, !accepts || env->state == env->entry || env->forced, "%u accepts at 0x%lx",
-          env->number, env->state);
+    HOLDS(gate_state,
+          !accepts || env->state == (env->kept ? ENV_CLOSED : env->entry) || env->forced,
+          "%u accepts at 0x%lx", env->number, env->state);
     HOLDS(gate_state, !accepts || env->entry > 0 || env->send_entry, "%u accepts nothing",
           env->number);
     HOLDS(gate_state, env->info->state != AEGIS_ENV_ENDING || (env->state == ENV_RUNS && !serves),
           "%u is ending, its state 0x%lx, its caller 0x%lx", env->number, env->state, env->caller);
+}
+
+/* Those who wait; each lives. */
+static void check_turns(void)
+{
+    uint32_t count = 0;
+
+    for (uint32_t n = FIRST_ENV; n < ENV_COUNT; n++) {
+        const struct env *env = env_table[n];
+        if (!env || !env->turn.at)
+            continue;
+        count++;
+        HOLDS(turn_count, env->info->state != AEGIS_ENV_ENDING, "%u waits, and is ending", n);
+    }
+    HOLDS(turn_count, count == turn_count, "%u wait, and %u are counted", count, turn_count);
 }
 
 static void check_gates(const struct env *env)
@@ -308,6 +325,7 @@ void check_envs(void)
     for (uint32_t n = 1; n < ENV_COUNT; n++)
         check_one(n);
     check_slots();
+    check_turns();
     check_quotas();
     check_hart();
 }

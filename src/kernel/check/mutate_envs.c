@@ -3,6 +3,7 @@
 
 #include "kernel/env.h"
 #include "kernel/gate.h"
+#include "kernel/turn.h"
 #include "kernel/quota.h"
 #include "kernel/slice.h"
 
@@ -149,6 +150,12 @@ bool break_gate_caller(void)
             return true;
         }
     return false;
+}
+
+bool break_turn_count(void)
+{
+    turn_count++;
+    return true;
 }
 
 bool break_gate_state(void)

@@ -8,7 +8,6 @@
 #include "libos/vm/vm.h"
 
 #define BUSY_LIMIT 5000000000UL /* ns to wait for somebody else's download */
-#define BUSY_PAUSE 10000000UL   /* between two attempts: a slice */
 
 /* Bytes from a map to the next one. */
 static uint64_t room(const struct ash_map_info *map)
@@ -65,7 +64,7 @@ int64_t net_handler_load(const struct net_handler *handler)
     int64_t status;
 
     while ((status = aegis_handler_load(&request)) == -AEGIS_E_BUSY && time_now() < deadline)
-        aegis_wait(NULL, 0, time_after(BUSY_PAUSE));
+        aegis_yield(0); /* its turn comes while it can run */
     if (status < 0)
         fprintf(stderr, "%.*s: %s\n", ASH_NAME_SIZE, handler->image.header->name, message);
     return status;

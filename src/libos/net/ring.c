@@ -8,14 +8,13 @@
 #define SLOTS_A_PAGE (AEGIS_PAGE_SIZE / AEGIS_SLOT_SIZE)
 
 #define BUSY_LIMIT 2000000000UL /* ns to wait for somebody else's binding */
-#define BUSY_PAUSE 10000000UL   /* between two attempts: a slice */
 
 int64_t net_bind(const struct aegis_net_binding *request)
 {
     uint64_t deadline = time_after(BUSY_LIMIT);
     int64_t status;
     while ((status = aegis_net_bind(request)) == -AEGIS_E_BUSY && time_now() < deadline)
-        aegis_wait(NULL, 0, time_after(BUSY_PAUSE));
+        aegis_yield(0); /* its turn comes while it can run */
     return status;
 }
 

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include "kernel/gate.h"
 #include "kernel/slice.h"
+#include "kernel/turn.h"
 #include "kernel/wake.h"
 #include "random.h"
 #include "world.h"
@@ -29,9 +30,15 @@ static struct peer {
     int mail;                     /* who sent it, or NOBODY */
     bool forced;
     uint64_t entry;
+    bool kept;             /* when it accepted last, somebody waited */
+    int awaits;            /* whose turn it waits for */
+    uint64_t since, asked; /* order of the waits; its slices when it asked last */
+    uint64_t slices;
     struct aegis_cap *memory; /* mapped at AT in its space */
 } peers[PEERS];
 enum { NOBODY = -1, ORPHAN = -2 };
+static uint64_t waits;
+static int passed_by; /* calls that came before their turn */
 
 static struct aegis_cap *mine; /* the first environment's */
 
@@ -44,7 +51,8 @@ static void make(int peer)
 {
     world_call_as(FIRST_ENV);
     uint32_t number = world_child("peer");
-    peers[peer] = (struct peer){.number = number, .caller = NOBODY, .mail = NOBODY};
+    peers[peer] =
+        (struct peer){.number = number, .caller = NOBODY, .mail = NOBODY, .awaits = NOBODY};
     for (int i = 0; i < AEGIS_GATES; i++)
         peers[peer].gates[i] = NOBODY;
     world_call_as(number);
@@ -89,6 +97,7 @@ static void compare(void)
                              env_of(p->caller));
         for (int g = 0; g < AEGIS_GATES; g++)
             assert_ptr_equal(env->gates[g], p->gates[g] < 0 ? NULL : env_of(p->gates[g]));
+        assert_ptr_equal(env->turn.at, p->awaits < 0 ? NULL : env_of(p->awaits));
         assert_int_equal(env->mail.sender, p->mail < 0 ? 0 : peers[p->mail].number);
     }
 }
@@ -124,6 +133,38 @@ static void try_unbind(int self, uint32_t index)
     }
 }
 
+/* Who has waited longest for a peer, of those who can still ask; the others wait no more. */
+static int first_for(int peer)
+{
+    int first = NOBODY;
+
+    for (int i = 0; i < PEERS; i++) {
+        struct peer *p = &peers[i];
+        if (p->awaits != peer)
+            continue;
+        if (p->doing != RUNS || p->forced || p->slices > p->asked + 1)
+            p->awaits = NOBODY;
+        else if (first == NOBODY || p->since < peers[first].since)
+            first = i;
+    }
+    return first;
+}
+
+static void wait_for(int self, int peer)
+{
+    if (self == peer)
+        return;
+    if (peers[self].awaits != peer)
+        peers[self].since = ++waits;
+    peers[self].awaits = peer;
+    peers[self].asked = peers[self].slices;
+}
+
+static void open_to_callers(int self)
+{
+    peers[self].kept = peers[self].takes_calls && first_for(self) != NOBODY;
+}
+
 static uint64_t accept_entries[2];
 static long accept_result;
 
@@ -153,6 +194,8 @@ static void try_accept(int self)
         p->takes_mail = kinds & 2;
         p->entry = accept_entries[0];
     }
+    if (end == HOST_LEFT)
+        open_to_callers(self);
 }
 
 static void try_call(int self, uint32_t index, bool late)
@@ -172,14 +215,24 @@ static void try_call(int self, uint32_t index, bool late)
     } else if (peers[callee].doing != ACCEPTS || !peers[callee].takes_calls ||
                peers[callee].forced) {
         assert_int_equal(result, -AEGIS_E_BUSY);
+        wait_for(self, callee);
     } else if (late) {
         assert_int_equal(result, -AEGIS_E_TIME);
+    } else if (peers[callee].kept && first_for(callee) != NOBODY && first_for(callee) != self) {
+        assert_int_equal(result, -AEGIS_E_BUSY);
+        wait_for(self, callee);
+        passed_by++;
     } else {
         assert_int_equal(result, peers[self].number);
         assert_ptr_equal(this_hart->env, env_of(callee));
         assert_int_equal(host_csr_sepc, peers[callee].entry);
         assert_int_equal(host_csr_satp, env_of(callee)->satp);
         assert_int_equal(env_of(self)->pc, pc);
+        if (peers[callee].kept) {
+            peers[self].awaits = NOBODY;
+            first_for(callee);
+        }
+        peers[callee].kept = false;
         peers[self].doing = CALLS;
         peers[self].callee = callee;
         peers[callee].doing = RUNS;
@@ -212,6 +265,7 @@ static void try_return(int self, bool late)
         assert_int_equal(result, p->number);
         assert_ptr_equal(this_hart->env, env_of(caller));
         assert_int_equal(host_csr_sepc, env_of(caller)->pc + 4);
+        open_to_callers(self);
         p->doing = ACCEPTS;
         p->caller = NOBODY;
         peers[caller].doing = RUNS;
@@ -277,10 +331,13 @@ static void try_end(int peer)
     }
     if (gone.doing == CALLS)
         peers[gone.callee].caller = ORPHAN;
-    for (int i = 0; i < PEERS; i++)
+    for (int i = 0; i < PEERS; i++) {
+        if (peers[i].awaits == peer)
+            peers[i].awaits = NOBODY;
         for (int g = 0; g < AEGIS_GATES; g++)
             if (peers[i].gates[g] == peer)
                 peers[i].gates[g] = NOBODY;
+    }
     assert_int_equal(call_env_free(gone.number), 0);
     make(peer);
     for (int i = 0; i < PEERS; i++) /* its number is another's: a message keeps it */
@@ -310,6 +367,8 @@ static void try_force(int peer)
 
     peers[peer].forced = env->forced = !env->forced;
     env->forced ? gate_hold(env) : gate_release(env);
+    if (!env->forced && peers[peer].doing == ACCEPTS)
+        open_to_callers(peer);
 }
 
 /* An upcall comes to it, before it goes on. */
@@ -342,6 +401,8 @@ static void step(void)
         give_slot(self);
     else if (what == 4)
         try_interrupt(self);
+    if (random_below(20) == 0) /* it has a slice, and asks in it or not */
+        env_of(other)->info->slices = ++peers[other].slices;
     if (what < 5 || peers[self].doing != RUNS || peers[self].forced)
         return;
     world_call_as(peers[self].number);
@@ -367,6 +428,7 @@ static void every_call_does_as_the_model_says(void **state)
         step();
         compare();
     }
+    assert_true(passed_by > 0); /* the order of turns was looked at */
 }
 
 static void a_gate_needs_a_capability_to_call(void **state)
