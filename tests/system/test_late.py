@@ -47,20 +47,27 @@ def leave(m, port, how, kind="once"):
     return peer, lambda: says("(environment {env}) has ended")
 
 
-def answer(peer, *segment, seconds=20, **more):
-    """What comes back for a segment, which is sent again until something does."""
+def next_answer(peer, seconds):
+    """The next segment but one that says the guest's end once more."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        peer.segment(*segment, **more)
-        tcp = peer.take(1)
-        if tcp is not None:
-            return str(tcp.flags), tcp.seq, tcp.ack
-    raise AssertionError(peer.m.text[-3000:])
+        tcp = peer.take(0.5)
+        if tcp is not None and "F" not in tcp.flags:
+            return tcp
+    return None
+
+
+def answer(peer, *segment, **more):
+    """What comes back for a segment. It is sent once, so that nothing comes for it later."""
+    peer.segment(*segment, **more)
+    tcp = next_answer(peer, 30)
+    assert tcp is not None, peer.m.text[-3000:]
+    return str(tcp.flags), tcp.seq, tcp.ack
 
 
 def silent(peer, *segment, **more):
     peer.segment(*segment, **more)
-    assert peer.take(0.5) is None, peer.flags
+    assert next_answer(peer, 0.5) is None, peer.flags
 
 
 def test_late_ends_are_acknowledged_and_resets_end_no_time_wait(wire):
