@@ -73,6 +73,7 @@ struct env *env_make(uint32_t number, uint32_t owner, struct aegis_page *page,
     page->last = i->serial;
     root->last = i->serial;
     env_table[number] = env;
+    slice_begin_env(env);
     if (number >= env_numbers)
         env_numbers = number + 1;
     return env;

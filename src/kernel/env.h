@@ -34,12 +34,18 @@ enum {
     REGS = 32
 };
 
-/* Holds if (*word & mask) - low <= span, which is each of the operators with one comparison. */
+/*
+ * Holds if (*word & mask) - low <= span, which is each of the operators with one comparison. While
+ * *watched is `asleep`, it doesn't: mostly that is all that is looked at (wake_may_hold).
+ */
 struct wake_predicate {
+    const volatile uint64_t *watched; /* the word; another where there is no such value */
+    uint64_t asleep;
     const volatile uint64_t *word; /* in PHYSMAP */
     uint64_t mask;
     uint64_t low;
     uint64_t span;
+    /* See has_pages. */
     struct aegis_page *pinned; /* own page that holds the word, or NULL */
     struct aegis_page *lent;   /* another's, or NULL; exposed without either */
 };
@@ -47,7 +53,7 @@ struct wake_predicate {
 struct wake {
     uint32_t count;        /* predicates armed */
     uint32_t counters;     /* of those, on counters of interfaces: its share of wake_counters */
-    bool has_pins;         /* perhaps: else none of them has a page pinned */
+    bool has_pages;        /* perhaps: else `pinned` and `lent` of none of them mean anything */
     uint64_t deadline;     /* rdtime */
     uint64_t arguments[3]; /* of the call, to make it again after an upcall */
     const struct wake_predicate *end; /* behind the last of them */

@@ -132,8 +132,8 @@ static void turn(struct env *env, uint32_t slot, uint64_t now, uint64_t *deadlin
 static void run_one_of(uint32_t from, uint32_t to, uint64_t now, uint64_t *deadline, bool *changed)
 {
     for (uint32_t i = from; i < to; i++)
-        if (env_table[slice_slots[i].env])
-            turn(env_table[slice_slots[i].env], i, now, deadline, changed);
+        if (slice_runs[i])
+            turn(slice_runs[i], i, now, deadline, changed);
 }
 
 /* The same for the rest of a round, but for the slots that are fresh (slice.h): that is rare. */
@@ -174,11 +174,16 @@ static inline __attribute__((always_inline)) bool wakes(struct env *env)
 {
     const struct wake_predicate *p = env->wake.predicates, *end = env->wake.end;
 
-    for (; p < end; p++)
-        if (wake_holds(p)) {
+    __asm__("" : "+r"(p)); /* gcc 12 would keep where it begins, too */
+    if (p == end)
+        return false;
+    do
+        if (__builtin_expect(wake_may_hold(p), 0) && wake_holds(p)) {
+            __asm__("" : "+r"(env));
             wake_up(env, (uint64_t)(p - env->wake.predicates));
             return true;
         }
+    while (++p != end);
     return false;
 }
 
@@ -187,18 +192,17 @@ static inline __attribute__((always_inline)) bool wakes(struct env *env)
  * slices. False if something is: then nobody was run, and all slots have to be looked at once more.
  * No value is needed behind a call: who wakes, runs.
  */
-static inline __attribute__((always_inline)) bool run_usual_one_of(const struct aegis_slot *slot,
-                                                                   const struct aegis_slot *end,
-                                                                   uint64_t now, uint64_t *deadline)
+static inline __attribute__((always_inline)) bool
+run_usual_one_of(struct env *const *slot, struct env *const *end, uint64_t now, uint64_t *deadline)
 {
     for (; slot < end; slot++) {
-        struct env *env = env_table[slot->env];
+        struct env *env = *slot;
         if (!env)
             continue;
         if (__builtin_expect(env->is_unusual, 0))
             return false;
         if (env->state == ENV_WAITS ? wakes(env) : env->state == ENV_RUNS)
-            run_usual(env, (uint32_t)(slot - slice_slots), now);
+            run_usual(env, (uint32_t)(slot - slice_runs), now);
         if (env->state != ENV_WAITS && gate_calls(env))
             return false;
         uint64_t until = env->wake.deadline;
@@ -216,8 +220,8 @@ static inline __attribute__((always_inline)) bool run_usual_one_of(const struct 
 static inline __attribute__((always_inline)) bool run_somebody_usual(uint64_t *deadline)
 {
     uint64_t now = time_now(), earliest = AEGIS_FOREVER;
-    const struct aegis_slot *first = slice_slots, *end = first + slice_slot_end,
-                            *next = first + this_hart->slot + 1;
+    struct env *const *first = slice_runs, *const *end = first + slice_slot_end,
+                      *const *next = first + this_hart->slot + 1;
 
     if (__builtin_expect(slice_fresh != 0, 0))
         return false;
@@ -273,8 +277,8 @@ static inline __attribute__((always_inline)) void run_receiver(void)
 {
     struct env *env = env_table[wake_receiver];
 
-    if (!env || env->is_unusual || env->state != ENV_WAITS ||
-        slice_slots[env->slot].env != env->number || !wakes(env))
+    if (!env || env->is_unusual || env->state != ENV_WAITS || slice_runs[env->slot] != env ||
+        !wakes(env))
         return;
     run_usual(env, env->slot, time_now());
 }

@@ -11,6 +11,7 @@
 
 struct aegis_slot *slice_slots;
 uint32_t slice_slot_end;
+struct env *slice_runs[AEGIS_SLOTS];
 union slice_chores slice_chores;
 uint64_t slice_fresh;
 _Static_assert(AEGIS_SLOTS <= 64, "a bit each");
@@ -51,6 +52,7 @@ static void enter(struct aegis_slot *slot, uint32_t env)
     struct aegis_env_info *i = &env_infos[env];
 
     slot->env = env;
+    slice_runs[slot - slice_slots] = env_table[env];
     if (i->slots++ == 0 && i->state == AEGIS_ENV_ENDING)
         slice_chores.ending_without--;
 }
@@ -82,6 +84,7 @@ static void release(struct aegis_slot *slot)
     quota_subtract(slot->owner, AEGIS_QUOTA_SLOTS, 1);
     slot->owner = 0;
     slot->env = 0;
+    slice_runs[slot - slice_slots] = NULL;
     slot->generation++;
     while (slice_slot_end > 0 && slice_slots[slice_slot_end - 1].owner == 0)
         slice_slot_end--;
@@ -92,6 +95,13 @@ static void take_back(struct aegis_slot *slot)
 {
     leave(slot);
     enter(slot, slot->owner);
+}
+
+void slice_begin_env(struct env *env)
+{
+    for (uint32_t i = 0; i < slice_slot_end; i++)
+        if (slice_slots[i].env == env->number)
+            slice_runs[i] = env;
 }
 
 void slice_end_env(uint32_t env)

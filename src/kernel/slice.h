@@ -6,8 +6,8 @@
  * own, or one that showed the owner's capability with DELEGATE. So an application level scheduler
  * lends its slots and takes them back.
  *
- * Invariant: slot.owner == 0 <=> slot.env == 0; otherwise both have a structure; env_infos[n].slots
- * counts the slots whose env n is.
+ * Invariant: slot.owner == 0 <=> slot.env == 0; otherwise both have a structure, and slice_runs has
+ * env's; env_infos[n].slots counts the slots whose env n is.
  */
 #ifndef AEGIS_KERNEL_SLICE_H
 #define AEGIS_KERNEL_SLICE_H
@@ -19,8 +19,9 @@
 
 struct env;
 
-extern struct aegis_slot *slice_slots; /* exposed; AEGIS_SLOTS of hart 0 */
-extern uint32_t slice_slot_end;        /* no slot from here on is taken */
+extern struct aegis_slot *slice_slots;      /* exposed; AEGIS_SLOTS of hart 0 */
+extern uint32_t slice_slot_end;             /* no slot from here on is taken */
+extern struct env *slice_runs[AEGIS_SLOTS]; /* who runs in each of them; NULL: it is free */
 
 /*
  * A bit for each slot that was taken in this round of the vector, ahead of the slot under way: its
@@ -48,6 +49,9 @@ bool slice_is_free(void);
 
 /* Gives env a free slot of its own, whose account has room for it; false if there is none. */
 bool slice_grant(uint32_t env);
+
+/* env, which has been granted a slot, has its structure now. */
+void slice_begin_env(struct env *env);
 
 /* env has ended: frees its slots, gives those that it was lent back, and takes what it lent. */
 void slice_end_env(uint32_t env);

@@ -10,18 +10,44 @@
 
 uint32_t wake_counters, wake_receiver;
 
-/* The range of values, modulo 2^64, that an operator and its value stand for. */
-static inline void set_range(struct wake_predicate *p, uint64_t op, uint64_t value)
+/* Watched where a predicate's own word has no value that is sure. */
+static const volatile uint64_t awake = 1;
+
+/* A value of the word at which the predicate doesn't hold: the present one, unless it does. */
+static __attribute__((noinline)) void find_asleep(struct wake_predicate *p)
 {
+    uint64_t word = *p->word;
+    bool holds = wake_holds_of(p, word);
+
+    p->watched = holds ? &awake : p->word;
+    p->asleep = holds ? awake - 1 : word;
+}
+
+/* What is asked of the predicate's word: the range of values, modulo 2^64, that an operator and its
+ * value stand for. */
+static inline __attribute__((always_inline)) void
+set_range(struct wake_predicate *p, const volatile struct aegis_predicate *asked, uint64_t op)
+{
+    uint64_t value = asked->value;
+
+    p->mask = asked->mask;
+    p->watched = p->word;
+    p->asleep = value;
+    if (__builtin_expect(op == AEGIS_WAKE_NE && p->mask == UINT64_MAX, 1)) {
+        p->low = value + 1;
+        p->span = UINT64_MAX - 1;
+        return;
+    }
     p->low = op == AEGIS_WAKE_NE ? value + 1 : value;
     p->span = op == AEGIS_WAKE_EQ ? 0 : op == AEGIS_WAKE_NE ? UINT64_MAX - 1 : UINT64_MAX - value;
+    find_asleep(p);
 }
 
 static inline __attribute__((always_inline)) void cancel(struct env *env)
 {
     struct wake *wake = &env->wake;
 
-    for (uint32_t i = 0; wake->has_pins && i < wake->count; i++)
+    for (uint32_t i = 0; wake->has_pages && i < wake->count; i++)
         if (wake->predicates[i].pinned)
             page_unpin(wake->predicates[i].pinned);
     if (__builtin_expect(wake->counters != 0, 0)) {
@@ -52,7 +78,7 @@ void wake_lose(struct env *env, const struct aegis_page *page, unsigned int leve
 {
     const struct wake_predicate *p = env->wake.predicates;
 
-    for (uint64_t i = 0; p < env->wake.end; i++, p++)
+    for (uint64_t i = 0; env->wake.has_pages && p < env->wake.end; i++, p++)
         if (p->lent && (p->lent == page || level)) {
             wake_up(env, i);
             return;
@@ -80,11 +106,10 @@ static long arm(const struct env *self, struct wake_predicate *p,
         return -AEGIS_E_INVALID;
     if (va % sizeof(uint64_t))
         return -AEGIS_E_ALIGNMENT;
-    p->mask = asked->mask;
-    set_range(p, op, asked->value);
     p->word = user_look(self, va, PTE_R);
     if (!p->word)
         return -AEGIS_E_ADDRESS;
+    set_range(p, asked, op);
     p->pinned = p->lent = NULL;
     if (va < AEGIS_EXPOSED_BASE) {
         struct aegis_page *page = page_of(virt_to_phys((const void *)p->word) >> PAGE_SHIFT);
@@ -100,14 +125,14 @@ static long arm(const struct env *self, struct wake_predicate *p,
 
 /* From here on env waits for the predicates that it has armed. */
 static inline __attribute__((always_inline)) _Noreturn void
-sleep_now(struct env *self, uint64_t count, uint32_t counters, bool has_pins, uaddr_t predicates,
+sleep_now(struct env *self, uint64_t count, uint32_t counters, bool has_pages, uaddr_t predicates,
           uint64_t deadline)
 {
     struct wake *wake = &self->wake;
 
     wake->counters = counters;
     wake_counters += counters;
-    wake->has_pins = has_pins;
+    wake->has_pages = has_pages;
     wake->count = (uint32_t)count;
     wake->end = wake->predicates + count;
     wake->deadline = deadline;
@@ -156,7 +181,6 @@ static inline __attribute__((always_inline)) bool arm_record(struct wake_predica
     uint64_t at = va - info->envs;
 
     p->word = (const volatile uint64_t *)((const uint8_t *)env_infos + at);
-    p->pinned = p->lent = NULL;
     return at < ENV_COUNT * sizeof(*env_infos) && at % sizeof(uint64_t) == 0;
 }
 
@@ -190,12 +214,12 @@ static __attribute__((noinline)) long wait_for_lent(uaddr_t predicates, uint64_t
     for (; p < end; p++, asked++) {
         uaddr_t va = (uaddr_t)asked->word;
         uint64_t op = asked->op;
+        p->pinned = p->lent = NULL;
         if (op > AEGIS_WAKE_GE || (!arm_record(p, va) && !arm_lent(self, p, va)))
             return wait_for_any(predicates, count, deadline);
-        p->mask = asked->mask;
-        set_range(p, op, asked->value);
+        set_range(p, asked, op);
     }
-    sleep_now(self, count, 0, false, predicates, deadline);
+    sleep_now(self, count, 0, true, predicates, deadline);
 }
 
 /*
@@ -217,8 +241,7 @@ long call_wait(uaddr_t predicates, uint64_t count, uint64_t deadline)
         uint64_t op = asked->op;
         if (op > AEGIS_WAKE_GE || !arm_record(p, (uaddr_t)asked->word))
             return wait_for_lent(predicates, count, deadline);
-        p->mask = asked->mask;
-        set_range(p, op, asked->value);
+        set_range(p, asked, op);
     }
     sleep_now(self, count, 0, false, predicates, deadline);
 }

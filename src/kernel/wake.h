@@ -24,9 +24,20 @@ struct aegis_page;
  */
 bool wake_up(struct env *env, uint64_t which);
 
+static inline bool wake_holds_of(const struct wake_predicate *p, uint64_t word)
+{
+    return (word & p->mask) - p->low <= p->span;
+}
+
 static inline bool wake_holds(const struct wake_predicate *p)
 {
-    return (*p->word & p->mask) - p->low <= p->span;
+    return wake_holds_of(p, *p->word);
+}
+
+/* In fewer instructions: false if it doesn't hold. */
+static inline bool wake_may_hold(const struct wake_predicate *p)
+{
+    return *p->watched != p->asleep;
 }
 
 /*

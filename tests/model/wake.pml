@@ -290,7 +290,7 @@ schedule:
 /*: *deadline = earliest */ /*: return true */
 /*= src/kernel/schedule.c run_usual_one_of :: unusual|WAITS|until|return|now */
 /*: if (__builtin_expect(env->is_unusual, 0)) return false */
-/*: if (env->state == ENV_WAITS ? wakes(env) : env->state == ENV_RUNS) run_usual(env, (uint32_t)(slot - slice_slots), now) */
+/*: if (env->state == ENV_WAITS ? wakes(env) : env->state == ENV_RUNS) run_usual(env, (uint32_t)(slot - slice_runs), now) */
 /*: if (env->state != ENV_WAITS && gate_calls(env)) return false */
 /*: uint64_t until = env->wake.deadline */ /*: if (until < *deadline) */ /*: *deadline = until */ /*: if (now >= until) return false */
 /*: return true */
@@ -426,7 +426,7 @@ end_wfi:
 /*= src/kernel/schedule.c run_receiver :: . */
 run_receiver:                     /*: struct env *env = env_table[wake_receiver] */
     atomic {
-        if                        /*: if (!env || env->is_unusual || env->state != ENV_WAITS || slice_slots[env->slot].env != env->number || !wakes(env)) return */
+        if                        /*: if (!env || env->is_unusual || env->state != ENV_WAITS || slice_runs[env->slot] != env || !wakes(env)) return */
         :: receiver_is_a && state[A] == LIVE && armed[A] && HOLDS(A) ->
             e = A;                /*: run_usual(env, env->slot, time_now()) */
             wake_cancel(A);

@@ -17,6 +17,7 @@
 #include "kernel/post.h"
 #include "kernel/quota.h"
 #include "kernel/slice.h"
+#include "kernel/wake.h"
 
 static uint64_t generations[ENV_COUNT];
 static uint64_t slot_generations[AEGIS_SLOTS];
@@ -82,12 +83,15 @@ static void check_predicates(const struct env *env)
         uint64_t ppn = virt_to_phys((const void *)p->word) >> PAGE_SHIFT;
         HOLDS(wake_word, page_valid(ppn), "a word of %u at %p", env->number, (const void *)p->word);
         const struct aegis_page *page = page_of(ppn);
-        bool right = p->pinned ? p->pinned == page
-                     : p->lent ? p->lent == page && is_mapped_by(page, env)
-                               : page->state == AEGIS_PAGE_KERNEL;
+        const struct aegis_page *pinned = wake->has_pages ? p->pinned : NULL;
+        const struct aegis_page *lent = wake->has_pages ? p->lent : NULL;
+        bool right = pinned ? pinned == page
+                     : lent ? lent == page && is_mapped_by(page, env)
+                            : page->state == AEGIS_PAGE_KERNEL;
+        right = right && (p->watched != p->word || !wake_holds_of(p, p->asleep));
         HOLDS(wake_word, right, "a word of %u lies in page %lu, state %u", env->number,
               page_index(page), page->state);
-        if (p->pinned)
+        if (pinned)
             shadow_of(page)->pins++;
     }
 }
@@ -250,6 +254,8 @@ static void check_slots(void)
         uint32_t n = slice_slots[i].env, owner = slice_slots[i].owner;
         HOLDS(slot_owner, owner == 0 ? n == 0 : has_structure(owner) && has_structure(n),
               "slot %u is %u's, and %u runs in it", i, owner, n);
+        HOLDS(slot_owner, slice_runs[i] == env_table[n], "slot %u runs %p", i,
+              (const void *)slice_runs[i]);
         HOLDS(slot_owner, owner == 0 || i < slice_slot_end, "slot %u is not looked at", i);
         slots_of[n]++;
         HOLDS(slot_generation, slice_slots[i].generation >= slot_generations[i],

@@ -181,7 +181,7 @@ static void walk_env(uint32_t number)
     if (env->repossession)
         pin(env->repossession);
     for (uint32_t i = 0; i < env->wake.count; i++)
-        if (env->wake.predicates[i].pinned)
+        if (env->wake.has_pages && env->wake.predicates[i].pinned)
             pin(ppn_to_virt(first_ppn + (uint64_t)(env->wake.predicates[i].pinned - pages)));
 }
 
