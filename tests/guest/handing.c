@@ -37,7 +37,8 @@
             FAIL("%s is %ld, not %ld (errno %d)", #value, got, want, errno);                       \
     } while (0)
 
-#define SIZE 60000 /* bytes of a conversation */
+#define SIZE       60000               /* bytes of a conversation */
+#define RING_BYTES (128 + 32 * 2048UL) /* as much as what was handed over lies in */
 
 static struct sockaddr_in at(uint16_t port)
 {
@@ -392,6 +393,30 @@ static void datagrams(void)
     CHECK_EQ(close(s), 0);
 }
 
+/* What another process handed over lies in memory of the last one's, who closes unread. */
+static void datagrams_that_nobody_reads(void)
+{
+    struct sockaddr_in to = at(4309), name;
+    socklen_t size = sizeof name;
+    int s = udp_at(4309), other = udp_at(4310);
+
+    CHECK_EQ(sendto(other, "unread", 7, 0, (struct sockaddr *)&to, sizeof to), 7);
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        CHECK_EQ(getsockname(s, (struct sockaddr *)&name, &size), 0);
+        exit(5);
+    }
+    wait_for(pid, 5);
+    CHECK_EQ(getsockname(s, (struct sockaddr *)&name, &size), 0);
+    CHECK_EQ(close(s), 0);
+    void *first = malloc(RING_BYTES), *second = malloc(RING_BYTES);
+    CHECK(first && second && first != second); /* as if it had been freed twice */
+    free(first);
+    free(second);
+    CHECK_EQ(close(other), 0);
+}
+
 /* A socket that has no port yet is everybody's own. */
 static void fresh_sockets_are_copies(void)
 {
@@ -507,6 +532,7 @@ static const struct {
     {"an idle child", an_idle_child_keeps_it_open},
     {"a killed holder", a_killed_holder_loses_the_connection},
     {"datagrams", datagrams},
+    {"unread datagrams", datagrams_that_nobody_reads},
     {"fresh sockets", fresh_sockets_are_copies},
     {"execve", execve_takes_it_along},
     {"a scribbling child", a_child_that_scribbles_spoils_the_conversation_alone},

@@ -258,7 +258,7 @@ static bool is_over(struct share *share)
     int status = s->away && !s->lost ? try_to_take(share) : 0;
     if (status > 0)
         return false; /* another who closes it was quicker, and isn't done yet */
-    if (status == 0 && !s->away)
+    if (!s->away)
         s->protocol->close(s);
     s->away = false;
     return true;

@@ -103,10 +103,12 @@ static short kind_ready(struct fd_object *object, short events, struct fd_watch 
 static void kind_close(struct fd_object *object)
 {
     struct socket *s = (struct socket *)object;
-    if (s->share && !share_close(s))
-        return;
-    if (!s->lost && !s->away)
+    if (s->share) {
+        if (!share_close(s))
+            return;
+    } else if (!s->lost) {
         s->protocol->close(s);
+    }
     free(s);
 }
 
