@@ -219,6 +219,15 @@ def test_hundreds_of_connections_at_once(up):
         client.close()
 
 
+def test_wrk_finds_no_errors(up):
+    """Connections that stay, and ones that are made anew for each page."""
+    for fields in ([], ["-H", "Connection: close"]):
+        done = subprocess.run(["wrk", "-t", "1", "-c", "4", "-d", "1s", "--timeout", "20s", *fields, f"http://127.0.0.1:{up.port}/page.html"],
+                              capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0 and "errors" not in done.stdout and "Non-2xx" not in done.stdout, done
+        assert int(re.search(r"(\d+) requests in", done.stdout)[1]) > 0, done
+
+
 def test_who_is_slow_with_a_head_is_told_so_and_who_says_nothing_waits(up):
     """Both have waited since the first test."""
     slow, idle, begin = up.slow, up.idle, up.begin

@@ -33,14 +33,14 @@ class Traffic:
         self.seconds[kind].add(int(time.monotonic() - self.begin))
 
     def work(self, kind, step, pause=0.02):
-        """A thread that exchanges something again and again; step tells whether it came back."""
+        """A thread that exchanges something again and again; step tells whether it came back (None: there was nothing to tell)."""
         def run():
             try:
                 while not self.over.is_set():
-                    if step():
+                    came = step()
+                    if came:
                         self.tick(kind)
-                    else:
-                        self.lost[kind] += 1
+                    self.lost[kind] += came is False
                     self.over.wait(pause)
             except Exception:  # pylint: disable=broad-except
                 self.wrong.append(f"{kind}, after {time.monotonic() - self.begin:.1f} s: {traceback.format_exc()}" )
@@ -223,6 +223,6 @@ class Servers:
             self.tick("udp out")
 
     def asked(self):
-        """Whether a name was asked for since the last call."""
+        """True if a name was asked for since the last call."""
         any_, self.names.asked[:] = bool(self.names.asked), []
-        return any_
+        return any_ or None
