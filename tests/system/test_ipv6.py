@@ -196,6 +196,13 @@ def test_they_go_by_the_router_to_where_there_is_no_neighbour(wire):
     assert p.dst == HOST_MAC and p[IPv6].dst == FAR and p[IPv6].src == wire.own
 
 
+def test_a_neighbour_that_is_not_known_is_answered_where_he_asked_from(wire):
+    """Nobody answers for this address: who sends in its name keeps nobody waiting, and who asks next has his answer."""
+    p = wire.alive(src="2001:db8:1:2::abcd", mac=OTHER_MAC)
+    assert p and p.dst == OTHER_MAC and p[IPv6].dst == "2001:db8:1:2::abcd"
+    assert wire.alive().dst == HOST_MAC
+
+
 def test_link_local_neighbours_are_answered_from_the_link_local_address(wire):
     p = wire.alive(src=ROUTER, dst=wire.link)
     assert p[IPv6].src == wire.link and p[IPv6].dst == ROUTER

@@ -32,7 +32,7 @@ RATE = int(os.environ.get("AEGIS_MIXED_RATE", "200"))
 KERNEL = os.environ.get("AEGIS_MIXED_KERNEL") or BUILD / "guest/src/kernel/kernel.elf"
 APPEND = os.environ.get("AEGIS_MIXED_APPEND", "")
 WARM_UP = 5  # seconds: whoever keeps something for later has it after them
-STALL = 3    # seconds in a row in which pings are answered and something else isn't
+STALL = 8    # seconds in a row in which pings are answered and something else isn't: a lost segment or two on a loaded host take half of it
 KINDS = ("ping", "names", "udp in", "udp out", "tcp in", "tcp out", "http", "kv")
 TCP_ECHO, UDP_ECHO = (socket.SOCK_STREAM, 7), (socket.SOCK_DGRAM, 7)
 WEB, KV = (socket.SOCK_STREAM, 80), (socket.SOCK_DGRAM, KV_PORT)
@@ -135,7 +135,7 @@ def test_all_kinds_of_traffic_go_on_at_once_and_leave_nothing_behind(up):
     assert not {kind: traffic.longest_stall(kind) for kind in KINDS if traffic.longest_stall(kind) >= STALL}, rows
     assert all(traffic.counts[kind] > SECONDS // 3 for kind in KINDS), rows
     longest = {line: int(re.search(r"longest (\d+) ms", line)[1]) for line in said}
-    assert max(longest.values()) < 1000 * STALL + 2000, longest
+    assert max(longest.values()) < 1000 * STALL + 4000, longest
     assert {re.search(r"mixed: (\w+)", line)[1] for line in said} == {"tcp", "udp", "names", "loop"}
     misled = [frame for frame in list(up.switch.of(enemy.POISON_MAC).queue) if frame[12:14] != b"\x08\x06"]  # but answers to questions
     assert not misled, Ether(misled[0]).summary()

@@ -136,8 +136,8 @@ def sizes(up):
     return up
 
 
-def pieces(m, payload, number, size=1400):
-    whole = frame(m, UDP(sport=4000, dport=4250) / Raw(payload), id=number)
+def pieces(m, payload, number, size=1400, **ip):
+    whole = frame(m, UDP(sport=4000, dport=4250) / Raw(payload), id=number, **ip)
     return fragment(Ether(bytes(whole)), size)
 
 
@@ -162,6 +162,16 @@ def test_fragments_come_as_the_datagram_that_they_were(sizes, size, cut, order):
         if number % 24 == 23:
             silent(sizes)  # netd's queue has 64 places
     answered(sizes, payload)
+
+
+@pytest.mark.parametrize("size", [1000, 5000])
+def test_fragments_of_a_neighbour_that_is_not_known_are_answered_where_they_came_from(sizes, size):
+    payload, mac = random.Random(size + 1).randbytes(size), "02:00:00:00:00:77"
+    for part in pieces(sizes, payload, size, 504, src="10.0.2.77"):
+        part[Ether].src = mac
+        sizes.nics[0].send(bytes(part))
+    answer = seen(sizes, lambda p: p.haslayer(UDP) and p[IP].dst == "10.0.2.77")
+    assert answer.dst == mac and bytes(answer[UDP].payload) == summed(payload)
 
 
 @pytest.mark.parametrize("size", [200, 1473, 5000, 20000])

@@ -45,12 +45,17 @@ void tell_error(const struct net_note *note)
     flush();
 }
 
-/* As it came, but in one frame. */
+/*
+ * As it came, but in one frame. Like all that is told of a datagram it has the hardware address of
+ * its sender in the place of the destination's: as the source that can't go over the loop
+ * interface.
+ */
 static void tell_whole(const struct fragments_datagram *d)
 {
     uint8_t *frame = next(), *ip = frame + ETH_SIZE;
 
     memset(frame, 0, ETH_SIZE + IPV4_LEAST);
+    memcpy(frame + ETH_DESTINATION, d->mac, sizeof d->mac);
     net_put16(frame + ETH_TYPE, ETH_TYPE_IPV4);
     frame[IPV4_FIRST] = NET_IPV4_PLAIN;
     net_put16(frame + IPV4_LENGTH, (uint16_t)(IPV4_LEAST + d->size));
@@ -101,7 +106,10 @@ static void tell_pieces(const struct fragments_datagram *d)
         note.at = (uint16_t)at;
         note.payload = d->data + UDP_SIZE + at;
         note.size = total - at < NOTE_PIECE_MAX ? total - at : NOTE_PIECE_MAX;
-        add(net_note_write(next(), &note));
+        uint8_t *frame = next();
+        size_t length = net_note_write(frame, &note);
+        memcpy(frame + ETH_DESTINATION, d->mac, sizeof d->mac);
+        add(length);
     }
     flush();
 }

@@ -156,7 +156,7 @@ static bool next_datagram(struct udp *u, struct net_datagram *d)
         if (__builtin_expect(u->is_from_six, 0)
                 ? udp6_take(u, slot, d)
                 : net_datagram_read(net_frame(slot), slot->length, d) && udp_is_mine(u, d) &&
-                      udp_note_sender(u, slot, d->source))
+                      udp_note_sender(u, net_frame(slot), d->source))
             return true;
         net_release(u->from);
     }

@@ -180,5 +180,5 @@ bool udp6_take(struct udp *u, struct aegis_slot_header *slot, struct net_datagra
     d->payload = six.payload;
     d->size = six.size;
     u->sender = (struct socket_end){.port = six.source_port, .is_six = true, .six = six.source};
-    return udp_note_sender(u, slot, 0);
+    return udp_note_sender(u, frame, 0);
 }

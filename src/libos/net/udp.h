@@ -23,10 +23,10 @@ struct udp {
     struct net_pieces pieces;
     bool is_from_six;         /* whether it is of IPv6; then */
     struct socket_end sender; /* where it came from */
-    /* Of the datagram that was looked at last: the sender, if it is of IPv4, and his hardware
-     * address (udp_heard). */
+    /* Of the datagram that was looked at last: the sender, if it is of IPv4, and the hardware
+     * addresses (udp_heard). */
     uint32_t heard;
-    uint8_t heard_mac[6] __attribute__((aligned(4)));
+    uint8_t heard_frame[12] __attribute__((aligned(4))); /* its first bytes */
     /* A short datagram under way; as in all buffers the frame lies behind NET_FRAME_LEAD bytes. */
     uint8_t out[NET_FRAME_LEAD + AEGIS_HEADER_COPY] __attribute__((aligned(8)));
 };
@@ -71,24 +71,31 @@ static inline bool udp_is_from_outside(uint32_t source)
 }
 
 /* In words that are aligned in a slot; true. source: 0 of IPv6. */
-static inline bool udp_note_sender(struct udp *u, struct aegis_slot_header *slot, uint32_t source)
+static inline bool udp_note_sender(struct udp *u, const uint8_t *frame, uint32_t source)
 {
     u->heard = source;
-    memcpy(__builtin_assume_aligned(u->heard_mac, 4),
-           __builtin_assume_aligned(net_frame(slot) + ETH_SOURCE, 4), sizeof u->heard_mac);
+    memcpy(u->heard_frame, frame, 2);
+    memcpy(u->heard_frame + 2, __builtin_assume_aligned(frame + 2, 8), 8);
+    memcpy(u->heard_frame + 10, __builtin_assume_aligned(frame + 10, 4), 2);
     return true;
 }
 
 /*
  * Whether a neighbour who isn't known is who the last datagram came from: then an answer goes to
  * the hardware address that it had. Who sends in a name that nobody answers to gets his answers
- * himself, and nobody waits for that name's owner.
+ * himself, and nobody waits for that name's owner. What netd has put together of fragments comes
+ * over the loop interface, with the sender's hardware address in the place of the destination's.
  */
 static inline bool udp_heard(const struct udp *u, bool is_sender, uint8_t mac[6])
 {
-    if (!is_sender || (errno != EAGAIN && errno != EHOSTUNREACH) || (u->heard_mac[0] & 1))
+    const uint8_t none[6] = {0}, *from = u->heard_frame + ETH_SOURCE;
+
+    if (!memcmp(from, none, sizeof none))
+        from = u->heard_frame + ETH_DESTINATION;
+    if (!is_sender || (errno != EAGAIN && errno != EHOSTUNREACH) || (*from & 1) ||
+        !memcmp(from, none, sizeof none))
         return false;
-    memcpy(mac, u->heard_mac, sizeof u->heard_mac);
+    memcpy(mac, from, sizeof none);
     return true;
 }
 

@@ -18,10 +18,12 @@ void udp_take_note(struct udp *u, const uint8_t *frame, size_t length)
 
     if (!net_note_read(frame, length, &n) || !is_between(u, &n))
         return;
-    if (n.kind == NOTE_PIECE)
+    if (n.kind == NOTE_PIECE) {
         net_pieces_take(&u->pieces, &n);
-    else if (u->socket.peer.port && net_note_errno(&n)) /* RFC 1122, 4.1.3.3: of a peer's alone */
+        udp_note_sender(u, frame, n.source);
+    } else if (u->socket.peer.port && net_note_errno(&n)) { /* RFC 1122, 4.1.3.3: a peer's alone */
         u->socket.error = net_note_errno(&n);
+    }
 }
 
 bool udp_take_pieces(struct udp *u, struct net_datagram *d)
