@@ -81,9 +81,23 @@ static void begin(struct http_answer *a, int status, bool closes, int64_t now)
     add(a, reason_of(status));
     ADD(a, "\r\nDate: ");
     add_date(a, now);
-    ADD(a, "\r\nServer: Aegis-V\r\n");
+    ADD(a, "\r\n");
     if (closes)
         ADD(a, "Connection: close\r\n");
+}
+
+/*
+ * The last field, and the end. Its blanks make the head as long as the body lies behind a multiple
+ * of eight: so both are copied one behind the other, to where they are sent from, by words.
+ */
+static void end_head(struct http_answer *a)
+{
+    static const char name[] = "Server:        ", value[] = "Aegis-V\r\n\r\n";
+    size_t before = a->head_size + strlen("Server:") + strlen(value);
+    size_t blanks = ((uintptr_t)a->body - before) % 8;
+
+    add_bytes(a, name, strlen("Server:") + (blanks ? blanks : 8));
+    ADD(a, value);
 }
 
 /* Whether a list of entity tags, or "*", names this one. `weak` tags match where that is asked for
@@ -311,7 +325,7 @@ void http_answer_file(struct http_answer *answer, const struct http_request *r,
         answer->body = (const char *)file->bytes + first;
         answer->body_size = r->method == HTTP_HEAD ? 0 : count;
     }
-    ADD(answer, "\r\n");
+    end_head(answer);
     if (is_plain)
         remember(answer, file, now);
 }
@@ -325,7 +339,8 @@ void http_answer_error(struct http_answer *answer, const struct http_request *r,
         ADD(answer, "Allow: GET, HEAD\r\n");
     ADD(answer, "Content-Type: text/plain\r\nContent-Length: ");
     add_number(answer, (uint64_t)size);
-    ADD(answer, "\r\n\r\n");
+    ADD(answer, "\r\n");
     answer->body = answer->text;
+    end_head(answer);
     answer->body_size = r && r->method == HTTP_HEAD ? 0 : (size_t)size;
 }
