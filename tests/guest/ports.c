@@ -218,6 +218,50 @@ static void no_more_than_asked_for(void)
     CHECK_EQ(order(group), -ENETUNREACH);
 }
 
+static int64_t take_block(uint64_t more, uint16_t port, struct aegis_cap *cap)
+{
+    uint64_t words[GATE_WORDS] = {NETD_TAKE,
+                                  more << NETD_MORE_BIT | (uint64_t)IPV4_TCP << 16 | port};
+    int64_t status = order(words);
+
+    *cap = (struct aegis_cap){words[2], words[3], words[4]};
+    return status ? status : (int64_t)words[1];
+}
+
+/* All ports of a block are its taker's, and no others; a program doesn't get all there are. */
+static void blocks(void)
+{
+    uint32_t address = __builtin_bswap32(net_service()->address), count = 0;
+    struct aegis_cap cap, caps[NETD_BLOCK + 1];
+    struct net_lease lease;
+    int64_t first = take_block(NETD_BLOCK - 1, 0, &cap), status = 0;
+
+    CHECK(first >= NETD_EPHEMERAL_LOW && first % NETD_BLOCK == 0);
+    for (uint16_t i = 0; i < NETD_BLOCK; i += NETD_BLOCK - 1) {
+        int64_t inside = bind_inside(&cap, IPV4_TCP, (uint16_t)(first + i), address);
+        CHECK(inside >= 0);
+        CHECK_OK(aegis_net_unbind((uint32_t)inside));
+        CHECK(net_lease(&lease, IPV4_TCP, (uint16_t)(first + i), 8) == -1 && errno == EADDRINUSE);
+    }
+    uint16_t next = (uint16_t)(first + NETD_BLOCK);
+    CHECK_ERROR(bind_inside(&cap, IPV4_TCP, next, address), NOT_CONTAINED);
+    CHECK_OK(net_lease(&lease, IPV4_TCP, (uint16_t)(first - 1), 8));
+    net_lease_end(&lease);
+    uint64_t leave[GATE_WORDS] = {NETD_LEAVE, AEGIS_CAP_INDEX(cap.name)};
+    CHECK_EQ(order(leave), 0);
+    CHECK_EQ(take_block(2, 0, &cap), -EINVAL); /* three */
+    CHECK_EQ(take_block(1, 4005, &cap), -EINVAL);
+    CHECK_EQ(take_block(NETD_BLOCK, 0, &cap), -EPROTONOSUPPORT);
+    while (count <= NETD_BLOCK && (status = take_block(NETD_BLOCK - 1, 0, &caps[count])) > 0)
+        count++;
+    CHECK(count > 0 && count <= NETD_BLOCK);
+    CHECK_EQ(status, -ENOBUFS);
+    while (count) {
+        uint64_t back[GATE_WORDS] = {NETD_LEAVE, AEGIS_CAP_INDEX(caps[--count].name)};
+        CHECK_EQ(order(back), 0);
+    }
+}
+
 /* Each who joins has it as often as it says so, and leaves as often. */
 static void several_have_one_port(void)
 {
@@ -367,6 +411,7 @@ int main(int argc, char **argv)
     a_filter_beside_netd();
     no_more_than_asked_for();
     several_have_one_port();
+    blocks();
     who_has_the_root_says_what_the_machine_is();
     nobody_takes_all();
     neighbours();

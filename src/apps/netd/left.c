@@ -91,7 +91,7 @@ int64_t left_open(uint32_t env, uint64_t which, const struct aegis_cap *page)
     return 0;
 }
 
-bool left_has(uint16_t port, uint32_t by, bool reuses)
+bool left_has(uint16_t low, uint16_t count, uint32_t by, bool reuses)
 {
     struct linger_entry *e;
     struct giver *giver;
@@ -101,7 +101,8 @@ bool left_has(uint16_t port, uint32_t by, bool reuses)
     any = false;
     for (uint32_t at = 0; (e = next_live(&at, &giver));) {
         any = true;
-        if (net_get16((const uint8_t *)&e->ports + UDP_DESTINATION) == port &&
+        uint16_t port = net_get16((const uint8_t *)&e->ports + UDP_DESTINATION);
+        if (port >= low && port - low < count &&
             !(reuses && giver->account == aegis_env(by)->account))
             return true;
     }

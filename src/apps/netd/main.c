@@ -72,17 +72,20 @@ static void about_ipv6(uint64_t words[GATE_WORDS])
 
 static void take(uint32_t caller, uint64_t words[GATE_WORDS])
 {
-    uint16_t port = (uint16_t)words[1];
-    uint64_t family = words[1] >> 24; /* and NET_REUSES */
+    uint64_t family = words[1] >> 24 & 0xff, more = words[1] >> NETD_MORE_BIT;
+    struct port_wanted wanted = {.protocol = (uint8_t)(words[1] >> 16),
+                                 .family = (uint8_t)family, /* and NET_REUSES */
+                                 .port = (uint16_t)words[1],
+                                 .count = (uint16_t)(more + 1)};
     struct aegis_cap binding = {0};
 
-    if ((family & NET_FAMILIES) > NET_BOTH || family > (NET_FAMILIES | NET_REUSES)) {
+    if ((family & NET_FAMILIES) > NET_BOTH || family > (NET_FAMILIES | NET_REUSES) ||
+        more >= NETD_BLOCK) {
         words[0] = (uint64_t)-EPROTONOSUPPORT;
         return;
     }
-    words[0] =
-        (uint64_t)port_take(caller, (uint8_t)(words[1] >> 16), (uint8_t)family, &port, &binding);
-    words[1] = port;
+    words[0] = (uint64_t)port_take(caller, &wanted, &binding);
+    words[1] = wanted.port;
     words[2] = binding.name;
     words[3] = binding.generation;
     words[4] = binding.mac;

@@ -140,10 +140,13 @@ int64_t discovery_resolve(const struct net_ipv6 *address);
 
 /* ---- ports.c ---- */
 
-/* NETD_TAKE, with an enum net_family and NET_REUSES: returns 0 with *port and a capability,
- * DELEGATE, or a negated errno value. */
-int64_t port_take(uint32_t env, uint8_t protocol, uint8_t family, uint16_t *port,
-                  struct aegis_cap *capability);
+struct port_wanted {
+    uint8_t protocol, family; /* an enum net_family, and NET_REUSES */
+    uint16_t port, count;     /* the first one, 0: any; how many, a power of two */
+};
+
+/* NETD_TAKE: returns 0 with w->port and a capability, DELEGATE, or a negated errno value. */
+int64_t port_take(uint32_t env, struct port_wanted *w, struct aegis_cap *capability);
 
 /* NETD_LOOP: likewise. */
 int64_t port_loop(uint32_t env, uint32_t binding, struct aegis_cap *capability);
@@ -171,8 +174,9 @@ int64_t left_open(uint32_t env, uint64_t which, const struct aegis_cap *page);
 /* Put one in: of an environment, and its port. 0 or a negated errno value. */
 int64_t left_add(uint32_t env, uint16_t port, const uint64_t words[GATE_WORDS]);
 
-/* Whether a port of TCP is kept for such from an environment, which says that it reuses ports. */
-bool left_has(uint16_t port, uint32_t by, bool reuses);
+/* Whether one of some ports of TCP is kept for such from an environment, which says that it reuses
+ * ports. */
+bool left_has(uint16_t low, uint16_t count, uint32_t by, bool reuses);
 
 /* All of them are over. */
 void left_forget(void);

@@ -14,8 +14,10 @@
 #include "netd.h"
 #include "quota.h"
 
-#define PORTS_MAX 1024 /* bindings, of all applications */
-#define EPHEMERAL (NETD_EPHEMERAL_HIGH - NETD_EPHEMERAL_LOW + 1)
+#define PORTS_MAX     1024 /* bindings, of all applications */
+#define EPHEMERAL     (NETD_EPHEMERAL_HIGH - NETD_EPHEMERAL_LOW + 1)
+#define BLOCKS_OF_ONE 64  /* that a group may have; a quarter of what EPHEMERAL is enough for */
+#define BLOCKS_MOST   192 /* all together: some ports stay for who wants one */
 #define EPHEMERAL_LOOK                                                                             \
     64 /* free ports tried; more are taken beside netd's back only by accident                     \
         */
@@ -25,8 +27,8 @@ static struct port {
     uint32_t group;       /* quota.c */
     uint32_t times;       /* that it was given, by TAKE and JOIN, and not yet given back */
     uint32_t binding;
-    uint32_t loop; /* the same on the loop interface, or AEGIS_NO_BINDING */
-    uint16_t port;
+    uint32_t loop;        /* the same on the loop interface, or AEGIS_NO_BINDING */
+    uint16_t port, count; /* the first one, and how many */
     uint8_t protocol, family;
 } ports[PORTS_MAX];
 
@@ -62,16 +64,21 @@ static void reap(void)
     }
 }
 
-/* Whether somebody has it for IPv4 or for IPv6, where that is wanted. */
-static bool is_taken(uint32_t env, uint8_t protocol, uint8_t family, uint16_t port)
+static bool has_port(const struct port *p, uint8_t protocol, uint16_t port)
 {
-    bool reuses = family & NET_REUSES;
+    return p->env && p->protocol == protocol && port >= p->port && port - p->port < p->count;
+}
 
-    family &= NET_FAMILIES;
-    if (protocol == IPV4_TCP && left_has(port, env, reuses))
+/* Whether somebody has one of them for IPv4 or for IPv6, where that is wanted. */
+static bool is_taken(uint32_t env, const struct port_wanted *w)
+{
+    uint8_t family = w->family & NET_FAMILIES;
+
+    if (w->protocol == IPV4_TCP && left_has(w->port, w->count, env, w->family & NET_REUSES))
         return true;
     for (const struct port *p = ports; p < ports + PORTS_MAX; p++)
-        if (p->env && p->protocol == protocol && p->port == port &&
+        if (p->env && p->protocol == w->protocol && p->port < w->port + w->count &&
+            w->port < p->port + p->count &&
             (p->family == family || p->family == NET_BOTH || family == NET_BOTH))
             return true;
     return false;
@@ -95,15 +102,28 @@ static struct port *free_place(uint32_t group)
     return quota_allows(&most, &used, &own) ? place : NULL;
 }
 
-static int64_t bind(uint8_t protocol, uint8_t family, uint16_t port, bool is_loop)
+/* Whether a group may have one more block. */
+static bool may_have_block(uint32_t group)
+{
+    uint32_t used = 0, own = 0;
+
+    for (const struct port *p = ports; p < ports + PORTS_MAX; p++)
+        if (p->env && p->count > 1) {
+            used++;
+            own += p->group == group;
+        }
+    return used < BLOCKS_MOST && own < BLOCKS_OF_ONE;
+}
+
+static int64_t bind(const struct port_wanted *w, bool is_loop)
 {
     struct net_filter received, sent;
-    struct net_port_range range = {.protocol = protocol,
-                                   .family = family,
+    struct net_port_range range = {.protocol = w->protocol,
+                                   .family = w->family & NET_FAMILIES,
                                    .identifier = net_ipv6_identifier(netd.mac),
                                    .address = netd.address.address,
-                                   .low = port,
-                                   .high = port,
+                                   .low = w->port,
+                                   .high = (uint16_t)(w->port + w->count - 1),
                                    .is_loop = is_loop};
     struct aegis_net_binding request = {.parent = is_loop ? netd.loop : netd.root};
 
@@ -123,43 +143,49 @@ static int64_t errno_of(int64_t status)
     return status == -AEGIS_E_OVERLAP ? -EADDRINUSE : -ENOBUFS;
 }
 
-/* One that netd hasn't given and that no other binding has, from a random one on (RFC 6056, 3.3.1).
- * The kernel's answer, or -AEGIS_E_OVERLAP. */
-static int64_t bind_any(uint32_t env, uint8_t protocol, uint8_t family, uint16_t *port)
+/* One, or a block, that netd hasn't given and that no other binding has, from a random one on
+ * (RFC 6056, 3.3.1). The kernel's answer, or -AEGIS_E_OVERLAP. */
+static int64_t bind_any(uint32_t env, struct port_wanted *w)
 {
     uint32_t start = 0;
     int tries = 0;
 
     aegis_entropy(&start, sizeof start);
-    for (uint32_t i = 0; i < EPHEMERAL && tries < EPHEMERAL_LOOK; i++) {
-        uint16_t wanted = (uint16_t)(NETD_EPHEMERAL_LOW + (start + i) % EPHEMERAL);
-        if (is_taken(env, protocol, family, wanted))
+    start -= start % w->count;
+    for (uint32_t i = 0; i < EPHEMERAL && tries < EPHEMERAL_LOOK; i += w->count) {
+        w->port = (uint16_t)(NETD_EPHEMERAL_LOW + (start + i) % EPHEMERAL);
+        if (is_taken(env, w))
             continue;
-        int64_t binding = bind(protocol, family, wanted, false);
+        int64_t binding = bind(w, false);
         tries++;
-        if (binding == -AEGIS_E_OVERLAP)
-            continue;
-        *port = wanted;
-        return binding;
+        if (binding != -AEGIS_E_OVERLAP)
+            return binding;
     }
     return -AEGIS_E_OVERLAP;
 }
 
-int64_t port_take(uint32_t env, uint8_t protocol, uint8_t family, uint16_t *port,
-                  struct aegis_cap *capability)
+/* Blocks are of ports that have no name. */
+static bool is_wanted_well(const struct port_wanted *w)
 {
-    if (protocol != IPV4_UDP && protocol != IPV4_TCP && protocol != IPV4_ICMP)
+    bool is_block = w->count > 1;
+
+    return !(w->count & (w->count - 1)) && !(is_block && (w->port || w->protocol == IPV4_ICMP));
+}
+
+int64_t port_take(uint32_t env, struct port_wanted *w, struct aegis_cap *capability)
+{
+    if (w->protocol != IPV4_UDP && w->protocol != IPV4_TCP && w->protocol != IPV4_ICMP)
         return -EPROTONOSUPPORT;
+    if (!is_wanted_well(w))
+        return -EINVAL;
     reap();
     uint32_t group = quota_group(env);
     struct port *p = free_place(group);
-    if (!p)
+    if (!p || (w->count > 1 && !may_have_block(group)))
         return -ENOBUFS;
-    if (*port && is_taken(env, protocol, family, *port))
+    if (w->port && is_taken(env, w))
         return -EADDRINUSE;
-    family &= NET_FAMILIES;
-    int64_t binding =
-        *port ? bind(protocol, family, *port, false) : bind_any(env, protocol, family, port);
+    int64_t binding = w->port ? bind(w, false) : bind_any(env, w);
     if (binding < 0)
         return errno_of(binding);
     *p = (struct port){.env = env,
@@ -168,9 +194,10 @@ int64_t port_take(uint32_t env, uint8_t protocol, uint8_t family, uint16_t *port
                        .times = 1,
                        .binding = (uint32_t)binding,
                        .loop = AEGIS_NO_BINDING,
-                       .port = *port,
-                       .protocol = protocol,
-                       .family = family};
+                       .port = w->port,
+                       .count = w->count,
+                       .protocol = w->protocol,
+                       .family = w->family & NET_FAMILIES};
     if (aegis_cap_mint(AEGIS_KIND_BINDING, p->binding, AEGIS_RIGHT_DELEGATE, capability) == 0)
         return 0;
     give_back(p);
@@ -197,7 +224,7 @@ int64_t port_loop(uint32_t env, uint32_t binding, struct aegis_cap *capability)
     if (p->loop == AEGIS_NO_BINDING) {
         if (!free_place(p->group))
             return -ENOBUFS;
-        int64_t loop = bind(p->protocol, p->family, p->port, true);
+        int64_t loop = bind(&(struct port_wanted){p->protocol, p->family, p->port, p->count}, true);
         if (loop < 0)
             return errno_of(loop);
         for (struct port *same = ports; same < ports + PORTS_MAX; same++)
@@ -227,11 +254,11 @@ int64_t port_find(uint8_t protocol, uint16_t port)
 {
     reap();
     for (const struct port *p = ports; p < ports + PORTS_MAX; p++)
-        if (p->env && p->protocol == protocol && p->port == port && p->loop != AEGIS_NO_BINDING)
+        if (has_port(p, protocol, port) && p->loop != AEGIS_NO_BINDING)
             return 0;
     if (!has_heirs())
         return -ECONNREFUSED;
-    int64_t binding = bind(protocol, NET_BOTH, port, true);
+    int64_t binding = bind(&(struct port_wanted){protocol, NET_BOTH, port, 1}, true);
     if (binding >= 0)
         aegis_net_unbind((uint32_t)binding);
     return binding == -AEGIS_E_OVERLAP ? 0 : -ECONNREFUSED;
@@ -240,7 +267,11 @@ int64_t port_find(uint8_t protocol, uint16_t port)
 int64_t port_linger(uint32_t env, const uint64_t words[GATE_WORDS])
 {
     const struct port *p = find(env, (uint32_t)words[1]);
-    return p && p->protocol == IPV4_TCP ? left_add(env, p->port, words) : -EINVAL;
+    uint8_t offset = (uint8_t)(words[3] >> 24); /* in a block */
+
+    return p && p->protocol == IPV4_TCP && offset < p->count
+               ? left_add(env, (uint16_t)(p->port + offset), words)
+               : -EINVAL;
 }
 
 void ports_take_back(void)

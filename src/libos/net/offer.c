@@ -29,14 +29,14 @@ bool net_lease_has_others(const struct net_lease *lease)
            (lease->loop.ring && is_inside(lease->loop.binding));
 }
 
-void net_lease_offer(const struct net_lease *lease, struct net_offer *offer)
+void net_lease_offer(const struct net_lease *lease, uint16_t port, struct net_offer *offer)
 {
     const struct net *nets[2] = {&lease->net, &lease->loop};
 
     offer->port.protocol = lease->protocol;
     if (!lease->peer_port)
         offer->port.family = lease->family;
-    offer->port.number = lease->port;
+    offer->port.number = port;
     offer->port.parent = lease->parents[0];
     if (lease->parents[1].name)
         offer->loop = lease->parents[1];
@@ -83,6 +83,7 @@ int net_lease_join(struct net_lease *lease, const struct net_offer *offer, uint3
     if (net_lease_hold(port, exos.env))
         return -1;
     *lease = (struct net_lease){.port = port->number,
+                                .count = 1,
                                 .protocol = port->protocol,
                                 .family = peer_port ? NET_IPV4 : port->family,
                                 .peer_port = peer_port,

@@ -223,7 +223,7 @@ int net_bind_inside(struct net_lease *lease, const struct aegis_cap *parent, boo
                                    .identifier = net_ipv6_identifier(host.mac),
                                    .address = __builtin_bswap32(host.address),
                                    .low = lease->port,
-                                   .high = lease->port,
+                                   .high = (uint16_t)(lease->port + lease->count - 1),
                                    .peer_port = lease->peer_port,
                                    .peer_address = lease->peer_address,
                                    .is_loop = is_loop};
@@ -270,11 +270,12 @@ static int ask_of(const struct net_lease *lease, uint64_t words[GATE_WORDS])
     return -1;
 }
 
-int net_lease_family(struct net_lease *lease, uint8_t protocol, uint8_t family, uint16_t port,
-                     uint64_t slots)
+static int take(struct net_lease *lease, uint8_t protocol, uint8_t family, uint16_t port,
+                uint16_t count, uint64_t slots)
 {
-    uint64_t words[GATE_WORDS] = {NETD_TAKE,
-                                  (uint64_t)family << 24 | (uint64_t)protocol << 16 | port};
+    uint64_t words[GATE_WORDS] = {NETD_TAKE, (count - 1UL) << NETD_MORE_BIT |
+                                                 (uint64_t)family << 24 | (uint64_t)protocol << 16 |
+                                                 port};
 
     struct aegis_cap page;
 
@@ -282,6 +283,7 @@ int net_lease_family(struct net_lease *lease, uint8_t protocol, uint8_t family, 
         return -1;
     struct aegis_cap parent = {words[2], words[3], words[4]};
     *lease = (struct net_lease){.port = (uint16_t)words[1],
+                                .count = count,
                                 .protocol = protocol,
                                 .family = family & NET_FAMILIES,
                                 .binding = (uint32_t)AEGIS_CAP_INDEX(parent.name),
@@ -292,6 +294,18 @@ int net_lease_family(struct net_lease *lease, uint8_t protocol, uint8_t family, 
     net_give_back(&lease->parents[0]);
     errno = error;
     return -1;
+}
+
+int net_lease_family(struct net_lease *lease, uint8_t protocol, uint8_t family, uint16_t port,
+                     uint64_t slots)
+{
+    return take(lease, protocol, family, port, 1, slots);
+}
+
+int net_lease_block(struct net_lease *lease, uint8_t protocol, uint8_t family, uint16_t count,
+                    uint64_t slots)
+{
+    return take(lease, protocol, family, 0, count, slots);
 }
 
 int net_lease_loop(struct net_lease *lease, uint64_t slots)
@@ -363,7 +377,8 @@ int net_lease_linger(const struct net_lease *lease, const struct net_linger *c)
     uint64_t words[GATE_WORDS] = {
         NETD_LINGER, (uint64_t)c->seconds << 40 | (uint64_t)c->state << 32 | lease->binding,
         (uint64_t)c->own_next << 32 | c->peer_next,
-        (uint64_t)address << 32 | (uint64_t)own << 16 | c->peer_port};
+        (uint64_t)address << 32 | (uint64_t)(uint8_t)(c->own_port - lease->port) << 24 |
+            (uint64_t)own << 16 | c->peer_port};
 
     memcpy(&words[4], &c->peer, sizeof c->peer);
     return ask_of(lease, words);

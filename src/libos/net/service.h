@@ -25,8 +25,10 @@
  *               address comes by DHCP | netif << 8 | prefix, 3 to 5 a capability: READ for the
  *               page of neighbours. ENETDOWN while there is no address
  *
- * NETD_TAKE     1 (enum net_family | NET_REUSES or 0) << 24 | protocol << 16 | port (0: any that is
- * free) -> 1 port, 2 to 4 a capability: DELEGATE for a binding of its frames. EADDRINUSE, EACCES,
+ * NETD_TAKE     1 number of ports less 1 << NETD_MORE_BIT | (enum net_family | NET_REUSES or 0) <<
+ *               24 | protocol << 16 | port (0: any that is free; several ports, a power of two up
+ *               to NETD_BLOCK of UDP or TCP, are any) -> 1 port, the first one, 2 to 4 a
+ *               capability: DELEGATE for a binding of their frames. EADDRINUSE, EACCES, EINVAL,
  *               ENOBUFS, EPROTONOSUPPORT
  *
  * NETD_LOOP     1 number of that binding -> 2 to 4 a capability: DELEGATE for a binding of the same
@@ -51,10 +53,10 @@
  *
  * NETD_LINGER   1 binding of a port of TCP's | enum net_linger_state << 32 | seconds for which it
  *               lasts, up to 60, << 40, 2 the sequence number behind our FIN << 32 | the next one
- *               of the peer, 3 our address in IPv4 << 32 | enum net_linger_own, in IPv6, << 16 |
- *               the peer's port, 4, 5 its address as on the wire, one of IPv4 mapped: netd goes on
- *               with this connection when the port is given back, or its program has ended, and
- *               keeps the port from others. EINVAL, ENOBUFS, ENETUNREACH
+ *               of the peer, 3 our address in IPv4 << 32 | our port less the binding's first << 24
+ *               | enum net_linger_own, in IPv6, << 16 | the peer's port, 4, 5 its address as on the
+ * wire, one of IPv4 mapped: netd goes on with this connection when the port is given back, or its
+ * program has ended, and keeps the port from others. EINVAL, ENOBUFS, ENETUNREACH
  *
  * NETD_LINGERS  1 page | interface's or loop's (1) << 32, 2 to 4 a capability: READ and WRITE for
  *               a page of the tables of these connections. EPERM as NETD_ADDRESS, EINVAL, ENOBUFS
@@ -79,6 +81,9 @@ enum netd_order {
     NETD_ORDERS
 };
 #define NETD_LEASED_BIT 24 /* of NETD_ABOUT's second word */
+
+#define NETD_MORE_BIT 32 /* of NETD_TAKE's first */
+#define NETD_BLOCK    64
 
 #define NETD_EPHEMERAL_LOW  49152 /* RFC 6335, section 6 */
 #define NETD_EPHEMERAL_HIGH 65535
@@ -106,7 +111,7 @@ static inline const struct net_host *net_service(void)
 
 /* A port that netd has given. */
 struct net_lease {
-    uint16_t port;
+    uint16_t port, count;        /* the first one; how many, if this is a block */
     uint16_t peer_port;          /* with an address: only what is from and to that one; 0: any */
     uint32_t peer_address;       /* in host byte order */
     struct aegis_cap parents[2]; /* netd's bindings, DELEGATE: the device's, the loop's or none */
@@ -128,7 +133,17 @@ struct net_lease {
 int net_lease_family(struct net_lease *lease, uint8_t protocol, uint8_t family, uint16_t port,
                      uint64_t slots);
 
-/* The same of IPv4. */
+/* The same with `count` ports, which nobody has, beside each other: a power of two up to
+ * NETD_BLOCK. */
+int net_lease_block(struct net_lease *lease, uint8_t protocol, uint8_t family, uint16_t count,
+                    uint64_t slots);
+
+static inline bool net_lease_has(const struct net_lease *lease, uint16_t port)
+{
+    return (uint16_t)(port - lease->port) < lease->count;
+}
+
+/* As net_lease_family, of IPv4. */
 static inline int net_lease(struct net_lease *lease, uint8_t protocol, uint16_t port,
                             uint64_t slots)
 {
@@ -160,9 +175,9 @@ struct net_offer {
     uint64_t has_loop; /* not 0: it is open there */
 };
 
-/* Offer a lease's port. What is offered already stays, unless this program's bindings are those in
- * which others have to bind now. */
-void net_lease_offer(const struct net_lease *lease, struct net_offer *offer);
+/* Offer a port of a lease's. What is offered already stays, unless this program's bindings are
+ * those in which others have to bind now. */
+void net_lease_offer(const struct net_lease *lease, uint16_t port, struct net_offer *offer);
 
 /* Have netd count that a program, this one or one that it owns, has the port, until that ends or
  * gives it up, beside who took it. 0, or -1 with errno as NETD_JOIN has it. */
@@ -214,7 +229,7 @@ struct net_linger {
     uint32_t seconds;             /* for which it lasts, up to 60 */
     uint32_t own_next, peer_next; /* sequence numbers: behind our FIN; expected of the peer */
     struct net_ipv6 own, peer;    /* those of IPv4 are mapped */
-    uint16_t peer_port;
+    uint16_t own_port, peer_port;
 };
 
 /* Leave one to netd. Returns 0, or -1 with errno as NETD_LINGER has it. */

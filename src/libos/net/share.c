@@ -114,7 +114,7 @@ bool share_give(struct share *share, uint64_t turn)
     struct net_lease *lease = s->protocol->lease(s);
 
     if (lease)
-        net_lease_offer(lease, &page->offer);
+        net_lease_offer(lease, ntohs(s->own.port), &page->offer);
     put_common(s, &b);
     if (!s->protocol->give(s, &b))
         return false;

@@ -87,7 +87,7 @@ static int begin(struct socket *s)
     struct share_page *page = pages <= SHARE_PAGES_MOST ? vm_shared_alloc(pages) : NULL;
     if (!page)
         return -ENOMEM;
-    net_lease_offer(lease, &page->offer);
+    net_lease_offer(lease, ntohs(s->own.port), &page->offer);
     struct share *share = share_view(s, page, pages, &page->offer.port);
     if (!share) {
         vm_free(page);

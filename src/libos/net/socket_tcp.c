@@ -14,7 +14,7 @@
 
 #define HALF_OPEN 255 /* connections of a listener: as many as lwIP counts */
 
-static int error_of(err_t error)
+int stream_error_of(err_t error)
 {
     return error == ERR_OK    ? 0
            : error == ERR_USE ? -EADDRINUSE
@@ -54,7 +54,7 @@ static int take_port(struct stream *t, const struct socket_end *own)
         stream_detach(t);
         tcp_abort(pcb);
         net_lwip_reap();
-        return error_of(error);
+        return stream_error_of(error);
     }
     t->socket.own = *own;
     t->socket.own.port = htons((u16_t)port);
@@ -72,130 +72,13 @@ static int tcp_bind_socket(struct socket *s, const struct socket_end *end)
     return error ? error : take_port(t, end);
 }
 
-static bool is_local(const struct socket_end *end)
-{
-    return socket_end_is_ipv6(end) ? net_ipv6_is_local(&end->six)
-                                   : net_is_local(net_service(), end->address);
-}
-
-/* Whether the next hop is there, or may answer still. */
-static int ask_hop(const struct socket_end *peer)
-{
-    uint8_t mac[6] __attribute__((aligned(2)));
-
-    if (socket_end_is_ipv6(peer))
-        return stream6_look_for_hop(peer);
-    if (is_local(peer) || net_next_hop(peer->address, mac, 0) == 0 || errno == EAGAIN)
-        return 0;
-    return -errno;
-}
-
-/* A neighbour that doesn't answer: sooner than lwIP would give up. */
-static void look_for_hop(struct stream *t)
-{
-    int error = -ask_hop(&t->socket.peer);
-
-    if (!error)
-        return;
-    struct tcp_pcb *pcb = t->pcb;
-    stream_detach(t);
-    tcp_abort(pcb);
-    t->state = STREAM_FRESH;
-    t->socket.error = error;
-}
-
-void stream_look_for_peer(struct stream *t)
-{
-    stream_serve();
-    if (t->state == STREAM_CONNECTING)
-        look_for_hop(t);
-}
-
-int stream_finish_connect(struct stream *t, uint64_t deadline)
-{
-    for (stream_look_for_peer(t); t->state == STREAM_CONNECTING; stream_look_for_peer(t)) {
-        if (time_now() >= deadline)
-            return -EINPROGRESS;
-        int error = stream_wait(t, deadline);
-        if (error)
-            return error;
-    }
-    if (t->socket.error)
-        return stream_take_error(t);
-    return t->state == STREAM_CONNECTED ? 0 : -ECONNABORTED;
-}
-
-static int check_peer(struct socket_end *end)
-{
-    const struct net_host *host = net_service();
-
-    if (socket_end_is_ipv6(end))
-        return stream6_check_peer(end);
-    if (!host)
-        return -ENETDOWN;
-    if (!end->port)
-        return -EADDRNOTAVAIL;
-    if (end->address == INADDR_BROADCAST || end->address == (host->address | ~host->mask))
-        return -EACCES;
-    if (is_local(end))
-        return net_find_local(IPPROTO_TCP, ntohs(end->port)) ? -errno : 0;
-    return ask_hop(end);
-}
-
-static int begin_connect(struct stream *t, const struct socket_end *end, uint64_t deadline)
-{
-    const struct socket_end any = {0};
-    struct socket_end peer = *end;
-    int error = check_peer(&peer);
-
-    if (!error && t->state == STREAM_FRESH)
-        error = take_port(t, &any);
-    if (!error && is_local(&peer) && net_lwip_open_loop(ntohs(t->socket.own.port)))
-        error = -errno;
-    if (!error && socket_end_is_ipv6(&peer))
-        error = stream6_take_source(t, &peer, deadline);
-    if (error)
-        return error;
-    if (!socket_end_is_ipv6(&peer))
-        net_lwip_open_notes(ntohs(t->socket.own.port));
-    const ip_addr_t address = stream_address(&t->socket, &peer);
-    t->socket.error = 0;
-    error = error_of(tcp_connect(t->pcb, &address, ntohs(peer.port), stream_connected));
-    if (error)
-        return error;
-    tcp_poll(t->pcb, stream_connects, 1);
-    net_lwip_soon();
-    t->state = STREAM_CONNECTING;
-    t->socket.peer = peer;
-    t->socket.own = stream_end(&t->pcb->local_ip, t->pcb->local_port);
-    net_lwip_flush();
-    return 0;
-}
-
-static int tcp_connect_socket(struct socket *s, const struct socket_end *end)
-{
-    struct stream *t = (struct stream *)s;
-    uint64_t deadline = socket_deadline(s, s->send_ns, 0);
-
-    if (t->state == STREAM_CONNECTED || t->state == STREAM_LISTENS)
-        return -EISCONN;
-    if (t->state == STREAM_CONNECTING) {
-        int error = stream_finish_connect(t, deadline);
-        return error == -EINPROGRESS ? -EALREADY : error;
-    }
-    int error = begin_connect(t, end, deadline);
-    if (!error && !deadline)
-        return -EINPROGRESS; /* without a look, which may see the answer already: poll tells it */
-    return error ? error : stream_finish_connect(t, deadline);
-}
-
 int stream_begin_to_listen(struct stream *t)
 {
     err_t status;
     struct tcp_pcb *pcb = tcp_listen_with_backlog_and_err(t->pcb, HALF_OPEN, &status);
 
     if (!pcb)
-        return error_of(status);
+        return stream_error_of(status);
     stream_listen(t, pcb);
     return 0;
 }
@@ -333,7 +216,7 @@ const struct socket_protocol socket_tcp = {
     .speaks_ipv6 = true,
     .size = sizeof(struct stream),
     .bind = tcp_bind_socket,
-    .connect = tcp_connect_socket,
+    .connect = stream_connect,
     .listen = tcp_listen_socket,
     .accept = tcp_accept_socket,
     .put_back = tcp_put_back,

@@ -103,7 +103,11 @@ int stream_take_error(struct stream *t);
 /* socket_tcp.c: t's pcb, which is bound, becomes a listener's. 0 or a negated errno value. */
 int stream_begin_to_listen(struct stream *t);
 
-/* socket_tcp.c: how a connect that is under way goes on. */
+/* What a call of lwIP's says, as a negated errno value. */
+int stream_error_of(err_t error);
+
+/* stream_connect.c: for struct socket_protocol; and how a connect that is under way goes on. */
+int stream_connect(struct socket *s, const struct socket_end *end);
 void stream_look_for_peer(struct stream *t);
 
 /* Waits until a connect is over. 0, or why there is no connection. */

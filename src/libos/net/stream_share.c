@@ -59,7 +59,7 @@ static bool is_bound_here(const struct stream *t, const struct net_lease *lease)
         bool is_queued = false;
         for (const struct stream *c = t->queue; c; c = c->next)
             is_queued |= c == other;
-        if (pcb->local_port == lease->port && !is_queued)
+        if (pcb->local_port == ntohs(t->socket.own.port) && !is_queued)
             return true;
     }
     return false;

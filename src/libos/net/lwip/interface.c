@@ -130,7 +130,7 @@ static void keep_time(void)
         tcp_tmr();
     }
     if (now >= net_lwip_next_reap)
-        net_lwip_reap();
+        net_lwip_reap_due();
 }
 
 static void set_next(void)

@@ -14,12 +14,24 @@
 typedef uint32_t __attribute__((may_alias)) net_word4;
 typedef uint16_t __attribute__((may_alias)) net_word2;
 
+/* A port of a block: when it was given to a connection last (0: never), to which peer. */
+struct dialled {
+    uint64_t when;
+    uint32_t mark;
+};
+
 /* A port that is open. */
 struct opened {
     struct opened *next;
     struct net_lease lease;
-    bool is_lent; /* given back when nothing of lwIP's uses it any more */
-    bool is_used; /* found so by reap */
+    uint64_t retired; /* of a block, by bits: connections that went to other processes had these */
+    uint64_t idle;    /* of a block: since when nothing uses it; 0: something does */
+    unsigned turn;    /* of a block: the port that comes next */
+    struct dialled dialled[NETD_BLOCK];
+    bool is_block; /* of ports that connections are made from, */
+    bool is_local; /* on the loop interface; else on the device's */
+    bool is_lent;  /* given back when nothing of lwIP's uses it any more */
+    bool is_used;  /* found so by reap */
 };
 
 /* ports.c: all of them; and when to look for those that nothing uses, AEGIS_FOREVER: none was lent.
@@ -27,6 +39,7 @@ struct opened {
 extern struct opened *net_lwip_ports;
 extern uint64_t net_lwip_next_reap;
 void net_lwip_forget_ports(void);
+void net_lwip_reap_due(void); /* at that time: net_lwip_reap, but a block rests for a while */
 
 /* The whole of that port, as far as it isn't others'; or NULL. */
 struct opened *net_lwip_opened(uint16_t port);

@@ -50,6 +50,7 @@ static void leave(const struct tcp_pcb *pcb)
                            .seconds = seconds_of(pcb),
                            .own_next = behind_end(pcb),
                            .peer_next = pcb->rcv_nxt,
+                           .own_port = pcb->local_port,
                            .peer_port = pcb->remote_port};
 
     if (!lease || l.state == NET_LINGER_NONE)

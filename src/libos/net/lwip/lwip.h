@@ -77,6 +77,13 @@ void net_lwip_open_notes(uint16_t port);
  */
 int net_lwip_lend(uint16_t port, bool reuses);
 
+/*
+ * Give a new pcb a port of its own towards a peer, so that it can be connected: of a block that the
+ * program has for all its connections. A block comes back some seconds after the last of them.
+ * Returns the port, or -1 with errno as net_lwip_open.
+ */
+int net_lwip_dial(struct tcp_pcb *pcb, const ip_addr_t *peer, uint16_t peer_port, bool is_local);
+
 /* Look for such ports now, and not only every second. */
 void net_lwip_reap(void);
 

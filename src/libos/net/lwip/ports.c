@@ -14,6 +14,11 @@
 #define NOTE_SLOTS 4                /* of a loop's ring that nothing but notes comes by */
 #define REAP_NS    1000000000UL
 
+#define IDLE_NS 2000000000UL /* that a block is kept for the next connection */
+
+/* blocks on one interface that are taken only for ports that a peer hasn't seen for a minute */
+#define FRESH_BLOCKS 4
+
 struct opened *net_lwip_ports;
 uint64_t net_lwip_next_reap = AEGIS_FOREVER;
 unsigned net_lwip_narrow;
@@ -22,7 +27,7 @@ struct net_lwip_gone *net_lwip_gone;
 struct opened *net_lwip_opened(uint16_t port)
 {
     struct opened *o = net_lwip_ports;
-    while (o && (o->lease.port != port || o->lease.peer_port))
+    while (o && (!net_lease_has(&o->lease, port) || o->lease.peer_port))
         o = o->next;
     return o;
 }
@@ -65,6 +70,13 @@ void net_lwip_open_notes(uint16_t port)
         net_lease_loop(&o->lease, NOTE_SLOTS);
 }
 
+static void look_later(void)
+{
+    net_lwip_soon();
+    if (net_lwip_next_reap == AEGIS_FOREVER)
+        net_lwip_next_reap = time_after(REAP_NS);
+}
+
 static int open_port(uint16_t port, bool reuses)
 {
     struct opened *o = calloc(1, sizeof *o);
@@ -101,9 +113,7 @@ int net_lwip_lend(uint16_t port, bool reuses)
         o = net_lwip_opened((uint16_t)result);
         o->is_lent = true;
     }
-    net_lwip_soon();
-    if (net_lwip_next_reap == AEGIS_FOREVER)
-        net_lwip_next_reap = time_after(REAP_NS);
+    look_later();
     return o->lease.port;
 }
 
@@ -120,6 +130,117 @@ static void close_opened(struct opened *o)
     free(o);
 }
 
+/* Of a block on one interface, the other one's ring is for notes, or for nothing. */
+static struct opened *open_block(bool is_local, uint16_t count)
+{
+    uint64_t slots[2] = {is_local ? NOTE_SLOTS : MANY_SLOTS, is_local ? MANY_SLOTS : NOTE_SLOTS};
+    struct opened *o = calloc(1, sizeof *o);
+
+    if (!o)
+        return NULL;
+    if (net_lease_block(&o->lease, IPV4_TCP, NET_BOTH, count, slots[0])) {
+        int error = errno;
+        free(o);
+        errno = error;
+        return NULL;
+    }
+    o->is_lent = o->is_block = true;
+    o->is_local = is_local;
+    o->next = net_lwip_ports;
+    net_lwip_ports = o;
+    if (net_lease_loop(&o->lease, slots[1]) && is_local) {
+        int error = errno;
+        close_opened(o);
+        errno = error;
+        return NULL;
+    }
+    return o;
+}
+
+/* A bit for each port of a block that can't be used towards a peer: a connection has it, or whoever
+ * has bound it, or listens. */
+static uint64_t used_of(const struct opened *o, const ip_addr_t *peer, uint16_t peer_port)
+{
+    uint64_t used = o->retired;
+
+    for (size_t i = 0; i < NUM_TCP_PCB_LISTS; i++) {
+        bool whole = tcp_pcb_lists[i] != &tcp_active_pcbs && tcp_pcb_lists[i] != &tcp_tw_pcbs;
+        for (const struct tcp_pcb *pcb = *tcp_pcb_lists[i]; pcb; pcb = pcb->next)
+            if (net_lease_has(&o->lease, pcb->local_port) &&
+                (whole || (pcb->remote_port == peer_port && ip_addr_cmp(&pcb->remote_ip, peer))))
+                used |= 1UL << (pcb->local_port - o->lease.port);
+    }
+    return used;
+}
+
+/* Which peer that is, for who doesn't mind taking one for another now and then. */
+static uint32_t mark_of(const ip_addr_t *peer, uint16_t peer_port)
+{
+    struct net_ipv6 a;
+
+    net_lwip_read_address(peer, &a);
+    return (a.words[0] ^ a.words[1] ^ a.words[2] ^ a.words[3]) + peer_port * 0x9e3779b1U;
+}
+
+/*
+ * The one that was given out longest ago, if it can be (RFC 6056, 3.3.5: a block's place is
+ * random). Where the peer has closed a connection, it may still be in TIME-WAIT there, and not all
+ * let the next one in: unless `repeats`, none that went to this peer within that time. 0: there is
+ * none.
+ */
+static uint16_t free_port(struct opened *o, const ip_addr_t *peer, uint16_t peer_port, bool repeats)
+{
+    uint64_t used = used_of(o, peer, peer_port), now = time_now();
+    uint32_t mark = mark_of(peer, peer_port);
+
+    for (unsigned i = 0; i < o->lease.count; i++) {
+        unsigned at = (o->turn + i) % o->lease.count;
+        const struct dialled *last = &o->dialled[at];
+        bool is_again = last->when && last->mark == mark &&
+                        now - last->when < time_from_ns(2 * TCP_MSL * 1000000);
+        if (used >> at & 1 || (is_again && !repeats))
+            continue;
+        o->turn = at + 1;
+        o->dialled[at] = (struct dialled){now, mark};
+        return (uint16_t)(o->lease.port + at);
+    }
+    return 0;
+}
+
+static uint16_t find_port(const ip_addr_t *peer, uint16_t peer_port, bool is_local, bool repeats)
+{
+    unsigned blocks = 0;
+    uint16_t port = 0;
+
+    for (struct opened *o = net_lwip_ports; o && !port; o = o->next)
+        if (o->is_block && o->is_local == is_local) {
+            port = free_port(o, peer, peer_port, repeats);
+            blocks++;
+        }
+    if (!port && !repeats && blocks >= FRESH_BLOCKS)
+        return find_port(peer, peer_port, is_local, true);
+    return port;
+}
+
+int net_lwip_dial(struct tcp_pcb *pcb, const ip_addr_t *peer, uint16_t peer_port, bool is_local)
+{
+    uint16_t port = find_port(peer, peer_port, is_local, false);
+
+    if (!port) {
+        struct opened *o = open_block(is_local, NETD_BLOCK);
+        if (!o) /* there may be no block left, but ports */
+            o = open_block(is_local, 1);
+        if (!o)
+            return -1;
+        o->turn = net_lwip_random() % o->lease.count;
+        port = free_port(o, peer, peer_port, true);
+    }
+    pcb->local_port = port;
+    TCP_REG(&tcp_bound_pcbs, pcb);
+    look_later();
+    return port;
+}
+
 void net_lwip_close(uint16_t port)
 {
     struct opened *o = net_lwip_opened(port);
@@ -134,9 +255,7 @@ int net_lwip_join(const struct net_offer *offer, uint32_t peer_address, uint16_t
     uint64_t slots = peer_port ? RING_SLOTS : MANY_SLOTS;
     struct opened *o = net_lwip_opened_to(offer->port.number, peer_address, peer_port);
 
-    net_lwip_soon();
-    if (net_lwip_next_reap == AEGIS_FOREVER)
-        net_lwip_next_reap = time_after(REAP_NS);
+    look_later();
     if (o && (!device || o->lease.net.ring) && (!loop || o->lease.loop.ring))
         return 0;
     o = malloc(sizeof *o);
@@ -176,6 +295,9 @@ void net_lwip_let_go(struct net_lwip_gone *gone)
     gone->next = net_lwip_gone;
     gone->is_listed = true;
     net_lwip_gone = gone;
+    for (struct opened *o = net_lwip_ports; o; o = o->next)
+        if (o->is_block && net_lease_has(&o->lease, gone->local_port))
+            o->retired |= 1UL << (gone->local_port - o->lease.port);
 }
 
 void net_lwip_come_back(struct net_lwip_gone *gone)
@@ -196,12 +318,25 @@ static void mark_gone(void)
     for (struct opened *o = net_lwip_ports; o; o = o->next) {
         o->is_used = !o->is_lent;
         for (const struct net_lwip_gone *g = net_lwip_gone; g; g = g->next)
-            o->is_used |= g->local_port == o->lease.port && net_lease_is_outermost(&o->lease);
+            o->is_used |=
+                net_lease_has(&o->lease, g->local_port) && net_lease_is_outermost(&o->lease);
     }
 }
 
+/* Whether it stays for the next connection; then it is looked at again. */
+static bool rests(struct opened *o, bool may_rest)
+{
+    uint64_t now = time_now();
+
+    if (!o->is_block || !may_rest)
+        return false;
+    if (!o->idle)
+        o->idle = now;
+    return now - o->idle < time_from_ns(IDLE_NS);
+}
+
 /* Gives back the ports that were lent and that no connection or listener has. */
-static void reap(void)
+static void reap(bool may_rest)
 {
     bool any = false;
 
@@ -214,8 +349,11 @@ static void reap(void)
         }
     for (struct opened *o = net_lwip_ports, *next; o; o = next) {
         next = o->next;
-        any |= o->is_lent && o->is_used;
-        if (!o->is_used)
+        if (o->is_used)
+            o->idle = 0;
+        if (o->is_used || rests(o, may_rest))
+            any |= o->is_lent;
+        else
             close_opened(o);
     }
     net_lwip_next_reap = any ? time_after(REAP_NS) : AEGIS_FOREVER;
@@ -224,7 +362,12 @@ static void reap(void)
 void net_lwip_reap(void)
 {
     if (net_lwip_next_reap != AEGIS_FOREVER)
-        reap();
+        reap(false);
+}
+
+void net_lwip_reap_due(void)
+{
+    reap(true);
 }
 
 void net_lwip_forget_ports(void)
