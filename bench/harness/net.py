@@ -3,7 +3,7 @@
 import time
 from contextlib import ExitStack
 
-from . import aegis, client, stats, systems, transfers
+from . import aegis, client, keys, stats, systems, transfers
 from .results import AEGIS, show
 from .systems import HANDLER, LIMIT, LINUX, LINUX_TCP, LINUX_XDP, SOCKETS, STREAMS
 
@@ -152,6 +152,7 @@ def measure_tcp(context):
 def measure(context):
     if aegis.available(context):
         count_tcp(context)
+        keys.measure(context)
         if context.linux:
             measure_tcp(context)
         transfers.measure(context)

@@ -9,11 +9,12 @@ from .results import AEGIS
 LIMIT, LINUX, LINUX_XDP = "limit", "linux", "linux-xdp"
 HANDLER = "aegis-v-handler"  # beside AEGIS, an application: the handler that is one BPF object with the peer's
 SOCKETS = "aegis-v-sockets"  # an application by sockets of ExOS
+KEYS = "aegis-v-keys"  # and the program kv
 LINUX_TCP = "linux-tcp"
 STREAMS = "aegis-v-streams"  # and by those of TCP
 WEB, BULK = "aegis-v-web", "aegis-v-bulk"  # pages by httpd, and streams by bench/guest/bulk.c
 LINUX_WEB, LINUX_BULK = "linux-web", "linux-bulk"  # nginx, and the same source
-PROGRAMS = {SOCKETS: "udpecho", STREAMS: "tcpecho"}
+PROGRAMS = {SOCKETS: "udpecho", STREAMS: "tcpecho", KEYS: "kv"}
 PAGE = "1k", client.pattern(1024)
 LABELS = {
     LIMIT: "limit (bare metal)",
