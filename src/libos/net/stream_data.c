@@ -1,6 +1,7 @@
 /*
  * TCP's sockets: bytes. What is received was copied from its slots already and is copied once more,
- * to the program; what is sent lwIP copies into segments, and the interface from those into frames.
+ * to the program; what is sent lwIP copies into segments, which the device reads unless they are
+ * short (lwip/output.c).
  */
 #include <errno.h>
 #include <signal.h>
