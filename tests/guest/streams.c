@@ -1,7 +1,8 @@
 /*
  * streams ADDRESS PORT CLOSED: what POSIX says of stream sockets, against a peer at PORT that does
  * what the first byte of a connection says (test_streams.py), and CLOSED, where nobody listens.
- * streams ADDRESS PORT echo SIZE: sends SIZE bytes to an echo, which must come back.
+ * streams ADDRESS PORT echo SIZE: sends SIZE bytes to an echo, which must come back; by another
+ * connection if one is given up.
  * streams bye PORT: says "bye" to whoever connects, and closes at once.
  * streams ports: takes and gives back a port again and again, and says when it can't, or can again.
  * streams once|again PORT: serves one connection, as its first byte says, and ends (serve_one);
@@ -457,36 +458,56 @@ static unsigned char byte_at(size_t at)
     return (unsigned char)((at * 2654435761U) >> 13);
 }
 
-static void echo(size_t size)
+static bool is_lost(void)
+{
+    return errno == ETIMEDOUT || errno == ECONNRESET || errno == EPIPE || errno == EHOSTUNREACH;
+}
+
+/* Whether it came back, all of it; false if TCP gave the connection up at either end, as it does
+ * when nothing of a segment came through a dozen times. */
+static bool transfer(size_t size)
 {
     static unsigned char bytes[8192];
     size_t sent = 0, came = 0;
     int s = stream(0);
+    ssize_t part = 1;
 
-    while (connect(s, AT(peer))) /* a bad line may take it a while */
-        CHECK(errno == ETIMEDOUT || errno == EHOSTUNREACH);
+    set(s, SOL_SOCKET, SO_KEEPALIVE, 1); /* the other end may have given up without a word */
+    set(s, IPPROTO_TCP, TCP_KEEPIDLE, 20);
+    set(s, IPPROTO_TCP, TCP_KEEPINTVL, 5);
+    set(s, IPPROTO_TCP, TCP_KEEPCNT, 12);
+    while (connect(s, AT(peer)))
+        CHECK(is_lost());
     CHECK_EQ(fcntl(s, F_SETFL, O_NONBLOCK), 0);
-    while (came < size) {
+    while (came < size && part > 0) {
         short ready = polled(s, POLLIN | (sent < size ? POLLOUT : 0), -1);
         if (ready & POLLOUT) {
-            size_t part = size - sent < sizeof bytes ? size - sent : sizeof bytes;
-            for (size_t i = 0; i < part; i++)
+            size_t next = size - sent < sizeof bytes ? size - sent : sizeof bytes;
+            for (size_t i = 0; i < next; i++)
                 bytes[i] = byte_at(sent + i);
-            ssize_t done = send(s, bytes, part, 0);
-            CHECK(done > 0);
-            sent += (size_t)done;
+            part = send(s, bytes, next, MSG_NOSIGNAL);
+            sent += part > 0 ? (size_t)part : 0;
         }
-        if (!(ready & POLLIN))
+        if (part <= 0 || !(ready & (POLLIN | POLLERR)))
             continue;
-        ssize_t got = recv(s, bytes, sizeof bytes, 0);
-        CHECK(got > 0);
-        for (ssize_t i = 0; i < got; i++)
+        part = recv(s, bytes, sizeof bytes, 0);
+        for (ssize_t i = 0; i < part; i++)
             if (bytes[i] != byte_at(came + (size_t)i))
                 FAIL("a wrong byte");
-        came += (size_t)got;
+        came += part > 0 ? (size_t)part : 0;
     }
+    CHECK(part > 0 || (part < 0 && is_lost()));
     CHECK_EQ(close(s), 0);
-    printf("streams: %zu bytes came back\n", came);
+    return part > 0;
+}
+
+static void echo(size_t size)
+{
+    unsigned connections = 1;
+
+    while (!transfer(size))
+        connections++;
+    printf("streams: %zu bytes came back by connection %u\n", size, connections);
 }
 
 static void say_bye(uint16_t port)
