@@ -260,8 +260,10 @@ enum aegis_predicate_op {
 #define AEGIS_SLOT_ANY        UINT32_MAX /* for slice_alloc: whichever slot is free */
 
 /* Frames in, and out. */
-#define AEGIS_SLOT_SIZE      2048 /* bytes of a ring's slot */
-#define AEGIS_RING_SLOTS     128  /* most slots of a ring */
+#define AEGIS_SLOT_SIZE  2048 /* bytes of a ring's slot */
+#define AEGIS_RING_SLOTS 128  /* most slots of a ring */
+#define AEGIS_SLOT_SENDER                                                                          \
+    16 /* offset in a slot of the loop interface's: uint32_t, environment that sent the frame */
 #define AEGIS_SLOT_FRAME     22 /* offset of the frame in its slot: puts IPv4 addresses on 8 bytes */
 #define AEGIS_FRAME_MAX      1514 /* bytes */
 #define AEGIS_FRAME_MODIFIED 1    /* flag: a handler changed it before it was aborted */

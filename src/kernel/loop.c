@@ -7,6 +7,7 @@
 #include "kernel/classify.h"
 #include "kernel/event.h"
 #include "kernel/expose.h"
+#include "kernel/ring.h"
 #include "kernel/rv64/csr.h"
 #include "kernel/rx.h"
 #include "kernel/slice.h"
@@ -71,8 +72,17 @@ static bool turn_round(struct binding *binding, uint32_t index, const struct eve
     return true;
 }
 
+/* Whether a ring has no place for a frame of sender's: the owner lets one have only so many. 0 is
+ * who has the interface. */
+static inline bool is_shared_out(const struct binding *binding, uint32_t sender, int64_t *left)
+{
+    return sender && binding->ring &&
+           binding->head - binding->ring->tail > binding->slot_mask / 2 &&
+           !ring_may_put(binding, sender, left);
+}
+
 /* The way of the frame in the spare buffer, as rx.c has it for those of devices. */
-static void carry(size_t length, uint16_t hops, int64_t *left)
+static void carry(size_t length, uint32_t sender, uint16_t hops, int64_t *left)
 {
     struct netif *netif = loop.netif;
     struct event_frame f = {.bytes = loop.spare + NIC_BUFFER_FRAME, .length = length};
@@ -106,7 +116,15 @@ static void carry(size_t length, uint16_t hops, int64_t *left)
         if (verdict == ASH_TX || verdict == ASH_DROP)
             return;
     }
+    if (__builtin_expect(is_shared_out(binding, sender, left), 0)) {
+        binding->counters.dropped++;
+        binding->ring->dropped++;
+        return;
+    }
+    uint64_t head = binding->head;
     event_deliver(netif, binding, index, &f);
+    if (binding->head != head)
+        ring_say_sender(binding, sender);
 }
 
 /* The next that waits comes into the spare buffer. */
@@ -153,6 +171,8 @@ static long read_frame(struct binding *binding, uaddr_t at)
 
 long loop_send(struct binding *binding, uaddr_t frames, uint64_t count)
 {
+    const bool is_root = binding == netif_binding_state(loop.netif->info->root);
+    const uint32_t sender = is_root ? 0 : this_hart->env->number;
     const bool others_wait = loop.head != loop.tail; /* they have paid for their turn */
     int64_t left = RX_BUDGET;
     uint64_t sent;
@@ -162,11 +182,11 @@ long loop_send(struct binding *binding, uaddr_t frames, uint64_t count)
         length = read_frame(binding, frames + sent * sizeof(struct aegis_frame_out));
         if (length < 0)
             break;
-        carry((size_t)length, 0, &left);
+        carry((size_t)length, sender, 0, &left);
     }
     while (!others_wait && loop.head != loop.tail && left >= loop.netif->frame_most) {
         struct loop_frame next = take_next();
-        carry(next.length, next.hops, &left);
+        carry(next.length, next.env, next.hops, &left);
     }
     if (__builtin_expect(loop.head != loop.tail, 0))
         note_rest();
@@ -187,7 +207,7 @@ void loop_continue(void)
             loop.netif->info->unclaimed++;
             continue;
         }
-        carry(next.length, next.hops, &left);
+        carry(next.length, next.env, next.hops, &left);
         if (charge_runs())
             clock = charge_work(next.env, clock);
     }

@@ -16,6 +16,7 @@ _Static_assert(NIC_BUFFER_SIZE - NIC_BUFFER_FRAME <= AEGIS_SLOT_SIZE - AEGIS_SLO
                "every frame that the device can give fits into a slot");
 
 #define SLOTS_A_PAGE (PAGE_SIZE / AEGIS_SLOT_SIZE)
+#define LOOK_WORK    12 /* instructions to look at a slot's sender, generously */
 
 /* The slot of the next frame, or NULL if there is no ring or it is full. */
 static inline uint8_t *next_slot(struct binding *binding)
@@ -93,6 +94,37 @@ bool ring_put_received(struct binding *binding, uint32_t index, const uint8_t *b
     *(struct aegis_slot_header *)slot = header;
     show_slot(binding, &header);
     return true;
+}
+
+/* Where a slot says who has sent its frame. */
+static uint32_t *sender_of(const struct binding *binding, uint64_t frame)
+{
+    uint64_t number = frame & binding->slot_mask;
+    uint8_t *page = page_memory_at(binding->ring_pages[1 + number / SLOTS_A_PAGE]);
+
+    return (uint32_t *)(page + number % SLOTS_A_PAGE * AEGIS_SLOT_SIZE + AEGIS_SLOT_SENDER);
+}
+_Static_assert(AEGIS_SLOT_SENDER >= sizeof(struct aegis_slot_header) &&
+                   AEGIS_SLOT_SENDER + sizeof(uint32_t) <= AEGIS_SLOT_FRAME,
+               "between header and frame");
+
+bool ring_may_put(const struct binding *binding, uint32_t sender, int64_t *left)
+{
+    const struct aegis_ring *ring = binding->ring;
+    uint64_t share = ring->share, waiting = binding->head - ring->tail, own = 0;
+    uint64_t most = share * (binding->slot_mask + 1 - waiting);
+
+    if (share - 1 >= AEGIS_RING_SLOTS || waiting > binding->slot_mask || waiting <= most)
+        return true;
+    for (uint64_t i = binding->head - waiting; i != binding->head; i++)
+        own += *sender_of(binding, i) == sender;
+    *left -= (int64_t)(waiting * LOOK_WORK);
+    return own <= most;
+}
+
+void ring_say_sender(const struct binding *binding, uint32_t sender)
+{
+    *sender_of(binding, binding->head - 1) = sender;
 }
 
 void ring_release(struct binding *binding)

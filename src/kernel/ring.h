@@ -31,6 +31,16 @@ bool ring_put(struct binding *binding, uint32_t index, const struct ring_frame *
 bool ring_put_received(struct binding *binding, uint32_t index, const uint8_t *bytes, size_t length,
                        uint16_t flags);
 
+/*
+ * Whether an environment's next frame over the loop interface may be put, by the share that the
+ * ring's owner lets one have (struct aegis_ring): a full ring is ring_put's business. What it takes
+ * to count comes off *left.
+ */
+bool ring_may_put(const struct binding *binding, uint32_t sender, int64_t *left);
+
+/* Says in the slot of the frame put last who has sent it. */
+void ring_say_sender(const struct binding *binding, uint32_t sender);
+
 /* Gives the ring's pages back to their owner as DATA. */
 void ring_release(struct binding *binding);
 

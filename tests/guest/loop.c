@@ -43,6 +43,7 @@ static struct net open_binding(const struct filter_image *in, const struct filte
     if (binding < 0)
         FAIL("net_bind: %s", aegis_error_name(binding));
     CHECK_OK(net_open(&net, (uint32_t)binding, SLOTS));
+    net.ring->share = 0; /* one sender may fill it */
     CHECK_EQ(net.netif, aegis_info()->netif_count);
     return net;
 }

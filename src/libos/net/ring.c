@@ -7,6 +7,9 @@
 #define HEADER_PAGES 1
 #define SLOTS_A_PAGE (AEGIS_PAGE_SIZE / AEGIS_SLOT_SIZE)
 
+/* What one sender may have in a ring for each slot that is free: three quarters of an empty one. */
+#define LOOP_SHARE 3
+
 #define BUSY_LIMIT 2000000000UL /* ns to wait for somebody else's binding */
 
 int64_t net_bind(const struct aegis_net_binding *request)
@@ -27,6 +30,7 @@ int64_t net_open(struct net *net, uint32_t binding, uint64_t slots)
     uint8_t *memory = vm_alloc(HEADER_PAGES + slots / SLOTS_A_PAGE, VM_READ_WRITE);
     if (!memory)
         return -AEGIS_E_NO_PAGE;
+    ((struct aegis_ring *)memory)->share = LOOP_SHARE;
     int64_t status = aegis_net_ring(binding, (struct aegis_ring *)memory, slots);
     if (status < 0) {
         vm_free(memory);

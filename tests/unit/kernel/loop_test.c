@@ -216,6 +216,36 @@ static void what_waits_is_charged_to_its_sender(void **state)
     use_up_budgets(&b, false);
 }
 
+/* A ring's owner says how much of it one sender may have; who has sent stands in the slots. */
+static void no_sender_fills_a_ring_whose_owner_shares_it(void **state)
+{
+    (void)state;
+    const uint8_t *slot = (const uint8_t *)b.ring + PAGE_SIZE;
+    uint64_t dropped = b.ring->dropped;
+
+    arrived(&b);
+    b.ring->share = 3;
+    assert_int_equal(send_from(&a, 8, SLOTS), SLOTS); /* taken, and dropped */
+    assert_true(b.ring->head - b.ring->tail == SLOTS * 3 / 4 + 1);
+    assert_int_equal(b.ring->dropped, dropped + SLOTS / 4 - 1);
+    assert_int_equal(*(const uint32_t *)(slot + AEGIS_SLOT_SENDER), a.env);
+    use_up_budgets(&a, true); /* a's handler sends b's own frame back to it: another one of a's */
+    next_value = 8;
+    assert_int_equal(send_from(&b, 1, 1), 1);
+    use_up_budgets(&a, false);
+    while (rx_continue())
+        ;
+    assert_int_equal(arrived(&b), SLOTS * 3 / 4 + 1);
+    b.ring->share = 0; /* this and what makes no sense: as much as fits */
+    assert_int_equal(send_from(&a, 8, SLOTS), SLOTS);
+    assert_int_equal(arrived(&b), SLOTS);
+    b.ring->share = UINT64_MAX;
+    assert_int_equal(send_from(&a, 8, SLOTS), SLOTS);
+    assert_int_equal(arrived(&b), SLOTS);
+    b.ring->share = 0;
+    check_invariants(NULL);
+}
+
 /* The last: b ends. */
 static void what_an_ended_sender_left_is_dropped(void **state)
 {
@@ -249,6 +279,7 @@ int main(void)
         cmocka_unit_test(nobody_has_more_than_a_share_of_the_queue),
         cmocka_unit_test(a_frame_is_sent_on_only_so_often),
         cmocka_unit_test(what_waits_is_charged_to_its_sender),
+        cmocka_unit_test(no_sender_fills_a_ring_whose_owner_shares_it),
         cmocka_unit_test(what_an_ended_sender_left_is_dropped),
     };
     return cmocka_run_group_tests(tests, boot, leave);
