@@ -105,4 +105,4 @@ def test_a_rival_costs_others_no_more_than_its_slices(measured, kind, computing)
         assert own[job][0] >= 0.88 * alone[job][0], (job, own, alone)
         assert own[job][1] <= 1.3 * alone[job][1] + 1000, (job, own, alone)
     # A port takes some dozen slices of its taker's own to open and to close: of few one is missed soon.
-    assert own["open"][0] >= 1 and own["open"][1] <= 2 * alone["open"][1], (own, alone)
+    assert own["open"][0] >= 1 and own["open"][1] <= 3 * alone["open"][1], (own, alone)
