@@ -33,7 +33,7 @@ aegis_fuzz_target(libos_segment_fuzz SOURCES fuzz/libos_segment.c ${libos_dir}/n
 # Streams that are handed on, with the lwIP that programs have.
 include(lwip_sources)
 set(stream_kept ${lwip_unit} ${CMAKE_CURRENT_SOURCE_DIR}/unit/libos/lwip_host.c ${libos_dir}/net/stream_kept.c ${libos_dir}/net/stream_event.c
-  ${libos_dir}/net/share_bytes.c ${libos_dir}/net/lwip/move.c ${libos_dir}/net/lwip/discovery.c)
+  ${libos_dir}/net/share_bytes.c ${libos_dir}/net/lwip/move.c ${libos_dir}/net/lwip/tick.c ${libos_dir}/net/lwip/discovery.c)
 set(lwip_includes ${CMAKE_CURRENT_SOURCE_DIR}/unit/shim ${libos_dir}/net/lwip/include ${AEGIS_LWIP_DIR}/src/include)
 aegis_test_library(lwip_host SOURCES ${stream_kept})
 target_include_directories(lwip_host PUBLIC ${lwip_includes})

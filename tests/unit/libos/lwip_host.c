@@ -267,7 +267,7 @@ void host_ticks(unsigned count)
 {
     while (count--) {
         clock_ms += TCP_TMR_INTERVAL;
-        tcp_tmr();
+        net_lwip_tick();
     }
 }
 

@@ -140,6 +140,27 @@ static void lost_segments_are_sent_again(void **state)
     host_end(t);
 }
 
+/* A peer that shuts its window takes what was sent before, too: nothing is left to ask for then. */
+static void a_shut_window_may_take_all(void **state)
+{
+    (void)state;
+    struct stream *t = connected();
+    write_bytes(t, 0, 2920);
+    host_ticks(100); /* it is sent again */
+    host_segment(TCP_ACK, FIRST, host_sent.first + 1460, 0, NULL, 0);
+    tcp_output(t->pcb);
+    assert_int_equal(t->pcb->persist_backoff, 1);
+    host_segment(TCP_ACK, FIRST, host_sent.first + 2920, 0, NULL, 0);
+    assert_null(t->pcb->unsent);
+    host_ticks(100);
+    assert_int_equal(t->pcb->state, ESTABLISHED);
+    write_bytes(t, 2920, 80);
+    host_segment(TCP_ACK, FIRST, host_sent.first + 2920, WINDOW, NULL, 0);
+    tcp_output(t->pcb);
+    expect_sent(0, 3000);
+    host_end(t);
+}
+
 static void the_end_is_said_again(void **state)
 {
     (void)state;
@@ -305,6 +326,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_connection_goes_on),
         cmocka_unit_test(lost_segments_are_sent_again),
+        cmocka_unit_test(a_shut_window_may_take_all),
         cmocka_unit_test(the_end_is_said_again),
         cmocka_unit_test(one_that_is_over_goes_along),
         cmocka_unit_test(a_listener_takes_its_queue_along),

@@ -127,7 +127,7 @@ static void keep_time(void)
     } else if (now >= next_tick) {
         uint64_t tick = time_from_ns(TICK_NS);
         next_tick = now - next_tick < tick ? next_tick + tick : now + tick;
-        tcp_tmr();
+        net_lwip_tick();
     }
     if (now >= net_lwip_next_reap)
         net_lwip_reap_due();

@@ -84,6 +84,9 @@ int net_lwip_lend(uint16_t port, bool reuses);
  */
 int net_lwip_dial(struct tcp_pcb *pcb, const ip_addr_t *peer, uint16_t peer_port, bool is_local);
 
+/* TCP's clock goes on by one tick, for net_lwip_serve and for tests. */
+void net_lwip_tick(void);
+
 /* Look for such ports now, and not only every second. */
 void net_lwip_reap(void);
 
