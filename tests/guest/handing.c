@@ -351,6 +351,35 @@ static void a_killed_holder_loses_the_connection(void)
     close(ready[1]);
 }
 
+/* As elsewhere, what _exit leaves out is atexit's functions and streams, not sockets. */
+static void a_child_that_ends_by_exit_closes_its_own(void)
+{
+    int a, b;
+    char byte;
+
+    make_pair(4307, &a, &b);
+    for (int i = 0; i < 2; i++) {
+        pid_t pid = fork();
+        CHECK(pid >= 0);
+        if (pid == 0) {
+            close(b);
+            CHECK_EQ(write(a, "x", 1), 1);
+            _exit(5); /* it holds a */
+        }
+        if (i == 1)
+            CHECK_EQ(close(a), 0);
+        CHECK_EQ(read(b, &byte, 1), 1);
+        if (i == 0) {
+            CHECK_EQ(write(a, "y", 1), 1);
+            CHECK_EQ(read(b, &byte, 1), 1);
+            CHECK_EQ(byte, 'y');
+        }
+        wait_for(pid, 5);
+    }
+    CHECK_EQ(read(b, &byte, 1), 0);
+    CHECK_EQ(close(b), 0);
+}
+
 static int udp_at(uint16_t port)
 {
     struct sockaddr_in own = at(port);
@@ -531,6 +560,7 @@ static const struct {
     {"both use one connection", both_use_one_connection},
     {"an idle child", an_idle_child_keeps_it_open},
     {"a killed holder", a_killed_holder_loses_the_connection},
+    {"_exit", a_child_that_ends_by_exit_closes_its_own},
     {"datagrams", datagrams},
     {"unread datagrams", datagrams_that_nobody_reads},
     {"fresh sockets", fresh_sockets_are_copies},

@@ -8,6 +8,7 @@
 
 #include "libos/net/service.h"
 #include "libos/net/share.h"
+#include "libos/proc/part.h"
 #include "libos/start/start.h"
 
 #define NS          1000000000UL
@@ -22,6 +23,7 @@ struct socket *socket_make(const struct socket_protocol *protocol)
     if (!s)
         return NULL;
     sockets_made = true;
+    proc_says_goodbye = true;
     s->object.kind = &socket_kind;
     s->object.flags = O_RDWR;
     s->protocol = protocol;

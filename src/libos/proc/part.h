@@ -46,7 +46,7 @@ struct exos_part {
     /* Child: first thing, on its own copy of memory. */
     void (*in_child)(void);
 
-    void (*at_exit)(void); /* behind what atexit registered */
+    void (*at_exit)(void); /* behind what atexit registered; see proc_says_goodbye */
 };
 
 /*
@@ -56,6 +56,12 @@ struct exos_part {
 #define EXOS_PART(number, part)                                                                    \
     static const struct exos_part *const exos_part_of_##part                                       \
         __attribute__((used, section(".exos_parts." #number))) = &(part)
+
+/*
+ * Set by a part whose peers would wait for ever otherwise: at_exit of all parts is called as well
+ * when the process ends by _exit, unless from within an upcall, or while something is half changed.
+ */
+extern bool proc_says_goodbye;
 
 extern const struct exos_part *const exos_parts_begin[], *const exos_parts_end[];
 

@@ -9,6 +9,8 @@
 #include "libos/proc/table.h"
 #include "libos/start/internal.h"
 #include "libos/start/start.h"
+#include "libos/upcall/hold.h"
+#include "libos/upcall/upcall.h"
 
 static int fail(int error)
 {
@@ -114,11 +116,20 @@ void proc_begin(const struct exos_start *start)
         }
 }
 
+bool proc_says_goodbye;
+
 void proc_end_parts(void)
 {
+    EXOS_SET(proc_says_goodbye, false);
     for (const struct exos_part *const *part = exos_parts_end; part-- > exos_parts_begin;)
         if ((*part)->at_exit)
             (*part)->at_exit();
+}
+
+void proc_say_goodbye(void)
+{
+    if (proc_says_goodbye && !exos_held && !upcall_is_inside())
+        proc_end_parts();
 }
 
 void proc_say(uint64_t value)

@@ -19,6 +19,9 @@ void proc_say(uint64_t value);
 /* What parts do behind the functions of atexit (proc/part.h). */
 void proc_end_parts(void);
 
+/* The same, once, for who ends by _exit, if a part has asked for it. */
+void proc_say_goodbye(void);
+
 int main(int argc, char **argv, char **environment);
 
 #endif

@@ -76,6 +76,7 @@ void exos_end(uint64_t value)
 
 void _exit(int status)
 {
+    proc_say_goodbye();
     exos_end((uint64_t)(status & 0xff));
 }
 
