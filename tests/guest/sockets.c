@@ -267,6 +267,7 @@ static void own_addresses(void)
     CHECK_OK(bind(c, AT(in)));
     CHECK_EQ(carry(b, "127.0.0.1", 4200, a).sin_addr.s_addr, htonl(INADDR_LOOPBACK));
     CHECK_EQ(carry(b, "127.0.0.1", 4201, c).sin_addr.s_addr, htonl(INADDR_LOOPBACK));
+    CHECK_EQ(carry(b, "0.0.0.0", 4201, c).sin_addr.s_addr, htonl(INADDR_LOOPBACK));
     source = carry(b, "10.0.2.15", 4201, c);
     CHECK_EQ(source.sin_addr.s_addr, inet_addr("10.0.2.15"));
     carry(c, "10.0.2.15", ntohs(source.sin_port), b);

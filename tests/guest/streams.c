@@ -432,10 +432,16 @@ static void to_a_child(void)
 /* Over the loop interface. */
 static void within_the_machine(void)
 {
-    struct sockaddr_in nobody = own_at("127.0.0.1", 4999);
+    struct sockaddr_in nobody = own_at("127.0.0.1", 4999), any = own_at("0.0.0.0", 4999);
+    struct sockaddr_in own = own_at("127.0.0.1", 0), outside = own_at("10.0.2.2", 9);
     int s = stream(0);
 
     CHECK_ERRNO(connect(s, AT(nobody)), ECONNREFUSED);
+    CHECK_ERRNO(connect(s, AT(any)), ECONNREFUSED); /* the same */
+    CHECK_EQ(close(s), 0);
+    s = stream(0);
+    CHECK_EQ(bind(s, AT(own)), 0);
+    CHECK_ERRNO(connect(s, AT(outside)), EINVAL);
     CHECK_EQ(close(s), 0);
     to_oneself("127.0.0.1", 4200);
     to_oneself("10.0.2.15", 4201);

@@ -147,7 +147,11 @@ static int do_bind(struct socket *s, const struct socket_end *end)
 
 static int do_connect(struct socket *s, const struct socket_end *end)
 {
-    return s->protocol->connect(s, end);
+    struct socket_end peer = *end;
+
+    if (!peer.address)
+        socket_name_self(&peer);
+    return s->protocol->connect(s, &peer);
 }
 
 static int with_end(int fd, const struct sockaddr *address, socklen_t size, on_end *act)
@@ -234,6 +238,8 @@ ssize_t sendto(int fd, const void *bytes, size_t count, int flags, const struct 
     struct socket_transfer t = {
         .vector = &vector, .count = 1, .size = count, .flags = flags, .has_end = address};
     int error = address ? socket_read_end(address, size, &t.end) : 0;
+    if (address && !t.end.address)
+        socket_name_self(&t.end);
     return error ? fd_result(error) : transfer(fd, &t, true);
 }
 
@@ -280,6 +286,8 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
     if (!error && message->msg_name) {
         t.has_end = true;
         error = socket_read_end(message->msg_name, message->msg_namelen, &t.end);
+        if (!error)
+            socket_name_self(&t.end);
     }
     return error ? fd_result(error) : transfer(fd, &t, true);
 }

@@ -188,6 +188,9 @@ int socket_get(struct socket *s, int level, int option, void *value, socklen_t *
 
 /* Between struct sockaddr and ends; -EINVAL, -EAFNOSUPPORT. AF_UNSPEC gives port 0. */
 int socket_read_end(const struct sockaddr *address, socklen_t size, struct socket_end *end);
+
+/* Of whom something is sent to: 0.0.0.0 and :: are this machine, as elsewhere. */
+void socket_name_self(struct socket_end *end);
 void socket_write_end(bool is_six, const struct socket_end *end, struct sockaddr *address,
                       socklen_t *size);
 

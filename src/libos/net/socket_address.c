@@ -57,6 +57,18 @@ int socket_read_end(const struct sockaddr *address, socklen_t size, struct socke
     return 0;
 }
 
+void socket_name_self(struct socket_end *end)
+{
+    const struct net_ipv6 loopback = {{[3] = NET_WIRE32(1)}};
+
+    if (end->is_nobody || end->address || !end->port)
+        return;
+    if (!end->is_six)
+        end->address = htonl(INADDR_LOOPBACK);
+    else if (net_ipv6_is_any(&end->six))
+        end->six = loopback;
+}
+
 static void write_ipv6(const struct socket_end *end, struct sockaddr *address, socklen_t *size)
 {
     struct sockaddr_in6 in = {.sin6_family = AF_INET6, .sin6_port = end->port};

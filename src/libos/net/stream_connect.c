@@ -115,7 +115,10 @@ static void give_client_port_back(struct stream *t)
 static int prepare_connect(struct stream *t, const struct socket_end *peer, uint64_t deadline)
 {
     uint16_t port = ntohs(t->socket.own.port);
+    bool from_loop = (ntohl(t->socket.own.address) >> 24) == 127;
 
+    if (from_loop && !is_local(peer)) /* nobody out there could answer */
+        return -EINVAL;
     if (is_local(peer) && net_lwip_open_loop(port))
         return -errno;
     if (socket_end_is_ipv6(peer))
