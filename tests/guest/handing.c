@@ -446,6 +446,42 @@ static void datagrams_that_nobody_reads(void)
     CHECK_EQ(close(other), 0);
 }
 
+/* Who looks after a socket that has others closes it when they have gone, and waits there, too. */
+static void a_late_close_lingers(void)
+{
+    const struct linger lingers = {1, 1};
+    int listener = listen_at(4311), ready[2];
+    char byte, bytes[1000] = {0};
+
+    CHECK_EQ(pipe(ready), 0);
+    pid_t server = fork();
+    CHECK(server >= 0);
+    if (server == 0) {
+        CHECK(accept(listener, NULL, NULL) >= 0);
+        CHECK_EQ(write(ready[1], "x", 1), 1);
+        raise(SIGSTOP); /* and acknowledges nothing */
+        exit(0);
+    }
+    int a = dial(4311);
+    CHECK_EQ(read(ready[0], &byte, 1), 1);
+    CHECK_EQ(setsockopt(a, SOL_SOCKET, SO_LINGER, &lingers, sizeof lingers), 0);
+    CHECK_EQ(send(a, bytes, sizeof bytes, 0), sizeof bytes);
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    if (pid == 0)
+        for (;;)
+            pause();
+    CHECK_EQ(close(a), 0);
+    CHECK_EQ(kill(pid, SIGKILL), 0);
+    CHECK_EQ(waitpid(pid, NULL, 0), pid);
+    sleep(3);
+    CHECK_EQ(kill(server, SIGKILL), 0);
+    CHECK_EQ(waitpid(server, NULL, 0), server);
+    CHECK_EQ(close(listener), 0);
+    close(ready[0]);
+    close(ready[1]);
+}
+
 /* A socket that has no port yet is everybody's own. */
 static void fresh_sockets_are_copies(void)
 {
@@ -563,6 +599,7 @@ static const struct {
     {"_exit", a_child_that_ends_by_exit_closes_its_own},
     {"datagrams", datagrams},
     {"unread datagrams", datagrams_that_nobody_reads},
+    {"a late close", a_late_close_lingers},
     {"fresh sockets", fresh_sockets_are_copies},
     {"execve", execve_takes_it_along},
     {"a scribbling child", a_child_that_scribbles_spoils_the_conversation_alone},

@@ -22,6 +22,7 @@
 
 struct share *shares;
 static uint64_t next_guard; /* look */
+unsigned share_closings;
 
 static uint64_t load(const uint64_t *word)
 {
@@ -258,8 +259,10 @@ static bool is_over(struct share *share)
     int status = s->away && !s->lost ? try_to_take(share) : 0;
     if (status > 0)
         return false; /* another who closes it was quicker, and isn't done yet */
+    share_closings++;
     if (!s->away)
         s->protocol->close(s);
+    share_closings--;
     s->away = false;
     return true;
 }
@@ -296,7 +299,7 @@ bool share_close(struct socket *s)
 uint64_t share_look(uint64_t until)
 {
     uint64_t now = time_now();
-    bool guards = false, holds = false, looks = now >= next_guard;
+    bool guards = false, holds = false, looks = now >= next_guard && !share_closings;
 
     exos_hold();
     for (struct share *share = shares, *next; share; share = next) {
@@ -305,6 +308,7 @@ uint64_t share_look(uint64_t until)
         if (share->is_guarded && looks && is_over(share)) {
             finish(share);
             free(s);
+            next = shares; /* others may have gone while it was closed */
             continue;
         }
         guards |= share->is_guarded;
@@ -322,7 +326,7 @@ uint64_t share_look(uint64_t until)
     if (looks)
         next_guard = !guards ? AEGIS_FOREVER : time_after(holds ? HOLD_LEAST : GUARD_LOOK);
     exos_release();
-    return next_guard < until ? next_guard : until;
+    return next_guard < until && !share_closings ? next_guard : until;
 }
 
 uint64_t share_meanwhile(struct aegis_predicate *all, size_t *total, uint64_t until)

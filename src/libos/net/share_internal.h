@@ -43,6 +43,9 @@ struct share {
 /* All views of this process. */
 extern struct share *shares;
 
+/* share.c: closes that are under way. One that lingers (SO_LINGER) waits, and others run. */
+extern unsigned share_closings;
+
 /* share_pass.c: the place of a process among the members, or NULL; give it one. */
 uint64_t *share_place(struct share_page *page, uint64_t member);
 bool share_join(struct share_page *page, uint64_t member);

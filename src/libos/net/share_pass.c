@@ -230,6 +230,7 @@ void share_in_child(struct socket *s)
 /* What is guarded is the parent's to look after. */
 static void in_child(void)
 {
+    share_closings = 0;
     for (struct share *share = shares, *next; share; share = next) {
         next = share->next;
         if (share->is_guarded)
