@@ -173,6 +173,22 @@ static void the_rest_of_the_library(void)
     CHECK(!strcmp(text, "1970-01-02"));
 }
 
+static void the_last_line_needs_no_end(void)
+{
+    int fds[2];
+    char line[16];
+
+    CHECK_EQ(pipe(fds), 0);
+    CHECK_EQ(write(fds[1], "one\nand two", 11), 11);
+    CHECK_EQ(close(fds[1]), 0);
+    FILE *file = fdopen(fds[0], "r");
+    CHECK(file && fgets(line, sizeof line, file) == line && !strcmp(line, "one\n"));
+    CHECK(fgets(line, 4, file) == line && !strcmp(line, "and"));
+    CHECK(fgets(line, sizeof line, file) == line && !strcmp(line, " two"));
+    CHECK(feof(file) && !fgets(line, sizeof line, file) && !strcmp(line, " two"));
+    CHECK_EQ(fclose(file), 0);
+}
+
 /* Runs at exit, after which the status is still that of exit(0): or else the runner sees a failure.
  */
 static void at_exit(void)
@@ -190,6 +206,7 @@ int main(void)
     time_goes_on();
     entropy_differs();
     the_rest_of_the_library();
+    the_last_line_needs_no_end();
     CHECK_EQ(atexit(at_exit), 0);
     return 0;
 }

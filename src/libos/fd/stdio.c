@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -189,6 +190,23 @@ size_t fread(void *bytes, size_t size, size_t count, FILE *file)
         __lock_release_recursive(stream->lock);
     }
     return done / size;
+}
+
+/* picolibc's answers NULL, and so loses it, where the last line of a file has no end. */
+char *fgets(char *line, int size, FILE *file)
+{
+    char *at = line;
+    int c = 0;
+    bool had_failed = ferror(file);
+
+    if (size <= 0)
+        return NULL;
+    while (at < line + size - 1 && c != '\n' && (c = getc(file)) != EOF)
+        *at++ = (char)c;
+    if (c == EOF && (at == line || (ferror(file) && !had_failed)))
+        return NULL;
+    *at = 0;
+    return line;
 }
 
 ssize_t getdelim(char **line, size_t *size, int end, FILE *file)
