@@ -245,6 +245,32 @@ static void two_workers_accept_from_one_listener(void)
     CHECK_EQ(close(listener), 0);
 }
 
+/* A child accepts, and a child of that goes on with what it has accepted. */
+static void a_worker_forks_for_its_client(void)
+{
+    int listener = listen_at(4311);
+    pid_t c = client(4311, listener), worker = fork();
+
+    CHECK(worker >= 0);
+    if (worker == 0) {
+        int s = accept(listener, NULL, NULL);
+        CHECK(s >= 0);
+        pid_t pid = fork();
+        CHECK(pid >= 0);
+        if (pid == 0) {
+            close(listener);
+            echo(s, s);
+            exit(0);
+        }
+        CHECK_EQ(close(s), 0);
+        wait_for(pid, 0);
+        exit(0);
+    }
+    wait_for(c, 7);
+    wait_for(worker, 0);
+    CHECK_EQ(close(listener), 0);
+}
+
 /* Two ends of one connection, both here. */
 static void make_pair(uint16_t port, int *a, int *b)
 {
@@ -593,6 +619,7 @@ static const struct {
     {"a program gets a connection", a_program_gets_a_connection_as_its_input},
     {"a program gets a listener", a_program_gets_a_listener},
     {"two workers accept", two_workers_accept_from_one_listener},
+    {"a worker forks", a_worker_forks_for_its_client},
     {"both use one connection", both_use_one_connection},
     {"an idle child", an_idle_child_keeps_it_open},
     {"a killed holder", a_killed_holder_loses_the_connection},

@@ -42,7 +42,8 @@ void net_lease_offer(const struct net_lease *lease, uint16_t port, struct net_of
         offer->loop = lease->parents[1];
     for (int i = 0; i < 2; i++) {
         if (!nets[i]->ring || !net_alive(nets[i]) ||
-            aegis_binding(nets[i]->binding)->parent != AEGIS_CAP_INDEX(lease->parents[i].name))
+            (offer->inside[i].name &&
+             aegis_binding(nets[i]->binding)->parent != AEGIS_CAP_INDEX(lease->parents[i].name)))
             continue;
         aegis_cap_mint(AEGIS_KIND_BINDING, nets[i]->binding, AEGIS_RIGHT_DELEGATE,
                        &offer->inside[i]);

@@ -176,7 +176,7 @@ struct net_offer {
 };
 
 /* Offer a port of a lease's. What is offered already stays, unless this program's bindings are
- * those in which others have to bind now. */
+ * the outermost, in which others have to bind now. */
 void net_lease_offer(const struct net_lease *lease, uint16_t port, struct net_offer *offer);
 
 /* Have netd count that a program, this one or one that it owns, has the port, until that ends or
