@@ -442,6 +442,12 @@ static __attribute__((noinline)) int find_hop(uint32_t address, uint32_t hop, ui
     return 0;
 }
 
+bool net_knows_hop(uint32_t address)
+{
+    uint32_t hop = (address ^ host.address) & host.mask ? host.gateway : address;
+    return look_up(hop) & NEIGHBOUR_KNOWN;
+}
+
 int net_next_hop(uint32_t address, uint8_t mac[6], uint64_t deadline)
 {
     uint32_t hop = (address ^ host.address) & host.mask ? host.gateway : address;

@@ -18,14 +18,14 @@
 #define PATIENCE  20000000UL   /* ns for the device to read what is before; then it is lost */
 #define PENDING   16           /* packets that wait for a neighbour; TCP sends others again later */
 #define HOP_WAIT  2500000000UL /* ns for a neighbour's answer: netd asks once a second */
-#define HOP_SOON  100000000UL  /* ns in which it is looked for */
-#define HOP_LOOK  2000000UL    /* every so often, */
-#define HOP_LATER 50000000UL   /* and then every so often */
+#define ASK_GAP   50000000UL   /* between two questions to netd */
+#define HOP_LOOK  2000000UL    /* until it is looked for, each time twice as long, */
+#define HOP_LATER 200000000UL  /* at most this: each look is a call of netd */
 #define HEADERS   (IPV4_LEAST + TCP_HLEN)
 
 static struct pending {
-    struct pbuf *packet; /* NULL: the place is free */
-    uint64_t until;
+    struct pbuf *packet;       /* NULL: the place is free */
+    uint64_t until, look, gap; /* when it is given up; when its neighbour is looked for again */
 } pending[PENDING];
 static size_t pending_count;
 
@@ -153,6 +153,21 @@ static __attribute__((noinline)) err_t put_out6(const struct pbuf *p)
     return ERR_OK;
 }
 
+/*
+ * Whether a neighbour that isn't known may be asked for now: netd is everybody's, and whoever opens
+ * connections in the names of many neighbours would have us wait for it all the time.
+ */
+static bool may_ask(void)
+{
+    static uint64_t next;
+    uint64_t now = time_now();
+
+    if (now < next)
+        return false;
+    next = now + time_from_ns(ASK_GAP);
+    return true;
+}
+
 /* Puts a packet of IPv4 into the batch. ERR_INPROGRESS: its next hop isn't known yet. */
 static err_t put_out(const struct pbuf *p, u32_t to)
 {
@@ -168,6 +183,8 @@ static err_t put_out(const struct pbuf *p, u32_t to)
     const struct opened *from = net_lwip_opened_to(net_get16(tcp), to, net_get16(tcp + 2));
     if (!from || !(is_local ? from->lease.loop.ring : from->lease.net.ring))
         return ERR_RTE;
+    if (!is_local && !net_knows_hop(to) && !may_ask())
+        return ERR_INPROGRESS;
     if (!is_local && net_next_hop(to, mac, 0))
         return errno == EAGAIN ? ERR_INPROGRESS : ERR_RTE;
     const struct net *by = is_local ? &from->lease.loop : &from->lease.net;
@@ -209,7 +226,7 @@ static err_t put_off(const struct pbuf *p)
     if (!copy)
         return ERR_MEM;
     pbuf_copy(copy, p);
-    *take_place() = (struct pending){copy, time_after(HOP_WAIT)};
+    *take_place() = (struct pending){copy, time_after(HOP_WAIT), time_after(HOP_LOOK), HOP_LOOK};
     pending_count++;
     net_lwip_soon();
     return ERR_OK;
@@ -225,13 +242,25 @@ static err_t put_again(const struct pbuf *p)
     return put_out(p, to);
 }
 
+/* Whether its neighbour still isn't known, and there is time yet. */
+static bool waits_on(struct pending *w, uint64_t now)
+{
+    if (now < w->look)
+        return true;
+    if (put_again(w->packet) != ERR_INPROGRESS || now >= w->until)
+        return false;
+    w->gap = w->gap < HOP_LATER / 2 ? 2 * w->gap : HOP_LATER;
+    w->look = time_after(w->gap);
+    return true;
+}
+
 void net_lwip_send_pending(void)
 {
+    uint64_t now = pending_count ? time_now() : 0;
+
     for (size_t i = 0; pending_count && i < PENDING; i++) {
         struct pending *w = &pending[i];
-        if (!w->packet)
-            continue;
-        if (put_again(w->packet) == ERR_INPROGRESS && time_now() < w->until)
+        if (!w->packet || waits_on(w, now))
             continue;
         pbuf_free(w->packet);
         w->packet = NULL;
@@ -241,14 +270,12 @@ void net_lwip_send_pending(void)
 
 uint64_t net_lwip_pending_due(void)
 {
-    uint64_t newest = 0;
+    uint64_t first = AEGIS_FOREVER;
 
     for (size_t i = 0; pending_count && i < PENDING; i++)
-        if (pending[i].packet && pending[i].until > newest)
-            newest = pending[i].until;
-    if (!newest)
-        return AEGIS_FOREVER;
-    return time_after(newest > time_after(HOP_WAIT - HOP_SOON) ? HOP_LOOK : HOP_LATER);
+        if (pending[i].packet && pending[i].look < first)
+            first = pending[i].look;
+    return first;
 }
 
 void net_lwip_forget_output(void)
