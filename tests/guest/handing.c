@@ -245,30 +245,38 @@ static void two_workers_accept_from_one_listener(void)
     CHECK_EQ(close(listener), 0);
 }
 
-/* A child accepts, and a child of that goes on with what it has accepted. */
+/* A child accepts, and a child of that goes on with what it has accepted; whether or not those
+ * before it keep the listener meanwhile. */
 static void a_worker_forks_for_its_client(void)
 {
-    int listener = listen_at(4311);
-    pid_t c = client(4311, listener), worker = fork();
+    for (int closes = 0; closes < 3; closes++) {
+        int listener = listen_at((uint16_t)(4312 + closes));
+        pid_t c = client((uint16_t)(4312 + closes), listener), worker = fork();
 
-    CHECK(worker >= 0);
-    if (worker == 0) {
-        int s = accept(listener, NULL, NULL);
-        CHECK(s >= 0);
-        pid_t pid = fork();
-        CHECK(pid >= 0);
-        if (pid == 0) {
-            close(listener);
-            echo(s, s);
+        CHECK(worker >= 0);
+        if (worker == 0) {
+            int s = accept(listener, NULL, NULL);
+            CHECK(s >= 0);
+            pid_t pid = fork();
+            CHECK(pid >= 0);
+            if (pid == 0) {
+                close(listener);
+                echo(s, s);
+                exit(0);
+            }
+            if (closes)
+                CHECK_EQ(close(listener), 0);
+            CHECK_EQ(close(s), 0);
+            wait_for(pid, 0);
             exit(0);
         }
-        CHECK_EQ(close(s), 0);
-        wait_for(pid, 0);
-        exit(0);
+        if (closes == 2)
+            CHECK_EQ(close(listener), 0);
+        wait_for(c, 7);
+        wait_for(worker, 0);
+        if (closes != 2)
+            CHECK_EQ(close(listener), 0);
     }
-    wait_for(c, 7);
-    wait_for(worker, 0);
-    CHECK_EQ(close(listener), 0);
 }
 
 /* Two ends of one connection, both here. */

@@ -52,7 +52,7 @@ static void put_queue(struct stream *t, struct share_bytes *b)
  * or others have some of it. */
 static bool is_bound_here(const struct stream *t, const struct net_lease *lease)
 {
-    if (net_lease_has_others(lease))
+    if (net_lease_has_others(lease) || net_lwip_has_gone(ntohs(t->socket.own.port)))
         return true;
     for (const struct tcp_pcb *pcb = tcp_active_pcbs; pcb; pcb = pcb->next) {
         const struct stream *other = pcb->callback_arg;

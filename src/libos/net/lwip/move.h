@@ -48,6 +48,7 @@ struct net_lwip_gone {
     uint32_t remote; /* as on the wire */
 };
 void net_lwip_let_go(struct net_lwip_gone *gone);
+bool net_lwip_has_gone(uint16_t port);               /* connections of that port */
 void net_lwip_come_back(struct net_lwip_gone *gone); /* if it is listed */
 
 #endif

@@ -300,6 +300,15 @@ void net_lwip_let_go(struct net_lwip_gone *gone)
             o->retired |= 1UL << (gone->local_port - o->lease.port);
 }
 
+bool net_lwip_has_gone(uint16_t port)
+{
+    const struct net_lwip_gone *g = net_lwip_gone;
+
+    while (g && (g->local_port != port || !g->remote_port))
+        g = g->next;
+    return g != NULL;
+}
+
 void net_lwip_come_back(struct net_lwip_gone *gone)
 {
     struct net_lwip_gone **at = &net_lwip_gone;
@@ -311,6 +320,12 @@ void net_lwip_come_back(struct net_lwip_gone *gone)
     gone->is_listed = false;
 }
 
+/* Whether a connection that others have is bound inside of a port that this process has. */
+static bool is_around(const struct opened *o, const struct net_lwip_gone *g)
+{
+    return g->remote_port && !o->lease.peer_port;
+}
+
 /* A port that this process has first, and lent to others, stays for as long as they may hand it
  * back: it swallows what comes while nobody has it. */
 static void mark_gone(void)
@@ -318,8 +333,8 @@ static void mark_gone(void)
     for (struct opened *o = net_lwip_ports; o; o = o->next) {
         o->is_used = !o->is_lent;
         for (const struct net_lwip_gone *g = net_lwip_gone; g; g = g->next)
-            o->is_used |=
-                net_lease_has(&o->lease, g->local_port) && net_lease_is_outermost(&o->lease);
+            o->is_used |= net_lease_has(&o->lease, g->local_port) &&
+                          (net_lease_is_outermost(&o->lease) || is_around(o, g));
     }
 }
 
