@@ -297,13 +297,32 @@ STATES = ("SYN-RECEIVED", "ESTABLISHED", "CLOSE-WAIT", "LAST-ACK", "FIN-WAIT-1",
 def test_a_reset_in_any_state_ends_the_connection_and_no_other(wire, state):
     other = Peer(wire).open()
     peers = [reset_in(state, wire) for _ in range(3)]
-    if state != "TIME-WAIT":  # RFC 1337: there a reset changes nothing
-        peers[0].segment("PA", peers[0].sent, b"is anybody there?")
-        end, answer = time.monotonic() + 10, None
-        while answer is None or "R" not in answer.flags:
-            assert time.monotonic() < end, peers[0].flags
-            answer = peers[0].take(1) or answer
+    peers[0].segment("PA", peers[0].sent, b"is anybody there?")
+    end, answer = time.monotonic() + 10, None
+    while answer is None or "R" not in answer.flags:
+        assert time.monotonic() < end, peers[0].flags
+        answer = peers[0].take(1) or answer
     said(other, b"not I", [(0, b"not I")])
+
+
+def test_a_connection_in_time_wait_is_opened_anew_with_lower_numbers_after_a_reset(wire):
+    old = Peer(wire, to=9).open()
+    await_end(old)
+    old.next += 4
+    old.segment("FA")
+    old.sent += 1
+    anew, answer = Peer(wire, to=9), None
+    anew.port, anew.isn = old.port, old.isn - 0x800
+    old.take(0.5)
+    anew.segment("S", -1)
+    while answer is None or answer.flags != "A":  # the old one's end may come again first
+        answer = anew.take(10)
+        assert answer is not None, anew.flags
+    assert answer.ack == old.isn + 1 + old.sent
+    anew.segment("R", answer.ack - anew.isn - 1)
+    anew.open()
+    await_end(anew)
+    assert anew.stream() == b"bye"
 
 
 def knock(wire, peers, seconds=60):

@@ -26,14 +26,10 @@ static void end_peer(struct linger *l, bool *anew)
     l->state = l->state == NET_LINGER_FIN_WAIT_1 ? NET_LINGER_CLOSING : NET_LINGER_TIME_WAIT;
 }
 
-/*
- * Only the very sequence number that is expected ends a connection, others are asked back (RFC
- * 5961, 3.2); none ends TIME-WAIT (RFC 1337).
- */
+/* Only the very sequence number that is expected ends a connection, others are asked back (RFC
+ * 5961, 3.2). */
 static enum linger_answer take_reset(struct linger *l, const struct linger_segment *s)
 {
-    if (l->state == NET_LINGER_TIME_WAIT)
-        return LINGER_SILENCE;
     if (s->sequence != l->peer_next)
         return LINGER_ACKNOWLEDGES;
     l->state = NET_LINGER_NONE;

@@ -89,8 +89,8 @@ static bool is_spoofed6(const struct netif *netif, const uint8_t *ip)
            net_ipv6_is_local(&source) != is_loop(netif);
 }
 
-/* Before lwIP sees a segment that opens a connection. */
-static __attribute__((noinline)) void look_at_opening(const struct net_segment *packet)
+/* Before lwIP sees a segment that opens a connection, or resets one. */
+static __attribute__((noinline)) void look_at_waiting(const struct net_segment *packet)
 {
     bool is_six = *packet->ip >> 4 == 6;
     struct net_ipv6 source = {{0, 0, NET_WIRE32(0xffff), 0}}, destination = source;
@@ -104,7 +104,7 @@ static __attribute__((noinline)) void look_at_opening(const struct net_segment *
         memcpy(&destination.words[3], packet->ip + IPV4_DESTINATION - ETH_SIZE, 4);
     }
     const ip_addr_t from = net_lwip_address(&source), to = net_lwip_address(&destination);
-    net_lwip_reopen(&from, &to, packet->tcp);
+    net_lwip_end_waiting(&from, &to, packet->tcp);
 }
 
 /* An interface's link-local addresses aren't others' for lwIP, so it is told the one that has what
@@ -153,8 +153,8 @@ void net_lwip_input(struct netif *netif, uint8_t *frame, size_t length)
     if (__builtin_expect(kind != TCP_ACK, 0)) {
         if (kind == 0) /* RFC 9293, 3.10.7.4: lwIP would take its data */
             return;
-        if (!(kind & TCP_ACK) && kind & TCP_SYN)
-            look_at_opening(&packet);
+        if (kind == TCP_SYN || kind & TCP_RST)
+            look_at_waiting(&packet);
     }
     bool is_four = *packet.ip >> 4 == 4;
     size_t before = is_four ? (size_t)(packet.tcp - packet.ip) : 0, size = packet.size - before;

@@ -85,11 +85,13 @@ void net_lwip_input(struct netif *netif, uint8_t *frame, size_t length);
 void net_lwip_told(const uint8_t *frame, size_t length);
 
 /*
- * syn.c: before an opening segment is looked at (its header as on the wire): a peer may open anew
- * what is in TIME-WAIT if its sequence numbers go on (RFC 1122, section 4.2.2.13; RFC 6191), as
- * clients do that use a port at once again; lwIP would reset it or say nothing. The old one is
- * forgotten then.
+ * syn.c: before an opening segment or a reset is looked at (its header as on the wire): a peer may
+ * open anew what is in TIME-WAIT if its sequence numbers go on (RFC 1122, section 4.2.2.13; RFC
+ * 6191), as clients do that use a port at once again; lwIP would reset it or say nothing. If they
+ * don't, it is told what is expected, and its reset of that number ends what waits (RFC 9293,
+ * 3.10.7.4), which lwIP wouldn't have. The old one is forgotten then.
  */
-void net_lwip_reopen(const ip_addr_t *source, const ip_addr_t *destination, const uint8_t *tcp);
+void net_lwip_end_waiting(const ip_addr_t *source, const ip_addr_t *destination,
+                          const uint8_t *tcp);
 
 #endif

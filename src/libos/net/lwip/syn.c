@@ -8,6 +8,7 @@
 #include "libos/net/lwip/hooks.h"
 #include "libos/net/lwip/internal.h"
 #include "libos/net/lwip/lwip.h"
+#include "libos/net/segment.h"
 #include "lwip/priv/tcp_priv.h"
 
 bool (*net_lwip_may_open)(void *argument, void *accept);
@@ -41,16 +42,23 @@ static bool is_listened_to(uint16_t port)
     return false;
 }
 
-void net_lwip_reopen(const ip_addr_t *source, const ip_addr_t *destination, const uint8_t *tcp)
+/* Whether what is in TIME-WAIT gives way to a segment. */
+static bool gives_way(const struct tcp_pcb *pcb, uint8_t flags, uint32_t sequence)
+{
+    if (flags & TCP_RST)
+        return sequence == pcb->rcv_nxt;
+    return TCP_SEQ_GEQ(sequence, pcb->rcv_nxt) && is_listened_to(pcb->local_port);
+}
+
+void net_lwip_end_waiting(const ip_addr_t *source, const ip_addr_t *destination, const uint8_t *tcp)
 {
     uint16_t from = net_get16(tcp + UDP_SOURCE), to = net_get16(tcp + UDP_DESTINATION);
-    uint32_t sequence = net_get32(tcp + 4);
 
     for (struct tcp_pcb *pcb = tcp_tw_pcbs; pcb; pcb = pcb->next) {
         if (pcb->remote_port != from || pcb->local_port != to ||
             !ip_addr_cmp(&pcb->remote_ip, source) || !ip_addr_cmp(&pcb->local_ip, destination))
             continue;
-        if (TCP_SEQ_GEQ(sequence, pcb->rcv_nxt) && is_listened_to(to))
+        if (gives_way(pcb, tcp[TCP_OFFSET + 1], net_get32(tcp + 4)))
             tcp_abandon(pcb, 0);
         return;
     }
