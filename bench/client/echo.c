@@ -7,6 +7,7 @@
 #include "bench/client/echo.h"
 
 #define SETTLE_MAX 50000000ULL /* ns; a guest that never rests is not waited for longer */
+#define SHOWN      64          /* bytes of a wrong frame */
 
 struct request {
     uint64_t sequence; /* from 1; 0: the place is free */
@@ -91,6 +92,17 @@ static void take_answer(struct run *run, struct request *request, uint64_t arriv
     run->under_way--;
 }
 
+/* Counts a frame that is no answer, and shows the first one. */
+static void note_wrong(struct run *run, const uint8_t *frame, size_t length)
+{
+    if (run->result->wrong++)
+        return;
+    fprintf(stderr, "not an answer, of %zu bytes:", length);
+    for (size_t i = 0; i < length && i < SHOWN; i++)
+        fprintf(stderr, " %02x", frame[i]);
+    fputc('\n', stderr);
+}
+
 /* Sorts a frame that came: an answer to a request, ARP, wrong, or late. */
 static void take_frame(struct run *run, const uint8_t *frame, size_t length, uint64_t arrival)
 {
@@ -101,17 +113,17 @@ static void take_frame(struct run *run, const uint8_t *frame, size_t length, uin
         return;
     const uint8_t *payload = wire_payload(run->wire, frame, length, &size);
     if (!payload) {
-        run->result->wrong++;
+        note_wrong(run, frame, length);
         return;
     }
     memcpy(&sequence, payload, size < sizeof(sequence) ? 0 : sizeof(sequence));
     if (size != run->plan->size || sequence == 0 || sequence >= run->next) {
-        run->result->wrong++;
+        note_wrong(run, frame, length);
         return;
     }
     fill_payload(expected, size, sequence);
     if (memcmp(payload, expected, size) != 0) {
-        run->result->wrong++;
+        note_wrong(run, frame, length);
         return;
     }
     for (uint64_t i = 0; i < run->plan->window; i++) {

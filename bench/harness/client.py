@@ -27,7 +27,8 @@ def run(program, machine, options, deadline=60, counted=False):
     if not done.stdout:
         raise ClientError(f"{machine.name}: {done.stderr.strip()}")
     got = json.loads(done.stdout)
-    raise ClientError(f"{machine.name}: of {got['sent']} requests, {got['lost']} were lost and {got['wrong']} answers wrong")
+    raise ClientError(f"{machine.name}: of {got['sent']} requests, {got['lost']} were lost and {got['wrong']} answers wrong"
+                      f"{done.stderr and ': ' + done.stderr.strip()}")
 
 
 def echo(program, machine, count, port=7, size=ECHO_BYTES, window=1, warmup=20, counted=False, deadline=60, tcp=False):
