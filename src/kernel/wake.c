@@ -150,6 +150,14 @@ sleep_now(struct env *self, uint64_t count, uint32_t counters, bool has_pages, u
     slice_next();
 }
 
+/* Nothing can fail any more. */
+static inline void pin_all(struct env *self, struct wake_predicate *end)
+{
+    for (struct wake_predicate *p = self->wake.predicates; p < end; p++)
+        if (p->pinned)
+            page_pin(p->pinned);
+}
+
 /* For words of any kind, and for mistakes. */
 static __attribute__((noinline)) long wait_for_any(uaddr_t predicates, uint64_t count,
                                                    uint64_t deadline)
@@ -168,10 +176,7 @@ static __attribute__((noinline)) long wait_for_any(uaddr_t predicates, uint64_t 
             return armed;
         counters += (uint32_t)armed;
     }
-
-    while (p-- > self->wake.predicates)
-        if (p->pinned)
-            page_pin(p->pinned);
+    pin_all(self, end);
     sleep_now(self, count, counters, true, predicates, deadline);
 }
 
@@ -184,8 +189,8 @@ static inline __attribute__((always_inline)) bool arm_record(struct wake_predica
     return at < ENV_COUNT * sizeof(*env_infos) && at % sizeof(uint64_t) == 0;
 }
 
-/* A word of a page that others have lent, found without a walk; likewise. */
-static inline __attribute__((always_inline)) bool arm_lent(const struct env *self,
+/* A word of a page, found without a walk; likewise. */
+static inline __attribute__((always_inline)) bool arm_page(const struct env *self,
                                                            struct wake_predicate *p, uaddr_t va)
 {
     const volatile uint64_t *word = user_peek(self, va, PTE_R);
@@ -193,16 +198,15 @@ static inline __attribute__((always_inline)) bool arm_lent(const struct env *sel
     if (!word || va >= AEGIS_EXPOSED_BASE || va % sizeof(uint64_t))
         return false;
     struct aegis_page *page = page_of(virt_to_phys((const void *)word) >> PAGE_SHIFT);
-    if (page->owner == self->number)
-        return false;
+    bool is_own = page->owner == self->number;
     p->word = word;
-    p->lent = page;
-    return true;
+    *(is_own ? &p->pinned : &p->lent) = page;
+    return !is_own || page_can_pin(page);
 }
 
-/* For words of records, and of pages that others have lent: as the doorbells of processes. */
-static __attribute__((noinline)) long wait_for_lent(uaddr_t predicates, uint64_t count,
-                                                    uint64_t deadline)
+/* For words of records, and of pages at hand: doorbells of processes, a disk's completions. */
+static __attribute__((noinline)) long wait_for_pages(uaddr_t predicates, uint64_t count,
+                                                     uint64_t deadline)
 {
     struct env *self = this_hart->env;
     struct wake_predicate *p = self->wake.predicates, *end = p + count;
@@ -215,10 +219,11 @@ static __attribute__((noinline)) long wait_for_lent(uaddr_t predicates, uint64_t
         uaddr_t va = (uaddr_t)asked->word;
         uint64_t op = asked->op;
         p->pinned = p->lent = NULL;
-        if (op > AEGIS_WAKE_GE || (!arm_record(p, va) && !arm_lent(self, p, va)))
+        if (op > AEGIS_WAKE_GE || (!arm_record(p, va) && !arm_page(self, p, va)))
             return wait_for_any(predicates, count, deadline);
         set_range(p, asked, op);
     }
+    pin_all(self, end);
     sleep_now(self, count, 0, true, predicates, deadline);
 }
 
@@ -240,7 +245,7 @@ long call_wait(uaddr_t predicates, uint64_t count, uint64_t deadline)
     for (; p < end; p++, asked++) {
         uint64_t op = asked->op;
         if (op > AEGIS_WAKE_GE || !arm_record(p, (uaddr_t)asked->word))
-            return wait_for_lent(predicates, count, deadline);
+            return wait_for_pages(predicates, count, deadline);
         set_range(p, asked, op);
     }
     sleep_now(self, count, 0, false, predicates, deadline);
