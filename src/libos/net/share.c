@@ -24,21 +24,6 @@ struct share *shares;
 static uint64_t next_guard; /* look */
 unsigned share_closings;
 
-static uint64_t load(const uint64_t *word)
-{
-    return __atomic_load_n(word, __ATOMIC_ACQUIRE);
-}
-
-static void store(uint64_t *word, uint64_t value)
-{
-    __atomic_store_n(word, value, __ATOMIC_RELEASE);
-}
-
-static bool replace(uint64_t *word, uint64_t old, uint64_t new)
-{
-    return __atomic_compare_exchange_n(word, &old, new, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
-}
-
 static struct share_bytes state_of(const struct share *share, size_t size)
 {
     uint8_t *begin = (uint8_t *)share->page + AEGIS_PAGE_SIZE;

@@ -61,4 +61,20 @@ bool share_give(struct share *share, uint64_t turn);
 /* exos_wait's hook, of who has no streams. */
 uint64_t share_meanwhile(struct aegis_predicate *all, size_t *total, uint64_t until);
 
+/* Words of the page, which other processes write to at the same time. */
+static inline uint64_t load(const uint64_t *word)
+{
+    return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+}
+
+static inline void store(uint64_t *word, uint64_t value)
+{
+    __atomic_store_n(word, value, __ATOMIC_RELEASE);
+}
+
+static inline bool replace(uint64_t *word, uint64_t old, uint64_t new)
+{
+    return __atomic_compare_exchange_n(word, &old, new, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
 #endif

@@ -9,21 +9,6 @@
 #include "libos/upcall/upcall.h"
 #include "libos/vm/vm.h"
 
-static uint64_t load(const uint64_t *word)
-{
-    return __atomic_load_n(word, __ATOMIC_ACQUIRE);
-}
-
-static void store(uint64_t *word, uint64_t value)
-{
-    __atomic_store_n(word, value, __ATOMIC_RELEASE);
-}
-
-static bool replace(uint64_t *word, uint64_t old, uint64_t new)
-{
-    return __atomic_compare_exchange_n(word, &old, new, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
-}
-
 uint64_t *share_place(struct share_page *page, uint64_t member)
 {
     for (size_t i = 0; i < SHARE_MEMBERS; i++)
