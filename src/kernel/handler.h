@@ -45,8 +45,12 @@ bool handler_end_env(uint32_t env);
 /* Handler number index, whether there is one or not; NULL beyond the table. */
 const struct handler *handler_at(uint32_t index);
 
-/* The pieces of the arena that the download under way has; NULL for those that it hasn't. */
-void handler_loading(const void *pieces[3]);
+/* A place of the table that nobody's handler has; NULL: there is none. */
+struct handler *handler_free(void);
+
+/* Makes a free place a handler of that owner's: with its number, a new generation, on no binding.
+ * All else is the caller's to fill. */
+void handler_add(struct handler *place, uint32_t owner);
 
 /* A handler by its number: whether it exists, whose it is, and its capabilities' generation. */
 bool handler_valid(uint64_t index);

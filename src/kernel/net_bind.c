@@ -26,7 +26,7 @@ _Static_assert(AEGIS_TAPS_MAX <= DPF_TAPS_MAX, "a classifier's taps");
 #define VERIFY_STEP HARD(1000, 200) /* nodes and ranges: some 20,000 instructions */
 #define LOOK_STEP   HARD(1000, 32)  /* numbers looked at for a free one */
 
-/* Slices that who binds may have without going on before another takes over (handler.c). */
+/* Slices that who binds may have without going on before another takes over (handler_load.c). */
 #define BIND_PATIENCE 16
 
 enum phase {

@@ -110,7 +110,7 @@ def test_the_sandbox_is_the_one_of_ash_h():
 
 @pytest.mark.parametrize("name, path, said", [
     ("AEGIS_FUEL_DEFAULT", "abi/abi.h", "A run's limit is {} "), ("AEGIS_FUEL_MAX", "abi/abi.h", "(up to {}\n"),
-    ("AEGIS_STRIKES", "abi/abi.h", "At {} strikes"), ("STEP_WORK", "kernel/handler.c", "every {} instructions"),
+    ("AEGIS_STRIKES", "abi/abi.h", "At {} strikes"), ("STEP_WORK", "kernel/handler_load.c", "every {} instructions"),
     ("EVENT_IN_FLIGHT_MOST", "kernel/event.h", "at most {} of a binding"), ("ASH_MAPS_MAX", "ash/ash.h", "at most {}, each"),
     ("ASH_ROUNDS", "ash/types.h", "more than {} rounds"), ("ASH_DEPTH_MAX", "ash/ash.h", "may be called, {} deep"),
 ])

@@ -2,7 +2,7 @@
 # what only RISC-V has (unit/shim/host.h). A static library, so that each test links what it calls and no more.
 set(kernel_dir ${CMAKE_SOURCE_DIR}/src/kernel)
 set(kernel_sources)
-foreach(name abort arena boot_memory cap charge classify codegen disk disk_submit entropy env env_end event expose extent extent_call extent_table fpu gate handler inherit loop map map_batch map_call map_own map_place map_share map_window net_bind net_compare net_end net_give netif page post quota revoke ring rx schedule slice slice_round tap turn tx upcall
+foreach(name abort arena boot_memory cap charge classify codegen disk disk_submit entropy env env_end event expose extent extent_call extent_table fpu gate handler handler_load inherit loop map map_batch map_call map_own map_place map_share map_window net_bind net_compare net_end net_give netif page post quota revoke ring rx schedule slice slice_round tap turn tx upcall
         user wake drivers/virtio drivers/virtio_blk drivers/virtio_console drivers/virtio_net rv64/paging)
   list(APPEND kernel_sources ${kernel_dir}/${name}.c)
 endforeach()

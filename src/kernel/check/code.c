@@ -6,6 +6,7 @@
 #include "kernel/env.h"
 #include "kernel/expose.h"
 #include "kernel/handler.h"
+#include "kernel/handler_load.h"
 #include "kernel/net_bind.h"
 #include "kernel/netif.h"
 #include "kernel/rv64/paging.h"
