@@ -211,9 +211,14 @@ def test_a_terminal():
     t.type("\x04")
     t.until(r"\r\n3\r\n")
     t.prompt()
-    t.type("sleep 0.3 &\r")
-    time.sleep(0.8)
-    t.line("", r"\[1\] Done +sleep 0.3")
+    t.line("sleep 0.3 &", r"\[1\] \d+\r\n")
+    end = time.monotonic() + 30
+    while True: # an empty line says what has ended since the last one
+        t.type("\r")
+        if t.until(r"\r\r\n(\[1\] Done +sleep 0\.3\r\n)?\raegis\$ \x1b\[K")[1]:
+            break
+        assert time.monotonic() < end
+        time.sleep(0.1)
     t.line("sleep 30 &", r"\[1\] \d+")
     t.type("fg\r")
     t.until(r"sleep 30\r\n")
@@ -250,11 +255,11 @@ def test_a_terminal():
     t.line("bg", r"\[1\] sleep 100 &\r\n")
     t.line("jobs", r"\[1\] Running +sleep 100\r\n")
     t.line("kill %1; wait %1; echo $?", r"\r\n143\r\n")
-    t.type("(read y; echo $y) | (echo up >&2; read x; echo \"got $x\")\r")
+    t.type("(echo go; read y; echo $y) | (read go; echo up >&2; read x; echo \"got $x\")\r") # up: both have begun
     t.until(r"\r\r\n")
     stop()
     t.type("fg\r")
-    t.until(r"\r\r\n\(read.*\r\n")
+    t.until(r"\r\r\n\(echo go.*\r\n")
     t.type("words\r")
     t.until(r"\r\ngot words\r\n")
     t.prompt()
