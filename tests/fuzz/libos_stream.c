@@ -70,10 +70,13 @@ static void play(struct stream *t, const uint8_t *data, const uint8_t *end)
             host_ticks(data[1]);
             break;
         case 1:
-            if (pcb)
+            if (pcb && data[1] && !net_lwip_send_next(pcb, bytes, data[1]))
                 tcp_write(pcb, bytes, data[1], TCP_WRITE_FLAG_COPY);
             break;
         default:
+            if (pcb && number == got && data[2] &&
+                host_next(pcb, sent - (uint32_t)(data[2] * 8), data[3] * 300, bytes, data[2]))
+                break;
             host_segment(data[0] >> 2, number, sent - (uint32_t)(data[2] * 8), data[3] * 300, bytes,
                          data[2]);
         }

@@ -11,6 +11,7 @@
 
 #include "libos/net/datagram6.h"
 #include "libos/net/ipv6.h"
+#include "libos/net/note.h"
 #include "libos/net/service.h"
 #include "libos/time/time.h"
 #include "netd.h"
@@ -281,6 +282,46 @@ static void the_name_of_another_machine(void)
     close(a);
 }
 
+/* Notes are netd's: what another program says in the peer's name, even who has the peer's port, and
+ * over the loop interface, ends no conversation and is no piece of anything. */
+static void notes_of_other_programs(void)
+{
+    static uint8_t frame[AEGIS_FRAME_MAX];
+    struct net_lease lease;
+    char got[8];
+
+    CHECK_OK(net_lease_family(&lease, IPPROTO_UDP, NET_BOTH, 4350, 4));
+    CHECK_OK(net_lease_loop(&lease, 4));
+    for (int i = 0; i < 4; i++) {
+        bool is_six = i % 2, is_error = i / 2;
+        int error = -1;
+        struct sockaddr_in6 peer = at(is_six ? "::1" : "::ffff:127.0.0.1", 4350);
+        int a = udp(false);
+        socklen_t size = sizeof error;
+        CHECK_OK(connect(a, AT(peer)));
+        struct net_note note = {.kind = is_error ? NOTE_ERROR : NOTE_PIECE,
+                                .protocol = IPPROTO_UDP,
+                                .type = is_six ? NOTE6_UNREACHABLE : 3,
+                                .code = is_six ? 4 : 3,
+                                .total = 3,
+                                .source_port = htons(4350),
+                                .destination_port = htons(port_of(a)),
+                                .payload = (const uint8_t *)"abc",
+                                .size = 3};
+        memcpy(&note.source, &peer.sin6_addr, sizeof note.source);
+        note.destination = note.source;
+        size_t length = net_note_write(frame, &note);
+        CHECK_EQ(net_send_copy(&lease.loop, frame, length, AEGIS_FOREVER), 1);
+        if (!is_six) /* a datagram of the peer's, with an option */
+            CHECK_EQ(recv(a, got, sizeof got, MSG_DONTWAIT), is_error ? 0 : 3);
+        CHECK_ERRNO(recv(a, got, sizeof got, MSG_DONTWAIT), EAGAIN);
+        CHECK_OK(getsockopt(a, SOL_SOCKET, SO_ERROR, &error, &size));
+        CHECK_EQ(error, 0);
+        close(a);
+    }
+    net_lease_end(&lease);
+}
+
 int main(void)
 {
     if (aegis_info()->netif_count == 0)
@@ -294,6 +335,7 @@ int main(void)
     connecting();
     mapped_addresses();
     the_name_of_another_machine();
+    notes_of_other_programs();
     netd_end();
     return 0;
 }

@@ -3,6 +3,7 @@
  *
  *   told refused ADDRESS PORT   a datagram of a connected socket's, and what is said of it
  *   told connect ADDRESS PORT   a connection, and why there is none
+ *   told path ADDRESS PORT      datagrams, and how large they may be
  *   told sizes PORT             answers each datagram with its size and sum
  *   told die PORT               listens, and ends without a word
  */
@@ -19,7 +20,32 @@
 
 #define PATIENCE 20000 /* ms */
 
-static struct sockaddr_in peer = {.sin_family = AF_INET};
+static struct sockaddr_in own = {.sin_family = AF_INET};
+static struct sockaddr_storage peer; /* of either family */
+static socklen_t peer_size;
+
+static void read_peer(const char *address, const char *port)
+{
+    struct sockaddr_in *four = (struct sockaddr_in *)&peer;
+    struct sockaddr_in6 *six = (struct sockaddr_in6 *)&peer;
+    in_port_t number = htons((uint16_t)strtoul(port, NULL, 10));
+
+    if (inet_pton(AF_INET6, address, &six->sin6_addr) == 1) {
+        six->sin6_family = AF_INET6;
+        six->sin6_port = number;
+        peer_size = sizeof *six;
+    } else {
+        inet_pton(AF_INET, address, &four->sin_addr);
+        four->sin_family = AF_INET;
+        four->sin_port = number;
+        peer_size = sizeof *four;
+    }
+}
+
+static int make(int type)
+{
+    return socket(peer.ss_family, type, 0);
+}
 
 /* Asks for nothing else meanwhile. */
 static bool await_error(int s, int *error)
@@ -36,11 +62,11 @@ static bool await_error(int s, int *error)
 
 static int refused(void)
 {
-    int s = socket(AF_INET, SOCK_DGRAM, 0), error = 0;
+    int s = make(SOCK_DGRAM), error = 0;
     struct pollfd poll_for = {.fd = s, .events = POLLIN};
     char byte = 'x';
 
-    if (connect(s, (struct sockaddr *)&peer, sizeof peer) || send(s, &byte, 1, 0) != 1)
+    if (connect(s, (struct sockaddr *)&peer, peer_size) || send(s, &byte, 1, 0) != 1)
         return 1;
     int ready = poll(&poll_for, 1, PATIENCE);
     printf("told: ready %d, events %s%s\n", ready, poll_for.revents & POLLIN ? "in " : "",
@@ -59,17 +85,46 @@ static int refused(void)
 
 static int connects(void)
 {
-    int s = socket(AF_INET, SOCK_STREAM, 0);
+    int s = make(SOCK_STREAM);
 
     errno = 0;
-    if (connect(s, (struct sockaddr *)&peer, sizeof peer) == 0)
+    if (connect(s, (struct sockaddr *)&peer, peer_size) == 0)
         puts("told: connected");
     else
         printf("told: connect: %s\n", strerror(errno));
     return 0;
 }
 
-static int sizes(const struct sockaddr_in *own)
+/* What is known of the way, as far as the socket is told. */
+static int path_of(int s)
+{
+    int mtu = 0;
+    socklen_t size = sizeof mtu;
+
+    return getsockopt(s, IPPROTO_IPV6, IPV6_MTU, &mtu, &size) ? -errno : mtu;
+}
+
+static int path(void)
+{
+    static char bytes[2000];
+    int s = make(SOCK_DGRAM), error = 0;
+
+    if (path_of(s) != -ENOTCONN || connect(s, (struct sockaddr *)&peer, peer_size))
+        return 1;
+    printf("told: path %d\n", path_of(s));
+    if (send(s, bytes, 1452, 0) == 1452 && await_error(s, &error))
+        printf("told: path %d: %s\n", path_of(s), strerror(error));
+    ssize_t more = send(s, bytes, (size_t)path_of(s) - 47, 0);
+    printf("told: one byte more: %s\n", more < 0 ? strerror(errno) : "sent");
+    printf("told: sent %d\n", (int)send(s, bytes, (size_t)path_of(s) - 48, 0));
+    ssize_t other = sendto(s, bytes, 1452, 0, (struct sockaddr *)&peer, peer_size);
+    printf("told: named %d\n", (int)other); /* Who names an address may know better */
+    if (connect(s, (struct sockaddr *)&peer, peer_size) == 0)
+        printf("told: path %d again\n", path_of(s));
+    return 0;
+}
+
+static int sizes(void)
 {
     static unsigned char bytes[65536];
     int s = socket(AF_INET, SOCK_DGRAM, 0);
@@ -77,7 +132,7 @@ static int sizes(const struct sockaddr_in *own)
     socklen_t length = sizeof from;
     ssize_t size;
 
-    if (bind(s, (const struct sockaddr *)own, sizeof *own))
+    if (bind(s, (const struct sockaddr *)&own, sizeof own))
         return 1;
     puts("told: bound");
     while ((size = recvfrom(s, bytes, sizeof bytes, 0, (struct sockaddr *)&from, &length)) >= 0) {
@@ -91,11 +146,11 @@ static int sizes(const struct sockaddr_in *own)
     return 1;
 }
 
-static int die(const struct sockaddr_in *own)
+static int die(void)
 {
     int s = socket(AF_INET, SOCK_STREAM, 0);
 
-    if (bind(s, (const struct sockaddr *)own, sizeof *own) || listen(s, 1))
+    if (bind(s, (const struct sockaddr *)&own, sizeof own) || listen(s, 1))
         return 1;
     puts("told: listens");
     fflush(stdout);
@@ -107,12 +162,13 @@ int main(int argc, char **argv)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (argc == 4) {
-        inet_aton(argv[2], &peer.sin_addr);
-        peer.sin_port = htons((uint16_t)atoi(argv[3]));
+        read_peer(argv[2], argv[3]);
+        if (!strcmp(argv[1], "path"))
+            return path();
         return !strcmp(argv[1], "refused") ? refused() : connects();
     }
     if (argc != 3)
         return 2;
-    peer.sin_port = htons((uint16_t)atoi(argv[2]));
-    return !strcmp(argv[1], "sizes") ? sizes(&peer) : die(&peer);
+    own.sin_port = htons((uint16_t)strtoul(argv[2], NULL, 10));
+    return !strcmp(argv[1], "sizes") ? sizes() : die();
 }

@@ -33,10 +33,11 @@ aegis_fuzz_target(libos_segment_fuzz SOURCES fuzz/libos_segment.c ${libos_dir}/n
 # Streams that are handed on, with the lwIP that programs have.
 include(lwip_sources)
 set(stream_kept ${lwip_unit} ${CMAKE_CURRENT_SOURCE_DIR}/unit/libos/lwip_host.c ${libos_dir}/net/stream_kept.c ${libos_dir}/net/stream_event.c
-  ${libos_dir}/net/share_bytes.c ${libos_dir}/net/lwip/move.c ${libos_dir}/net/lwip/tick.c ${libos_dir}/net/lwip/discovery.c)
+  ${libos_dir}/net/share_bytes.c ${libos_dir}/net/lwip/move.c ${libos_dir}/net/lwip/tick.c ${libos_dir}/net/lwip/cut.c ${libos_dir}/net/lwip/quick.c ${libos_dir}/net/lwip/discovery.c)
 set(lwip_includes ${CMAKE_CURRENT_SOURCE_DIR}/unit/shim ${libos_dir}/net/lwip/include ${AEGIS_LWIP_DIR}/src/include)
 aegis_test_library(lwip_host SOURCES ${stream_kept})
 target_include_directories(lwip_host PUBLIC ${lwip_includes})
 aegis_unit_test(libos_stream_kept_test SOURCES unit/libos/stream_kept_test.c LIBRARIES lwip_host)
+aegis_unit_test(libos_quick_test SOURCES unit/libos/quick_test.c LIBRARIES lwip_host)
 aegis_fuzz_target(libos_stream_fuzz SOURCES fuzz/libos_stream.c ${stream_kept}
   INCLUDES ${lwip_includes} MAX_LEN 200 RUNS 1500 LONG)

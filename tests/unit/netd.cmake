@@ -18,6 +18,8 @@ aegis_fuzz_target(netd_handlers_fuzz SOURCES fuzz/netd/handlers.c ${ash_all} INC
 set(netd_told ${netd_dir}/fragments.c ${netd_dir}/icmp_error.c ${libos_dir}/net/note.c ${libos_dir}/net/pieces.c ${libos_dir}/net/checksum.c)
 aegis_unit_test(netd_fragments_test SOURCES unit/netd/fragments_test.c ${netd_told})
 target_include_directories(netd_fragments_test PRIVATE ${netd_dir})
+aegis_unit_test(netd_icmp_error_test SOURCES unit/netd/icmp_error_test.c ${netd_dir}/icmp_error.c ${libos_dir}/net/checksum.c)
+target_include_directories(netd_icmp_error_test PRIVATE ${netd_dir})
 aegis_unit_test(netd_asking_test SOURCES unit/netd/asking_test.c ${netd_dir}/asking.c)
 target_include_directories(netd_asking_test PRIVATE ${netd_dir})
 aegis_unit_test(netd_quota_test SOURCES unit/netd/quota_test.c)

@@ -1,13 +1,13 @@
-/* ICMP's errors: about what they are. Pure; also on the host. */
+/* ICMP's errors, and ICMPv6's: about what they are. Pure; also on the host. */
 #ifndef NETD_ICMP_ERROR_H
 #define NETD_ICMP_ERROR_H
 
 #include "libos/net/note.h"
 
 /*
- * Read an ICMP error in IPv4 without options: fills a note for the port, of UDP or TCP, that has
- * sent what it quotes. false if it is none, is cut off, has a wrong sum, or quotes something else
- * (a fragment that isn't the first among it).
+ * Read an ICMP error in IPv4 without options, or an ICMPv6 one without extension headers: fills a
+ * note for the port, of UDP or TCP, that has sent what it quotes. false if it is none, is cut off,
+ * has a wrong sum, or quotes something else (a fragment that isn't the first among it).
  */
 bool icmp_error_read(const uint8_t *frame, size_t length, struct net_note *note);
 

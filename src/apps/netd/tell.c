@@ -93,8 +93,8 @@ static void tell_pieces(const struct fragments_datagram *d)
 {
     struct net_note note = {.kind = NOTE_PIECE,
                             .protocol = IPV4_UDP,
-                            .source = d->source,
-                            .destination = d->destination};
+                            .source = net_ipv6_mapped(d->source),
+                            .destination = net_ipv6_mapped(d->destination)};
     size_t total = 0;
 
     if (!is_right(d, &total))

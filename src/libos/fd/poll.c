@@ -49,7 +49,7 @@ static int look(struct pollfd *fds, nfds_t count, struct fd_watch *watch)
 {
     int found = 0;
     for (nfds_t i = 0; i < count; i++) {
-        struct fd_object *object = fd_object(fds[i].fd);
+        struct fd_object *object = fd_at(fds[i].fd);
         short wanted = fds[i].events | POLLERR | POLLHUP;
         short ready = 0;
         if (fds[i].fd >= 0)

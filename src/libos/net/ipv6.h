@@ -48,6 +48,12 @@ static inline bool net_ipv6_is_mapped(const struct net_ipv6 *a)
     return !(a->words[0] | a->words[1]) && a->words[2] == NET_WIRE32(0xffff);
 }
 
+/* A mapped one; the IPv4 address is as on the wire. */
+static inline struct net_ipv6 net_ipv6_mapped(uint32_t address)
+{
+    return (struct net_ipv6){{0, 0, NET_WIRE32(0xffff), address}};
+}
+
 /* The identifier of an interface with such a hardware address: the lower half of its addresses, in
  * host byte order (RFC 4291, appendix A). */
 static inline uint64_t net_ipv6_identifier(const uint8_t mac[6])

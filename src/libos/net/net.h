@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "libos/net/parse.h"
 #include "libos/start/start.h"
@@ -85,6 +86,26 @@ static inline struct aegis_slot_header *net_next(const struct net *net)
 static inline uint8_t *net_frame(struct aegis_slot_header *slot)
 {
     return (uint8_t *)slot + AEGIS_SLOT_FRAME;
+}
+
+/* The slot that a frame lies in. */
+static inline const struct aegis_slot_header *net_slot_of(const uint8_t *frame)
+{
+    return (const struct aegis_slot_header *)(const void *)(frame - AEGIS_SLOT_FRAME);
+}
+
+/*
+ * Whether a frame that came over the loop interface is from who has that interface's root binding,
+ * netd: then it may tell of other machines (note.h). All others are programs', whatever stands in
+ * them.
+ */
+static inline bool net_is_told(const struct aegis_slot_header *slot)
+{
+    const uint8_t *sender = (const uint8_t *)slot + AEGIS_SLOT_SENDER;
+    uint32_t env;
+
+    memcpy(&env, __builtin_assume_aligned(sender, sizeof env), sizeof env);
+    return env == 0;
 }
 
 /* Give the slots of all frames before number `tail` back to the kernel. */

@@ -20,8 +20,8 @@ void net_pieces_take(struct net_pieces *p, const struct net_note *n)
     }
     if (!p->bytes)
         return;
-    if (n->at != p->have || n->total != p->total || n->source != p->source ||
-        n->source_port != p->source_port) { /* the ring had no room for some */
+    if (n->at != p->have || n->total != p->total || n->source_port != p->source_port ||
+        !net_ipv6_equal(&n->source, &p->source)) { /* the ring had no room for some */
         net_pieces_forget(p);
         return;
     }
@@ -33,9 +33,10 @@ bool net_pieces_whole(const struct net_pieces *p, struct net_datagram *d)
 {
     if (!p->bytes || p->have < p->total)
         return false;
-    *d = (struct net_datagram){.source = p->source,
+    bool is_four = net_ipv6_is_mapped(&p->source);
+    *d = (struct net_datagram){.source = is_four ? p->source.words[3] : 0,
                                .source_port = p->source_port,
-                               .destination = p->destination,
+                               .destination = is_four ? p->destination.words[3] : 0,
                                .payload = p->bytes,
                                .size = p->total};
     return true;

@@ -9,7 +9,7 @@
 struct net_pieces {
     uint8_t *bytes; /* malloc'ed; NULL: none */
     size_t have, total;
-    uint32_t source, destination; /* as on the wire */
+    struct net_ipv6 source, destination; /* as a note has them */
     uint16_t source_port;
 };
 
@@ -19,8 +19,11 @@ struct net_pieces {
  */
 void net_pieces_take(struct net_pieces *pieces, const struct net_note *note);
 
-/* Whether a datagram is whole: fills *datagram, whose payload stays until net_pieces_forget. Its
- * destination port isn't set. */
+/*
+ * Whether a datagram is whole: fills *datagram, whose payload stays until net_pieces_forget. Its
+ * destination port isn't set; its addresses are set if they are of IPv4, else they are 0, and in
+ * *pieces alone.
+ */
 bool net_pieces_whole(const struct net_pieces *pieces, struct net_datagram *datagram);
 
 void net_pieces_forget(struct net_pieces *pieces);

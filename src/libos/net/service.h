@@ -242,7 +242,7 @@ int net_lease_linger(const struct net_lease *lease, const struct net_linger *con
  */
 int net_next_hop(uint32_t address, uint8_t mac[6], uint64_t deadline);
 
-/* Whether that would ask nobody. */
-bool net_knows_hop(uint32_t address);
+/* The same of a neighbour that is known; false: nobody has been asked. */
+bool net_try_hop(uint32_t address, uint8_t mac[6]);
 
 #endif

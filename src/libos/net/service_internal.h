@@ -1,4 +1,4 @@
-/* What service.c and offer.c share. */
+/* What service.c, lease.c, hop.c and offer.c share. */
 #ifndef EXOS_NET_SERVICE_INTERNAL_H
 #define EXOS_NET_SERVICE_INTERNAL_H
 
@@ -6,6 +6,12 @@
 #include <stdint.h>
 
 #include "libos/net/service.h"
+
+extern struct net_host net_here; /* zero before net_service_begin */
+
+/* Ask netd how the machine is now, into net_here; *page gets the capability for the neighbours.
+ * False with errno if netd can't be asked. */
+bool net_look(struct aegis_cap *page);
 
 /* Binds this program's own frames, of a lease's port and peer, inside of a binding, with a ring. 0,
  * or -1 with errno ENOMEM, ENOBUFS. */

@@ -75,7 +75,7 @@ static void write_ipv6(const struct socket_end *end, struct sockaddr *address, s
     struct net_ipv6 six = end->six;
 
     if (end->address)
-        six = (struct net_ipv6){{0, 0, NET_WIRE32(0xffff), end->address}};
+        six = net_ipv6_mapped(end->address);
     if (net_ipv6_is_link_local(&six))
         in.sin6_scope_id = end->scope ? end->scope : net_service()->netif + 1;
     COPY(&in.sin6_addr, &six, sizeof six);

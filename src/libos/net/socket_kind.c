@@ -86,10 +86,10 @@ static int kind_status(struct fd_object *object, struct stat *status)
     return 0;
 }
 
-/* One word tells of frames for any socket; it is read before the look at the rings. */
-static short kind_ready(struct fd_object *object, short events, struct fd_watch *watch)
+/* Of a socket that others have, too, or have taken. */
+static __attribute__((noinline)) short ready_slowly(struct socket *s, short events,
+                                                    struct fd_watch *watch)
 {
-    struct socket *s = (struct socket *)object;
     const volatile uint64_t *frames = &aegis_env(exos.env)->frames;
     struct aegis_predicate when = AEGIS_WHEN(*frames, NE, *frames);
 
@@ -99,6 +99,23 @@ static short kind_ready(struct fd_object *object, short events, struct fd_watch 
         when = share_when(s);
     if (!ready)
         fd_watch(watch, &when, false);
+    return ready;
+}
+
+/* One word tells of frames for any socket; it is read before the look at the rings. */
+static short kind_ready(struct fd_object *object, short events, struct fd_watch *watch)
+{
+    struct socket *s = (struct socket *)object;
+    const volatile uint64_t *frames = &aegis_env(exos.env)->frames;
+    uint64_t seen = *frames;
+
+    if (__builtin_expect(s->lost || s->share, 0))
+        return ready_slowly(s, events, watch);
+    short ready = s->protocol->ready(s, events);
+    if (!ready) {
+        const struct aegis_predicate when = AEGIS_WHEN(*frames, NE, seen);
+        fd_watch(watch, &when, false);
+    }
     return ready;
 }
 

@@ -11,7 +11,6 @@
 #include "libos/net/udp.h"
 #include "libos/time/time.h"
 
-#define NOTE_SLOTS 8 /* of a loop's ring that nothing but notes comes by */
 #define FULL_RETRY                                                                                 \
     1000000UL /* ns: nothing tells of room in the device's queue, so look again then */
 /* As many as the socket may speak, unless bind has said which. */
@@ -71,6 +70,7 @@ static int udp_connect(struct socket *s, const struct socket_end *end)
 {
     struct udp *u = (struct udp *)s;
 
+    u->path = 0;
     if (!end->port) {
         s->peer = *end;
         s->own = u->has_address ? s->own : (struct socket_end){.port = s->own.port};
@@ -81,7 +81,7 @@ static int udp_connect(struct socket *s, const struct socket_end *end)
     int error = udp_take_port(u, 0);
     bool is_local = !error && net_is_local(net_service(), end->address);
     if (!error)
-        error = udp_open_loop(u, is_local ? UDP_SLOTS : NOTE_SLOTS);
+        error = udp_open_loop(u, is_local ? UDP_SLOTS : UDP_NOTE_SLOTS);
     if (error && (is_local || !u->has_lease))
         return error;
     s->peer = *end;
@@ -144,7 +144,8 @@ static bool next_datagram(struct udp *u, struct net_datagram *d)
     if (__builtin_expect(u->pieces.bytes != NULL, 0) && udp_take_pieces(u, d))
         return true;
     while ((slot = udp_oldest(u))) {
-        if (__builtin_expect(udp_is_from_loop(u) && net_is_note(net_frame(slot)), 0)) {
+        if (__builtin_expect(udp_is_from_loop(u) && net_is_told(slot), 0) &&
+            net_is_note(net_frame(slot))) {
             udp_take_note(u, net_frame(slot), slot->length);
             net_release(u->from);
             if (udp_take_pieces(u, d))
@@ -355,8 +356,8 @@ static int udp_shutdown(struct socket *s, int how)
 /* SO_ERROR tells what is known by now. */
 static int udp_get(struct socket *s, int level, int option, void *value, socklen_t *size)
 {
-    (void)value;
-    (void)size;
+    if (level == IPPROTO_IPV6)
+        return udp6_get((struct udp *)s, option, value, size);
     if (level == SOL_SOCKET && option == SO_ERROR)
         look_for_notes((struct udp *)s);
     return -ENOPROTOOPT;

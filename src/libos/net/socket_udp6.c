@@ -100,6 +100,8 @@ int udp6_connect(struct udp *u, const struct socket_end *end)
     uint64_t deadline = socket_deadline(&u->socket, u->socket.send_ns, 0);
     int error = prepare(u, &to);
 
+    if (!error && !net_ipv6_is_local(&to))
+        udp_open_loop(u, UDP_NOTE_SLOTS); /* without the loop, nothing is told */
     if (!error)
         error = check_zone(end);
     if (!error)
@@ -113,11 +115,29 @@ int udp6_connect(struct udp *u, const struct socket_end *end)
     return 0;
 }
 
-static int check_destination(const struct socket *s, const struct socket_end *end, size_t size)
+/* What a packet to the peer may be, bytes. */
+static int path_of(const struct udp *u)
 {
+    return u->path ? u->path : AEGIS_FRAME_MAX - ETH_SIZE;
+}
+
+int udp6_get(const struct udp *u, int option, void *value, socklen_t *size)
+{
+    int path = path_of(u);
+
+    if (option != IPV6_MTU)
+        return -ENOPROTOOPT;
+    return u->socket.peer.port ? socket_write_value(value, size, &path, sizeof path) : -ENOTCONN;
+}
+
+static int check_destination(const struct udp *u, const struct socket_end *end, size_t size)
+{
+    const struct socket *s = &u->socket;
+
     if (s->shut[SHUT_WR])
         return -EPIPE;
-    if (size > NET_DATAGRAM6_MAX)
+    if (size > NET_DATAGRAM6_MAX ||
+        (end == &s->peer && size + IPV6_SIZE + UDP_SIZE > (size_t)path_of(u)))
         return -EMSGSIZE;
     return end->port ? 0 : -EDESTADDRREQ;
 }
@@ -131,7 +151,7 @@ ssize_t udp6_send(struct udp *u, struct socket_transfer *t, const struct socket_
     uint8_t to[6] = {0}, from[6] = {0}, *frame = u->out;
     const struct net *by = &u->lease.loop;
 
-    int error = check_destination(s, end, t->size);
+    int error = check_destination(u, end, t->size);
     if (!error)
         error = prepare(u, &d.destination);
     if (!error)

@@ -121,10 +121,8 @@ static int prepare_connect(struct stream *t, const struct socket_end *peer, uint
         return -EINVAL;
     if (is_local(peer) && net_lwip_open_loop(port))
         return -errno;
-    if (socket_end_is_ipv6(peer))
-        return stream6_take_source(t, peer, deadline);
     net_lwip_open_notes(port);
-    return 0;
+    return socket_end_is_ipv6(peer) ? stream6_take_source(t, peer, deadline) : 0;
 }
 
 static int say_hello(struct stream *t, const struct socket_end *peer)

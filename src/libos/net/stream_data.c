@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "libos/net/stream.h"
 #include "libos/time/time.h"
@@ -87,9 +88,27 @@ static bool has_received(struct stream *t, const struct socket_transfer *x, size
     return t->has_ended || t->socket.shut[SHUT_RD] || !t->pcb || *result < 0;
 }
 
-ssize_t stream_receive(struct socket *s, struct socket_transfer *x)
+/* The usual case of it: there is room for all that waits, which is in one piece. 0 if it isn't. */
+static inline ssize_t take_quickly(struct stream *t, struct socket_transfer *x)
 {
-    struct stream *t = (struct stream *)s;
+    struct stream_room *room = t->first;
+    size_t size = t->waiting;
+
+    if (!size || room != t->last || x->count != 1 || x->size < size || !t->pcb ||
+        t->state != STREAM_CONNECTED || x->flags & (MSG_PEEK | MSG_WAITALL | MSG_OOB))
+        return 0;
+    memcpy(x->vector->iov_base, room->bytes + room->begin, size);
+    room->begin = room->end = 0;
+    t->waiting = 0;
+    tcp_recved(t->pcb, (u16_t)size);
+    net_lwip_flush();
+    x->flags = 0;
+    return (ssize_t)size;
+}
+
+static __attribute__((noinline)) ssize_t receive(struct stream *t, struct socket_transfer *x)
+{
+    struct socket *s = &t->socket;
     uint64_t deadline = socket_deadline(s, s->receive_ns, x->flags);
     size_t done = 0;
     ssize_t result = x->flags & MSG_OOB ? -EINVAL : await_connection(t, deadline);
@@ -109,6 +128,12 @@ ssize_t stream_receive(struct socket *s, struct socket_transfer *x)
     net_lwip_flush();
     x->flags = 0;
     return result;
+}
+
+ssize_t stream_receive(struct socket *s, struct socket_transfer *x)
+{
+    struct stream *t = (struct stream *)s;
+    return take_quickly(t, x) ?: receive(t, x);
 }
 
 /* Bytes that lwIP and SO_SNDBUF take now. */
@@ -204,9 +229,17 @@ static void signal_broken(struct stream *t)
     fd_release(object);
 }
 
-ssize_t stream_send(struct socket *s, struct socket_transfer *x)
+/* The usual case of it: a few bytes, which can go out at once. */
+static inline bool is_sent_quickly(const struct stream *t, const struct socket_transfer *x)
 {
-    struct stream *t = (struct stream *)s;
+    return t->state == STREAM_CONNECTED && t->pcb && x->count == 1 && !(x->flags & MSG_OOB) &&
+           !t->socket.shut[SHUT_WR] && !t->socket.error && x->size - 1 < room(t) &&
+           net_lwip_send_next(t->pcb, x->vector->iov_base, x->size);
+}
+
+static __attribute__((noinline)) ssize_t send_slowly(struct stream *t, struct socket_transfer *x)
+{
+    struct socket *s = &t->socket;
     uint64_t deadline = socket_deadline(s, s->send_ns, x->flags);
     bool quiet = x->flags & MSG_NOSIGNAL;
     ssize_t result = x->flags & MSG_OOB ? -EOPNOTSUPP : await_connection(t, deadline);
@@ -216,6 +249,16 @@ ssize_t stream_send(struct socket *s, struct socket_transfer *x)
     if (result == -EPIPE && !quiet)
         signal_broken(t);
     return result;
+}
+
+ssize_t stream_send(struct socket *s, struct socket_transfer *x)
+{
+    struct stream *t = (struct stream *)s;
+
+    if (!is_sent_quickly(t, x))
+        return send_slowly(t, x);
+    net_lwip_flush();
+    return (ssize_t)x->size;
 }
 
 static short ready_connected(const struct stream *t, short events)

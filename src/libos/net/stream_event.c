@@ -33,6 +33,20 @@ bool stream_keep(struct stream *t, const uint8_t *bytes, size_t size)
     return true;
 }
 
+/* The usual case, for net_lwip_keeps: there is room where the last bytes are. */
+static bool keep_next(void *argument, const uint8_t *bytes, size_t size)
+{
+    struct stream *t = argument;
+    struct stream_room *room = t->last;
+
+    if (!room || size > sizeof room->bytes - room->end || t->socket.shut[SHUT_RD])
+        return false;
+    memcpy(room->bytes + room->end, bytes, size);
+    room->end += (uint32_t)size;
+    t->waiting += size;
+    return true;
+}
+
 void stream_drop_received(struct stream *t)
 {
     for (struct stream_room *room = t->first, *next; room; room = next) {
@@ -126,6 +140,7 @@ void stream_attach(struct stream *t, struct tcp_pcb *pcb)
     tcp_arg(pcb, t);
     tcp_recv(pcb, received);
     net_lwip_copies = received;
+    net_lwip_keeps = keep_next;
     tcp_err(pcb, failed);
     stream_apply_options(t);
 }

@@ -23,6 +23,7 @@ struct udp {
     struct net_pieces pieces;
     bool is_from_six;         /* whether it is of IPv6; then */
     struct socket_end sender; /* where it came from */
+    uint16_t path; /* what packets to the peer may be in IPv6, bytes; 0: nobody has said */
     /* Of the datagram that was looked at last: the sender, if it is of IPv4, and the hardware
      * addresses (udp_heard). */
     uint32_t heard;
@@ -37,7 +38,8 @@ struct udp {
 int udp_take_port(struct udp *u, uint16_t port);
 
 /* What is for the machine itself comes by another ring, and what netd tells of the port. */
-#define UDP_SLOTS 32
+#define UDP_SLOTS      32
+#define UDP_NOTE_SLOTS 8 /* where nothing but notes comes by */
 int udp_open_loop(struct udp *u, uint64_t slots);
 
 /* The oldest slot that wasn't released, and u->from; or NULL. The socket has a lease. */
@@ -119,6 +121,7 @@ int udp_take_error(struct udp *u);
 int udp6_bind(struct udp *u, const struct socket_end *end);
 int udp6_connect(struct udp *u, const struct socket_end *end);
 ssize_t udp6_send(struct udp *u, struct socket_transfer *t, const struct socket_end *end);
+int udp6_get(const struct udp *u, int option, void *value, socklen_t *size);
 
 /* Whether a slot holds a datagram of IPv6 for it; then it is in *d, but for where it came from:
  * that is u->sender. */

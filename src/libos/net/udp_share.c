@@ -28,7 +28,8 @@ struct net_lease *udp_lease(struct socket *s)
 #define KEPT_FRAMES 32 /* datagrams that are handed over; more are lost */
 
 struct kept {
-    uint16_t length, is_loop;
+    uint16_t length;
+    uint8_t is_loop, is_told; /* net_is_told */
 };
 
 /* What goes along beside them. */
@@ -55,7 +56,7 @@ bool udp_give(struct socket *s, struct share_bytes *b)
     net_pieces_forget(&u->pieces); /* as if one of them had been lost */
     while (u->has_lease && (slot = udp_oldest(u))) {
         bool is_loop = udp_is_from_loop(u);
-        struct kept kept = {(uint16_t)slot->length, is_loop};
+        struct kept kept = {(uint16_t)slot->length, is_loop, is_loop && net_is_told(slot)};
         if (head.count < KEPT_FRAMES && b->ok && slot->length <= AEGIS_FRAME_MAX) {
             share_put(b, &kept, sizeof kept);
             share_put(b, net_frame(slot), slot->length);
@@ -85,13 +86,16 @@ static bool make_before(struct net *net)
     return true;
 }
 
-static void keep(struct net *net, const uint8_t *frame, uint16_t length)
+static void keep(struct net *net, const struct kept *kept, const uint8_t *frame)
 {
+    const uint32_t sender = !kept->is_told; /* anybody but 0 */
+
     if (!net->ring && !make_before(net))
         return; /* as if they had been lost on the way */
     struct aegis_slot_header *slot = net_slot(net, net->ring->head++);
-    slot->length = length;
-    memcpy(net_frame(slot), frame, length);
+    slot->length = kept->length;
+    memcpy((uint8_t *)slot + AEGIS_SLOT_SENDER, &sender, sizeof sender);
+    memcpy(net_frame(slot), frame, kept->length);
 }
 
 static void take_frames(struct udp *u, uint8_t count, struct share_bytes *b)
@@ -104,7 +108,7 @@ static void take_frames(struct udp *u, uint8_t count, struct share_bytes *b)
         if (!frame || kept.length > AEGIS_FRAME_MAX ||
             (net->ring && net->ring->head - net->tail >= KEPT_FRAMES))
             return;
-        keep(net, frame, kept.length);
+        keep(net, &kept, frame);
     }
 }
 

@@ -10,6 +10,7 @@
 
 #include "apps/netd/handlers/answer.h"
 #include "apps/netd/handlers/linger.h"
+#include "apps/netd/handlers/queue.h"
 #include "ash/ash.h"
 #include "libos/net/headers.h"
 #include "libos/net/ipv6.h"
@@ -34,7 +35,8 @@ static _Alignas(16) uint8_t stack[ASH_DEPTH_MAX * ASH_STACK_FRAME];
 static uint64_t seconds;
 static struct net_ipv6_page *page;
 static struct linger_set *lingering; /* LINGER_SETS */
-static bool is_left;                 /* the frame's connection was left to netd */
+static struct queue_ends *ends;
+static bool is_left; /* the frame's connection was left to netd */
 
 #define ND_SIZE      (ETH_SIZE + IPV6_SIZE + 24) /* the shortest that is answered or sent */
 #define ND_ADVERTISE 136
@@ -83,6 +85,8 @@ static void make_maps(struct handler *h)
             put_identifier(memory + offsetof(struct answer_own, identifier));
         if (!strcmp(map->name, "lingering"))
             lingering = (struct linger_set *)memory;
+        if (!strcmp(map->name, "ends"))
+            ends = (struct queue_ends *)memory;
         if (!strcmp(map->name, "ipv6")) {
             page = (struct net_ipv6_page *)memory;
             net_ipv6_link_local(own_mac, &page->link);
@@ -342,6 +346,21 @@ static struct linger_entry *leave(const uint8_t *frame, size_t length)
     return e;
 }
 
+/* What netd's process gets to see of IPv6. */
+static void check_kept6(const uint8_t *frame)
+{
+    struct net_ipv6 to;
+    uint8_t identifier[8], type = frame[ETH_SIZE + IPV6_SIZE];
+
+    memcpy(&to, frame + IPV6_DESTINATION, sizeof to);
+    put_identifier(identifier);
+    assert(!memcmp(frame, own_mac, 6) && !memcmp(&to.words[2], identifier, sizeof identifier));
+    if (frame[IPV6_NEXT] == IPV6_ICMP)
+        assert(type >= 1 && type <= 4); /* errors */
+    else
+        assert(is_left && frame[IPV6_NEXT] == IPV4_TCP);
+}
+
 static void run(struct handler *h, const uint8_t *frame, size_t length)
 {
     static _Alignas(8) uint8_t buffer[BUFFER];
@@ -355,6 +374,11 @@ static void run(struct handler *h, const uint8_t *frame, size_t length)
     uint32_t verdict = (uint32_t)ash_interpret(h->program, r);
     assert(r->abort.reason == ASH_ABORT_NONE && r->fuel >= 0);
     assert(verdict == ASH_DROP || verdict == ASH_PASS || verdict == ASH_TX);
+    bool is_kept = ends->head != ends->tail;
+    ends->tail = ends->head;
+    assert(!is_kept || verdict == ASH_DROP);
+    if (is_kept && net_get16(frame + ETH_TYPE) == ETH_TYPE_IPV6)
+        check_kept6(frame);
     uint32_t base = ASH_BASE(ASH_REGION_FRAME);
     if (verdict != ASH_TX)
         return;

@@ -80,6 +80,24 @@ static void put_right(uint8_t *frame, size_t length)
     memcpy(frame + ETH_SIZE + 10, &sum, 2);
 }
 
+/* An ICMPv6 error to who has sent what it quotes; of any type, the first byte's. */
+static void put_right6(uint8_t *frame, size_t length)
+{
+    uint8_t *icmp = frame + ETH_SIZE + IPV6_SIZE, *quote = icmp + 8;
+
+    if (length < ETH_SIZE + IPV6_SIZE + 8 + IPV6_SIZE + 8)
+        return;
+    size_t size = length - ETH_SIZE - IPV6_SIZE;
+    net_put16(frame + ETH_TYPE, ETH_TYPE_IPV6);
+    frame[IPV6_FIRST] = quote[0] = 0x60;
+    net_put16(frame + IPV6_LENGTH, (uint16_t)size);
+    frame[IPV6_NEXT] = IPV6_ICMP;
+    memcpy(frame + IPV6_DESTINATION, quote + 8, 16);
+    memset(icmp + 2, 0, 2);
+    uint16_t sum = net_ipv6_sum(frame, icmp, size, IPV6_ICMP);
+    memcpy(icmp + 2, &sum, 2);
+}
+
 static void check_fragment(const uint8_t *frame, size_t length)
 {
     struct fragments_datagram whole = {0};
@@ -110,17 +128,37 @@ static void check_fragment(const uint8_t *frame, size_t length)
     fragments_forget();
 }
 
+static void check_error6(const uint8_t *frame, size_t length, const struct net_note *n)
+{
+    const uint8_t *icmp = frame + ETH_SIZE + IPV6_SIZE, *quote = icmp + 8;
+    size_t size = net_get16(frame + IPV6_LENGTH);
+
+    assert(size >= 8 + IPV6_SIZE + 8 && ETH_SIZE + IPV6_SIZE + size <= length);
+    assert(net_ipv6_sum(frame, icmp, size, IPV6_ICMP) == 0);
+    assert(n->kind == NOTE_ERROR && n->type == icmp[0] && n->type >= 1 && n->type <= 4);
+    assert(n->protocol == quote[6] && (n->protocol == IPV4_UDP || n->protocol == IPV4_TCP));
+    assert(!memcmp(&n->source, quote + 24, 16) && !memcmp(&n->destination, quote + 8, 16));
+    assert(!memcmp(&n->destination, frame + IPV6_DESTINATION, 16));
+    assert(!memcmp(&n->destination_port, quote + IPV6_SIZE, 2));
+    assert(n->type != NOTE6_TOO_BIG || n->mtu >= 1280);
+}
+
 static void check_error(const uint8_t *frame, size_t length)
 {
     struct net_note n;
 
     if (!icmp_error_read(frame, length, &n))
         return;
+    if (net_note_is_ipv6(&n)) {
+        check_error6(frame, length, &n);
+        return;
+    }
     assert(length >= BEGIN + 8 + IPV4_LEAST + 8);
     assert(net_fold(net_sum(0, frame + BEGIN, net_get16(frame + IPV4_LENGTH) - 20u)) == 0);
     const uint8_t *quote = frame + BEGIN + 8, *ports = quote + (quote[0] & 0xf) * 4;
     assert(n.kind == NOTE_ERROR && n.type == frame[BEGIN] && n.protocol == quote[9]);
-    assert(!memcmp(&n.source, quote + 16, 4) && !memcmp(&n.destination, quote + 12, 4));
+    assert(!memcmp(&n.source.words[3], quote + 16, 4) &&
+           !memcmp(&n.destination.words[3], quote + 12, 4));
     assert(ports + 8 <= frame + length && !memcmp(&n.destination_port, ports, 2));
 }
 
@@ -135,9 +173,11 @@ static void check_note(const uint8_t *frame, size_t length)
         return;
     assert(n.payload + n.size <= frame + length && n.at + n.size <= (n.total ? n.total : n.size));
     size_t size = net_note_write(again, &n);
-    assert(size == NOTE_HEADERS + n.size && net_note_read(again, size, &m));
-    assert(m.kind == n.kind && m.at == n.at && m.total == n.total && m.source == n.source &&
-           m.sequence == n.sequence && !memcmp(m.payload, n.payload, n.size));
+    size_t headers = net_note_is_ipv6(&n) ? NOTE6_HEADERS : NOTE_HEADERS;
+    assert(size == headers + n.size && net_note_read(again, size, &m));
+    assert(m.kind == n.kind && m.at == n.at && m.total == n.total &&
+           net_ipv6_equal(&m.source, &n.source) && m.mtu == n.mtu && m.sequence == n.sequence &&
+           !memcmp(m.payload, n.payload, n.size));
     if (n.kind == NOTE_PIECE)
         net_pieces_take(&pieces, &n);
     if (net_pieces_whole(&pieces, &d))
@@ -207,6 +247,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         put_right(frame, length);
         check_error(frame, length);
         check_fragment(frame, length);
+        put_right6(frame, length);
+        check_error(frame, length);
         free(frame);
         data += 2 + length;
         size -= 2 + length;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "libos/net/headers.h"
-#include "libos/net/lwip/hooks.h"
+#include "libos/net/lwip/internal.h"
 #include "libos/net/segment.h"
 #include "lwip/ip4.h"
 #include "lwip/nd6.h"
@@ -68,6 +68,12 @@ struct netif *net_lwip_route6(const ip6_addr_t *destination)
 {
     (void)destination;
     return &netif;
+}
+
+u16_t net_lwip_path(const ip6_addr_t *to)
+{
+    (void)to;
+    return 0;
 }
 
 err_t net_lwip_opening(struct tcp_pcb_listen *listener)
@@ -149,16 +155,16 @@ static void note_data(const uint8_t *bytes, size_t size, uint32_t number)
     }
 }
 
-static err_t output(struct netif *by, struct pbuf *p, const ip4_addr_t *to)
+/* A segment of `size` bytes has left. */
+static void note_segment(const uint8_t *tcp, size_t size)
 {
-    static uint8_t packet[2048];
-    (void)by, (void)to;
-
-    size_t size = pbuf_copy_partial(p, packet, sizeof packet, 0);
-    uint8_t *tcp = packet + IPV4_LEAST, flags = tcp[TCP_OFFSET + 1];
-    size_t offset = (size_t)(tcp[TCP_OFFSET] >> 4) * 4, length = size - IPV4_LEAST - offset;
+    uint8_t flags = tcp[TCP_OFFSET + 1];
+    size_t offset = (size_t)(tcp[TCP_OFFSET] >> 4) * 4, length = size - offset;
     uint32_t number = net_get32(tcp + 4);
     host_sent.segments++;
+    host_sent.longest = length > host_sent.longest ? length : host_sent.longest;
+    for (size_t i = 0; i < size; i++)
+        host_sent.digest = (host_sent.digest ^ tcp[i]) * 0x100000001b3;
     host_sent.acknowledged = net_get32(tcp + 8);
     if (flags & TCP_SYN)
         host_sent.first = number + 1;
@@ -170,7 +176,29 @@ static err_t output(struct netif *by, struct pbuf *p, const ip4_addr_t *to)
         host_sent.has_end = true;
         host_sent.end = number + (uint32_t)length - host_sent.first;
     }
+}
+
+static err_t output(struct netif *by, struct pbuf *p, const ip4_addr_t *to)
+{
+    static uint8_t packet[2048];
+    (void)by, (void)to;
+
+    size_t size = pbuf_copy_partial(p, packet, sizeof packet, 0);
+    note_segment(packet + IPV4_LEAST, size - IPV4_LEAST);
     return ERR_OK;
+}
+
+uint8_t *net_lwip_begin_segment(const struct tcp_pcb *pcb, size_t length)
+{
+    static uint8_t segment[AEGIS_HEADER_COPY] __attribute__((aligned(8)));
+    (void)pcb;
+
+    return ETH_SIZE + IPV4_LEAST + length <= sizeof segment ? segment : NULL;
+}
+
+void net_lwip_end_segment(uint8_t *segment, size_t length)
+{
+    note_segment(segment, length);
 }
 
 static err_t set_up(struct netif *n)
@@ -239,6 +267,21 @@ static void put_in(uint8_t flags, uint32_t number, uint32_t acknowledges, uint16
     ip4_input(p, &netif);
 }
 
+bool host_next(struct tcp_pcb *pcb, uint32_t acknowledges, uint16_t window, const void *bytes,
+               size_t size)
+{
+    uint8_t tcp[TCP_LEAST + 2048] __attribute__((aligned(4))) = {
+        [TCP_OFFSET] = TCP_LEAST / 4 << 4, [TCP_OFFSET + 1] = TCP_ACK | TCP_PSH};
+
+    if (pcb->recv != net_lwip_copies || size > pcb->rcv_wnd)
+        return false;
+    net_put32(tcp + 4, pcb->rcv_nxt);
+    net_put32(tcp + 8, acknowledges);
+    net_put16(tcp + 14, window);
+    memcpy(tcp + TCP_LEAST, bytes, size);
+    return net_lwip_take_next(pcb, tcp, size);
+}
+
 void host_segment(uint8_t flags, uint32_t number, uint32_t acknowledges, uint16_t window,
                   const void *bytes, size_t size)
 {
@@ -247,7 +290,8 @@ void host_segment(uint8_t flags, uint32_t number, uint32_t acknowledges, uint16_
 
 void host_connect(struct stream *t)
 {
-    static const uint8_t options[] = {2, 4, 5, 180, 4, 2, 1, 3, 3, 2, 1, 1}; /* MSS, SACK, scale */
+    static const uint8_t options[] = {2, 4, 5, 180,        4, 2,
+                                      1, 3, 3, HOST_SCALE, 1, 1}; /* MSS, SACK, scale */
     const ip_addr_t own = IPADDR4_INIT(PP_HTONL(HOST_OWN)),
                     peer = IPADDR4_INIT(PP_HTONL(HOST_PEER));
     struct tcp_pcb *pcb = tcp_new();

@@ -14,6 +14,7 @@
 #define HOST_PEER_PORT 9
 #define HOST_PEER_ISS  1000U /* the peer's first sequence number */
 #define HOST_SENT      (1 << 18)
+#define HOST_SCALE     2 /* the peer's windows, by bits */
 
 /* What was sent since host_forget_sent, by sequence number behind the SYN. */
 struct host_sent {
@@ -21,9 +22,11 @@ struct host_sent {
     uint8_t bytes[HOST_SENT];
     bool is_there[HOST_SENT];
     unsigned segments, resets;
+    size_t longest; /* data of a segment, bytes */
     bool has_end;
     uint32_t end; /* where the FIN was, in bytes from first */
     uint32_t acknowledged;
+    uint64_t digest; /* of all segments, with their headers */
 };
 extern struct host_sent host_sent;
 
@@ -42,6 +45,11 @@ void host_connect(struct stream *t);
 /* A segment from the peer; numbers in host byte order. */
 void host_segment(uint8_t flags, uint32_t number, uint32_t acknowledges, uint16_t window,
                   const void *bytes, size_t size);
+
+/* The bytes that come next on a connection, up to 2048, by net_lwip_take_next: what that returns.
+ */
+bool host_next(struct tcp_pcb *pcb, uint32_t acknowledges, uint16_t window, const void *bytes,
+               size_t size);
 
 /* TCP's clock goes on by so many ticks. */
 void host_ticks(unsigned count);

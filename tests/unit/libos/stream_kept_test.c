@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "libos/net/lwip/internal.h"
 #include "lwip/priv/tcp_priv.h"
 #include "lwip_host.h"
 
@@ -159,6 +160,71 @@ static void a_shut_window_may_take_all(void **state)
     tcp_output(t->pcb);
     expect_sent(0, 3000);
     host_end(t);
+}
+
+/* A window with room for a part of what is last: the end of the stream stays behind the rest. */
+static void the_end_is_not_said_before_the_rest(void **state)
+{
+    (void)state;
+    struct stream *t = connected();
+    write_bytes(t, 0, 100);
+    host_segment(TCP_ACK, FIRST, host_sent.first + 100, 0, NULL, 0);
+    write_bytes(t, 100, 1000);
+    tcp_shutdown(t->pcb, 0, 1);
+    host_segment(TCP_ACK, FIRST, host_sent.first + 100, 50 >> HOST_SCALE, NULL, 0);
+    host_ticks(100);
+    expect_sent(0, 148);
+    assert_false(host_sent.has_end);
+    host_segment(TCP_ACK, FIRST, host_sent.first + 148, WINDOW, NULL, 0);
+    host_ticks(2);
+    expect_sent(0, 1100);
+    assert_true(host_sent.has_end);
+    assert_int_equal(host_sent.end, 1100);
+    host_end(t);
+}
+
+/* Acknowledges all that has come until there are so many bytes; the last segment is not cut. */
+static void acknowledge_until(size_t seen, size_t all)
+{
+    while (seen < all) {
+        size_t now = contiguous(seen);
+        assert_true(now > seen);
+        seen = now;
+        host_segment(TCP_ACK, FIRST, host_sent.first + (uint32_t)seen, WINDOW, NULL, 0);
+    }
+}
+
+/* What was sent in longer segments is sent again in such, with what waits, what is written then,
+ * and the end behind it. */
+static void segments_are_cut_anew(void **state)
+{
+    (void)state;
+    const u16_t mosts[] = {100, 535, 1220, 0};
+    for (size_t i = 0; i < 8; i++) {
+        bool ends = i % 2;
+        struct stream *t = connected();
+        u16_t most = mosts[i / 2] ? mosts[i / 2] : t->pcb->mss - 1;
+        write_bytes(t, 0, 1460);
+        host_segment(TCP_ACK, FIRST, host_sent.first + 1460, WINDOW, NULL, 0);
+        write_bytes(t, 1460, 7000);
+        if (ends)
+            tcp_shutdown(t->pcb, 0, 1);
+        host_forget_sent();
+        tcp_rexmit_rto_prepare(t->pcb);
+        assert_true(net_lwip_cut(t->pcb, most));
+        t->pcb->mss = most;
+        tcp_output(t->pcb);
+        if (!ends)
+            write_bytes(t, 8460, 540);
+        size_t all = ends ? 8460 : 9000;
+        acknowledge_until(1460, all);
+        assert_int_equal(host_sent.longest, most);
+        expect_sent(1460, all);
+        assert_int_equal(host_sent.has_end, ends);
+        assert_true(!ends || host_sent.end == all);
+        assert_null(t->pcb->unsent);
+        host_end(t);
+    }
 }
 
 static void the_end_is_said_again(void **state)
@@ -327,6 +393,8 @@ int main(void)
         cmocka_unit_test(a_connection_goes_on),
         cmocka_unit_test(lost_segments_are_sent_again),
         cmocka_unit_test(a_shut_window_may_take_all),
+        cmocka_unit_test(the_end_is_not_said_before_the_rest),
+        cmocka_unit_test(segments_are_cut_anew),
         cmocka_unit_test(the_end_is_said_again),
         cmocka_unit_test(one_that_is_over_goes_along),
         cmocka_unit_test(a_listener_takes_its_queue_along),

@@ -5,6 +5,7 @@
  *   TCP                       reset (RFC 9293, 3.10.7.1)
  *   UDP                       port unreachable (RFC 4443, 3.1)
  *   any other protocol        parameter problem (RFC 4443, 3.4)
+ *   ICMPv6 errors             kept for netd's process (queue.h)
  *
  * As in IPv4 only whole packets get one, from one neighbour to one of our addresses, with right
  * sums, and so many a second. None is given to extension headers, fragments among them, nor to any
@@ -118,7 +119,7 @@ static __always_inline void turn_round6(struct ethhdr *eth, const __u8 to[ETH_AL
 }
 
 /* The type goes from 128 to 129, so the sum shrinks by 0x0100: a wrong one stays wrong. */
-static __always_inline int answer_echo6(struct xdp_md *ctx, __u32 size)
+static __always_inline int answer_icmp6(struct xdp_md *ctx, __u32 size)
 {
     struct ethhdr *eth = nd_begin(ctx);
     struct ipv6hdr *ip = (void *)(eth + 1);
@@ -127,6 +128,8 @@ static __always_inline int answer_echo6(struct xdp_md *ctx, __u32 size)
 
     if ((void *)(icmp + 1) > nd_end(ctx) || size < sizeof *icmp)
         return XDP_PASS;
+    if (icmp->type >= ICMP6_UNREACHABLE && icmp->type <= ICMP6_PARAMETER)
+        return keep(ctx);
     if (icmp->type != ICMP6_ECHO_REQUEST || icmp->code || !may_answer(ANSWER_ECHO, ANSWER_ECHOES))
         return XDP_PASS;
     icmp->type = ICMP6_ECHO_REPLY;
@@ -222,7 +225,7 @@ static __always_inline int answer6(struct xdp_md *ctx)
         return XDP_PASS;
     switch (ip->nexthdr) {
     case IPPROTO_ICMPV6:
-        return answer_echo6(ctx, size);
+        return answer_icmp6(ctx, size);
     case IPPROTO_TCP:
         return answer_tcp6(ctx, size);
     case IPPROTO_UDP:

@@ -66,6 +66,7 @@ extern const struct in6_addr in6addr_any, in6addr_loopback;
 
 #define IP_TTL            2  /* option of IPPROTO_IP: 1 to 255 */
 #define IPV6_UNICAST_HOPS 16 /* of IPPROTO_IPV6: 0 to 255, or -1: the default */
+#define IPV6_MTU          24 /* read alone: of the path, of a connected socket of UDP */
 #define IPV6_V6ONLY       26 /* no IPv4 by this socket; before it has a port */
 
 /* Host byte order. */

@@ -9,8 +9,8 @@
 
 u16_t nd6_get_destination_mtu(const ip6_addr_t *destination, struct netif *netif)
 {
-    (void)destination;
-    return netif->mtu;
+    u16_t path = net_lwip_path(destination);
+    return path ? path : netif->mtu;
 }
 
 struct netif *nd6_find_route(const ip6_addr_t *destination)

@@ -132,6 +132,14 @@ static void input4(struct pbuf *p, struct netif *netif, const struct net_segment
     ip_data.current_ip4_header = NULL;
 }
 
+/* What is no segment. */
+static __attribute__((noinline)) void look_for_note(const struct netif *netif, const uint8_t *frame,
+                                                    size_t length)
+{
+    if (is_loop(netif) && net_is_told(net_slot_of(frame)))
+        net_lwip_told(frame, length);
+}
+
 void net_lwip_input(struct netif *netif, uint8_t *frame, size_t length)
 {
     struct borrowed borrowed = {.pbuf.custom_free_function = give_back};
@@ -139,11 +147,14 @@ void net_lwip_input(struct netif *netif, uint8_t *frame, size_t length)
     struct pbuf *p;
 
     if (__builtin_expect(frame[IPV4_FIRST] >> 4 == 6, 0)) {
-        if (!net_segment6_read(frame, length, &packet) || is_spoofed6(netif, packet.ip))
+        if (!net_segment6_read(frame, length, &packet)) {
+            look_for_note(netif, frame, length);
+            return;
+        }
+        if (is_spoofed6(netif, packet.ip))
             return;
     } else if (!net_segment_read(frame, length, &packet)) {
-        if (netif != netif_default)
-            net_lwip_told(frame, length);
+        look_for_note(netif, frame, length);
         return;
     } else if (is_spoofed(netif, packet.ip))
         return;
@@ -159,6 +170,9 @@ void net_lwip_input(struct netif *netif, uint8_t *frame, size_t length)
     bool is_four = *packet.ip >> 4 == 4;
     size_t before = is_four ? (size_t)(packet.tcp - packet.ip) : 0, size = packet.size - before;
     bool stays = !(packet.tcp[TCP_OFFSET + 1] & NO_SLOTS) && (!packet.data || is_next(&packet));
+    if (stays && packet.data && packet.length - packet.data == TCP_HLEN &&
+        net_lwip_take_next(tcp_active_pcbs, packet.tcp, packet.data))
+        return;
     if (stays) {
         p = pbuf_alloced_custom(PBUF_RAW, (u16_t)size, PBUF_REF, &borrowed.pbuf,
                                 frame + ETH_SIZE + before, (u16_t)size);

@@ -9,6 +9,7 @@
 #include "libos/net/lwip/hooks.h"
 #include "libos/net/lwip/move.h"
 #include "lwip/netif.h"
+#include "lwip/tcp.h"
 
 /* Parts of frames, by their alignment. */
 typedef uint32_t __attribute__((may_alias)) net_word4;
@@ -68,6 +69,21 @@ uint64_t net_lwip_pending_due(void); /* when; AEGIS_FOREVER: there are none */
 void net_lwip_forget_output(void);
 
 /*
+ * output.c: room in the batch for a segment of a connection in IPv4, of `length` bytes with its
+ * header, behind the headers before it; NULL if it isn't short, or its next hop isn't known. Once
+ * it has been written, its sum left 0, net_lwip_end_segment puts it into the batch.
+ */
+uint8_t *net_lwip_begin_segment(const struct tcp_pcb *pcb, size_t length);
+void net_lwip_end_segment(uint8_t *segment, size_t length);
+
+/*
+ * quick.c: what comes next on a connection (its tcp_recv function is net_lwip_copies, its family
+ * and numbers have been looked at), `size` bytes, at least one, behind a header without options and
+ * with ACK, but not SYN, FIN or RST. false: it is lwIP's, and nothing has been done.
+ */
+bool net_lwip_take_next(struct tcp_pcb *pcb, const uint8_t *tcp, size_t size);
+
+/*
  * memory.c: whether a packet may be sent from where it lies, in a page from which the device can
  * read; there is room for an Ethernet header before it then. It isn't given to anybody else before
  * the batch was sent and the device has read it.
@@ -83,6 +99,20 @@ void net_lwip_input(struct netif *netif, uint8_t *frame, size_t length);
 
 /* told.c: the same for what may be a note (libos/net/note.h). */
 void net_lwip_told(const uint8_t *frame, size_t length);
+
+/*
+ * cut.c: have none of a connection's segments that wait to be sent longer than `most`, at most its
+ * mss; or the first, if there is one. False without memory: some are as they were.
+ */
+bool net_lwip_cut(struct tcp_pcb *pcb, u16_t most);
+bool net_lwip_cut_first(struct tcp_pcb *pcb, u16_t most);
+
+/* path.c: what packets to an address in IPv6 may be on the way there, bytes; 0: nothing is known.
+ */
+u16_t net_lwip_path(const ip6_addr_t *to);
+
+/* A router says so of one of a connection's packets, which didn't get through. */
+void net_lwip_narrow_path(struct tcp_pcb *pcb, u16_t mtu);
 
 /*
  * syn.c: before an opening segment or a reset is looked at (its header as on the wire): a peer may

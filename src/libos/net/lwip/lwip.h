@@ -157,6 +157,18 @@ static inline void net_lwip_soon(void)
 extern tcp_recv_fn net_lwip_copies;
 
 /*
+ * The same in short, where there is net_lwip_copies: keeps bytes that come next on the connection
+ * with that argument (tcp_arg). false: it has done nothing, and that function is called.
+ */
+extern bool (*net_lwip_keeps)(void *argument, const uint8_t *bytes, size_t size);
+
+/*
+ * tcp_write and tcp_output of a few bytes that can be sent at once, in a segment of their own, on a
+ * connection on which nothing is out of the ordinary. false: nothing has been done.
+ */
+bool net_lwip_send_next(struct tcp_pcb *pcb, const void *bytes, size_t size);
+
+/*
  * While the function given to tcp_err runs for a connection that ICMP says can't be made: why, an
  * errno value. Else 0.
  */

@@ -168,10 +168,19 @@ static bool may_ask(void)
     return true;
 }
 
+/* The header of Ethernet before a packet of IPv4; all zeros on the loop interface. */
+static inline void put_head(uint8_t *frame, const uint8_t mac[6], bool is_local)
+{
+    static const uint8_t none[6] __attribute__((aligned(2)));
+
+    put_mac(frame + ETH_DESTINATION, mac);
+    put_mac(frame + ETH_SOURCE, is_local ? none : net_service()->mac);
+    *(net_word2 *)__builtin_assume_aligned(frame + ETH_TYPE, 2) = NET_WIRE16(ETH_TYPE_IPV4);
+}
+
 /* Puts a packet of IPv4 into the batch. ERR_INPROGRESS: its next hop isn't known yet. */
 static err_t put_out(const struct pbuf *p, u32_t to)
 {
-    static const uint8_t none[6] __attribute__((aligned(2))); /* the loop interface's */
     uint8_t mac[6] __attribute__((aligned(2))) = {0};
     size_t length = ETH_SIZE + p->tot_len;
     const struct net_host *host = net_service();
@@ -183,21 +192,57 @@ static err_t put_out(const struct pbuf *p, u32_t to)
     const struct opened *from = net_lwip_opened_to(net_get16(tcp), to, net_get16(tcp + 2));
     if (!from || !(is_local ? from->lease.loop.ring : from->lease.net.ring))
         return ERR_RTE;
-    if (!is_local && !net_knows_hop(to) && !may_ask())
-        return ERR_INPROGRESS;
-    if (!is_local && net_next_hop(to, mac, 0))
-        return errno == EAGAIN ? ERR_INPROGRESS : ERR_RTE;
+    if (!is_local && !net_try_hop(to, mac)) {
+        if (!may_ask())
+            return ERR_INPROGRESS;
+        if (net_next_hop(to, mac, 0))
+            return errno == EAGAIN ? ERR_INPROGRESS : ERR_RTE;
+    }
     const struct net *by = is_local ? &from->lease.loop : &from->lease.net;
     uint8_t *frame = begin_frame(by, p, length);
     if (!frame)
         return ERR_MEM;
-    put_mac(frame + ETH_DESTINATION, mac);
-    put_mac(frame + ETH_SOURCE, is_local ? none : host->mac);
-    *(net_word2 *)__builtin_assume_aligned(frame + ETH_TYPE, 2) = NET_WIRE16(ETH_TYPE_IPV4);
+    put_head(frame, mac, is_local);
     copy_packet(frame + ETH_SIZE, p);
     net_segment_sum(frame, length - ETH_SIZE);
     end_frame(by, frame, length);
     return ERR_OK;
+}
+
+uint8_t *net_lwip_begin_segment(const struct tcp_pcb *pcb, size_t length)
+{
+    static uint16_t number;
+    uint8_t mac[6] __attribute__((aligned(2))) = {0};
+    u32_t to = ip4_addr_get_u32(ip_2_ip4(&pcb->remote_ip));
+    size_t size = IPV4_LEAST + length;
+    bool is_local = net_is_local(net_service(), to);
+
+    if (ETH_SIZE + size > AEGIS_HEADER_COPY || (!is_local && !net_try_hop(to, mac)))
+        return NULL;
+    const struct opened *from = net_lwip_opened_to(pcb->local_port, to, pcb->remote_port);
+    const struct net *by = !from ? NULL : is_local ? &from->lease.loop : &from->lease.net;
+    if (!by || !by->ring)
+        return NULL;
+    if (net_lwip_batched == BATCH || (net_lwip_batched && out.by != by))
+        net_lwip_flush();
+    out.by = by;
+    uint8_t *frame = out.memory[net_lwip_batched] + NET_FRAME_LEAD;
+    net_word4 *ip = __builtin_assume_aligned(frame + ETH_SIZE, 4);
+    put_head(frame, mac, is_local);
+    ip[0] = NET_WIRE32(NET_IPV4_PLAIN << 24 | (uint32_t)pcb->tos << 16 | size);
+    ip[1] = NET_WIRE32((uint32_t)++number << 16);
+    ip[2] = NET_WIRE32((uint32_t)pcb->ttl << 24 | IPV4_TCP << 16);
+    ip[3] = ip4_addr_get_u32(ip_2_ip4(&pcb->local_ip));
+    ip[4] = to;
+    return (uint8_t *)(ip + IPV4_LEAST / sizeof *ip);
+}
+
+void net_lwip_end_segment(uint8_t *segment, size_t length)
+{
+    uint8_t *frame = segment - IPV4_LEAST - ETH_SIZE;
+
+    net_segment_sum(frame, IPV4_LEAST + length);
+    end_frame(out.by, frame, ETH_SIZE + IPV4_LEAST + length);
 }
 
 /* A free place, or that of the packet that has waited longest. */
