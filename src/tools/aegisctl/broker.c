@@ -197,7 +197,7 @@ static int start(struct broker *b, struct why *why)
  * it. */
 static void refuse_start(struct broker *b, const struct why *why)
 {
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 100; i++) { /* 5 s */
         if (waitpid(b->qemu.pid, &b->status, WNOHANG) == b->qemu.pid) {
             b->qemu.pid = 0;
             return;

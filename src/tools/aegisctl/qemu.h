@@ -74,7 +74,7 @@ int qemu_start(struct qemu *qemu, const struct machine *machine, const struct in
                struct why *why);
 
 /*
- * Ask a started QEMU which ports of the host it forwards, into machine->forwards. At most 10 s. An
+ * Ask a started QEMU which ports of the host it forwards, into machine->forwards. At most 30 s. An
  * end of QEMU meanwhile is an error here; qemu_complaint then tells of it.
  */
 int qemu_ports(const struct qemu *qemu, struct machine *machine, struct why *why);

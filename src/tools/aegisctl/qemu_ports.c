@@ -11,7 +11,7 @@
 
 #include "clock.h"
 
-#define LIMIT_MS 10000
+#define LIMIT_MS 30000 /* far more than a loaded host takes */
 #define PROMPT   "(qemu) "
 
 /* Read from the monitor until its prompt, or until text is full. */
@@ -88,9 +88,11 @@ int qemu_ports(const struct qemu *qemu, struct machine *machine, struct why *why
     if (strcmp(machine->net, "user") != 0) {
         return 0;
     }
-    if (send(qemu->monitor, question, strlen(question), MSG_NOSIGNAL) < 0 ||
-        read_prompt(qemu->monitor, text, sizeof text, deadline, why) != 0) {
+    if (send(qemu->monitor, question, strlen(question), MSG_NOSIGNAL) < 0) {
         return why_set(why, "QEMU ended at its start");
+    }
+    if (read_prompt(qemu->monitor, text, sizeof text, deadline, why) != 0) {
+        return -1;
     }
     parse(text, false, machine);
     parse(text, true, machine);
