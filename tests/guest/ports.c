@@ -211,6 +211,8 @@ static void no_more_than_asked_for(void)
     }
     uint64_t wide[GATE_WORDS] = {NETD_TAKE, 3UL << 24 | (uint64_t)IPV4_UDP << 16 | 1};
     CHECK_EQ(order(wide), -EPROTONOSUPPORT);
+    uint64_t dhcp[GATE_WORDS] = {NETD_TAKE, (uint64_t)IPV4_UDP << 16 | 68};
+    CHECK_EQ(order(dhcp), -EACCES);
     uint64_t far[GATE_WORDS] = {NETD_RESOLVE, 1UL << 32};
     CHECK_EQ(order(far), -EINVAL);
     uint64_t nobody[GATE_WORDS] = {NETD_RESOLVE6}, group[GATE_WORDS] = {NETD_RESOLVE6, 0x02ff};

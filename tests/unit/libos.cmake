@@ -5,6 +5,8 @@ aegis_unit_test(libos_net_test SOURCES unit/libos/net_test.c ${libos_dir}/net/pa
   ${libos_dir}/net/datagram.c)
 aegis_unit_test(libos_segment_test SOURCES unit/libos/segment_test.c ${libos_dir}/net/segment.c ${libos_dir}/net/checksum.c)
 aegis_unit_test(libos_filter_test SOURCES unit/libos/filter_test.c ${libos_dir}/net/filter.c LIBRARIES dpf)
+aegis_unit_test(libos_asked_test SOURCES unit/libos/asked_test.c ${libos_dir}/net/asked.c)
+target_include_directories(libos_asked_test BEFORE PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/unit/netd/world)
 set(libos_names ${libos_dir}/net/dns.c ${libos_dir}/net/names.c ${libos_dir}/net/inet6.c)
 aegis_unit_test(libos_echo_test SOURCES unit/libos/echo_test.c ${libos_dir}/net/echo.c ${libos_dir}/net/checksum.c)
 aegis_unit_test(libos_ipv6_test SOURCES unit/libos/ipv6_test.c ${libos_dir}/net/datagram6.c ${libos_dir}/net/echo.c

@@ -32,3 +32,8 @@ aegis_unit_test(netd_dhcp_test SOURCES unit/netd/dhcp_test.c ${netd_dhcp})
 target_include_directories(netd_dhcp_test PRIVATE ${netd_dir})
 aegis_fuzz_target(netd_told_fuzz SOURCES fuzz/netd/told.c ${netd_told} ${netd_dir}/dhcp.c ${netd_dir}/dhcp_message.c
   ${libos_dir}/net/datagram.c INCLUDES ${netd_dir} MAX_LEN 8000)
+
+# netd's process in a machine of its own.
+set(netd_world unit/netd/world.c ${netd_dir}/ports.c ${netd_dir}/left.c ${netd_dir}/quota.c)
+aegis_unit_test(netd_ports_test SOURCES unit/netd/ports_test.c ${netd_world})
+target_include_directories(netd_ports_test BEFORE PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/unit/netd/world ${CMAKE_CURRENT_SOURCE_DIR}/unit/netd)

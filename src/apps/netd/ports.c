@@ -164,6 +164,13 @@ static int64_t bind_any(uint32_t env, struct port_wanted *w)
     return -AEGIS_E_OVERLAP;
 }
 
+/* Who has the port of a client of DHCP (RFC 2131, 4.1; RFC 8415, 7.2) could say what the machine
+ * is, by answering itself, or keep it from knowing. */
+static bool is_reserved(const struct port_wanted *w)
+{
+    return w->protocol == IPV4_UDP && (w->port == 68 || w->port == 546);
+}
+
 /* Blocks are of ports that have no name. */
 static bool is_wanted_well(const struct port_wanted *w)
 {
@@ -178,6 +185,8 @@ int64_t port_take(uint32_t env, struct port_wanted *w, struct aegis_cap *capabil
         return -EPROTONOSUPPORT;
     if (!is_wanted_well(w))
         return -EINVAL;
+    if (is_reserved(w))
+        return -EACCES;
     reap();
     uint32_t group = quota_group(env);
     struct port *p = free_place(group);

@@ -2,13 +2,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "libos/net/asked.h"
 #include "libos/net/neighbour.h"
 #include "libos/net/service.h"
 #include "libos/net/service_internal.h"
 #include "libos/time/time.h"
-#include "libos/wait/wait.h"
-
-#define ASK_AGAIN 200000000UL /* ns until netd is asked for a neighbour once more */
 
 /* What the page says of an address now, or 0. Of an old answer KNOWN isn't set. */
 static inline uint64_t look_up(uint32_t address)
@@ -24,27 +22,24 @@ static inline uint64_t look_up(uint32_t address)
     return seconds - n->seconds < NEIGHBOUR_FRESH ? word : word & ~NEIGHBOUR_KNOWN;
 }
 
+static uint64_t look_up_at(const void *address)
+{
+    return look_up(*(const uint32_t *)address);
+}
+
+static const volatile unsigned long long *place_of(const void *address)
+{
+    return &net_here.neighbours[net_neighbour_place(*(const uint32_t *)address)].word;
+}
+
 static int resolve(uint32_t address, uint64_t *word, uint64_t deadline)
 {
-    for (;;) {
-        uint64_t words[GATE_WORDS] = {NETD_RESOLVE, __builtin_bswap32(address)};
-        if (net_ask(words))
-            return -1;
-        uint64_t again = time_after(ASK_AGAIN);
-        uint64_t asked = net_here.neighbours[net_neighbour_place(address)].word;
-        do {
-            *word = look_up(address);
-            if (*word & NEIGHBOUR_MAC_MASK)
-                return 0; /* an old one serves while it is asked for anew */
-            if (time_now() >= deadline) {
-                errno = EAGAIN;
-                return -1;
-            }
-            struct aegis_predicate filled =
-                AEGIS_WHEN(net_here.neighbours[net_neighbour_place(address)].word, NE, asked);
-            exos_wait(&filled, 1, again < deadline ? again : deadline);
-        } while (time_now() < again);
-    }
+    const struct net_asked asked = {.order = {NETD_RESOLVE, __builtin_bswap32(address)},
+                                    .address = &address,
+                                    .place = place_of,
+                                    .look_up = look_up_at};
+
+    return net_await_neighbour(&asked, word, deadline);
 }
 
 /* What isn't in the table, or not any more. */

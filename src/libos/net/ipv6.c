@@ -3,13 +3,12 @@
 #include <errno.h>
 #include <string.h>
 
+#include "libos/net/asked.h"
 #include "libos/net/service.h"
 #include "libos/proc/part.h"
 #include "libos/time/time.h"
 #include "libos/vm/vm.h"
 #include "libos/wait/wait.h"
-
-#define ASK_AGAIN 200000000UL /* ns until netd is asked for a neighbour once more */
 
 static const volatile struct net_ipv6_page *page;
 static uint32_t of; /* net_renewals then */
@@ -156,29 +155,23 @@ static uint64_t look_up(const struct net_ipv6 *address)
     return now_seconds() - n->seconds < NEIGHBOUR_FRESH ? word : word & ~NEIGHBOUR_KNOWN;
 }
 
+static uint64_t look_up_at(const void *address)
+{
+    return look_up(address);
+}
+
+static const volatile unsigned long long *place_of(const void *address)
+{
+    return &page->neighbours[net_ipv6_place(address)].word;
+}
+
 static int resolve(const struct net_ipv6 *address, uint64_t *word, uint64_t deadline)
 {
-    const volatile uint64_t *place =
-        (const volatile uint64_t *)&page->neighbours[net_ipv6_place(address)].word;
+    struct net_asked asked = {
+        .order = {NETD_RESOLVE6}, .address = address, .place = place_of, .look_up = look_up_at};
 
-    for (;;) {
-        uint64_t words[GATE_WORDS] = {NETD_RESOLVE6};
-        memcpy(&words[1], address, sizeof *address);
-        if (net_ask(words))
-            return -1;
-        uint64_t again = time_after(ASK_AGAIN), asked = *place;
-        do {
-            *word = look_up(address);
-            if (*word & NEIGHBOUR_MAC_MASK)
-                return 0; /* an old one serves while it is asked for anew */
-            if (time_now() >= deadline) {
-                errno = EAGAIN;
-                return -1;
-            }
-            struct aegis_predicate filled = AEGIS_WHEN(*place, NE, asked);
-            exos_wait(&filled, 1, again < deadline ? again : deadline);
-        } while (time_now() < again);
-    }
+    memcpy(&asked.order[1], address, sizeof *address);
+    return net_await_neighbour(&asked, word, deadline);
 }
 
 int net_ipv6_next_hop(const struct net_ipv6 *address, uint8_t mac[6], uint64_t deadline)
