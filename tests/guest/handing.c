@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
@@ -414,6 +415,66 @@ static void a_child_that_ends_by_exit_closes_its_own(void)
     CHECK_EQ(close(b), 0);
 }
 
+static void *read_for_ever(void *socket)
+{
+    char byte;
+    (void)!read((int)(intptr_t)socket, &byte, 1);
+    return NULL;
+}
+
+static void leave(int signal)
+{
+    _exit(signal == SIGTERM ? 9 : 1);
+}
+
+/* Writes, tells so, and waits in a call on the socket, or lets another thread do that. */
+static _Noreturn void wait_for_the_end(int s, int ready, int how)
+{
+    static char bytes[3000];
+    pthread_t thread;
+
+    if (how == 1)
+        signal(SIGTERM, leave);
+    if (how == 2)
+        CHECK_EQ(pthread_create(&thread, NULL, read_for_ever, (void *)(intptr_t)s), 0);
+    write_all(s, bytes, sizeof bytes);
+    CHECK_EQ(write(ready, "x", 1), 1);
+    if (how < 2)
+        read_for_ever((void *)(intptr_t)s);
+    for (;;)
+        pause();
+}
+
+/* All that it has written comes, and then the end, whatever its threads were doing. */
+static void who_is_ended_by_a_signal_says_goodbye(void)
+{
+    for (int how = 0; how < 3; how++) {
+        static char bytes[3000];
+        int listener = listen_at((uint16_t)(4341 + how)), ready[2], status;
+        char byte;
+
+        CHECK_EQ(pipe(ready), 0);
+        pid_t pid = fork();
+        CHECK(pid >= 0);
+        if (pid == 0) {
+            close(listener);
+            wait_for_the_end(dial((uint16_t)(4341 + how)), ready[1], how);
+        }
+        int s = accept(listener, NULL, NULL);
+        CHECK(s >= 0);
+        CHECK_EQ(read(ready[0], &byte, 1), 1);
+        CHECK_EQ(kill(pid, SIGTERM), 0);
+        read_all(s, bytes, sizeof bytes);
+        CHECK_EQ(read(s, &byte, 1), 0);
+        CHECK_EQ(waitpid(pid, &status, 0), pid);
+        CHECK_EQ(status, how == 1 ? 9 << 8 : SIGTERM);
+        CHECK_EQ(close(s), 0);
+        CHECK_EQ(close(listener), 0);
+        close(ready[0]);
+        close(ready[1]);
+    }
+}
+
 static int udp_at(uint16_t port)
 {
     struct sockaddr_in own = at(port);
@@ -632,6 +693,7 @@ static const struct {
     {"an idle child", an_idle_child_keeps_it_open},
     {"a killed holder", a_killed_holder_loses_the_connection},
     {"_exit", a_child_that_ends_by_exit_closes_its_own},
+    {"a signal's end", who_is_ended_by_a_signal_says_goodbye},
     {"datagrams", datagrams},
     {"unread datagrams", datagrams_that_nobody_reads},
     {"a late close", a_late_close_lingers},

@@ -533,7 +533,8 @@ static void say_bye(uint16_t port)
     }
 }
 
-/* "c": closes at once; "e": after the peer's end; "d": dies; "m": closes, and serves one more. */
+/* "c": closes at once; "e": after the peer's end; "d": is killed; "t": is terminated; "m": closes,
+ * and serves one more. */
 static void serve_one(uint16_t port, int reuses)
 {
     struct sockaddr_in6 own = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
@@ -551,8 +552,8 @@ static void serve_one(uint16_t port, int reuses)
         int c = accept(s, NULL, NULL);
         CHECK(c >= 0);
         CHECK_EQ(recv(c, &what, 1, 0), 1);
-        if (what == 'd')
-            raise(SIGKILL);
+        if (what == 'd' || what == 't')
+            raise(what == 'd' ? SIGKILL : SIGTERM);
         while (what == 'e' && recv(c, &byte, 1, 0) > 0)
             ;
         close(c);

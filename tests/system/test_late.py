@@ -130,7 +130,15 @@ def test_the_port_is_kept_from_all_who_do_not_say_that_they_reuse_it(wire):
     ended()
 
 
-def test_who_dies_leaves_nothing(wire):
+def test_who_is_terminated_says_goodbye_and_leaves_the_rest(wire):
+    peer, ended = leave(wire, 27, b"t")
+    fin(peer)
+    peer.segment("A")
+    ended()
+    assert answer(peer, "FA") == ("A", peer.next, peer.isn + 1 + peer.sent + 1)
+
+
+def test_who_is_killed_leaves_nothing(wire):
     peer, ended = leave(wire, 25, b"d")
     ended()
     peer.next = (peer.next + 1) & 0xffffffff

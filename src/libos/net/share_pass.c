@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "libos/net/share_internal.h"
 #include "libos/proc/session.h"
@@ -237,6 +238,27 @@ static int before_fork(void)
     return 0;
 }
 
+static bool is_named(const struct fd_object *object, int least)
+{
+    while (least < FD_MAX && fd_object(least) != object)
+        least++;
+    return least < FD_MAX;
+}
+
+/* A socket is closed with its last descriptor here even if a call waits in it: a signal ended it,
+ * or it is another thread's; neither goes on. */
+static void close_all(void)
+{
+    for (int fd = 0; sockets_made && fd < FD_MAX; fd++) {
+        struct fd_object *object = fd_object(fd);
+        if (!object || object->kind != &socket_kind)
+            continue;
+        if (object->references > 1 && !is_named(object, fd + 1))
+            object->references = 1;
+        close(fd);
+    }
+}
+
 static const struct exos_part share_part = {
-    .name = "sockets", .before_fork = before_fork, .in_child = in_child};
+    .name = "sockets", .before_fork = before_fork, .in_child = in_child, .at_exit = close_all};
 EXOS_PART(41, share_part);

@@ -59,7 +59,8 @@ struct exos_part {
 
 /*
  * Set by a part whose peers would wait for ever otherwise: at_exit of all parts is called as well
- * when the process ends by _exit, unless from within an upcall, or while something is half changed.
+ * when the process ends by _exit or by a signal, unless from within an upcall, or while something
+ * is half changed. No other thread runs from then on.
  */
 extern bool proc_says_goodbye;
 

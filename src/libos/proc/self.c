@@ -11,6 +11,7 @@
 #include "libos/start/start.h"
 #include "libos/upcall/hold.h"
 #include "libos/upcall/upcall.h"
+#include "libos/wait/wait.h"
 
 static int fail(int error)
 {
@@ -118,8 +119,17 @@ void proc_begin(const struct exos_start *start)
 
 bool proc_says_goodbye;
 
+/* Threads that wait in something, or are in the middle of it, won't come back to it. */
+static void stop_threads(void)
+{
+    exos_stopped = true;
+    exos_wait_hooks.give_away = aegis_wait;
+}
+
 void proc_end_parts(void)
 {
+    if (proc_says_goodbye)
+        stop_threads();
     EXOS_SET(proc_says_goodbye, false);
     for (const struct exos_part *const *part = exos_parts_end; part-- > exos_parts_begin;)
         if ((*part)->at_exit)

@@ -364,20 +364,6 @@ int killpg(pid_t group, int signal)
     return group <= 1 ? fail(EINVAL) : kill(-group, signal);
 }
 
-_Noreturn void signal_end(int signal)
-{
-    exos_end((uint64_t)signal << 8);
-}
-
-/* Even from a handler of SIGABRT that returns, or with the signal ignored or blocked. */
-void abort(void)
-{
-    signals.mask &= ~SIGNAL_BIT(SIGABRT);
-    if (signal_action_of(SIGABRT) == SIGNAL_HANDLE)
-        raise(SIGABRT);
-    signal_end(SIGABRT);
-}
-
 void proc_signals(uint64_t *ignored, uint64_t *blocked)
 {
     *blocked = signals.mask;

@@ -1,5 +1,5 @@
-/* Signals inside a process: what signal.c (state, POSIX's calls), deliver.c (the ways to handlers)
- * and crash.c (default actions of exceptions) share. Not for programs. */
+/* Signals inside a process: what signal.c (state, POSIX's calls), deliver.c (the ways to handlers),
+ * end.c (the default action of most) and crash.c (that of exceptions) share. Not for programs. */
 #ifndef EXOS_PROC_SIGNALS_H
 #define EXOS_PROC_SIGNALS_H
 
@@ -57,7 +57,8 @@ void signal_report(int signal, const struct upcall_context *context);
  */
 void signal_stop(int signal);
 
-/* End this process as the signal's default action does. */
+/* end.c: end this process as the signal's default action does; peers of its sockets are told,
+ * unless something is half changed or the signal says that it may be. */
 _Noreturn void signal_end(int signal);
 
 /* The name of a signal, "SIGSEGV"; "?" for what is none. */

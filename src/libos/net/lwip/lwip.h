@@ -1,7 +1,8 @@
 /*
  * lwIP on this program's rings: its TCP, called directly (lwip/tcp.h), on ports that netd has
  * given. For who wants callbacks. One caller at a time; none of it from handlers of upcalls or
- * signals.
+ * signals. A program that has sockets as well holds (libos/upcall/hold.h) while it calls: whatever
+ * waits serves them, and a signal that ends it closes them.
  *
  *     net_lwip_begin(); net_lwip_open(80);
  *     ... tcp_new, tcp_bind, tcp_listen, tcp_accept ...
