@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/select.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "libos/proc/session.h"
@@ -118,6 +119,63 @@ static void children_are_waited_for_on_and_sleeps_are_not(void)
     CHECK(usleep(10000 * MS) == -1 && errno == EINTR);
     CHECK(count >= 1);
     ends_well(pid);
+}
+
+static int wait_by(int way, int fd)
+{
+    const struct timespec day = {.tv_sec = 86400};
+    struct pollfd polled = {.fd = fd, .events = POLLIN};
+    fd_set set;
+
+    FD_ZERO(&set);
+    FD_SET(fd, &set);
+    switch (way) {
+    case 0:
+        return poll(&polled, 1, -1);
+    case 1:
+        return poll(NULL, 0, -1);
+    case 2:
+        return ppoll(&polled, 1, NULL, NULL);
+    case 3:
+        return select(fd + 1, &set, NULL, NULL, NULL);
+    case 4:
+        return pselect(fd + 1, &set, NULL, NULL, &day, NULL);
+    case 5:
+        return nanosleep(&day, NULL);
+    case 6:
+        return usleep(10000 * MS);
+    case 7:
+        errno = EINTR; /* which it doesn't set */
+        return sleep(86400) ? -1 : 0;
+    case 8:
+        return pause();
+    default:
+        return 1;
+    }
+}
+
+/* The usual server: it waits in poll for clients, and for a handler's word that it is to end. */
+static void polls_and_sleeps_end_even_if_calls_go_on(void)
+{
+    int ends[2];
+
+    CHECK_EQ(pipe(ends), 0);
+    handle(SA_RESTART);
+    pid_t sender = forked();
+    if (sender == 0)
+        for (;;) {
+            usleep(10 * MS);
+            kill(getppid(), SIGUSR1);
+        }
+    for (int way = 0, result; (result = wait_by(way, ends[0])) != 1; way++) {
+        CHECK_EQ(result, -1);
+        CHECK_EQ(errno, EINTR);
+        CHECK(count >= 1);
+        errno = count = 0;
+    }
+    CHECK_EQ(kill(sender, SIGKILL), 0);
+    CHECK_EQ(waitpid(sender, NULL, 0), sender);
+    close(ends[0]), close(ends[1]);
 }
 
 /* A signal that is pending when the wait begins ends it, whatever its action's flags are. */
@@ -252,6 +310,7 @@ int main(void)
     CHECK_OK(proc_session_make());
     reads_and_writes_go_on_if_they_are_to();
     children_are_waited_for_on_and_sleeps_are_not();
+    polls_and_sleeps_end_even_if_calls_go_on();
     waits_with_another_mask_miss_no_signal();
     copies_on_write_are_whole();
     return 0;

@@ -3,6 +3,8 @@
  *
  * A wait takes few predicates. Where more are needed the objects ring this process's doorbell, for
  * which one is enough; what can't ring is looked at again every LOOK_AGAIN.
+ *
+ * A signal's handler ends them, whatever SA_RESTART says (POSIX, sigaction: they aren't restarted).
  */
 #include <errno.h>
 #include <string.h>
@@ -73,7 +75,7 @@ static uint64_t sooner(uint64_t deadline, uint64_t ns)
  * what rings during it is not slept through.
  */
 static int look_and_wait(struct pollfd *fds, nfds_t count, struct fd_watch *watch,
-                         uint64_t deadline)
+                         uint64_t deadline, uint64_t handled)
 {
     const volatile uint64_t *doorbell = exos_wait_hooks.doorbell;
     if (watch->rings && doorbell)
@@ -88,10 +90,11 @@ static int look_and_wait(struct pollfd *fds, nfds_t count, struct fd_watch *watc
         return 0;
     }
     uint64_t until = sooner(deadline, watch->silent ? LOOK_AGAIN : LOOK_LATER);
-    return exos_wait(watch->when, watch->count, until) == -EXOS_INTERRUPTED ? -EINTR : 0;
+    int64_t which = exos_wait_any(watch->when, watch->count, until, handled);
+    return which == -EXOS_INTERRUPTED ? -EINTR : 0;
 }
 
-static int wait_for(struct pollfd *fds, nfds_t count, uint64_t deadline)
+static int wait_for(struct pollfd *fds, nfds_t count, uint64_t deadline, uint64_t handled)
 {
     bool rings = false;
     for (;;) {
@@ -99,7 +102,7 @@ static int wait_for(struct pollfd *fds, nfds_t count, uint64_t deadline)
         watch.count = 0;
         watch.rings = rings;
         watch.silent = false;
-        int result = look_and_wait(fds, count, &watch, deadline);
+        int result = look_and_wait(fds, count, &watch, deadline, handled);
         if (result != 0 || (time_now() >= deadline && watch.rings == rings))
             return result;
         rings = watch.rings;
@@ -113,7 +116,7 @@ int poll(struct pollfd *fds, nfds_t count, int timeout)
     uint64_t deadline = timeout < 0    ? AEGIS_FOREVER
                         : timeout == 0 ? 0
                                        : time_after((uint64_t)timeout * 1000000);
-    return (int)fd_result(wait_for(fds, count, deadline));
+    return (int)fd_result(wait_for(fds, count, deadline, exos_handled()));
 }
 
 /* A time that a timespec tells, from now on; false: it is none. */
@@ -132,11 +135,13 @@ static bool deadline_of(const struct timespec *timeout, uint64_t *deadline)
 /* With other signals blocked. What was pending before ends the wait, unless something is ready. */
 static int wait_masked(struct pollfd *fds, nfds_t count, uint64_t deadline, const sigset_t *mask)
 {
+    uint64_t handled = exos_handled();
+
     if (!mask)
-        return wait_for(fds, count, deadline);
+        return wait_for(fds, count, deadline, handled);
     uint64_t before = proc_mask_begin(*mask);
-    int result = wait_for(fds, count, deadline);
-    if (result == 0 && exos_wait(NULL, 0, 0) == -EXOS_INTERRUPTED)
+    int result = wait_for(fds, count, deadline, handled);
+    if (result == 0 && exos_wait_any(NULL, 0, 0, handled) == -EXOS_INTERRUPTED)
         result = -EINTR;
     proc_mask_end(before);
     return result;

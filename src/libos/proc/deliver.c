@@ -84,7 +84,7 @@ static void run_handler(int signal, ucontext_t *context)
     signals.mask &= ~SIGNAL_SURE;
     if (action.sa_flags & SA_RESETHAND)
         signals.actions[signal].sa_handler = SIG_DFL;
-    signals.handled++;
+    exos_wait_hooks.handled++;
     if (table_self) /* a wait that was about to begin looks again */
         __atomic_fetch_add(&table_self->doorbell, 1, __ATOMIC_RELAXED);
     signals.interrupted |= !(action.sa_flags & SA_RESTART);
@@ -144,7 +144,7 @@ static void slice_begins(struct aegis_context *context)
 static bool rung(void)
 {
     signal_check();
-    bool ends = signals.interrupted || (signals.waits_for_any && signals.handled);
+    bool ends = signals.interrupted;
     EXOS_SET(signals.interrupted, false);
     return ends;
 }

@@ -72,9 +72,9 @@ const volatile uint64_t *proc_doorbell(void);
 bool proc_is_orphaned(void);
 
 /*
- * For a wait with another set of blocked signals (bit n: signal n), as ppoll's: between the two any
- * handler ends exos_wait, also that of a signal that was pending before. proc_mask_begin returns
- * the set that proc_mask_end restores.
+ * For a wait with another set of blocked signals (bit n: signal n), as ppoll's: exos_wait_any
+ * between the two is ended by a signal that was pending before, too, where exos_handled() was read
+ * before. proc_mask_begin returns the set that proc_mask_end restores.
  */
 uint64_t proc_mask_begin(uint64_t blocked);
 void proc_mask_end(uint64_t before);

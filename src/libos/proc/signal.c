@@ -185,17 +185,14 @@ uint64_t proc_mask_begin(uint64_t blocked)
 {
     uint64_t before = signals.mask;
 
-    getpid(); /* others reach only members of a session */
-    signals.waits_for_any = true;
+    getpid();                    /* others reach only members of a session */
     signals.interrupted = false; /* before */
-    signals.handled = 0;
     signals.mask = blocked & SIGNAL_ALL & ~SIGNAL_SURE;
     return before;
 }
 
 void proc_mask_end(uint64_t before)
 {
-    signals.waits_for_any = false;
     signals.mask = before;
     check_here();
 }
@@ -203,9 +200,9 @@ void proc_mask_end(uint64_t before)
 /* Sleep until a handler has run, with mask, by which one may run at once. */
 static int suspend(uint64_t mask)
 {
-    uint64_t before = proc_mask_begin(mask);
+    uint64_t handled = exos_handled(), before = proc_mask_begin(mask);
 
-    while (exos_wait(NULL, 0, AEGIS_FOREVER) != -EXOS_INTERRUPTED)
+    while (exos_wait_any(NULL, 0, AEGIS_FOREVER, handled) != -EXOS_INTERRUPTED)
         ;
     proc_mask_end(before);
     return fail(EINTR);

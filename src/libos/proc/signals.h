@@ -20,16 +20,14 @@ enum signal_action { SIGNAL_IGNORE, SIGNAL_END, SIGNAL_STOP, SIGNAL_HANDLE };
 
 struct signal_state {
     struct sigaction actions[NSIG];
-    uint64_t mask;      /* blocked */
-    uint64_t ignored;   /* by their action */
-    uint64_t pending;   /* raised here, or taken from the session's table */
-    uint64_t alarm;     /* rdtime; AEGIS_FOREVER: none */
-    uint64_t handled;   /* handlers that ran */
-    bool stopped;       /* until SIGCONT */
-    bool interrupted;   /* one of them had no SA_RESTART, since the last wait asked */
-    bool waits_for_any; /* sigsuspend, pause: SA_RESTART counts as well */
-    stack_t stack;      /* sigaltstack's */
-    siginfo_t fault;    /* of the exception whose signal is pending; si_signo 0: none */
+    uint64_t mask;    /* blocked */
+    uint64_t ignored; /* by their action */
+    uint64_t pending; /* raised here, or taken from the session's table */
+    uint64_t alarm;   /* rdtime; AEGIS_FOREVER: none */
+    bool stopped;     /* until SIGCONT */
+    bool interrupted; /* a handler without SA_RESTART has run since the last wait asked */
+    stack_t stack;    /* sigaltstack's */
+    siginfo_t fault;  /* of the exception whose signal is pending; si_signo 0: none */
 };
 extern struct signal_state signals;
 

@@ -12,7 +12,7 @@
 /* Returns ticks that are left, 0 when the time is over. */
 static uint64_t sleep_until(uint64_t deadline)
 {
-    if (exos_wait(NULL, 0, deadline) >= 0)
+    if (exos_wait_any(NULL, 0, deadline, exos_handled()) >= 0)
         return 0;
     uint64_t now = time_now();
     return now < deadline ? deadline - now : 0;

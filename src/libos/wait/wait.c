@@ -23,9 +23,10 @@ static bool watches(const struct aegis_predicate *when, size_t count, const vola
 
 /*
  * The doorbell is read before what it announces is looked at: a ring that comes behind that look
- * makes the predicate hold, so none is slept through.
+ * makes the predicate hold, so none is slept through. Each handler rings it as well.
  */
-int64_t exos_wait(const struct aegis_predicate *when, size_t count, uint64_t deadline)
+static inline __attribute__((always_inline)) int64_t
+wait(const struct aegis_predicate *when, size_t count, uint64_t deadline, const uint64_t *handled)
 {
     struct aegis_predicate all[EXOS_WAIT_MAX + 1];
 
@@ -46,6 +47,8 @@ int64_t exos_wait(const struct aegis_predicate *when, size_t count, uint64_t dea
             all[total++] = AEGIS_WHEN(*ended, NE, *ended);
         if (exos_wait_hooks.rung && exos_wait_hooks.rung())
             return -EXOS_INTERRUPTED;
+        if (handled && *handled != exos_handled())
+            return -EXOS_INTERRUPTED;
         uint64_t until = exos_wait_hooks.alarm < deadline ? exos_wait_hooks.alarm : deadline;
         if (exos_wait_hooks.meanwhile)
             until = exos_wait_hooks.meanwhile(all, &total, until);
@@ -55,4 +58,15 @@ int64_t exos_wait(const struct aegis_predicate *when, size_t count, uint64_t dea
         if ((uint64_t)which == total && until == deadline)
             return (int64_t)count;
     }
+}
+
+int64_t exos_wait(const struct aegis_predicate *when, size_t count, uint64_t deadline)
+{
+    return wait(when, count, deadline, NULL);
+}
+
+int64_t exos_wait_any(const struct aegis_predicate *when, size_t count, uint64_t deadline,
+                      uint64_t handled)
+{
+    return wait(when, count, deadline, &handled);
 }

@@ -26,6 +26,13 @@
 int64_t exos_wait(const struct aegis_predicate *when, size_t count, uint64_t deadline);
 
 /*
+ * The same for what no handler's SA_RESTART makes go on (poll, select, pause, sleeps): ends with
+ * -EXOS_INTERRUPTED as well if any handler has run since exos_handled() was `handled`.
+ */
+int64_t exos_wait_any(const struct aegis_predicate *when, size_t count, uint64_t deadline,
+                      uint64_t handled);
+
+/*
  * What other parts put in. doorbell: a word that others increment to draw this process's attention,
  * NULL while there is none; rung: called when it may have rung, and before each wait, takes care of
  * what is pending, and returns whether the wait is to end with -EXOS_INTERRUPTED; give_away: how
@@ -34,7 +41,7 @@ int64_t exos_wait(const struct aegis_predicate *when, size_t count, uint64_t dea
  * there is room for it among the predicates, or NULL; meanwhile: does what has to go on in a
  * program that waits for something else (the network's timers and frames), may add a predicate
  * behind the *total of all[], of EXOS_WAIT_MAX + 1, and returns until when to wait, at most
- * `until`.
+ * `until`; handled: handlers of signals that have run.
  */
 struct exos_wait_hooks {
     const volatile uint64_t *doorbell;
@@ -44,7 +51,13 @@ struct exos_wait_hooks {
     uint64_t alarm;
     const volatile uint64_t *ended;
     uint64_t (*meanwhile)(struct aegis_predicate *all, size_t *total, uint64_t until);
+    volatile uint64_t handled;
 };
 extern struct exos_wait_hooks exos_wait_hooks;
+
+static inline uint64_t exos_handled(void)
+{
+    return exos_wait_hooks.handled;
+}
 
 #endif
