@@ -104,7 +104,8 @@ def test_a_start_that_fails_says_why_in_one_line(ctl, fake, parts):
     one_line(done.stderr, *parts)
 
 
-@pytest.mark.parametrize("fake, parts", [("no-banner", ["no banner", "1 s", "serial.log"]), ("silent", ["agent", "1 s"])])
+@pytest.mark.parametrize("fake, parts", [
+    ("mute-monitor", ["monitor", "1 s"]), ("no-banner", ["no banner", "1 s", "serial.log"]), ("silent", ["agent", "1 s"])])
 def test_a_machine_that_does_not_come_up_is_given_up(ctl, fake, parts):
     done = run(ctl, "--timeout", "1", fake=fake)
     assert done.returncode == 1
@@ -507,6 +508,12 @@ def test_a_panic_under_a_capture_is_named(ctl):
     run(ctl, fake="die-frames")
     done = ctl("capture")
     assert done.returncode == 1 and "status 3" in done.stderr and "the sky fell" in done.stderr and "0 frames captured" in done.stderr
+
+
+def test_who_waits_for_a_program_takes_no_earlier_ones_end_and_output_for_its_own(ctl):
+    run(ctl)
+    done = ctl("start", "--wait", "dd")
+    assert (done.returncode, done.stdout, done.stderr) == (6, "its own\n", "")
 
 
 def test_a_capture_is_ended_for_a_client_that_was_killed(ctl):

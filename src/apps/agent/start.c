@@ -39,8 +39,10 @@ bool request_start(const struct control_message *message, struct refusal *refusa
     if (!extents_resolve(&extents, &asked.extents, refusal))
         return false;
     struct app *app = app_make(asked.app, 0, argc, argv, &extents, &status);
-    if (app)
+    if (app) { /* the number may have been another's: who reads the log tells them apart by this */
+        printf("agent: starts %s (environment %u)\n", app->name, (unsigned)app->proc.env);
         status = app_start(app);
+    }
     if (app && status < 0)
         app_abandon(app);
     if (status < 0)

@@ -74,10 +74,10 @@ int qemu_start(struct qemu *qemu, const struct machine *machine, const struct in
                struct why *why);
 
 /*
- * Ask a started QEMU which ports of the host it forwards, into machine->forwards. At most 30 s. An
- * end of QEMU meanwhile is an error here; qemu_complaint then tells of it.
+ * Ask a started QEMU which ports of the host it forwards, into machine->forwards. At most limit_ms
+ * milliseconds. An end of QEMU meanwhile is an error here; qemu_complaint then tells of it.
  */
-int qemu_ports(const struct qemu *qemu, struct machine *machine, struct why *why);
+int qemu_ports(const struct qemu *qemu, struct machine *machine, long limit_ms, struct why *why);
 
 /* The last line of qemu.log with what would mend it, if that is known; false if there is none. */
 bool qemu_complaint(const struct instance *instance, struct why *why);

@@ -11,11 +11,12 @@
 
 #include "clock.h"
 
-#define LIMIT_MS 30000 /* far more than a loaded host takes */
-#define PROMPT   "(qemu) "
+#define PROMPT "(qemu) "
 
-/* Read from the monitor until its prompt, or until text is full. */
-static int read_prompt(int fd, char *text, size_t size, int64_t deadline, struct why *why)
+/* Read from the monitor until its prompt, or until text is full; by the deadline, limit_ms after
+ * QEMU's start. */
+static int read_prompt(int fd, char *text, size_t size, int64_t deadline, long limit_ms,
+                       struct why *why)
 {
     size_t fill = 0;
 
@@ -28,7 +29,7 @@ static int read_prompt(int fd, char *text, size_t size, int64_t deadline, struct
             return 0;
         }
         if (poll(&p, 1, clock_left(deadline)) == 0) {
-            return why_set(why, "QEMU's monitor said nothing for %d s", LIMIT_MS / 1000);
+            return why_set(why, "QEMU's monitor did not answer within %ld s", limit_ms / 1000);
         }
         n = read(fd, text + fill, size - 1 - fill);
         if (n == 0 || (n < 0 && errno != EINTR)) {
@@ -76,13 +77,13 @@ static void parse(const char *text, bool tcp, struct machine *machine)
     }
 }
 
-int qemu_ports(const struct qemu *qemu, struct machine *machine, struct why *why)
+int qemu_ports(const struct qemu *qemu, struct machine *machine, long limit_ms, struct why *why)
 {
     static const char question[] = "info usernet\n";
-    int64_t deadline = clock_ms() + LIMIT_MS;
+    int64_t deadline = clock_ms() + limit_ms;
     char text[16384];
 
-    if (read_prompt(qemu->monitor, text, sizeof text, deadline, why) != 0) {
+    if (read_prompt(qemu->monitor, text, sizeof text, deadline, limit_ms, why) != 0) {
         return -1;
     }
     if (strcmp(machine->net, "user") != 0) {
@@ -91,7 +92,7 @@ int qemu_ports(const struct qemu *qemu, struct machine *machine, struct why *why
     if (send(qemu->monitor, question, strlen(question), MSG_NOSIGNAL) < 0) {
         return why_set(why, "QEMU ended at its start");
     }
-    if (read_prompt(qemu->monitor, text, sizeof text, deadline, why) != 0) {
+    if (read_prompt(qemu->monitor, text, sizeof text, deadline, limit_ms, why) != 0) {
         return -1;
     }
     parse(text, false, machine);

@@ -154,7 +154,7 @@ static int run_detached(const struct instance *instance, struct machine *machine
         return 1;
     }
     waitpid(child, NULL, 0);
-    return await_report(ends[0], 2 * boot_ms + 30000);
+    return await_report(ends[0], 3 * boot_ms + 30000);
 }
 
 /* All that can be checked before anything is started. */
@@ -184,7 +184,7 @@ static int run(const struct command *command, int argc, char **argv)
     struct option_list ports = {.count = 0}, disks = {.count = 0};
     const char *name = INSTANCE_DEFAULT;
     bool detach = false;
-    long timeout = 20;
+    long timeout = 60;
     const struct option_row rows[] = {
         {"detach", OPTION_FLAG, &detach, NULL, "return once the machine is up, and leave a broker",
          0, 0},
@@ -206,7 +206,7 @@ static int run(const struct command *command, int argc, char **argv)
          0, 0},
         {"append", OPTION_TEXT, &machine.append, "BOOTARGS", "boot arguments beside ip=", 0, 0},
         {"timeout", OPTION_NUMBER, &timeout, "S",
-         "limit for the banner, and for the agent (default: 20)", 1, 600},
+         "limit for QEMU's monitor, for the banner, and for the agent (default: 60)", 1, 600},
         {"instance", OPTION_TEXT, &name, "NAME", "name of the machine (default: default)", 0, 0},
         {"name", OPTION_TEXT, &name, "NAME", "the same", 0, 0},
         {0},

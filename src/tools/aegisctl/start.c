@@ -14,13 +14,16 @@
 
 #define POLL_US 50000
 
-/* The program that is waited for, and the lines of the log that are its own. */
+/* The program that is waited for, and the lines of the log that are its own: they lie between two
+ * of the agent's. What comes before is of another program that had the same number. */
 struct watch {
     FILE *log;
     char line[4096]; /* of the log, as far as it is there */
     size_t fill;
-    char prefix[64], end[96]; /* of its lines; in the agent's, of that which tells of its end */
-    int status;               /* -1 until it has ended */
+    char prefix[64];          /* of its lines */
+    char begin[96], end[112]; /* of the agent's */
+    bool begun;
+    int status; /* -1 until it has ended */
 };
 
 /* "status 3" of an end is the program's own; any other is a failure. */
@@ -48,7 +51,9 @@ static void take_line(struct watch *watch)
     size_t length = strlen(watch->prefix);
     const char *agents = skip_agent(watch->line);
 
-    if (strncmp(watch->line, watch->prefix, length) == 0) {
+    if (!watch->begun) {
+        watch->begun = strcmp(agents, watch->begin) == 0;
+    } else if (strncmp(watch->line, watch->prefix, length) == 0) {
         client_printable(watch->line);
         printf("%s\n", watch->line + length);
     } else if (strncmp(agents, watch->end, strlen(watch->end)) == 0) {
@@ -88,6 +93,8 @@ static int wait_for(struct watch *watch, const struct instance *instance, const 
     bool runs = true;
 
     snprintf(watch->prefix, sizeof watch->prefix, "[%" PRIu32 " %s] ", env, app);
+    snprintf(watch->begin, sizeof watch->begin, "agent: starts %s (environment %" PRIu32 ")", app,
+             env);
     snprintf(watch->end, sizeof watch->end, "agent: %s (environment %" PRIu32 ") has ended: ", app,
              env);
     while (watch->status < 0 && runs) {
