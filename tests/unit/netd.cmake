@@ -34,6 +34,6 @@ aegis_fuzz_target(netd_told_fuzz SOURCES fuzz/netd/told.c ${netd_told} ${netd_di
   ${libos_dir}/net/datagram.c INCLUDES ${netd_dir} MAX_LEN 8000)
 
 # netd's process in a machine of its own.
-set(netd_world unit/netd/world.c ${netd_dir}/ports.c ${netd_dir}/left.c ${netd_dir}/quota.c)
-aegis_unit_test(netd_ports_test SOURCES unit/netd/ports_test.c ${netd_world})
-target_include_directories(netd_ports_test BEFORE PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/unit/netd/world ${CMAKE_CURRENT_SOURCE_DIR}/unit/netd)
+set(netd_world unit/netd/world.c ${netd_dir}/orders.c ${netd_dir}/ports.c ${netd_dir}/left.c ${netd_dir}/quota.c)
+aegis_unit_test(netd_orders_test SOURCES unit/netd/orders_test.c ${netd_world})
+target_include_directories(netd_orders_test BEFORE PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/unit/netd/world ${CMAKE_CURRENT_SOURCE_DIR}/unit/netd)

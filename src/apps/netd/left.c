@@ -3,10 +3,11 @@
  * other process has (handlers/linger.h), one for the interface and one for the loop interface, and
  * keeps their ports from others as long as they last.
  */
+#include "left.h"
+
 #include <errno.h>
 #include <string.h>
 
-#include "apps/netd/handlers/linger.h"
 #include "libos/net/headers.h"
 #include "libos/net/ipv6.h"
 #include "libos/net/linger.h"
@@ -15,17 +16,19 @@
 #include "libos/vm/vm.h"
 #include "linger.h"
 #include "netd.h"
+#include "quota.h"
 
 #define OF_ONE       64 /* entries of one program at most */
 #define SETS_OF_PAGE (AEGIS_PAGE_SIZE / sizeof(struct linger_set))
 #define PAGES        (LINGER_SETS / SETS_OF_PAGE)
+#define IN_LOOPBACK  127 /* IPv4's first byte */
 
 static struct linger_set *pages[2][PAGES]; /* of the interface's table, of the loop interface's */
 static uint32_t owner, owner_serial;       /* whose they are, the other process; 0: nobody's */
 
-/* Beside each entry: who has left it, and since when this process remembers. */
+/* Beside each entry: who has left it. */
 static struct giver {
-    uint32_t env, serial;
+    uint32_t env, serial, group; /* as quota_group has it */
     uint16_t account;
 } givers[2][LINGER_SETS][LINGER_WAYS];
 
@@ -71,13 +74,15 @@ static struct linger_entry *next_live(uint32_t *at, struct giver **giver)
     return NULL;
 }
 
+bool left_is_page(uint64_t which)
+{
+    return (uint32_t)which < PAGES && which >> 32 <= 1;
+}
+
 int64_t left_open(uint32_t env, uint64_t which, const struct aegis_cap *page)
 {
-    bool is_loop = which >> 32 & 1;
+    bool is_loop = which >> 32;
     uint32_t index = (uint32_t)which;
-
-    if (index >= PAGES || which >> 33)
-        return -EINVAL;
     struct linger_set *old = pages[is_loop][index];
     struct linger_set *new = vm_attach(page, AEGIS_PROT_READ | AEGIS_PROT_WRITE);
     if (!new)
@@ -133,62 +138,141 @@ static bool read_own(bool is_six, uint32_t address, uint8_t which, struct net_ip
 {
     if (is_six)
         return discovery_own(which, own);
-    *own = (struct net_ipv6){{0, 0, NET_WIRE32(0xffff), __builtin_bswap32(address)}};
-    return address >= IPV4_LOOPBACK_LOW && address <= IPV4_LOOPBACK_HIGH
-               ? true
-               : address == netd.address.address && address;
+    *own = net_ipv6_mapped(__builtin_bswap32(address));
+    return address && (address == netd.address.address || address >> 24 == IN_LOOPBACK);
+}
+
+static bool is_loopback(const struct net_ipv6 *a)
+{
+    return net_ipv6_is_mapped(a) ? (a->words[3] & 0xff) == IN_LOOPBACK : net_ipv6_is_loopback(a);
 }
 
 /* Whether packets to it stay in the machine. */
 static bool is_local(const struct net_ipv6 *a)
 {
-    uint32_t address = __builtin_bswap32(a->words[3]);
+    if (net_ipv6_is_mapped(a) && netd.address.address == __builtin_bswap32(a->words[3]))
+        return true;
+    return is_loopback(a) || discovery_is_own(a);
+}
 
-    if (net_ipv6_is_mapped(a))
-        return address == netd.address.address || address >> 24 == 127;
-    return net_ipv6_is_loopback(a) || discovery_is_own(a);
+/* Whether it is one machine's: not nobody's, a group's, or that of all on our network. */
+static bool is_somebody(const struct net_ipv6 *a)
+{
+    uint32_t address = __builtin_bswap32(a->words[3]);
+    uint32_t hosts = netd.address.prefix < 31 ? UINT32_MAX >> netd.address.prefix : 0;
+
+    if (!net_ipv6_is_mapped(a))
+        return !net_ipv6_is_any(a) && !net_ipv6_is_group(a);
+    return address >> 24 && address >> 24 < 224 &&
+           !(hosts && (address | hosts) == address &&
+             (address & ~hosts) == (netd.address.address & ~hosts));
+}
+
+static bool is_six(const struct linger_entry *e)
+{
+    return !net_ipv6_is_mapped((const struct net_ipv6 *)e->remote);
 }
 
 static bool read(const uint64_t words[GATE_WORDS], uint16_t port, struct linger_entry *e)
 {
-    struct net_ipv6 remote, own;
     uint8_t *ports = (uint8_t *)&e->ports;
+    struct net_ipv6 own;
 
-    memcpy(&remote, &words[4], sizeof remote);
-    if (!read_own(!net_ipv6_is_mapped(&remote), (uint32_t)(words[3] >> 32),
-                  (uint8_t)(words[3] >> 16), &own))
+    memcpy(e->remote, &words[4], sizeof e->remote);
+    if (!read_own(is_six(e), (uint32_t)(words[3] >> 32), (uint8_t)(words[3] >> 16), &own))
         return false;
-    memcpy(e->remote, &remote, sizeof remote);
     memcpy(e->local, &own, sizeof own);
     net_put16(ports + UDP_SOURCE, (uint16_t)words[3]);
     net_put16(ports + UDP_DESTINATION, port);
     e->own_next = (uint32_t)(words[2] >> 32);
-    if (net_ipv6_is_mapped(&remote))
-        arp_known(__builtin_bswap32(remote.words[3]), e->mac);
-    else
-        discovery_known(&remote, e->mac);
     return true;
 }
 
-/* The entry of the same connection, one that is free, or the one that ends first. */
-static uint32_t choose(const struct linger_set *set, const struct linger_entry *new, uint32_t now)
+/* Whether the port's holder could send its segments itself: whatever netd sends later is in the
+ * name of this port, which is another program's in the other family, or on the other interface. */
+static bool may_send(const struct left *l, const struct port *p)
 {
-    uint32_t way = 0;
+    const struct net_ipv6 *remote = (const void *)l->entry.remote,
+                          *local = (const void *)l->entry.local;
+
+    if (p->family != NET_BOTH && p->family != (is_six(&l->entry) ? NET_IPV6 : NET_IPV4))
+        return false;
+    return l->is_loop ? p->loop != AEGIS_NO_BINDING : !is_loopback(local) && is_somebody(remote);
+}
+
+int64_t left_check(struct left *l, uint32_t env, const struct port *p,
+                   const uint64_t words[GATE_WORDS])
+{
+    uint64_t state = words[1] >> 32 & 0xff, seconds = words[1] >> 40;
+    uint8_t offset = (uint8_t)(words[3] >> 24); /* in a block */
+
+    *l = (struct left){.env = env, .seconds = (uint32_t)seconds};
+    if (p->protocol != IPV4_TCP || offset >= p->count || state == NET_LINGER_NONE ||
+        state >= NET_LINGER_STATES || seconds > LINGER_SECONDS ||
+        !read(words, (uint16_t)(p->port + offset), &l->entry))
+        return -EINVAL;
+    l->entry.state = (uint32_t)words[2] | state << 32;
+    l->is_loop = is_local((const struct net_ipv6 *)l->entry.remote);
+    return may_send(l, p) ? 0 : -EINVAL;
+}
+
+static bool is_same(const struct linger_entry *a, const struct linger_entry *b)
+{
+    return a->ports == b->ports && !memcmp(a->remote, b->remote, sizeof a->remote) &&
+           !memcmp(a->local, b->local, sizeof a->local);
+}
+
+/* How many entries of a full set are of a group's. */
+static uint32_t share_of(const struct giver *of, uint32_t group)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < LINGER_WAYS; i++)
+        count += of[i].group == group;
+    return count;
+}
+
+/*
+ * Of a full set, the entry that makes room for one of a group's: the one that ends first of who has
+ * most there, if that is more than the group will have; else of the group's own. So whoever leaves
+ * many pushes out his own, and whoever comes later gets a share.
+ */
+static uint32_t push_out(const struct linger_set *set, const struct giver *of, uint32_t group)
+{
+    uint32_t own = share_of(of, group), most = own, whose = group, way = LINGER_WAYS;
 
     for (uint32_t i = 0; i < LINGER_WAYS; i++) {
-        const struct linger_entry *e = &set->entries[i], *chosen = &set->entries[way];
-        if (is_live(e, now) && e->ports == new->ports &&
-            !memcmp(e->remote, new->remote, sizeof e->remote) &&
-            !memcmp(e->local, new->local, sizeof e->local))
-            return i;
-        if (is_live(chosen, now) && (!is_live(e, now) || e->until < chosen->until))
-            way = i;
+        uint32_t share = share_of(of, of[i].group);
+        if (share > most && (!own || share > own + 1)) {
+            most = share;
+            whose = of[i].group;
+        }
     }
+    for (uint32_t i = 0; i < LINGER_WAYS; i++)
+        if (of[i].group == whose &&
+            (way == LINGER_WAYS || set->entries[i].until < set->entries[way].until))
+            way = i;
     return way;
 }
 
+/* The entry of the same connection, one that is free, or one that makes room. */
+static uint32_t choose(const struct linger_set *set, const struct giver *of,
+                       const struct linger_entry *new, uint32_t group)
+{
+    uint32_t way = LINGER_WAYS, now = seconds_now();
+
+    for (uint32_t i = 0; i < LINGER_WAYS; i++) {
+        bool lives = is_live(&set->entries[i], now);
+        if (lives && is_same(&set->entries[i], new))
+            return i;
+        if (!lives)
+            way = i;
+    }
+    return way < LINGER_WAYS ? way : push_out(set, of, group);
+}
+
 /* In the order in which others may read it (handlers/linger.h). */
-static void put(struct linger_entry *e, const struct linger_entry *new, uint64_t word)
+static void put(struct linger_entry *e, const struct linger_entry *new)
 {
     uint64_t number = LINGER_NUMBER(e->state) + 1;
 
@@ -199,29 +283,35 @@ static void put(struct linger_entry *e, const struct linger_entry *new, uint64_t
     e->ports = new->ports;
     e->own_next = new->own_next;
     e->until = new->until;
-    __atomic_store_n(&e->state, word | number << 40, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&e->state, new->state | number << 40, __ATOMIC_SEQ_CST);
 }
 
-int64_t left_add(uint32_t env, uint16_t port, const uint64_t words[GATE_WORDS])
+/* Where its next hop is, as far as that is known. */
+static void fill_hop(struct linger_entry *e)
 {
-    struct linger_entry new = {.ports = 0};
-    uint64_t state = words[1] >> 32 & 0xff, seconds = words[1] >> 40, now = seconds_now();
+    if (is_six(e))
+        discovery_known((const struct net_ipv6 *)e->remote, e->mac);
+    else
+        arp_known(__builtin_bswap32(e->remote[3]), e->mac);
+}
 
-    if (state == NET_LINGER_NONE || state >= NET_LINGER_STATES || seconds > LINGER_SECONDS ||
-        !read(words, port, &new))
-        return -EINVAL;
-    const bool is_loop = is_local((const struct net_ipv6 *)new.remote);
-    uint32_t place = linger_place(new.remote[3], new.ports);
-    struct linger_set *first = set_at(false, 0), *set = set_at(is_loop, place);
+int64_t left_add(const struct left *l)
+{
+    uint32_t place = linger_place(l->entry.remote[3], l->entry.ports);
+    struct linger_set *first = set_at(false, 0), *set = set_at(l->is_loop, place);
+    struct linger_entry new = l->entry;
+
     if (!first || !set)
         return -ENETUNREACH;
-    if (count_of(env) >= OF_ONE)
+    if (count_of(l->env) >= OF_ONE)
         return -ENOBUFS;
-    new.until = (uint32_t)(now + seconds);
-    uint32_t way = choose(set, &new, (uint32_t)now);
-    put(&set->entries[way], &new, (uint32_t)words[2] | state << 32);
-    givers[is_loop][place][way] =
-        (struct giver){env, aegis_env(env)->serial, aegis_env(env)->account};
+    new.until = seconds_now() + l->seconds;
+    fill_hop(&new);
+    struct giver *of = givers[l->is_loop][place];
+    const volatile struct aegis_env_info *env = aegis_env(l->env);
+    uint32_t group = quota_group(l->env), way = choose(set, of, &new, group);
+    put(&set->entries[way], &new);
+    of[way] = (struct giver){l->env, env->serial, group, env->account};
     any = true;
     __atomic_fetch_add(&first->given, 1, __ATOMIC_SEQ_CST);
     return 0;

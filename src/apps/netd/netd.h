@@ -138,47 +138,4 @@ void discovery_known(const struct net_ipv6 *address, uint8_t mac[6]);
 /* Ask the network for a neighbour, unless its entry is good. 0 or a negated errno value. */
 int64_t discovery_resolve(const struct net_ipv6 *address);
 
-/* ---- ports.c ---- */
-
-struct port_wanted {
-    uint8_t protocol, family; /* an enum net_family, and NET_REUSES */
-    uint16_t port, count;     /* the first one, 0: any; how many, a power of two */
-};
-
-/* NETD_TAKE: returns 0 with w->port and a capability, DELEGATE, or a negated errno value. */
-int64_t port_take(uint32_t env, struct port_wanted *w, struct aegis_cap *capability);
-
-/* NETD_LOOP: likewise. */
-int64_t port_loop(uint32_t env, uint32_t binding, struct aegis_cap *capability);
-
-/* NETD_FIND: 0 or -ECONNREFUSED. */
-int64_t port_find(uint8_t protocol, uint16_t port);
-
-/* NETD_JOIN. */
-int64_t port_join(uint32_t caller, const struct aegis_cap *shown, uint64_t env);
-
-/* NETD_LEAVE. */
-int64_t port_leave(uint32_t env, uint32_t binding);
-
-/* NETD_LINGER. */
-int64_t port_linger(uint32_t env, const uint64_t words[GATE_WORDS]);
-
-/* Takes all ports from who has them: the address isn't ours any more. */
-void ports_take_back(void);
-
-/* ---- left.c: connections of TCP's whose programs have left them to netd ---- */
-
-/* NETD_LINGERS: a page of the tables, which are that environment's. */
-int64_t left_open(uint32_t env, uint64_t which, const struct aegis_cap *page);
-
-/* Put one in: of an environment, and its port. 0 or a negated errno value. */
-int64_t left_add(uint32_t env, uint16_t port, const uint64_t words[GATE_WORDS]);
-
-/* Whether one of some ports of TCP is kept for such from an environment, which says that it reuses
- * ports. */
-bool left_has(uint16_t low, uint16_t count, uint32_t by, bool reuses);
-
-/* All of them are over. */
-void left_forget(void);
-
 #endif

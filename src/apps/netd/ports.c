@@ -1,9 +1,10 @@
 /*
- * Ports. For each that somebody has, netd holds a binding of its frames, without a ring, and has
- * given its taker a capability to bind inside of that. That two can't have one is the kernel's
- * doing: bindings of different owners are disjoint. So netd needs this table only to find what to
- * give back, and a user's filter that is bound beside netd takes a port as well.
+ * That two can't have one port is the kernel's doing: bindings of different owners are disjoint. So
+ * netd needs this table only to find what to give back, and a user's filter that is bound beside
+ * netd takes a port as well.
  */
+#include "ports.h"
+
 #include <errno.h>
 
 #include "libos/net/filter.h"
@@ -11,6 +12,7 @@
 #include "libos/net/ipv6.h"
 #include "libos/net/service.h"
 #include "libos/start/calls.h"
+#include "left.h"
 #include "netd.h"
 #include "quota.h"
 
@@ -22,15 +24,7 @@
     64 /* free ports tried; more are taken beside netd's back only by accident                     \
         */
 
-static struct port {
-    uint32_t env, serial; /* who has it; 0: the place is free. Several may have one binding */
-    uint32_t group;       /* quota.c */
-    uint32_t times;       /* that it was given, by TAKE and JOIN, and not yet given back */
-    uint32_t binding;
-    uint32_t loop;        /* the same on the loop interface, or AEGIS_NO_BINDING */
-    uint16_t port, count; /* the first one, and how many */
-    uint8_t protocol, family;
-} ports[PORTS_MAX];
+static struct port ports[PORTS_MAX];
 
 /* Undoes netd's binding, and what its taker, or whoever that gave its capability, has inside. */
 static void undo(uint32_t binding)
@@ -84,6 +78,12 @@ static bool is_taken(uint32_t env, const struct port_wanted *w)
     return false;
 }
 
+/* Whose it counts as now, which changes when those end who have made its program. */
+static uint32_t group_of(const struct port *p)
+{
+    return aegis_env(p->env)->serial == p->serial ? quota_group(p->env) : QUOTA_ORPHANS;
+}
+
 /* A place for one more port of a group's, or NULL: there is none, or it has enough. */
 static struct port *free_place(uint32_t group)
 {
@@ -94,7 +94,7 @@ static struct port *free_place(uint32_t group)
     for (struct port *p = ports; p < ports + PORTS_MAX; p++)
         if (p->env) {
             quota_count(&used, p->loop != AEGIS_NO_BINDING);
-            if (p->group == group)
+            if (group_of(p) == group)
                 quota_count(&own, p->loop != AEGIS_NO_BINDING);
         } else {
             place = p;
@@ -110,7 +110,7 @@ static bool may_have_block(uint32_t group)
     for (const struct port *p = ports; p < ports + PORTS_MAX; p++)
         if (p->env && p->count > 1) {
             used++;
-            own += p->group == group;
+            own += group_of(p) == group;
         }
     return used < BLOCKS_MOST && own < BLOCKS_OF_ONE;
 }
@@ -164,29 +164,8 @@ static int64_t bind_any(uint32_t env, struct port_wanted *w)
     return -AEGIS_E_OVERLAP;
 }
 
-/* Who has the port of a client of DHCP (RFC 2131, 4.1; RFC 8415, 7.2) could say what the machine
- * is, by answering itself, or keep it from knowing. */
-static bool is_reserved(const struct port_wanted *w)
-{
-    return w->protocol == IPV4_UDP && (w->port == 68 || w->port == 546);
-}
-
-/* Blocks are of ports that have no name. */
-static bool is_wanted_well(const struct port_wanted *w)
-{
-    bool is_block = w->count > 1;
-
-    return !(w->count & (w->count - 1)) && !(is_block && (w->port || w->protocol == IPV4_ICMP));
-}
-
 int64_t port_take(uint32_t env, struct port_wanted *w, struct aegis_cap *capability)
 {
-    if (w->protocol != IPV4_UDP && w->protocol != IPV4_TCP && w->protocol != IPV4_ICMP)
-        return -EPROTONOSUPPORT;
-    if (!is_wanted_well(w))
-        return -EINVAL;
-    if (is_reserved(w))
-        return -EACCES;
     reap();
     uint32_t group = quota_group(env);
     struct port *p = free_place(group);
@@ -199,7 +178,6 @@ int64_t port_take(uint32_t env, struct port_wanted *w, struct aegis_cap *capabil
         return errno_of(binding);
     *p = (struct port){.env = env,
                        .serial = aegis_env(env)->serial,
-                       .group = group,
                        .times = 1,
                        .binding = (uint32_t)binding,
                        .loop = AEGIS_NO_BINDING,
@@ -213,8 +191,7 @@ int64_t port_take(uint32_t env, struct port_wanted *w, struct aegis_cap *capabil
     return -ENOBUFS;
 }
 
-/* What the caller has, by its binding, or NULL. */
-static struct port *find(uint32_t env, uint32_t binding)
+struct port *port_of(uint32_t env, uint32_t binding)
 {
     for (struct port *p = ports; p < ports + PORTS_MAX; p++)
         if (p->env == env && p->binding == binding && p->serial == aegis_env(env)->serial)
@@ -222,22 +199,16 @@ static struct port *find(uint32_t env, uint32_t binding)
     return NULL;
 }
 
-int64_t port_loop(uint32_t env, uint32_t binding, struct aegis_cap *capability)
+int64_t port_loop(struct port *p, struct aegis_cap *capability)
 {
-    struct port *p = find(env, binding);
-
-    if (!netd.loop.name)
-        return -ENETUNREACH;
-    if (!p)
-        return -EINVAL;
     if (p->loop == AEGIS_NO_BINDING) {
-        if (!free_place(p->group))
+        if (!free_place(group_of(p)))
             return -ENOBUFS;
         int64_t loop = bind(&(struct port_wanted){p->protocol, p->family, p->port, p->count}, true);
         if (loop < 0)
             return errno_of(loop);
         for (struct port *same = ports; same < ports + PORTS_MAX; same++)
-            if (same->env && same->binding == binding)
+            if (same->env && same->binding == p->binding)
                 same->loop = (uint32_t)loop;
     }
     return aegis_cap_mint(AEGIS_KIND_BINDING, p->loop, AEGIS_RIGHT_DELEGATE, capability) ? -ENOBUFS
@@ -273,16 +244,6 @@ int64_t port_find(uint8_t protocol, uint16_t port)
     return binding == -AEGIS_E_OVERLAP ? 0 : -ECONNREFUSED;
 }
 
-int64_t port_linger(uint32_t env, const uint64_t words[GATE_WORDS])
-{
-    const struct port *p = find(env, (uint32_t)words[1]);
-    uint8_t offset = (uint8_t)(words[3] >> 24); /* in a block */
-
-    return p && p->protocol == IPV4_TCP && offset < p->count
-               ? left_add(env, (uint16_t)(p->port + offset), words)
-               : -EINVAL;
-}
-
 void ports_take_back(void)
 {
     left_forget();
@@ -299,55 +260,44 @@ static bool is_ours(const struct port *p, const struct aegis_cap *shown)
            shown->name == own.name && shown->generation == own.generation && shown->mac == own.mac;
 }
 
-static bool may_name(uint32_t caller, uint64_t env)
+struct port *port_shown(const struct aegis_cap *shown)
 {
-    return env == caller ||
-           (env && env < aegis_info()->env_count && aegis_env((uint32_t)env)->owner == caller);
+    struct port *p = ports;
+
+    reap();
+    while (p < ports + PORTS_MAX && (!p->env || p->binding != AEGIS_CAP_INDEX(shown->name)))
+        p++;
+    return p < ports + PORTS_MAX && is_ours(p, shown) ? p : NULL;
 }
 
 /* One more who has what p says. */
 static int64_t add_holder(const struct port *p, uint32_t env)
 {
-    uint32_t group = quota_group(env);
-    struct port *added = free_place(group);
+    struct port *added = free_place(quota_group(env));
 
     if (!added)
         return -ENOBUFS;
     *added = *p;
     added->env = env;
-    added->group = group;
     added->serial = aegis_env(env)->serial;
     added->times = 1;
     return 0;
 }
 
-int64_t port_join(uint32_t caller, const struct aegis_cap *shown, uint64_t env)
+int64_t port_join(const struct port *p, uint32_t env)
 {
-    const struct port *p = ports;
+    struct port *own = port_of(env, p->binding);
 
-    if (!may_name(caller, env))
-        return -EINVAL;
-    reap();
-    while (p < ports + PORTS_MAX && (!p->env || p->binding != AEGIS_CAP_INDEX(shown->name)))
-        p++;
-    if (p == ports + PORTS_MAX || !is_ours(p, shown))
-        return -EINVAL;
-    struct port *own = find((uint32_t)env, p->binding);
     if (!own)
-        return add_holder(p, (uint32_t)env);
+        return add_holder(p, env);
     if (own->times == UINT32_MAX)
         return -ENOBUFS;
     own->times++;
     return 0;
 }
 
-int64_t port_leave(uint32_t env, uint32_t binding)
+void port_leave(struct port *p)
 {
-    struct port *p = find(env, binding);
-
-    if (!p)
-        return -EINVAL;
     if (--p->times == 0)
         give_back(p);
-    return 0;
 }

@@ -3,24 +3,22 @@
 #include "libos/start/calls.h"
 #include "libos/start/start.h"
 
-#define OWNERS_MOST AEGIS_SLOTS /* from a program up to the agent: a bound, no more */
-
 /*
- * Owners are followed up to a program that the agent has made. One whose owner has ended is the
- * owner's owner's; where that is the agent itself, it is of the group of who made it.
+ * Owners are followed up to one whose owner is the agent: a program that the agent has made, or
+ * what is left of one, which the agent has since its makers have ended.
  */
 uint32_t quota_group(uint32_t env)
 {
     const uint32_t agent = aegis_env(exos.env)->maker;
 
-    for (int i = 0; i < OWNERS_MOST; i++) {
+    for (uint32_t i = 0; i < aegis_info()->env_count; i++) {
         const volatile struct aegis_env_info *info = aegis_env(env);
         uint32_t owner = info->owner;
         if (info->maker == agent || info->serial == agent || !owner)
             return info->serial;
         if (aegis_env(owner)->serial == agent)
-            return info->maker;
+            return QUOTA_ORPHANS;
         env = owner;
     }
-    return 0;
+    return QUOTA_ORPHANS;
 }

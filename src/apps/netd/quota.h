@@ -24,7 +24,11 @@ static inline void quota_count(struct quota *q, bool has_loop)
     q->bindings += has_loop ? 4 : 2;
 }
 
-/* Which group's a program is: a number that no other group has had. */
+/*
+ * Which group's a program is, now: a number that no other group has had. Of those whose makers have
+ * ended nobody can say any more which program they came from: they are one group together.
+ */
+#define QUOTA_ORPHANS 0
 uint32_t quota_group(uint32_t env);
 
 /*

@@ -55,8 +55,9 @@
  *               lasts, up to 60, << 40, 2 the sequence number behind our FIN << 32 | the next one
  *               of the peer, 3 our address in IPv4 << 32 | our port less the binding's first << 24
  *               | enum net_linger_own, in IPv6, << 16 | the peer's port, 4, 5 its address as on the
- * wire, one of IPv4 mapped: netd goes on with this connection when the port is given back, or its
- * program has ended, and keeps the port from others. EINVAL, ENOBUFS, ENETUNREACH
+ *               wire, one of IPv4 mapped: netd goes on with this connection when the port is given
+ *               back, or its program has ended, and keeps the port from others. EINVAL, also if the
+ *               program couldn't send its segments itself; ENOBUFS, ENETUNREACH
  *
  * NETD_LINGERS  1 page | interface's or loop's (1) << 32, 2 to 4 a capability: READ and WRITE for
  *               a page of the tables of these connections. EPERM as NETD_ADDRESS, EINVAL, ENOBUFS

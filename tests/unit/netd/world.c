@@ -1,10 +1,13 @@
 #include "world.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "apps/netd/left.h"
 #include "apps/netd/netd.h"
+#include "apps/netd/ports.h"
 #include "libos/net/ipv6.h"
 #include "libos/net/service.h"
 #include "libos/vm/vm.h"
@@ -184,6 +187,30 @@ bool vm_zero_when_gone(void *context, uint64_t address, uint32_t access,
 
 /* ---- netd's other files ---- */
 
+int64_t arp_page(struct aegis_cap *capability)
+{
+    return aegis_cap_mint(AEGIS_KIND_PAGE, 0, AEGIS_RIGHT_READ, capability);
+}
+
+int64_t discovery_page(struct aegis_cap *capability)
+{
+    return arp_page(capability);
+}
+
+int64_t arp_resolve(uint32_t address)
+{
+    return (address ^ WORLD_ADDRESS) >> 8 ? -ENETUNREACH : 0;
+}
+
+int64_t discovery_resolve(const struct net_ipv6 *address)
+{
+    return address->words[0] == NET_WIRE32(0xfe800000) ? 0 : -ENETUNREACH;
+}
+
+void arp_readdress(void)
+{
+}
+
 void arp_known(uint32_t address, uint8_t mac[6])
 {
     (void)address;
@@ -210,7 +237,7 @@ bool discovery_is_own(const struct net_ipv6 *address)
 {
     struct net_ipv6 own;
 
-    for (uint8_t which = 0; which < NET_LINGER_LOOP; which++)
+    for (uint8_t which = 0; which < (uint8_t)NET_LINGER_LOOP; which++)
         if (discovery_own(which, &own) && !memcmp(&own, address, sizeof own))
             return true;
     return false;
