@@ -5,6 +5,7 @@
  *   told connect ADDRESS PORT   a connection, and why there is none
  *   told path ADDRESS PORT      datagrams, and how large they may be
  *   told sizes PORT             answers each datagram with its size and sum
+ *   told sizes6 PORT            the same in IPv6
  *   told die PORT               listens, and ends without a word
  */
 #include <arpa/inet.h>
@@ -124,15 +125,17 @@ static int path(void)
     return 0;
 }
 
-static int sizes(void)
+static int sizes(int family)
 {
     static unsigned char bytes[65536];
-    int s = socket(AF_INET, SOCK_DGRAM, 0);
-    struct sockaddr_in from;
+    const struct sockaddr_in6 own6 = {.sin6_family = AF_INET6, .sin6_port = own.sin_port};
+    bool is_six = family == AF_INET6;
+    int s = socket(family, SOCK_DGRAM, 0);
+    struct sockaddr_storage from;
     socklen_t length = sizeof from;
     ssize_t size;
 
-    if (bind(s, (const struct sockaddr *)&own, sizeof own))
+    if (bind(s, is_six ? (const void *)&own6 : &own, is_six ? sizeof own6 : sizeof own))
         return 1;
     puts("told: bound");
     while ((size = recvfrom(s, bytes, sizeof bytes, 0, (struct sockaddr *)&from, &length)) >= 0) {
@@ -170,5 +173,7 @@ int main(int argc, char **argv)
     if (argc != 3)
         return 2;
     own.sin_port = htons((uint16_t)strtoul(argv[2], NULL, 10));
-    return !strcmp(argv[1], "sizes") ? sizes() : die();
+    if (!strncmp(argv[1], "sizes", 5))
+        return sizes(argv[1][5] ? AF_INET6 : AF_INET);
+    return die();
 }

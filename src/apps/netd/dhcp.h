@@ -9,7 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define DHCP_FRAME 600 /* bytes of what is sent, at most */
+#define DHCP_CLIENT 68  /* the port that answers come to */
+#define DHCP_FRAME  600 /* bytes of what is sent, at most */
 
 enum dhcp_state {
     DHCP_INIT,

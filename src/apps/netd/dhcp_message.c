@@ -4,8 +4,7 @@
 
 #include "libos/net/datagram.h"
 
-#define CLIENT 68 /* ports */
-#define SERVER 67
+#define SERVER 67 /* its port */
 
 /* In the message: BOOTP's fields (RFC 951), the cookie, options. */
 #define AT_OP         0
@@ -75,7 +74,7 @@ size_t dhcp_write(uint8_t *frame, const struct dhcp *d, enum dhcp_kind kind, uin
     uint8_t own[6] __attribute__((aligned(2))), to[6] __attribute__((aligned(2)));
     uint8_t *message = frame + NET_DATAGRAM_HEADERS;
     struct net_datagram datagram = {.destination = UINT32_MAX,
-                                    .source_port = NET_WIRE16(CLIENT),
+                                    .source_port = NET_WIRE16(DHCP_CLIENT),
                                     .destination_port = NET_WIRE16(SERVER)};
 
     memset(message, 0, DHCP_FRAME - NET_DATAGRAM_HEADERS);
@@ -199,7 +198,7 @@ static bool is_for(const struct net_datagram *datagram, const struct dhcp *d)
     const uint8_t *message = datagram->payload;
 
     return datagram->source_port == NET_WIRE16(SERVER) &&
-           datagram->destination_port == NET_WIRE16(CLIENT) && datagram->size > AT_OPTIONS &&
+           datagram->destination_port == NET_WIRE16(DHCP_CLIENT) && datagram->size > AT_OPTIONS &&
            message[AT_OP] == ANSWER && message[AT_HTYPE] == ETHERNET &&
            message[AT_HLEN] == sizeof d->mac && net_get32(message + AT_XID) == d->number &&
            !memcmp(message + AT_CHADDR, d->mac, sizeof d->mac) &&

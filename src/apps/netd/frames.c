@@ -18,6 +18,7 @@
 #include "libos/time/time.h"
 #include "libos/vm/vm.h"
 #include "netd.h"
+#include "packet6.h"
 
 #define PATIENCE 5000000000UL /* ns for netd to serve others */
 
@@ -119,19 +120,93 @@ void frames_address(uint32_t address)
         loop.own->address = __builtin_bswap32(address);
 }
 
-static void take(const struct answerer *from, const uint8_t *frame, size_t length)
+static uint32_t seconds(void)
+{
+    return (uint32_t)(time_now() / aegis_info()->timebase);
+}
+
+/* Tells who has sent a frame that it couldn't be taken. */
+static void refuse(const uint8_t *frame, size_t length, const struct icmp_out *error)
+{
+    uint8_t answer[ICMP_OUT_MOST];
+    struct net by = {.binding = aegis_info()->netifs[netd.netif].root};
+    size_t size = icmp_out_write(answer, frame, length, error, netd.mac);
+
+    if (size && icmp_out_may(seconds()))
+        net_send_copy(&by, answer, size, time_now()); /* without room for it: not */
+}
+
+/* A datagram that came in fragments, or behind extension headers. */
+static void take_datagram(const struct fragments_datagram *datagram)
+{
+    static uint8_t frame[AEGIS_FRAME_MAX];
+    struct net_note note;
+
+    if (echo_answer(aegis_info()->netifs[netd.netif].root, datagram))
+        return;
+    size_t length = tell_frame(frame, datagram);
+    if (length && icmp_error_read(frame, length, &note))
+        tell_error(&note);
+    else if (!length || !lease_take(frame, length))
+        tell_datagram(datagram);
+}
+
+static void take_parts(const uint8_t *frame, size_t length)
 {
     struct fragments_datagram datagram;
+    struct fragments_piece piece;
+    struct icmp_out error;
+    enum packet6_event event = PACKET6_NOTHING;
+
+    if (!fragments_read(frame, length, &piece))
+        event = packet6_take(frame, length, seconds(), &datagram, &error);
+    else if (fragments_add(&piece, seconds(), &datagram))
+        event = PACKET6_DATAGRAM;
+    if (event == PACKET6_DATAGRAM)
+        take_datagram(&datagram);
+    else if (event == PACKET6_PROBLEM)
+        refuse(frame, length, &error);
+}
+
+static void take(const struct answerer *from, const uint8_t *frame, size_t length)
+{
     struct net_note note;
-    uint32_t now = (uint32_t)(time_now() / aegis_info()->timebase);
 
     if (lease_take(frame, length) || late_take(from == &loop, frame, length))
         return;
     if (icmp_error_read(frame, length, &note))
         tell_error(&note);
-    else if (fragments_add(frame, length, now, &datagram) &&
-             !echo_answer(aegis_info()->netifs[netd.netif].root, &datagram))
-        tell_datagram(&datagram);
+    else if (from == &device)
+        take_parts(frame, length);
+}
+
+/* Datagrams of which something hasn't come. */
+static void end_parts(void)
+{
+    uint8_t frame[FRAGMENTS_KEPT];
+    size_t length;
+
+    while (fragments_expire(seconds(), frame, &length)) {
+        bool is_six = length && net_get16(frame + ETH_TYPE) == ETH_TYPE_IPV6;
+        const struct icmp_out late = {is_six ? ICMP6_OUT_TIME_EXCEEDED : ICMP_OUT_TIME_EXCEEDED,
+                                      ICMP_OUT_REASSEMBLY, 0};
+        if (length)
+            refuse(frame, length, &late);
+    }
+}
+
+static uint64_t parts_due(void)
+{
+    uint32_t when, now = seconds();
+
+    if (!fragments_due(&when))
+        return AEGIS_FOREVER;
+    return time_after((int32_t)(when - now) > 0 ? (when - now) * 1000000000UL : 0);
+}
+
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
 }
 
 /* Takes what a handler has kept. */
@@ -156,10 +231,10 @@ static void serve(void)
             when[count++] =
                 (struct aegis_predicate)AEGIS_WHEN(loop.ends->head, NE, loop.ends->tail);
         count += late_when(&when[count]);
-        uint64_t lease = lease_due(), late = late_due();
-        aegis_wait(when, count, lease < late ? lease : late);
+        aegis_wait(when, count, sooner(sooner(lease_due(), late_due()), parts_due()));
         lease_tick();
         late_tick();
+        end_parts();
         drain(&device);
         drain(&loop);
     }

@@ -104,10 +104,14 @@ void lease_tick(void)
 
 bool lease_take(const uint8_t *frame, size_t length)
 {
+    const uint8_t *udp = frame + ETH_SIZE + IPV4_LEAST;
     struct dhcp_out out = {.frame = question.frame};
 
-    if (!is_on || length < ETH_SIZE + IPV4_LEAST || length > sizeof answer.frame ||
-        frame[IPV4_PROTOCOL] != IPV4_UDP || net_get16(frame + IPV4_FRAGMENT) & IPV4_MORE_OR_OFFSET)
+    if (!is_on || length < ETH_SIZE + IPV4_LEAST + UDP_SIZE || length > sizeof answer.frame ||
+        net_get16(frame + ETH_TYPE) != ETH_TYPE_IPV4 || frame[IPV4_FIRST] != NET_IPV4_PLAIN ||
+        frame[IPV4_PROTOCOL] != IPV4_UDP ||
+        net_get16(frame + IPV4_FRAGMENT) & IPV4_MORE_OR_OFFSET ||
+        net_get16(udp + UDP_DESTINATION) != DHCP_CLIENT)
         return false;
     memcpy(answer.frame, frame, length);
     enum dhcp_event event = dhcp_receive(&client, answer.frame, length, now_ms(), &out);

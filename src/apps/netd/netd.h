@@ -9,8 +9,8 @@
  *
  * "netd frames ip=..." has the root binding itself, and so the frames that nobody takes: a handler
  * answers them where that can be done on the spot, and keeps for the process what can't: ICMP
- * errors and fragments. What those are about it tells programs over the loop interface, whose root
- * binding that of the first interface has as well.
+ * errors, fragments, extension headers. What those are about it tells programs over the loop
+ * interface, whose root binding that of the first interface has as well.
  */
 #ifndef NETD_NETD_H
 #define NETD_NETD_H
@@ -86,11 +86,16 @@ struct fragments_datagram;
 /* That what it has sent can't arrive. */
 void tell_error(const struct net_note *note);
 
-/* A datagram that came in fragments. Longer than a frame: UDP's alone. */
+/* The frame that a datagram would have come in, to nobody's hardware address; its length, at most
+ * AEGIS_FRAME_MAX, or 0: it is too long. */
+size_t tell_frame(uint8_t *frame, const struct fragments_datagram *datagram);
+
+/* A datagram that came in fragments, or behind extension headers. Longer than a frame: UDP's alone.
+ */
 void tell_datagram(const struct fragments_datagram *datagram);
 
-/* ---- echo.c: answers a ping that came in fragments, by a root binding; false if it is none ----
- */
+/* ---- echo.c: answers a ping that came in fragments, or behind extension headers, by a root
+ * binding; false if it is none ---- */
 
 bool echo_answer(uint32_t root, const struct fragments_datagram *datagram);
 

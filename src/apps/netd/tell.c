@@ -2,13 +2,13 @@
 #include <string.h>
 
 #include "fragments.h"
+#include "libos/net/ipv6.h"
 #include "libos/net/note.h"
 #include "libos/net/parse.h"
 #include "libos/time/time.h"
 #include "netd.h"
 
-#define BATCH         8
-#define DATAGRAM_MOST (AEGIS_FRAME_MAX - ETH_SIZE - IPV4_LEAST) /* that fits into one frame */
+#define BATCH 8
 
 static uint8_t frames[BATCH][AEGIS_FRAME_MAX + 6];
 static struct aegis_frame_out out[BATCH];
@@ -45,56 +45,104 @@ void tell_error(const struct net_note *note)
     flush();
 }
 
-/*
- * As it came, but in one frame. Like all that is told of a datagram it has the hardware address of
- * its sender in the place of the destination's: as the source that can't go over the loop
- * interface.
- */
-static void tell_whole(const struct fragments_datagram *d)
+static void put_headers4(uint8_t *frame, const struct fragments_datagram *d)
 {
-    uint8_t *frame = next(), *ip = frame + ETH_SIZE;
+    uint8_t *ip = frame + ETH_SIZE;
 
-    memset(frame, 0, ETH_SIZE + IPV4_LEAST);
-    memcpy(frame + ETH_DESTINATION, d->mac, sizeof d->mac);
     net_put16(frame + ETH_TYPE, ETH_TYPE_IPV4);
     frame[IPV4_FIRST] = NET_IPV4_PLAIN;
     net_put16(frame + IPV4_LENGTH, (uint16_t)(IPV4_LEAST + d->size));
     ip[8] = 1; /* its time to live */
     frame[IPV4_PROTOCOL] = d->protocol;
-    memcpy(frame + IPV4_SOURCE, &d->source, 4);
-    memcpy(frame + IPV4_DESTINATION, &d->destination, 4);
+    memcpy(frame + IPV4_SOURCE, &d->source.words[3], 4);
+    memcpy(frame + IPV4_DESTINATION, &d->destination.words[3], 4);
     uint16_t sum = net_fold(net_sum(0, ip, IPV4_LEAST));
     memcpy(ip + 10, &sum, sizeof sum);
-    memcpy(ip + IPV4_LEAST, d->data, d->size);
-    add(ETH_SIZE + IPV4_LEAST + d->size);
-    flush();
 }
 
-/* Whether the lengths and the sum of UDP are right; *size gets the payload's. */
-static bool is_right(const struct fragments_datagram *d, size_t *size)
+static void put_headers6(uint8_t *frame, const struct fragments_datagram *d)
 {
-    uint8_t pseudo[12] = {0};
+    net_put16(frame + ETH_TYPE, ETH_TYPE_IPV6);
+    net_put32(frame + IPV6_FIRST, 0x60000000);
+    net_put16(frame + IPV6_LENGTH, (uint16_t)d->size);
+    frame[IPV6_NEXT] = d->protocol;
+    frame[IPV6_HOP_LIMIT] = 1;
+    memcpy(frame + IPV6_SOURCE, &d->source, sizeof d->source);
+    memcpy(frame + IPV6_DESTINATION, &d->destination, sizeof d->destination);
+}
 
-    if (d->size < UDP_SIZE)
+size_t tell_frame(uint8_t *frame, const struct fragments_datagram *d)
+{
+    bool is_six = fragments_is_ipv6(d);
+    size_t headers = ETH_SIZE + (is_six ? IPV6_SIZE : IPV4_LEAST);
+
+    if (d->size > AEGIS_FRAME_MAX - headers)
+        return 0;
+    memset(frame, 0, headers);
+    memcpy(frame + ETH_SOURCE, d->mac, sizeof d->mac);
+    if (is_six)
+        put_headers6(frame, d);
+    else
+        put_headers4(frame, d);
+    memcpy(frame + headers, d->data, d->size);
+    return headers + d->size;
+}
+
+/*
+ * As it came, but in one frame. Like all that is told of a datagram it has the hardware address of
+ * its sender in the place of the destination's: as the source that can't go over the loop
+ * interface.
+ */
+static bool tell_whole(const struct fragments_datagram *d)
+{
+    uint8_t *frame = next();
+    size_t length = tell_frame(frame, d);
+
+    if (!length)
         return false;
-    size_t length = net_get16(d->data + UDP_LENGTH);
-    if (length < UDP_SIZE || length > d->size)
-        return false;
-    *size = length - UDP_SIZE;
-    memcpy(pseudo, &d->source, 4);
-    memcpy(pseudo + 4, &d->destination, 4);
+    memcpy(frame + ETH_DESTINATION, d->mac, sizeof d->mac);
+    memset(frame + ETH_SOURCE, 0, sizeof d->mac);
+    add(length);
+    flush();
+    return true;
+}
+
+/* Whether UDP's sum is right. `length` is what UDP says. */
+static bool is_summed(const struct fragments_datagram *d, size_t length)
+{
+    uint8_t headers[ETH_SIZE + IPV6_SIZE], pseudo[12] = {0};
+
+    if (fragments_is_ipv6(d)) {
+        put_headers6(headers, d);
+        return net_get16(d->data + UDP_CHECKSUM) &&
+               !net_ipv6_sum(headers, d->data, length, IPV4_UDP);
+    }
+    memcpy(pseudo, &d->source.words[3], 4);
+    memcpy(pseudo + 4, &d->destination.words[3], 4);
     pseudo[9] = IPV4_UDP;
     net_put16(pseudo + 10, (uint16_t)length);
     return !net_get16(d->data + UDP_CHECKSUM) ||
            net_fold(net_sum(net_sum(0, pseudo, sizeof pseudo), d->data, length)) == 0;
 }
 
+/* Whether the lengths and the sum of UDP are right; *size gets the payload's. */
+static bool is_right(const struct fragments_datagram *d, size_t *size)
+{
+    if (d->size < UDP_SIZE)
+        return false;
+    size_t length = net_get16(d->data + UDP_LENGTH);
+    if (length < UDP_SIZE || length > d->size)
+        return false;
+    *size = length - UDP_SIZE;
+    return is_summed(d, length);
+}
+
 static void tell_pieces(const struct fragments_datagram *d)
 {
     struct net_note note = {.kind = NOTE_PIECE,
                             .protocol = IPV4_UDP,
-                            .source = net_ipv6_mapped(d->source),
-                            .destination = net_ipv6_mapped(d->destination)};
+                            .source = d->source,
+                            .destination = d->destination};
     size_t total = 0;
 
     if (!is_right(d, &total))
@@ -116,10 +164,9 @@ static void tell_pieces(const struct fragments_datagram *d)
 
 void tell_datagram(const struct fragments_datagram *d)
 {
-    if (d->protocol != IPV4_UDP && d->protocol != IPV4_TCP && d->protocol != IPV4_ICMP)
+    if (d->protocol != IPV4_UDP && d->protocol != IPV4_TCP && d->protocol != IPV4_ICMP &&
+        d->protocol != IPV6_ICMP)
         return;
-    if (d->size <= DATAGRAM_MOST)
-        tell_whole(d);
-    else if (d->protocol == IPV4_UDP)
+    if (!tell_whole(d) && d->protocol == IPV4_UDP)
         tell_pieces(d);
 }

@@ -177,8 +177,10 @@ ssize_t udp6_send(struct udp *u, struct socket_transfer *t, const struct socket_
     return error ? error : (ssize_t)t->size;
 }
 
-/* The filter has seen to the lower half of the address that it came to. */
-static bool is_mine(const struct udp *u, const struct net_datagram6 *d)
+/* The filter has seen to the lower half of the address that it came to. Others' datagrams come over
+ * the loop interface only if netd has put them together. */
+static bool is_mine(const struct udp *u, const struct net_datagram6 *d,
+                    const struct aegis_slot_header *slot)
 {
     const struct socket_end *own = &u->socket.own, *peer = &u->socket.peer;
 
@@ -187,7 +189,8 @@ static bool is_mine(const struct udp *u, const struct net_datagram6 *d)
         return false;
     if (peer->port && (!net_ipv6_equal(&d->source, &peer->six) || d->source_port != peer->port))
         return false;
-    return net_ipv6_is_local(&d->source) == udp_is_from_loop(u);
+    return net_ipv6_is_local(&d->source) == udp_is_from_loop(u) ||
+           (udp_is_from_loop(u) && net_is_told(slot));
 }
 
 bool udp6_take(struct udp *u, struct aegis_slot_header *slot, struct net_datagram *d)
@@ -195,7 +198,7 @@ bool udp6_take(struct udp *u, struct aegis_slot_header *slot, struct net_datagra
     const uint8_t *frame = net_frame(slot);
     struct net_datagram6 six;
 
-    if (!net_datagram6_read(frame, slot->length, &six) || !is_mine(u, &six))
+    if (!net_datagram6_read(frame, slot->length, &six) || !is_mine(u, &six, slot))
         return false;
     d->payload = six.payload;
     d->size = six.size;

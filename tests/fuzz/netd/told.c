@@ -12,59 +12,18 @@
 #include "libos/net/datagram.h"
 #include "libos/net/parse.h"
 #include "libos/net/pieces.h"
+#include "whole.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define BEGIN (ETH_SIZE + IPV4_LEAST)
 
-/* The one datagram that the oracle follows: the first that comes. */
-static struct oracle {
-    bool is_on, is_bad;
-    uint8_t key[11];      /* protocol, identification, addresses */
-    int owner[65536 + 8]; /* of each byte: the number of the fragment, from 1; 0: none */
-    uint8_t bytes[65536 + 8];
-    size_t end; /* 0: unknown */
-    int count;
-} oracle;
-
+/* The oracle follows one datagram: the first that comes. */
 static void key_of(const uint8_t *frame, uint8_t key[11])
 {
     key[0] = frame[IPV4_PROTOCOL];
     memcpy(key + 1, frame + ETH_SIZE + 4, 2);
     memcpy(key + 3, frame + IPV4_SOURCE, 8);
-}
-
-/* A well-formed fragment of it; whether it is whole then. */
-static bool oracle_add(const uint8_t *bytes, size_t at, size_t size, bool more)
-{
-    struct oracle *o = &oracle;
-    size_t there = 0, same = 0, reach = 0;
-    bool is_end_right = more || o->end == at + size;
-
-    for (size_t i = 0; i < sizeof o->bytes; i++)
-        reach = o->owner[i] ? i + 1 : reach;
-    size_t padded = (size + 7) / 8 * 8; /* a last one's eighth is taken as a whole */
-    for (size_t i = at; i < at + padded; i++) {
-        bool is_taken = o->owner[i] != 0;
-        there += is_taken;
-        same += i < at + size && is_taken && o->bytes[i] == bytes[i - at];
-    }
-    if (!o->is_bad && same == size && is_end_right)
-        return false; /* again */
-    o->is_bad |=
-        there > 0 || (!more && (o->end || at + size < reach)) || (o->end && at + size > o->end);
-    if (o->is_bad)
-        return false;
-    o->count++;
-    for (size_t i = at; i < at + size; i++) {
-        o->owner[i] = o->count;
-        o->bytes[i] = bytes[i - at];
-    }
-    o->end = more ? o->end : at + size;
-    for (size_t i = 0; i < o->end; i++)
-        if (!o->owner[i])
-            return false;
-    return o->end != 0;
 }
 
 /* A frame made whole: its lengths and its header's sum. */
@@ -101,8 +60,9 @@ static void put_right6(uint8_t *frame, size_t length)
 static void check_fragment(const uint8_t *frame, size_t length)
 {
     struct fragments_datagram whole = {0};
+    struct fragments_piece piece;
     uint8_t key[11];
-    bool is_whole = fragments_add(frame, length, 0, &whole);
+    bool is_whole = fragments_read(frame, length, &piece) && fragments_add(&piece, 0, &whole);
 
     if (length <= BEGIN)
         return;
@@ -120,7 +80,7 @@ static void check_fragment(const uint8_t *frame, size_t length)
     }
     if (memcmp(oracle.key, key, sizeof key))
         return;
-    assert(oracle_add(frame + BEGIN, at, size, more) == is_whole);
+    assert(oracle_add(frame + BEGIN, at, size, more, false) == is_whole);
     if (!is_whole)
         return;
     assert(whole.size == oracle.end && !memcmp(whole.data, oracle.bytes, whole.size));

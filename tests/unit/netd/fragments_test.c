@@ -52,7 +52,9 @@ static bool add(struct from from, const uint8_t *bytes, size_t at, size_t size, 
     uint16_t sum = net_fold(net_sum(0, frame + ETH_SIZE, IPV4_LEAST));
     memcpy(frame + ETH_SIZE + 10, &sum, 2);
     memcpy(frame + ETH_SIZE + IPV4_LEAST, bytes, size);
-    return fragments_add(frame, ETH_SIZE + IPV4_LEAST + size, from.now, &whole);
+    struct fragments_piece piece;
+    return fragments_read(frame, ETH_SIZE + IPV4_LEAST + size, &piece) &&
+           fragments_add(&piece, from.now, &whole);
 }
 
 static bool part(uint16_t id, size_t at, size_t size, size_t total)
@@ -62,7 +64,8 @@ static bool part(uint16_t id, size_t at, size_t size, size_t total)
 
 static void check_whole(size_t size)
 {
-    assert_true(whole.size == size && whole.source == 1 && whole.protocol == IPV4_UDP);
+    assert_true(whole.size == size && whole.source.words[3] == 1 && whole.protocol == IPV4_UDP);
+    assert_false(fragments_is_ipv6(&whole));
     assert_memory_equal(whole.data, data, size);
 }
 
@@ -266,6 +269,32 @@ static void time_ends(void **state)
     assert_false(add((struct from){1, 1, 200 + FRAGMENTS_SECONDS}, data + 800, 800, 400, false));
 }
 
+/* Its sender is told, if the first fragment came: that is what is quoted. */
+static void what_was_not_whole_in_time_is_given_up(void **state)
+{
+    uint8_t frame[FRAGMENTS_KEPT];
+    uint32_t when;
+    size_t length;
+
+    (void)state;
+    assert_false(fragments_due(&when));
+    assert_false(add((struct from){1, 1, 100}, data, 0, 1480, true));
+    assert_false(add((struct from){1, 2, 101}, data + 800, 800, 400, false));
+    assert_false(add((struct from){1, 3, 102}, data, 0, 800, true));
+    assert_false(add((struct from){1, 3, 102}, data + 8, 0, 800, true));
+    assert_true(fragments_due(&when) && when == 100 + FRAGMENTS_SECONDS);
+    assert_false(fragments_expire(when - 1, frame, &length));
+    assert_true(fragments_expire(when, frame, &length) && length == FRAGMENTS_KEPT);
+    assert_int_equal(net_get16(frame + ETH_SIZE + 4), 1);
+    assert_memory_equal(frame + ETH_SIZE + IPV4_LEAST, data, length - ETH_SIZE - IPV4_LEAST);
+    assert_false(fragments_expire(when, frame, &length));
+    assert_true(fragments_due(&when) && when == 101 + FRAGMENTS_SECONDS);
+    assert_true(fragments_expire(when, frame, &length) && !length); /* another than the first */
+    assert_true(fragments_due(&when) && when == 102 + FRAGMENTS_SECONDS);
+    assert_true(fragments_expire(when, frame, &length) && !length); /* overlapping ones */
+    assert_false(fragments_due(&when));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, clean_up)
 
 int main(void)
@@ -279,6 +308,7 @@ int main(void)
         TEST(senders_and_identifications_are_told_apart),
         TEST(one_sender_has_no_more_than_its_share),
         TEST(time_ends),
+        TEST(what_was_not_whole_in_time_is_given_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,12 +5,14 @@
  *   TCP                       reset (RFC 9293, 3.10.7.1)
  *   UDP                       port unreachable (RFC 4443, 3.1)
  *   any other protocol        parameter problem (RFC 4443, 3.4)
- *   ICMPv6 errors             kept for netd's process (queue.h)
+ *   ICMPv6 errors, and        kept for netd's process (queue.h)
+ *   extension headers,
+ *   fragments among them
  *
  * As in IPv4 only whole packets get one, from one neighbour to one of our addresses, with right
- * sums, and so many a second. None is given to extension headers, fragments among them, nor to any
- * other ICMPv6. Our addresses are those that end in our identifier: a neighbour that sends to our
- * hardware address has asked for the whole of them.
+ * sums, and so many a second. None is given to any other ICMPv6. Our addresses are those that end
+ * in our identifier: a neighbour that sends to our hardware address has asked for the whole of
+ * them.
  */
 #ifndef NETD_HANDLERS_ANSWER6_H
 #define NETD_HANDLERS_ANSWER6_H
@@ -230,13 +232,12 @@ static __always_inline int answer6(struct xdp_md *ctx)
         return answer_tcp6(ctx, size);
     case IPPROTO_UDP:
         return answer_udp6(ctx, size);
-    case IPPROTO_HOPOPTS: /* extension headers, and nothing */
+    case IPPROTO_HOPOPTS:
     case IPPROTO_ROUTING:
     case IPPROTO_FRAGMENT:
-    case IPPROTO_ESP:
-    case IPPROTO_AH:
-    case IPPROTO_NONE:
     case IPPROTO_DSTOPTS:
+        return own.is_loop ? XDP_PASS : keep(ctx);
+    case IPPROTO_NONE:
         return XDP_PASS;
     default:
         return answer_error6(ctx, size, ICMP6_PARAMETER, ICMP6_NO_PROTOCOL);

@@ -79,14 +79,15 @@ static bool is_spoofed(const struct netif *netif, const uint8_t *ip)
 }
 
 /* The other way round as well: what a program may send over the loop interface, its filter tells by
- * the lower half of the address. */
-static bool is_spoofed6(const struct netif *netif, const uint8_t *ip)
+ * the lower half of the address. What netd has put together comes there, too. */
+static bool is_spoofed6(const struct netif *netif, const uint8_t *ip, const uint8_t *frame)
 {
     struct net_ipv6 source;
 
     memcpy(&source, ip + IPV6_SOURCE - ETH_SIZE, sizeof source);
     return net_ipv6_is_any(&source) || net_ipv6_is_group(&source) || net_ipv6_is_mapped(&source) ||
-           net_ipv6_is_local(&source) != is_loop(netif);
+           (net_ipv6_is_local(&source) != is_loop(netif) &&
+            !(is_loop(netif) && net_is_told(net_slot_of(frame))));
 }
 
 /* Before lwIP sees a segment that opens a connection, or resets one. */
@@ -151,7 +152,7 @@ void net_lwip_input(struct netif *netif, uint8_t *frame, size_t length)
             look_for_note(netif, frame, length);
             return;
         }
-        if (is_spoofed6(netif, packet.ip))
+        if (is_spoofed6(netif, packet.ip, frame))
             return;
     } else if (!net_segment_read(frame, length, &packet)) {
         look_for_note(netif, frame, length);
