@@ -44,3 +44,5 @@ aegis_fuzz_target(netd_told_fuzz SOURCES fuzz/netd/told.c ${netd_told} ${netd_di
 set(netd_world unit/netd/world.c ${netd_dir}/orders.c ${netd_dir}/ports.c ${netd_dir}/left.c ${netd_dir}/quota.c)
 aegis_unit_test(netd_orders_test SOURCES unit/netd/orders_test.c ${netd_world})
 target_include_directories(netd_orders_test BEFORE PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/unit/netd/world ${CMAKE_CURRENT_SOURCE_DIR}/unit/netd)
+aegis_fuzz_target(netd_orders_fuzz SOURCES fuzz/netd/orders.c ${netd_world}
+  INCLUDES ${CMAKE_CURRENT_SOURCE_DIR}/unit/netd/world ${CMAKE_CURRENT_SOURCE_DIR}/unit/netd MAX_LEN 500 RUNS 3000 LONG)

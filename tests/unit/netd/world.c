@@ -21,6 +21,7 @@ struct linger_set world_lingering[2][LINGER_SETS] __attribute__((aligned(AEGIS_P
 
 static struct aegis_env_info envs[WORLD_ENVS];
 static struct aegis_binding_info bindings[WORLD_BINDINGS];
+static uint32_t binding_end; /* behind the highest number that was ever bound */
 static uint32_t next_serial;
 
 /* ---- environments ---- */
@@ -46,7 +47,7 @@ void world_end(uint32_t env)
     for (uint32_t child = 1; child < WORLD_ENVS; child++)
         if (envs[child].state != AEGIS_ENV_NONE && envs[child].owner == env)
             envs[child].owner = envs[env].owner;
-    for (uint32_t b = WORLD_FIRST; b < WORLD_BINDINGS; b++)
+    for (uint32_t b = WORLD_FIRST; b < binding_end; b++)
         if (bindings[b].owner == env)
             aegis_net_unbind(b);
     envs[env] = (struct aegis_env_info){0};
@@ -61,7 +62,7 @@ static bool share_a_family(uint8_t a, uint8_t b)
 
 static bool is_free(uint32_t owner, uint32_t parent, const struct net_port_range *range)
 {
-    for (uint32_t b = WORLD_FIRST; b < WORLD_BINDINGS; b++) {
+    for (uint32_t b = WORLD_FIRST; b < binding_end; b++) {
         const struct net_port_range *r = &world_bindings[b].range;
         if (bindings[b].owner && bindings[b].owner != owner && bindings[b].parent == parent &&
             r->protocol == range->protocol && share_a_family(r->family, range->family) &&
@@ -81,6 +82,7 @@ static int64_t bind(uint32_t owner, uint32_t parent, const struct net_port_range
         b++;
     if (b == WORLD_BINDINGS)
         return -AEGIS_E_NO_SLOT;
+    binding_end = b < binding_end ? binding_end : b + 1;
     bindings[b].owner = bindings[b].binder = owner;
     bindings[b].parent = parent;
     world_bindings[b] = (struct world_binding){.range = *range};
@@ -90,6 +92,14 @@ static int64_t bind(uint32_t owner, uint32_t parent, const struct net_port_range
 bool world_bind(uint32_t owner, bool is_loop, const struct net_port_range *range)
 {
     return bind(owner, is_loop ? WORLD_LOOP : WORLD_ROOT, range) >= 0;
+}
+
+uint32_t world_next_binding(uint32_t after)
+{
+    for (uint32_t b = after < WORLD_FIRST ? WORLD_FIRST : after + 1; b < binding_end; b++)
+        if (bindings[b].owner)
+            return b;
+    return 0;
 }
 
 /* A filter is the range itself here. */
@@ -262,6 +272,7 @@ void world_begin(void)
     if (next_serial)
         ports_take_back();
     next_serial = 1;
+    binding_end = WORLD_FIRST;
     world_now = 100 * 1000000000UL;
     memset(envs, 0, sizeof envs);
     memset(bindings, 0, sizeof bindings);

@@ -39,4 +39,7 @@ void world_end(uint32_t env);
 /* Binds the range beside netd; whether nobody had any of it. */
 bool world_bind(uint32_t owner, bool is_loop, const struct net_port_range *range);
 
+/* The next binding that is there, but the roots, after one (0: the first); 0: there are no more. */
+uint32_t world_next_binding(uint32_t after);
+
 #endif
