@@ -9,7 +9,6 @@
 #include "libos/vm/vm.h"
 #include "test.h"
 
-#define SECOND   1000000000UL
 #define IMAGE_AT 0x30000UL /* in the raw environment */
 #define REQUEST  64        /* word of the data page where its request stands */
 #define NOTHING  0x5555
@@ -90,13 +89,27 @@ static uint64_t make_bedroom(void)
     return page;
 }
 
-/* From now on the environment's program is that of page: its next instruction is another one. */
+static uint32_t slot_of(const struct raw *raw)
+{
+    const volatile struct aegis_slot *slots =
+        (const volatile struct aegis_slot *)aegis_info()->slots;
+    uint32_t slot = 0;
+    while (slots[slot].env != raw->env)
+        slot++;
+    return slot;
+}
+
+/* From now on the environment's program is that of page: its next instruction is another one. It
+ * has no slot meanwhile, so that it doesn't come to where there is none. */
 static void lead_astray(const struct raw *raw, uint64_t page)
 {
+    uint32_t slot = slot_of(raw);
     CHECK_OK(aegis_page_give(page, raw->env));
-    CHECK_OK(aegis_yield(0)); /* a new slice, so that both calls lie in it */
+    CHECK_OK(aegis_slice_free(0, slot));
     CHECK_OK(aegis_unmap(raw->env, RAW_CODE, 1));
     CHECK_OK(vm_map(raw->env, RAW_CODE, page, AEGIS_PROT_READ | AEGIS_PROT_EXEC, NULL));
+    CHECK_EQ(aegis_slice_alloc(0, slot, NULL), slot);
+    CHECK_OK(aegis_slice_give(0, slot, raw->env));
 }
 
 static struct image small;
@@ -112,7 +125,7 @@ static int64_t load_small(void)
 
 static void wait_for_load(int64_t wanted, const struct raw *raw)
 {
-    uint64_t limit = time_after(20 * SECOND);
+    uint64_t limit = test_deadline();
     int64_t got;
     while ((got = load_small()) != wanted && time_now() < limit) {
         CHECK(got == 0 || got == -AEGIS_E_BUSY);
@@ -140,15 +153,10 @@ static void another_takes_over(uint64_t page)
 /* One that has lost its slots makes nobody wait: it would go on when others let it. */
 static void another_passes_who_has_no_slot(void)
 {
-    const volatile struct aegis_slot *slots =
-        (const volatile struct aegis_slot *)aegis_info()->slots;
     struct raw raw;
-    uint32_t slot = 0;
     struct image *image = start_downloader(&raw);
-    while (slots[slot].env != raw.env)
-        slot++;
     wait_for_load(-AEGIS_E_BUSY, &raw);
-    CHECK_OK(aegis_slice_free(0, slot));
+    CHECK_OK(aegis_slice_free(0, slot_of(&raw)));
     wait_for_load(0, &raw);
     CHECK_OK(aegis_env_end(raw.env, 0));
     raw_finish(&raw);

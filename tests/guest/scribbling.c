@@ -77,7 +77,7 @@ static _Noreturn void be_deaf(void)
 static void kill_the_deaf(void)
 {
     char *argv[] = {"scribbling", "deaf", NULL};
-    uint64_t limit = time_after(5 * SECOND);
+    uint64_t limit = test_deadline();
     int status;
     pid_t pid;
 

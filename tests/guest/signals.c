@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "libos/proc/session.h"
-#include "libos/proc/table.h"
 #include "libos/time/time.h"
 #include "libos/vm/vm.h"
 #include "test.h"
@@ -416,21 +415,11 @@ static void alarms(void)
     CHECK(count == 1 && last == SIGUSR1);
     CHECK(pause() == -1);
     CHECK(count == 2 && last == SIGALRM);
-    CHECK(time_now() - begun >= second && time_now() - begun < 5 * second);
+    CHECK(time_now() - begun >= second && time_now() - begun < 50 * second);
     CHECK_EQ(alarm(100), 0);
     CHECK_EQ(alarm(0), 100);
     /* Its default action ends, also one that computes. */
     CHECK_EQ(status_of(SPAWN("alarm")), SIGALRM);
-}
-
-/* The process has begun, and has the signal: it is sent no longer. */
-static void wait_until_taken(pid_t pid, int signal)
-{
-    uint64_t life;
-    const struct table_entry *entry = table_find(pid, &life);
-    CHECK(entry);
-    while (__atomic_load_n(&entry->pending, __ATOMIC_ACQUIRE) & 1UL << signal)
-        sched_yield();
 }
 
 static void ends(void)
@@ -447,7 +436,8 @@ static void ends(void)
     pid_t pid = SPAWN("wait");
     CHECK_EQ(kill(pid, SIGCHLD), 0); /* ignored by default */
     CHECK_EQ(kill(pid, SIGSTOP), 0);
-    wait_until_taken(pid, SIGSTOP);
+    int status;
+    CHECK(waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status));
     CHECK_EQ(kill(pid, SIGTERM), 0); /* waits until it goes on */
     usleep(50000);
     CHECK_EQ(waitpid(pid, NULL, WNOHANG), 0);

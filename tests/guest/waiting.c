@@ -63,11 +63,10 @@ static void which_one(void)
 
 static void deadlines(void)
 {
-    uint64_t start = time_now(), asked = time_from_ns(50000000);
+    uint64_t start = time_now(), asked = time_from_ns(50000000), limit = test_deadline();
     CHECK_EQ(aegis_wait(NULL, 0, start + asked), 0);
-    uint64_t took = time_now() - start;
-    CHECK(took >= asked);
-    CHECK(took < asked + 10 * aegis_info()->timebase);
+    CHECK(time_now() - start >= asked);
+    CHECK(time_now() < limit);
     word = 1;
     struct aegis_predicate p = when(AEGIS_WAKE_EQ, 2, UINT64_MAX);
     start = time_now();

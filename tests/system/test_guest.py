@@ -11,9 +11,9 @@ NAMES = re.findall(r"^TEST\((\w+)\)", (ROOT / "tests/guest/tests.def").read_text
 
 def run(machine, disks=(), **options):
     """A machine that runs the tests, with user networking, whose gateway answers ARP. The machine, after its end."""
-    m = machine(initrd=BUILD / "guest/tests-initrd.cpio", nics=0,
+    m = machine(initrd=BUILD / "guest/tests-initrd.cpio", nics=0, append="limit=120",
                 extra=["-netdev", "user,id=u0", "-device", "virtio-net-device,netdev=u0", *disks], **options)
-    m.wait_line(r"\] DONE ", 100)
+    m.wait_line(r"\] DONE ", 360)
     m.status = m.wait()
     return m
 
@@ -42,7 +42,7 @@ def check_log(m):
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", "".join(m.lines[banner:]))
 
 
-@pytest.mark.timeout_s(160)
+@pytest.mark.timeout_s(400)
 @pytest.mark.parametrize("options, disks", [
     ({}, {}), ({"memory": 32, "console": False}, {"block": 4096, "write-zeroes": "off", "discard": "off"}),
     ({"cpu": "rv64,v=true"}, {"indirect_desc": "off", "event_idx": "off"}), ({}, None)],

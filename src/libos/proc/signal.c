@@ -17,8 +17,7 @@
     (SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGCONT) | SIGNAL_BIT(SIGURG) | SIGNAL_BIT(SIGWINCH) |       \
      SIGNAL_BIT(SIGIO))
 
-struct signal_state signals = {
-    .alarm = AEGIS_FOREVER, .ignored = IGNORED, .stack = {.ss_flags = SS_DISABLE}};
+struct signal_state signals = {.ignored = IGNORED, .stack = {.ss_flags = SS_DISABLE}};
 
 static int fail(int error)
 {
@@ -67,10 +66,12 @@ uint64_t signal_due(void)
     if (table_self && !(signals.ignored & SIGNAL_BIT(SIGCHLD)))
         look_for_ends();
     take();
-    if (signals.alarm != AEGIS_FOREVER && time_now() >= signals.alarm) {
-        signals.alarm = exos_wait_hooks.alarm = AEGIS_FOREVER;
+    /* Once: the beginning of a slice may come between, whose handler may set the next. */
+    uint64_t alarm = __atomic_load_n(&exos_wait_hooks.alarm, __ATOMIC_RELAXED);
+    if (alarm != AEGIS_FOREVER && time_now() >= alarm &&
+        __atomic_compare_exchange_n(&exos_wait_hooks.alarm, &alarm, AEGIS_FOREVER, false,
+                                    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
         __atomic_fetch_or(&signals.pending, SIGNAL_BIT(SIGALRM), __ATOMIC_RELAXED);
-    }
     if (signals.pending & signals.ignored)
         __atomic_fetch_and(&signals.pending, ~signals.ignored, __ATOMIC_RELAXED);
     return signals.pending & ~signals.mask;
@@ -246,7 +247,7 @@ int sigwait(const sigset_t *set, int *signal)
         struct aegis_predicate when = {0};
         if (doorbell)
             when = AEGIS_WHEN(*doorbell, NE, rung);
-        exos_wait(&when, doorbell ? 1 : 0, signals.alarm);
+        exos_wait(&when, doorbell ? 1 : 0, exos_wait_hooks.alarm);
     }
 }
 
@@ -277,12 +278,11 @@ int sigaltstack(const stack_t *stack, stack_t *before)
 
 unsigned alarm(unsigned seconds)
 {
-    uint64_t before = signals.alarm, now = time_now(), second = aegis_info()->timebase;
+    uint64_t before = exos_wait_hooks.alarm, now = time_now(), second = aegis_info()->timebase;
 
     getpid();
     signal_listen();
-    signals.alarm = seconds ? now + seconds * second : AEGIS_FOREVER;
-    exos_wait_hooks.alarm = signals.alarm;
+    exos_wait_hooks.alarm = seconds ? now + seconds * second : AEGIS_FOREVER;
     if (before == AEGIS_FOREVER)
         return 0;
     return before <= now ? 1 : (unsigned)((before - now + second - 1) / second);
@@ -379,12 +379,11 @@ void proc_begin_signals(const struct exos_start *start)
             note_action(signal);
         }
     if (start->replaces && start->alarm)
-        signals.alarm = exos_wait_hooks.alarm = start->alarm;
+        exos_wait_hooks.alarm = start->alarm;
 }
 
 void proc_forget_signals(void)
 {
     exos_wait_hooks.alarm = AEGIS_FOREVER;
     EXOS_SET(signals.pending, 0);
-    EXOS_SET(signals.alarm, AEGIS_FOREVER);
 }

@@ -23,7 +23,6 @@ struct signal_state {
     uint64_t mask;    /* blocked */
     uint64_t ignored; /* by their action */
     uint64_t pending; /* raised here, or taken from the session's table */
-    uint64_t alarm;   /* rdtime; AEGIS_FOREVER: none */
     bool stopped;     /* until SIGCONT */
     bool interrupted; /* a handler without SA_RESTART has run since the last wait asked */
     stack_t stack;    /* sigaltstack's */

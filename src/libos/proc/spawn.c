@@ -12,6 +12,7 @@
 #include "libos/proc/table.h"
 #include "libos/start/error.h"
 #include "libos/vm/vm.h"
+#include "libos/wait/wait.h"
 
 #define TABLE_BYTES (AEGIS_MEGAPAGE * AEGIS_PAGE_SIZE) /* of addresses, that one table serves */
 
@@ -55,15 +56,16 @@ static int64_t share_block(struct proc *proc, const struct proc_block *block)
 static struct exos_start head_of(const struct proc *proc, const struct proc_options *options,
                                  const struct elf_program *program)
 {
-    return (struct exos_start){.magic = EXOS_START_MAGIC,
-                               .env = proc->env,
-                               .parent = exos.env,
-                               .upper = program->upper,
-                               .pid = (uint64_t)proc->pid,
-                               .ignored = options->ignored,
-                               .blocked = options->blocked,
-                               .replaces = options->replaces != 0,
-                               .alarm = signals.alarm == AEGIS_FOREVER ? 0 : signals.alarm};
+    return (struct exos_start){
+        .magic = EXOS_START_MAGIC,
+        .env = proc->env,
+        .parent = exos.env,
+        .upper = program->upper,
+        .pid = (uint64_t)proc->pid,
+        .ignored = options->ignored,
+        .blocked = options->blocked,
+        .replaces = options->replaces != 0,
+        .alarm = exos_wait_hooks.alarm == AEGIS_FOREVER ? 0 : exos_wait_hooks.alarm};
 }
 
 static int64_t begin(struct proc *proc, const struct proc_options *options,
