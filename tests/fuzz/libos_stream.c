@@ -1,7 +1,7 @@
 /*
- * What a process writes of a connection for the next one, edited by somebody who has the pages,
- * too: it is refused or becomes a connection, which any segments then may meet. lwIP's assertions
- * end the run. What becomes one can be written and taken again.
+ * What a process writes of a connection, of either family, for the next one, edited by somebody who
+ * has the pages, too: it is refused or becomes a connection, which any segments then may meet.
+ * lwIP's assertions end the run. What becomes one can be written and taken again.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -102,6 +102,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     host_begin();
     unsigned kind = data < end ? *data++ : 0;
+    host_six = kind & 8;
     size_t kept = make(kind & 4, kind & 3);
     data = edit(data, end, &kept);
     struct stream *t = host_stream();

@@ -41,32 +41,53 @@
 #define SIZE       60000               /* bytes of a conversation */
 #define RING_BYTES (128 + 32 * 2048UL) /* as much as what was handed over lies in */
 
+static bool is_six;    /* streams are of IPv6, */
+#define SIX_PORTS 1000 /* and their ports are so much higher */
+
 static struct sockaddr_in at(uint16_t port)
 {
-    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
+    struct sockaddr_in in = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)(port + (is_six ? SIX_PORTS : 0)))};
     in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     return in;
 }
 
+static struct sockaddr_in6 at6(uint16_t port)
+{
+    return (struct sockaddr_in6){.sin6_family = AF_INET6,
+                                 .sin6_port = htons((uint16_t)(port + SIX_PORTS)),
+                                 .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+}
+
+/* Calls bind or connect with the address of the family. */
+static void name(int s, uint16_t port,
+                 int (*call)(int s, const struct sockaddr *address, socklen_t size))
+{
+    struct sockaddr_in four = at(port);
+    struct sockaddr_in6 six = at6(port);
+
+    CHECK_EQ(is_six ? call(s, (struct sockaddr *)&six, sizeof six)
+                    : call(s, (struct sockaddr *)&four, sizeof four),
+             0);
+}
+
 static int listen_at(uint16_t port)
 {
-    struct sockaddr_in own = at(port);
-    int on = 1, s = socket(AF_INET, SOCK_STREAM, 0);
+    int on = 1, s = socket(is_six ? AF_INET6 : AF_INET, SOCK_STREAM, 0);
 
     CHECK(s >= 0);
     CHECK_EQ(setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on), 0);
-    CHECK_EQ(bind(s, (struct sockaddr *)&own, sizeof own), 0);
+    name(s, port, bind);
     CHECK_EQ(listen(s, 8), 0);
     return s;
 }
 
 static int dial(uint16_t port)
 {
-    struct sockaddr_in to = at(port);
-    int s = socket(AF_INET, SOCK_STREAM, 0);
+    int s = socket(is_six ? AF_INET6 : AF_INET, SOCK_STREAM, 0);
 
     CHECK(s >= 0);
-    CHECK_EQ(connect(s, (struct sockaddr *)&to, sizeof to), 0);
+    name(s, port, connect);
     return s;
 }
 
@@ -293,7 +314,7 @@ static void make_pair(uint16_t port, int *a, int *b)
 /* Parent and child speak in turn on one socket; which is read by a third one. */
 static void both_use_one_connection(void)
 {
-    enum { TURNS = 3 };
+    enum { TURNS = 2 };
     int a, b, pipes[2][2];
     char byte;
 
@@ -645,7 +666,7 @@ static void scribble(void)
 
 static void a_child_that_scribbles_spoils_the_conversation_alone(void)
 {
-    for (int turn = 0; turn < 6; turn++) {
+    for (int turn = is_six ? 4 : 0; turn < 6; turn++) {
         int a, b, status;
         char byte = 'x';
         make_pair((uint16_t)(4320 + turn), &a, &b);
@@ -683,24 +704,36 @@ static void a_child_that_scribbles_spoils_the_conversation_alone(void)
 static const struct {
     const char *name;
     void (*run)(void);
+    bool has_family; /* is run in IPv6, too */
 } cases[] = {
-    {"a server forks for each client", a_server_forks_for_each_client},
-    {"a program gets a connection", a_program_gets_a_connection_as_its_input},
-    {"a program gets a listener", a_program_gets_a_listener},
-    {"two workers accept", two_workers_accept_from_one_listener},
-    {"a worker forks", a_worker_forks_for_its_client},
-    {"both use one connection", both_use_one_connection},
-    {"an idle child", an_idle_child_keeps_it_open},
-    {"a killed holder", a_killed_holder_loses_the_connection},
-    {"_exit", a_child_that_ends_by_exit_closes_its_own},
-    {"a signal's end", who_is_ended_by_a_signal_says_goodbye},
-    {"datagrams", datagrams},
-    {"unread datagrams", datagrams_that_nobody_reads},
-    {"a late close", a_late_close_lingers},
-    {"fresh sockets", fresh_sockets_are_copies},
-    {"execve", execve_takes_it_along},
-    {"a scribbling child", a_child_that_scribbles_spoils_the_conversation_alone},
+    {"a server forks for each client", a_server_forks_for_each_client, false},
+    {"a program gets a connection", a_program_gets_a_connection_as_its_input, true},
+    {"a program gets a listener", a_program_gets_a_listener, false},
+    {"two workers accept", two_workers_accept_from_one_listener, true},
+    {"a worker forks", a_worker_forks_for_its_client, false},
+    {"both use one connection", both_use_one_connection, false},
+    {"an idle child", an_idle_child_keeps_it_open, false},
+    {"a killed holder", a_killed_holder_loses_the_connection, true},
+    {"_exit", a_child_that_ends_by_exit_closes_its_own, true},
+    {"a signal's end", who_is_ended_by_a_signal_says_goodbye, false},
+    {"datagrams", datagrams, false},
+    {"unread datagrams", datagrams_that_nobody_reads, false},
+    {"a late close", a_late_close_lingers, false},
+    {"fresh sockets", fresh_sockets_are_copies, false},
+    {"execve", execve_takes_it_along, false},
+    {"a scribbling child", a_child_that_scribbles_spoils_the_conversation_alone, true},
 };
+
+/* All, or the one that is named. */
+static void run_cases(const char *wanted)
+{
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        if ((is_six && !cases[i].has_family) || (wanted && strcmp(wanted, cases[i].name)))
+            continue;
+        printf("handing: %s%s\n", cases[i].name, is_six ? " in IPv6" : "");
+        cases[i].run();
+    }
+}
 
 int main(int argc, char **argv)
 {
@@ -714,11 +747,10 @@ int main(int argc, char **argv)
         echo(s, s);
         return 0;
     }
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        if (argc == 1 || !strcmp(argv[1], cases[i].name)) {
-            printf("handing: %s\n", cases[i].name);
-            cases[i].run();
-        }
+    for (int six = 0; six < 2; six++) {
+        is_six = six;
+        run_cases(argc > 1 ? argv[1] : NULL);
+    }
     printf("handing: all is well\n");
     return 0;
 }

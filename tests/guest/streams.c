@@ -533,8 +533,26 @@ static void say_bye(uint16_t port)
     }
 }
 
-/* "c": closes at once; "e": after the peer's end; "d": is killed; "t": is terminated; "m": closes,
- * and serves one more. */
+/* A child has the connection, and echoes. */
+static void serve_by_a_child(int c)
+{
+    char bytes[100];
+    int status;
+    pid_t pid = fork();
+
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        for (ssize_t part; (part = read(c, bytes, sizeof bytes)) > 0;)
+            CHECK_EQ(write(c, bytes, (size_t)part), part);
+        _exit(close(c) == 0 ? 43 : 1);
+    }
+    CHECK_EQ(close(c), 0);
+    CHECK_EQ(waitpid(pid, &status, 0), pid);
+    CHECK_EQ(WEXITSTATUS(status), 43);
+}
+
+/* "c": closes at once; "e": after the peer's end; "d": is killed; "t": is terminated; "f": forks;
+ * "m": closes, and serves one more. */
 static void serve_one(uint16_t port, int reuses)
 {
     struct sockaddr_in6 own = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
@@ -556,7 +574,10 @@ static void serve_one(uint16_t port, int reuses)
             raise(what == 'd' ? SIGKILL : SIGTERM);
         while (what == 'e' && recv(c, &byte, 1, 0) > 0)
             ;
-        close(c);
+        if (what == 'f')
+            serve_by_a_child(c);
+        else
+            close(c);
     } while (what == 'm');
 }
 

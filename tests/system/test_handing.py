@@ -20,10 +20,11 @@ def machine(tmp_path_factory):
 
 def run(m, name):
     m.control.start(name)
-    m.wait_line(f"{name}: all is well|{name}: line", 100)
+    m.wait_line(f"{name}: all is well|{name}: line", 300)
     assert f"{name}: line" not in m.text, m.text[-2000:]
 
 
+@pytest.mark.timeout_s(320)
 def test_sockets_go_to_the_process_that_uses_them(machine):
     run(machine, "handing")
 

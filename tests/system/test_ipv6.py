@@ -412,6 +412,21 @@ def test_netd_says_goodbye_for_a_program_that_has_ended(wire, way):
     assert s.take(lambda t: True)[TCP].flags == "R"
 
 
+@pytest.mark.parametrize("way", ["global", "link-local"])
+def test_a_child_goes_on_with_a_connection(wire, way):
+    ip, port = {"global": ({}, 60), "link-local": ({"src": ROUTER, "dst": wire.link}, 61)}[way]
+    says = lines(wire.m, "streams", "once", str(port))
+    says(f"streams: one at port {port}")
+    s = Stream(wire, 5200, to=port, **ip)
+    s.open()
+    s.send("PA", b"f")
+    for piece in (b"to", b" your child", os.urandom(100)):
+        assert s.echo(piece) == piece
+    s.send("FA")
+    assert s.take(lambda t: "F" in t.flags)[TCP].flags == "FA"
+    says("(environment {env}) has ended")
+
+
 def test_segments_that_are_not_whole_are_not_seen(wire):
     s = Stream(wire, 5010)
     s.open()

@@ -138,6 +138,20 @@ def test_who_is_terminated_says_goodbye_and_leaves_the_rest(wire):
     assert answer(peer, "FA") == ("A", peer.next, peer.isn + 1 + peer.sent + 1)
 
 
+def test_a_child_goes_on_with_a_connection_and_leaves_its_end(wire):
+    peer, ended = leave(wire, 28, b"f")
+    for piece in (b"to", b" your child"):
+        peer.segment("PA", payload=piece)
+        peer.sent += len(piece)
+        peer.until(b"to your child"[:peer.sent - 1])
+    peer.segment("FA")
+    peer.sent += 1
+    fin(peer)
+    ended()
+    fin(peer)  # netd's
+    silent(peer, "A")
+
+
 def test_who_is_killed_leaves_nothing(wire):
     peer, ended = leave(wire, 25, b"d")
     ended()

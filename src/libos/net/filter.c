@@ -148,11 +148,20 @@ static void add_ipv4(struct draft *draft, bool is_sent, const struct net_port_ra
     add(draft, field(1, IPV4_PROTOCOL, ports->protocol, ports->protocol));
     add(draft, no_fragment());
     add(draft, address(is_sent ? IPV4_SOURCE : IPV4_DESTINATION, ports));
+    uint32_t peer = NET_WIRE32(ports->peer.words[3]);
     if (ports->peer_port)
-        add(draft, field(4, is_sent ? IPV4_DESTINATION : IPV4_SOURCE, ports->peer_address,
-                         ports->peer_address));
+        add(draft, field(4, is_sent ? IPV4_DESTINATION : IPV4_SOURCE, peer, peer));
     add(draft, past_ipv4);
     add_ports(draft, is_sent, false, ports);
+}
+
+static void add_peer6(struct draft *draft, uint16_t offset, const struct net_ipv6 *peer)
+{
+    for (int half = 0; half < 2; half++) {
+        const uint32_t *words = peer->words + 2 * half;
+        uint64_t value = (uint64_t)NET_WIRE32(words[0]) << 32 | NET_WIRE32(words[1]);
+        add(draft, field(8, offset + 8 * half, value, value));
+    }
 }
 
 /* An extension header would be the next one: with it a frame is refused. */
@@ -162,6 +171,8 @@ static void add_ipv6(struct draft *draft, bool is_sent, const struct net_port_ra
 
     add(draft, field(1, IPV6_NEXT, next, next));
     add(draft, identifier((is_sent ? IPV6_SOURCE : IPV6_DESTINATION) + 8, ports));
+    if (ports->peer_port)
+        add_peer6(draft, is_sent ? IPV6_DESTINATION : IPV6_SOURCE, &ports->peer);
     add_ports(draft, is_sent, true, ports);
 }
 

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "dpf/dpf.h"
+#include "libos/net/ipv6_page.h"
 
 #define NET_FILTER_FIELDS 16 /* of each of the two, at most; and ranges */
 
@@ -33,9 +34,10 @@ struct net_port_range {
      * but all end in this. */
     uint64_t identifier;
     uint16_t low, high;
-    uint16_t peer_port;    /* not 0: only what is from, and to, this port */
-    uint32_t peer_address; /* of this machine; IPv4 alone then */
-    bool is_loop;          /* on the loop interface: 127.0.0.0/8 and ::1 as well as the addresses */
+    uint16_t peer_port; /* not 0: only what is from, and to, this port */
+    /* of this machine, as on the wire, one of IPv4 mapped; `family` is its alone then */
+    struct net_ipv6 peer;
+    bool is_loop; /* on the loop interface: 127.0.0.0/8 and ::1 as well as the addresses */
 };
 
 /*

@@ -20,7 +20,7 @@ int net_bind_inside(struct net_lease *lease, const struct aegis_cap *parent, boo
                                    .low = lease->port,
                                    .high = (uint16_t)(lease->port + lease->count - 1),
                                    .peer_port = lease->peer_port,
-                                   .peer_address = lease->peer_address,
+                                   .peer = lease->peer,
                                    .is_loop = is_loop};
     struct aegis_net_binding request = {.parent = *parent};
 

@@ -1,6 +1,7 @@
 /* Ports of several programs: who has one lets others bind inside of its own binding. */
 #include <errno.h>
 
+#include "libos/net/ipv6.h"
 #include "libos/net/service.h"
 #include "libos/net/service_internal.h"
 #include "libos/start/start.h"
@@ -76,19 +77,21 @@ static int bind(struct net_lease *lease, const struct net_offer *offer, bool is_
     return net_bind_inside(lease, &lease->parents[is_loop], is_loop, slots);
 }
 
-int net_lease_join(struct net_lease *lease, const struct net_offer *offer, uint32_t peer_address,
-                   uint16_t peer_port, uint64_t slots, bool device, bool loop)
+int net_lease_join(struct net_lease *lease, const struct net_offer *offer,
+                   const struct net_ipv6 *peer, uint16_t peer_port, uint64_t slots, bool device,
+                   bool loop)
 {
     const struct net_port *port = &offer->port;
+    uint8_t peers = net_ipv6_is_mapped(peer) ? NET_IPV4 : NET_IPV6;
 
     if (net_lease_hold(port, exos.env))
         return -1;
     *lease = (struct net_lease){.port = port->number,
                                 .count = 1,
                                 .protocol = port->protocol,
-                                .family = peer_port ? NET_IPV4 : port->family,
+                                .family = peer_port ? peers : port->family,
                                 .peer_port = peer_port,
-                                .peer_address = peer_address,
+                                .peer = *peer,
                                 .parents = {port->parent, offer->loop},
                                 .binding = (uint32_t)AEGIS_CAP_INDEX(port->parent.name)};
     int status = device ? bind(lease, offer, false, slots) : 0;

@@ -114,7 +114,7 @@ static inline const struct net_host *net_service(void)
 struct net_lease {
     uint16_t port, count;        /* the first one; how many, if this is a block */
     uint16_t peer_port;          /* with an address: only what is from and to that one; 0: any */
-    uint32_t peer_address;       /* in host byte order */
+    struct net_ipv6 peer;        /* as on the wire, one of IPv4 mapped */
     struct aegis_cap parents[2]; /* netd's bindings, DELEGATE: the device's, the loop's or none */
     uint32_t binding;            /* netd's */
     uint8_t protocol, family;
@@ -186,11 +186,13 @@ int net_lease_hold(const struct net_port *port, uint32_t env);
 void net_lease_drop(const struct net_port *port); /* this program's */
 
 /*
- * Receive what comes to an offer's port, from one peer if peer_port isn't 0: on the device's
- * interface, the loop's, or both. Returns 0, or -1 with errno as net_lease has it.
+ * Receive what comes to an offer's port, if peer_port isn't 0 from that one of one peer (as on the
+ * wire, one of IPv4 mapped) alone: on the device's interface, the loop's, or both. Returns 0, or -1
+ * with errno as net_lease has it.
  */
-int net_lease_join(struct net_lease *lease, const struct net_offer *offer, uint32_t peer_address,
-                   uint16_t peer_port, uint64_t slots, bool device, bool loop);
+int net_lease_join(struct net_lease *lease, const struct net_offer *offer,
+                   const struct net_ipv6 *peer, uint16_t peer_port, uint64_t slots, bool device,
+                   bool loop);
 
 /* Whether others' bindings lie inside of the lease's own, or may. */
 bool net_lease_is_outermost(const struct net_lease *lease);

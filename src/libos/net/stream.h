@@ -65,6 +65,12 @@ static inline struct socket_end stream_end(const ip_addr_t *address, u16_t port)
     return end;
 }
 
+/* The address of a peer, one of IPv4 mapped. */
+static inline struct net_ipv6 stream_peer(const struct socket_end *peer)
+{
+    return peer->address ? net_ipv6_mapped(peer->address) : peer->six;
+}
+
 /* The address of one; any of both families is lwIP's "any type". */
 ip_addr_t stream_address(const struct socket *s, const struct socket_end *end);
 

@@ -55,14 +55,33 @@ static bool get_received(struct stream *t, uint32_t size, struct share_bytes *b)
     return bytes && stream_keep(t, bytes, size);
 }
 
+static bool is_one_machine(const struct socket_end *end)
+{
+    ip4_addr_t address = {end->address};
+
+    if (end->address)
+        return !ip4_addr_ismulticast(&address) && end->address != INADDR_BROADCAST;
+    return !net_ipv6_is_any(&end->six) && !net_ipv6_is_group(&end->six) &&
+           !net_ipv6_is_mapped(&end->six);
+}
+
 /* Of who wrote it, and who may have made it up: other connections of the port are none of its. */
 static bool is_connection(const struct socket_end *own, const struct socket_end *peer)
 {
-    ip4_addr_t address = {peer->address};
+    const struct net_ipv6 address = stream_peer(peer);
 
-    return peer->port && peer->address && !ip4_addr_ismulticast(&address) &&
-           peer->address != INADDR_BROADCAST &&
-           !net_lwip_has(ntohs(own->port), peer->address, ntohs(peer->port));
+    return peer->port && is_one_machine(peer) &&
+           !net_lwip_has(ntohs(own->port), &address, ntohs(peer->port));
+}
+
+/* Have its frames come here: 0, or -1 with errno. */
+static int join(const struct net_offer *offer, const struct socket_end *peer)
+{
+    const struct net_ipv6 address = stream_peer(peer);
+    bool is_local =
+        peer->address ? net_is_local(net_service(), peer->address) : net_ipv6_is_local(&peer->six);
+
+    return net_lwip_join(offer, &address, ntohs(peer->port), !is_local, is_local);
 }
 
 static void take_options(struct stream *t, const struct stream_kept *k)
@@ -99,8 +118,7 @@ static int take_connection(struct stream *t, const struct net_offer *offer,
         return 0;
     if (!is_connection(&k->own, &k->peer))
         return -ENETDOWN;
-    bool is_local = net_is_local(net_service(), k->peer.address);
-    if (net_lwip_join(offer, k->peer.address, ntohs(k->peer.port), !is_local, is_local))
+    if (join(offer, &k->peer))
         return -errno;
     struct tcp_pcb *pcb = net_lwip_import(&k->own, &k->peer, t->waiting, b);
     if (!pcb)
@@ -133,8 +151,10 @@ static void take_queue(struct stream *t, uint32_t count, const struct net_offer 
 /* A port's own pcb, bound, and listening if the socket does. */
 static int take_listener(struct stream *t, const struct net_offer *offer)
 {
+    const struct net_ipv6 all = {{0}};
+
     t->socket.own.port = htons(offer->port.number);
-    if (net_lwip_join(offer, 0, 0, true, offer->has_loop != 0))
+    if (net_lwip_join(offer, &all, 0, true, offer->has_loop != 0))
         return -errno;
     ip_addr_t address = stream_address(&t->socket, &t->socket.own);
     struct tcp_pcb *pcb = tcp_new_ip_type(IP_GET_TYPE(&address));

@@ -11,8 +11,7 @@
 struct net_lease *stream_lease(struct socket *s)
 {
     const struct stream *t = (struct stream *)s;
-    bool is_here = t->pcb && (t->state != STREAM_CONNECTED || IP_IS_V4_VAL(t->pcb->remote_ip));
-    return is_here ? net_lwip_lease(t->pcb) : NULL;
+    return t->pcb ? net_lwip_lease(t->pcb) : NULL;
 }
 
 static size_t unsent(const struct stream *t)
@@ -33,7 +32,7 @@ static void put_queue(struct stream *t, struct share_bytes *b)
 {
     for (struct stream *c; (c = stream_dequeue(t));) {
         uint8_t *before = b->at;
-        if (c->pcb && IP_IS_V4_VAL(c->pcb->remote_ip))
+        if (c->pcb)
             stream_put(c, b);
         else
             b->ok = false;
@@ -97,7 +96,7 @@ bool stream_give(struct socket *s, struct share_bytes *b)
     put_queue(t, b);
     t->gone.local_port = ntohs(s->own.port);
     t->gone.remote_port = t->state == STREAM_CONNECTED ? ntohs(s->peer.port) : 0;
-    t->gone.remote = s->peer.address;
+    t->gone.remote = stream_peer(&s->peer);
     bool had_pcb = t->pcb != NULL;
     stream_let_go(t);
     if (t->state == STREAM_LISTENS && lease && !net_lease_is_outermost(lease))
@@ -115,6 +114,7 @@ int stream_take(struct socket *s, const struct net_offer *offer, struct share_by
     if (offer->port.protocol != IPPROTO_TCP || net_lwip_begin())
         return -ENETDOWN;
     stream_drive();
+    net_lwip_look_at_addresses(); /* there may be new ones since the connection was made */
     net_lwip_come_back(&t->gone);
     stream_drop_received(t);
     t->pcb = NULL;

@@ -114,13 +114,14 @@ static void take_frames(struct udp *u, uint8_t count, struct share_bytes *b)
 
 int udp_take(struct socket *s, const struct net_offer *offer, struct share_bytes *b)
 {
+    const struct net_ipv6 nobody = {{0}};
     struct udp *u = (struct udp *)s;
     struct head head;
 
     if (offer->port.protocol != IPPROTO_UDP)
         return -ENETDOWN;
     bool loop = offer->has_loop != 0;
-    if (!u->has_lease && net_lease_join(&u->lease, offer, 0, 0, UDP_SLOTS, true, loop))
+    if (!u->has_lease && net_lease_join(&u->lease, offer, &nobody, 0, UDP_SLOTS, true, loop))
         return -errno;
     u->has_lease = true;
     if (b && share_get(b, &head, sizeof head)) {

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include "libos/net/filter.h"
 #include "libos/net/headers.h"
+#include "libos/net/ipv6.h"
 
 #define ADDRESS 0x0a00020f
 #define OTHER   0x0a000202
@@ -168,7 +169,7 @@ static void one_peers_frames_are_told_apart(void **state)
     struct net_port_range narrow = udp_4000, both = udp_4000;
     struct filters f, whole, other;
     uint8_t frame[128];
-    narrow.peer_address = OTHER;
+    narrow.peer = net_ipv6_mapped(NET_WIRE32(OTHER));
     narrow.peer_port = 9;
     both.family = NET_BOTH;
     make(&f, &narrow);
@@ -319,6 +320,47 @@ static void what_is_anybody_elses_in_ipv6_is_not_taken(void **state)
     }
 }
 
+/* Of one peer in IPv6 each byte of its address counts, and IPv4 is none of it. */
+static void one_peers_ipv6_frames_are_told_apart(void **state)
+{
+    (void)state;
+    static uint64_t scratch[DPF_SCRATCH_SIZE / 8];
+    struct net_port_range narrow = udp_4000, both = udp_4000;
+    struct filters f, whole, other;
+    uint8_t frame[128];
+    both.family = NET_BOTH;
+    both.identifier = narrow.identifier = IDENTIFIER;
+    narrow.family = NET_IPV6;
+    narrow.peer_port = 9;
+    datagram6(frame, false);
+    memcpy(&narrow.peer, frame + IPV6_SOURCE, sizeof narrow.peer);
+    make(&f, &narrow);
+    make(&whole, &both);
+    for (int is_sent = 0; is_sent < 2; is_sent++) {
+        const struct dpf_filter *filter = is_sent ? &f.sent : &f.received;
+        size_t peer = is_sent ? IPV6_DESTINATION : IPV6_SOURCE;
+        size_t port = ETH_SIZE + IPV6_SIZE + (is_sent ? UDP_DESTINATION : UDP_SOURCE);
+        size_t size = datagram6(frame, is_sent);
+        net_put16(frame + port, 9);
+        assert_true(takes(filter, frame, size));
+        for (size_t at = peer; at < peer + 16; at++) {
+            frame[at] ^= 0x40;
+            assert_false(takes(filter, frame, size));
+            frame[at] ^= 0x40;
+        }
+        net_put16(frame + port, 10);
+        assert_false(takes(filter, frame, size));
+        assert_false(takes(filter, frame, datagram(frame, is_sent, 0)));
+    }
+    narrow.peer.words[0] ^= 1;
+    make(&other, &narrow);
+    assert_int_equal(dpf_contains(&whole.received, &f.received, 1000, scratch), DPF_YES);
+    assert_int_equal(dpf_contains(&whole.sent, &f.sent, 1000, scratch), DPF_YES);
+    assert_int_equal(dpf_contains(&f.sent, &whole.sent, 1000, scratch), DPF_NO);
+    assert_int_equal(dpf_overlaps(&f.received, &other.received, 1000, scratch), DPF_NO);
+    assert_int_equal(dpf_overlaps(&f.sent, &other.sent, 1000, scratch), DPF_NO);
+}
+
 static void the_kernel_can_compare_families(void **state)
 {
     (void)state;
@@ -396,6 +438,7 @@ int main(void)
         cmocka_unit_test(fragments_are_nobodys),
         cmocka_unit_test(echoes_are_told_apart_by_identifier),
         cmocka_unit_test(one_peers_frames_are_told_apart),
+        cmocka_unit_test(one_peers_ipv6_frames_are_told_apart),
         cmocka_unit_test(the_kernel_can_compare_them),
         cmocka_unit_test(the_loops_filters_take_local_addresses),
         cmocka_unit_test(families_are_told_apart),

@@ -7,11 +7,15 @@
 #include "libos/net/lwip/internal.h"
 #include "libos/net/segment.h"
 #include "lwip/ip4.h"
+#include "lwip/ip6.h"
 #include "lwip/nd6.h"
 #include "lwip/netif.h"
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/sys.h"
 
+bool host_six;
+const struct net_ipv6 host_own6 = {{PP_HTONL(0x20010db8), 0, 0, PP_HTONL(15)}},
+                      host_peer6 = {{PP_HTONL(0x20010db8), 0, 0, PP_HTONL(2)}};
 struct host_sent host_sent;
 const struct net_offer host_offer = {.port = {.number = HOST_PORT, .protocol = IPV4_TCP}};
 
@@ -93,11 +97,16 @@ const struct net_host *net_service_begin(void)
     return &host;
 }
 
-int net_lwip_join(const struct net_offer *offer, uint32_t peer_address, uint16_t peer_port,
+int net_lwip_join(const struct net_offer *offer, const struct net_ipv6 *peer, uint16_t peer_port,
                   bool device, bool loop)
 {
-    (void)offer, (void)peer_address, (void)peer_port, (void)device, (void)loop;
+    (void)offer, (void)peer, (void)peer_port, (void)device, (void)loop;
     return 0;
+}
+
+bool net_ipv6_is_local(const struct net_ipv6 *address)
+{
+    return net_ipv6_is_loopback(address);
 }
 
 void net_lwip_quicken(struct tcp_pcb *pcb)
@@ -178,13 +187,25 @@ static void note_segment(const uint8_t *tcp, size_t size)
     }
 }
 
-static err_t output(struct netif *by, struct pbuf *p, const ip4_addr_t *to)
+static void note_packet(const struct pbuf *p, size_t header)
 {
     static uint8_t packet[2048];
-    (void)by, (void)to;
-
     size_t size = pbuf_copy_partial(p, packet, sizeof packet, 0);
-    note_segment(packet + IPV4_LEAST, size - IPV4_LEAST);
+
+    note_segment(packet + header, size - header);
+}
+
+static err_t output(struct netif *by, struct pbuf *p, const ip4_addr_t *to)
+{
+    (void)by, (void)to;
+    note_packet(p, IPV4_LEAST);
+    return ERR_OK;
+}
+
+static err_t output6(struct netif *by, struct pbuf *p, const ip6_addr_t *to)
+{
+    (void)by, (void)to;
+    note_packet(p, IPV6_SIZE);
     return ERR_OK;
 }
 
@@ -205,6 +226,7 @@ static err_t set_up(struct netif *n)
 {
     n->mtu = 1500;
     n->output = output;
+    n->output_ip6 = output6;
     return ERR_OK;
 }
 
@@ -222,6 +244,9 @@ void host_begin(void)
     netif_set_default(&netif);
     netif_set_link_up(&netif);
     netif_set_up(&netif);
+    const ip_addr_t own6 = net_lwip_address(&host_own6);
+    netif_ip6_addr_set(&netif, 1, ip_2_ip6(&own6));
+    netif_ip6_addr_set_state(&netif, 1, IP6_ADDR_PREFERRED);
 }
 
 void host_forget_sent(void)
@@ -239,20 +264,35 @@ struct stream *host_stream(void)
     return t;
 }
 
-static void put_in(uint8_t flags, uint32_t number, uint32_t acknowledges, uint16_t window,
-                   const void *bytes, size_t size, const uint8_t *options, size_t room)
+/* The IP header of a packet of so many bytes, whose place is zeros. */
+static void put_ip(uint8_t *ip, size_t whole)
 {
-    size_t header = TCP_LEAST + room;
-    struct pbuf *p = pbuf_alloc(PBUF_RAW, (u16_t)(IPV4_LEAST + header + size), PBUF_RAM);
-    uint8_t *ip = p->payload, *tcp = ip + IPV4_LEAST;
-
-    memset(ip, 0, IPV4_LEAST + header);
+    if (host_six) {
+        ip[0] = 0x60;
+        net_put16(ip + 4, (uint16_t)(whole - IPV6_SIZE));
+        ip[6] = IPV4_TCP;
+        ip[7] = 64;
+        memcpy(ip + 8, &host_peer6, sizeof host_peer6);
+        memcpy(ip + 24, &host_own6, sizeof host_own6);
+        return;
+    }
     ip[0] = 0x45;
-    net_put16(ip + 2, p->tot_len);
+    net_put16(ip + 2, (uint16_t)whole);
     ip[8] = 64;
     ip[9] = IPV4_TCP;
     net_put32(ip + 12, HOST_PEER);
     net_put32(ip + 16, HOST_OWN);
+}
+
+static void put_in(uint8_t flags, uint32_t number, uint32_t acknowledges, uint16_t window,
+                   const void *bytes, size_t size, const uint8_t *options, size_t room)
+{
+    size_t header = TCP_LEAST + room, before = host_six ? IPV6_SIZE : IPV4_LEAST;
+    struct pbuf *p = pbuf_alloc(PBUF_RAW, (u16_t)(before + header + size), PBUF_RAM);
+    uint8_t *ip = p->payload, *tcp = ip + before;
+
+    memset(ip, 0, before + header);
+    put_ip(ip, p->tot_len);
     net_put16(tcp, HOST_PEER_PORT);
     net_put16(tcp + 2, HOST_PORT);
     net_put32(tcp + 4, number);
@@ -264,7 +304,10 @@ static void put_in(uint8_t flags, uint32_t number, uint32_t acknowledges, uint16
         memcpy(tcp + TCP_LEAST, options, room);
     if (size)
         memcpy(tcp + header, bytes, size);
-    ip4_input(p, &netif);
+    if (host_six)
+        ip6_input(p, &netif);
+    else
+        ip4_input(p, &netif);
 }
 
 bool host_next(struct tcp_pcb *pcb, uint32_t acknowledges, uint16_t window, const void *bytes,
@@ -292,9 +335,11 @@ void host_connect(struct stream *t)
 {
     static const uint8_t options[] = {2, 4, 5, 180,        4, 2,
                                       1, 3, 3, HOST_SCALE, 1, 1}; /* MSS, SACK, scale */
-    const ip_addr_t own = IPADDR4_INIT(PP_HTONL(HOST_OWN)),
-                    peer = IPADDR4_INIT(PP_HTONL(HOST_PEER));
-    struct tcp_pcb *pcb = tcp_new();
+    const struct net_ipv6 own4 = net_ipv6_mapped(PP_HTONL(HOST_OWN)),
+                          peer4 = net_ipv6_mapped(PP_HTONL(HOST_PEER));
+    const ip_addr_t own = net_lwip_address(host_six ? &host_own6 : &own4),
+                    peer = net_lwip_address(host_six ? &host_peer6 : &peer4);
+    struct tcp_pcb *pcb = tcp_new_ip_type(IP_GET_TYPE(&own));
 
     host_forget_sent();
     stream_attach(t, pcb);

@@ -1,6 +1,6 @@
 /*
  * lwIP's TCP, and the streams' side of it, on the host: one interface whose frames the test sees
- * and makes. Between HOST_OWN and HOST_PEER.
+ * and makes. Between HOST_OWN and HOST_PEER, or, where host_six is set, two of 2001:db8::/64.
  */
 #ifndef LWIP_HOST_H
 #define LWIP_HOST_H
@@ -13,6 +13,7 @@
 #define HOST_PORT      50000
 #define HOST_PEER_PORT 9
 #define HOST_PEER_ISS  1000U /* the peer's first sequence number */
+#define HOST_MSS       (host_six ? 1440U : 1460U)
 #define HOST_SENT      (1 << 18)
 #define HOST_SCALE     2 /* the peer's windows, by bits */
 
@@ -29,6 +30,9 @@ struct host_sent {
     uint64_t digest; /* of all segments, with their headers */
 };
 extern struct host_sent host_sent;
+
+extern bool host_six; /* to be changed between two connections alone */
+extern const struct net_ipv6 host_own6, host_peer6;
 
 void host_begin(void); /* any number of times */
 void host_forget_sent(void);

@@ -97,26 +97,27 @@ static size_t contiguous(size_t from)
     return from;
 }
 
-/* 1,460 bytes of 9,000 are acknowledged, and five wait to be read. All numbers come round 0. */
+/* One segment of 9,000 bytes is acknowledged, and five wait to be read. All numbers come round 0.
+ */
 static void a_connection_goes_on(void **state)
 {
     (void)state;
     struct stream *t = connected();
     host_segment(TCP_ACK | TCP_PSH, FIRST, host_sent.first, WINDOW, "hello", 5);
     write_bytes(t, 0, 9000);
-    host_segment(TCP_ACK, FIRST + 5, host_sent.first + 1460, WINDOW, NULL, 0);
+    host_segment(TCP_ACK, FIRST + 5, host_sent.first + HOST_MSS, WINDOW, NULL, 0);
     t = taken(give(t));
     assert_int_equal(t->waiting, 5);
     assert_memory_equal(t->first->bytes, "hello", 5);
     assert_int_equal(host_sent.resets, 0);
     write_bytes(t, 9000, 1000);
-    for (size_t seen = 1460; seen < 10000;) {
+    for (size_t seen = HOST_MSS; seen < 10000;) {
         size_t now = contiguous(seen);
         assert_true(now > seen);
         seen = now;
         host_segment(TCP_ACK, FIRST + 5, host_sent.first + (uint32_t)seen, WINDOW, NULL, 0);
     }
-    expect_sent(1460, 10000);
+    expect_sent(HOST_MSS, 10000);
     assert_int_equal(t->pcb->snd_buf, TCP_SND_BUF);
     assert_int_equal(host_sent.acknowledged, FIRST + 5);
     host_segment(TCP_ACK | TCP_PSH, FIRST + 5, host_sent.first + 10000, WINDOW, " again", 6);
@@ -137,7 +138,7 @@ static void lost_segments_are_sent_again(void **state)
     tcp_output(t->pcb);
     host_forget_sent();
     host_ticks(100);
-    expect_sent(0, 1460);
+    expect_sent(0, HOST_MSS);
     host_end(t);
 }
 
@@ -146,19 +147,19 @@ static void a_shut_window_may_take_all(void **state)
 {
     (void)state;
     struct stream *t = connected();
-    write_bytes(t, 0, 2920);
+    write_bytes(t, 0, 2 * HOST_MSS);
     host_ticks(100); /* it is sent again */
-    host_segment(TCP_ACK, FIRST, host_sent.first + 1460, 0, NULL, 0);
+    host_segment(TCP_ACK, FIRST, host_sent.first + HOST_MSS, 0, NULL, 0);
     tcp_output(t->pcb);
     assert_int_equal(t->pcb->persist_backoff, 1);
-    host_segment(TCP_ACK, FIRST, host_sent.first + 2920, 0, NULL, 0);
+    host_segment(TCP_ACK, FIRST, host_sent.first + 2 * HOST_MSS, 0, NULL, 0);
     assert_null(t->pcb->unsent);
     host_ticks(100);
     assert_int_equal(t->pcb->state, ESTABLISHED);
-    write_bytes(t, 2920, 80);
-    host_segment(TCP_ACK, FIRST, host_sent.first + 2920, WINDOW, NULL, 0);
+    write_bytes(t, 2 * HOST_MSS, 80);
+    host_segment(TCP_ACK, FIRST, host_sent.first + 2 * HOST_MSS, WINDOW, NULL, 0);
     tcp_output(t->pcb);
-    expect_sent(0, 3000);
+    expect_sent(0, 2 * HOST_MSS + 80);
     host_end(t);
 }
 
@@ -204,9 +205,9 @@ static void segments_are_cut_anew(void **state)
         bool ends = i % 2;
         struct stream *t = connected();
         u16_t most = mosts[i / 2] ? mosts[i / 2] : t->pcb->mss - 1;
-        write_bytes(t, 0, 1460);
-        host_segment(TCP_ACK, FIRST, host_sent.first + 1460, WINDOW, NULL, 0);
-        write_bytes(t, 1460, 7000);
+        write_bytes(t, 0, HOST_MSS);
+        host_segment(TCP_ACK, FIRST, host_sent.first + HOST_MSS, WINDOW, NULL, 0);
+        write_bytes(t, HOST_MSS, 7000);
         if (ends)
             tcp_shutdown(t->pcb, 0, 1);
         host_forget_sent();
@@ -215,11 +216,11 @@ static void segments_are_cut_anew(void **state)
         t->pcb->mss = most;
         tcp_output(t->pcb);
         if (!ends)
-            write_bytes(t, 8460, 540);
-        size_t all = ends ? 8460 : 9000;
-        acknowledge_until(1460, all);
+            write_bytes(t, HOST_MSS + 7000, 540);
+        size_t all = HOST_MSS + (ends ? 7000 : 7540);
+        acknowledge_until(HOST_MSS, all);
         assert_int_equal(host_sent.longest, most);
-        expect_sent(1460, all);
+        expect_sent(HOST_MSS, all);
         assert_int_equal(host_sent.has_end, ends);
         assert_true(!ends || host_sent.end == all);
         assert_null(t->pcb->unsent);
@@ -325,13 +326,20 @@ static void what_makes_no_sense_is_refused(void **state)
         {offsetof(struct stream_kept, waiting), 4, UINT32_MAX},
         {offsetof(struct stream_kept, own.port), 2, 99},
         {offsetof(struct stream_kept, peer.port), 2, 0},
-        {offsetof(struct stream_kept, peer.address), 4, 0},
         {offsetof(struct stream_kept, peer.address), 4, UINT32_MAX},
         {offsetof(struct stream_kept, peer.address), 4, PP_HTONL(0xe0000001)},
     };
     for (size_t i = 0; i < sizeof edits / sizeof *edits; i++) {
         *k = good;
         memcpy(page + edits[i].at, &edits[i].value, edits[i].size);
+        expect_refused(size);
+    }
+    const struct net_ipv6 nobodies[] = {
+        {{0}}, {{PP_HTONL(0xff020000), 0, 0, PP_HTONL(1)}}, {{0, 0, PP_HTONL(0xffff), 77}}};
+    for (size_t i = 0; i < sizeof nobodies / sizeof *nobodies; i++) {
+        *k = good;
+        k->peer.address = 0;
+        k->peer.six = nobodies[i];
         expect_refused(size);
     }
     *k = good;
@@ -348,6 +356,24 @@ static void what_makes_no_sense_is_refused(void **state)
     assert_int_equal(t->receive_limit, TCP_WND);
     assert_int_equal(t->keep_idle_s, 1);
     assert_int_equal(t->linger_s, 0);
+    host_end(t);
+}
+
+/* Ours is of the peer's family, whatever stands there: lwIP has no packet of two. */
+static void both_ends_are_of_one_family(void **state)
+{
+    (void)state;
+    struct stream *t = connected();
+    write_bytes(t, 0, 100);
+    size_t size = give(t);
+    struct stream_kept *k = (struct stream_kept *)page;
+    k->own.six = net_ipv6_mapped(PP_HTONL(HOST_OWN));
+    k->own.address = host_six ? PP_HTONL(HOST_OWN) : 0;
+    t = taken(size);
+    assert_int_equal(IP_IS_V6_VAL(t->pcb->remote_ip), host_six);
+    assert_int_equal(IP_IS_V6_VAL(t->pcb->local_ip), host_six);
+    tcp_output(t->pcb);
+    host_ticks(20);
     host_end(t);
 }
 
@@ -387,6 +413,13 @@ static void bytes_end_where_they_end(void **state)
     assert_int_equal(share_error(0), 0);
 }
 
+static int in_ipv6(void **state)
+{
+    (void)state;
+    host_six = true;
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -400,8 +433,10 @@ int main(void)
         cmocka_unit_test(a_listener_takes_its_queue_along),
         cmocka_unit_test(what_is_cut_off_is_refused),
         cmocka_unit_test(what_makes_no_sense_is_refused),
+        cmocka_unit_test(both_ends_are_of_one_family),
         cmocka_unit_test(another_connection_is_not_taken_over),
         cmocka_unit_test(bytes_end_where_they_end),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests_name("IPv4", tests, NULL, NULL);
+    return failed + cmocka_run_group_tests_name("IPv6", tests, in_ipv6, NULL);
 }

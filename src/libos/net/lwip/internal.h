@@ -48,12 +48,25 @@ struct opened *net_lwip_opened(uint16_t port);
 /* How many are open for one peer alone (net_lwip_join). */
 extern unsigned net_lwip_narrow;
 
-/* What a connection's frames go by; remote as on the wire, ports in host byte order. */
-struct opened *net_lwip_find_narrow(uint16_t port, uint32_t remote, uint16_t remote_port);
+/*
+ * What a connection's frames go by; remote as on the wire, one of IPv4 mapped, ports in host byte
+ * order. find_narrow is for where there are such.
+ */
+struct opened *net_lwip_find_narrow(uint16_t port, const struct net_ipv6 *remote,
+                                    uint16_t remote_port);
+struct opened *net_lwip_find_narrow4(uint16_t port, uint32_t remote, uint16_t remote_port);
+
+static inline struct opened *net_lwip_opened_to6(uint16_t port, const struct net_ipv6 *remote,
+                                                 uint16_t remote_port)
+{
+    struct opened *o = net_lwip_narrow ? net_lwip_find_narrow(port, remote, remote_port) : NULL;
+    return o ? o : net_lwip_opened(port);
+}
+
 static inline struct opened *net_lwip_opened_to(uint16_t port, uint32_t remote,
                                                 uint16_t remote_port)
 {
-    struct opened *o = net_lwip_narrow ? net_lwip_find_narrow(port, remote, remote_port) : NULL;
+    struct opened *o = net_lwip_narrow ? net_lwip_find_narrow4(port, remote, remote_port) : NULL;
     return o ? o : net_lwip_opened(port);
 }
 

@@ -21,6 +21,7 @@ _Static_assert(sizeof(struct kept) <= NET_LWIP_STATE, "as is said");
 
 #define PIECE    0xf000U /* bytes that tcp_write takes at once */
 #define RTO_MOST 300     /* ticks of TCP_SLOW_INTERVAL */
+#define MSS_IPV6 (TCP_MSS - (IPV6_SIZE - IPV4_LEAST))
 
 static bool may_be(unsigned state)
 {
@@ -113,7 +114,7 @@ static void set_receiver(struct tcp_pcb *pcb, const struct kept *k, size_t waiti
 
 static void set_sender(struct tcp_pcb *pcb, const struct kept *k)
 {
-    pcb->mss = k->mss;
+    pcb->mss = IP_IS_V6(&pcb->remote_ip) ? (u16_t)in_range(k->mss, 1, MSS_IPV6) : k->mss;
     pcb->lastack = pcb->snd_lbb = k->lastack;
     pcb->snd_wl1 = k->snd_wl1;
     pcb->snd_wl2 = k->snd_wl2;
@@ -143,6 +144,20 @@ static bool fill_queue(struct tcp_pcb *pcb, const struct kept *k, struct share_b
     return true;
 }
 
+/* Of the peer's family, both: what is written of our address is the egress filter's to check. */
+static void set_ends(struct tcp_pcb *pcb, const struct socket_end *own,
+                     const struct socket_end *peer)
+{
+    if (peer->address) {
+        ip_addr_set_ip4_u32(&pcb->local_ip, own->address);
+        ip_addr_set_ip4_u32(&pcb->remote_ip, peer->address);
+        return;
+    }
+    IP_SET_TYPE_VAL(pcb->local_ip, IPADDR_TYPE_V6);
+    memcpy(ip_2_ip6(&pcb->local_ip)->addr, &own->six, sizeof own->six);
+    pcb->remote_ip = net_lwip_address(&peer->six);
+}
+
 struct tcp_pcb *net_lwip_import(const struct socket_end *own, const struct socket_end *peer,
                                 size_t waiting, struct share_bytes *b)
 {
@@ -151,8 +166,7 @@ struct tcp_pcb *net_lwip_import(const struct socket_end *own, const struct socke
 
     if (!pcb)
         return NULL;
-    ip_addr_set_ip4_u32(&pcb->local_ip, own->address);
-    ip_addr_set_ip4_u32(&pcb->remote_ip, peer->address);
+    set_ends(pcb, own, peer);
     pcb->local_port = lwip_ntohs(own->port);
     pcb->remote_port = lwip_ntohs(peer->port);
     pcb->state = k.state == CLOSE_WAIT || k.state == LAST_ACK ? CLOSE_WAIT : ESTABLISHED;
@@ -179,11 +193,13 @@ void net_lwip_go_on(struct tcp_pcb *pcb)
     net_lwip_soon();
 }
 
-bool net_lwip_has(uint16_t port, uint32_t remote, uint16_t remote_port)
+bool net_lwip_has(uint16_t port, const struct net_ipv6 *remote, uint16_t remote_port)
 {
+    const ip_addr_t peer = net_lwip_address(remote);
+
     for (const struct tcp_pcb *pcb = tcp_active_pcbs; pcb; pcb = pcb->next)
         if (pcb->local_port == port && pcb->remote_port == remote_port &&
-            IP_IS_V4_VAL(pcb->remote_ip) && ip4_addr_get_u32(ip_2_ip4(&pcb->remote_ip)) == remote)
+            ip_addr_cmp(&pcb->remote_ip, &peer))
             return true;
     return false;
 }

@@ -28,13 +28,14 @@ void net_lwip_go_on(struct tcp_pcb *pcb);
 /* ports.c: the lease that a connection, or a listener, has its frames by; NULL: none. */
 struct net_lease *net_lwip_lease(const struct tcp_pcb *pcb);
 
-/* Have the frames of an offer's port, from one peer or all; a port that is open is enough. 0, or -1
- * with errno. */
-int net_lwip_join(const struct net_offer *offer, uint32_t peer_address, uint16_t peer_port,
+/* Have the frames of an offer's port, from one peer or, with port 0, all; a port that is open is
+ * enough. 0, or -1 with errno. */
+int net_lwip_join(const struct net_offer *offer, const struct net_ipv6 *peer, uint16_t peer_port,
                   bool device, bool loop);
 
-/* move.c: whether there is a connection; ports in host byte order, remote as on the wire. */
-bool net_lwip_has(uint16_t port, uint32_t remote, uint16_t remote_port);
+/* move.c: whether there is a connection; ports in host byte order, remote as on the wire, one of
+ * IPv4 mapped. */
+bool net_lwip_has(uint16_t port, const struct net_ipv6 *remote, uint16_t remote_port);
 
 /*
  * What this process has let go of, while its port is open here: what comes for it is dropped, where
@@ -45,7 +46,7 @@ struct net_lwip_gone {
     struct net_lwip_gone *next;
     bool is_listed;
     uint16_t local_port, remote_port;
-    uint32_t remote; /* as on the wire */
+    struct net_ipv6 remote; /* as on the wire, one of IPv4 mapped */
 };
 void net_lwip_let_go(struct net_lwip_gone *gone);
 bool net_lwip_has_gone(uint16_t port);               /* connections of that port */

@@ -135,8 +135,9 @@ static __attribute__((noinline)) err_t put_out6(const struct pbuf *p)
         return ERR_BUF;
     find_destination(p, &to);
     bool is_local = net_ipv6_is_local(&to);
-    const struct opened *from = net_lwip_opened(net_get16((const uint8_t *)p->payload + IPV6_SIZE));
-    if (!from || (is_local && !from->lease.loop.ring))
+    const uint8_t *tcp = (const uint8_t *)p->payload + IPV6_SIZE;
+    const struct opened *from = net_lwip_opened_to6(net_get16(tcp), &to, net_get16(tcp + 2));
+    if (!from || !(is_local ? from->lease.loop.ring : from->lease.net.ring))
         return ERR_RTE;
     if (!is_local && net_ipv6_next_hop(&to, mac, 0))
         return errno == EAGAIN ? ERR_INPROGRESS : ERR_RTE;

@@ -32,21 +32,31 @@ struct opened *net_lwip_opened(uint16_t port)
     return o;
 }
 
-struct opened *net_lwip_find_narrow(uint16_t port, uint32_t remote, uint16_t remote_port)
+struct opened *net_lwip_find_narrow(uint16_t port, const struct net_ipv6 *remote,
+                                    uint16_t remote_port)
 {
     struct opened *o = net_lwip_ports;
     while (o && (o->lease.port != port || o->lease.peer_port != remote_port ||
-                 o->lease.peer_address != lwip_ntohl(remote)))
+                 !net_ipv6_equal(&o->lease.peer, remote)))
         o = o->next;
     return o;
 }
 
+struct opened *net_lwip_find_narrow4(uint16_t port, uint32_t remote, uint16_t remote_port)
+{
+    const struct net_ipv6 mapped = net_ipv6_mapped(remote);
+
+    return net_lwip_find_narrow(port, &mapped, remote_port);
+}
+
 static struct opened *opened_for(const struct tcp_pcb *pcb)
 {
-    if (pcb->state == LISTEN || !IP_IS_V4_VAL(pcb->remote_ip))
+    struct net_ipv6 remote;
+
+    if (pcb->state == LISTEN)
         return net_lwip_opened(pcb->local_port);
-    return net_lwip_opened_to(pcb->local_port, ip4_addr_get_u32(ip_2_ip4(&pcb->remote_ip)),
-                              pcb->remote_port);
+    net_lwip_read_address(&pcb->remote_ip, &remote);
+    return net_lwip_opened_to6(pcb->local_port, &remote, pcb->remote_port);
 }
 
 struct net_lease *net_lwip_lease(const struct tcp_pcb *pcb)
@@ -249,11 +259,11 @@ void net_lwip_close(uint16_t port)
         close_opened(o);
 }
 
-int net_lwip_join(const struct net_offer *offer, uint32_t peer_address, uint16_t peer_port,
+int net_lwip_join(const struct net_offer *offer, const struct net_ipv6 *peer, uint16_t peer_port,
                   bool device, bool loop)
 {
     uint64_t slots = peer_port ? RING_SLOTS : MANY_SLOTS;
-    struct opened *o = net_lwip_opened_to(offer->port.number, peer_address, peer_port);
+    struct opened *o = net_lwip_opened_to6(offer->port.number, peer, peer_port);
 
     look_later();
     if (o && (!device || o->lease.net.ring) && (!loop || o->lease.loop.ring))
@@ -262,8 +272,7 @@ int net_lwip_join(const struct net_offer *offer, uint32_t peer_address, uint16_t
     if (!o)
         return -1;
     *o = (struct opened){.next = net_lwip_ports, .is_lent = true};
-    if (net_lease_join(&o->lease, offer, lwip_ntohl(peer_address), peer_port, slots, device,
-                       loop)) {
+    if (net_lease_join(&o->lease, offer, peer, peer_port, slots, device, loop)) {
         int error = errno;
         free(o);
         errno = error;
@@ -277,15 +286,16 @@ int net_lwip_join(const struct net_offer *offer, uint32_t peer_address, uint16_t
 bool net_lwip_is_gone(const uint8_t *ip, const uint8_t *tcp)
 {
     uint16_t from = net_get16(tcp + UDP_SOURCE), to = net_get16(tcp + UDP_DESTINATION);
-    bool opens = (tcp[TCP_OFFSET + 1] & (TCP_SYN | TCP_ACK)) == TCP_SYN;
-    bool is_six = *ip >> 4 == 6; /* of which openings alone are others' */
-    uint32_t source;
+    struct net_ipv6 source = net_ipv6_mapped(0);
 
-    memcpy(&source, ip + IPV4_SOURCE - ETH_SIZE, sizeof source);
+    if (*ip >> 4 == 6)
+        memcpy(&source, ip + IPV6_SOURCE - ETH_SIZE, sizeof source);
+    else
+        memcpy(&source.words[3], ip + IPV4_SOURCE - ETH_SIZE, sizeof source.words[3]);
     for (const struct net_lwip_gone *g = net_lwip_gone; g; g = g->next)
         if (g->local_port == to &&
-            (!g->remote_port || (!is_six && g->remote_port == from && g->remote == source)) &&
-            (is_six ? opens : !net_lwip_has(to, source, from)))
+            (!g->remote_port || (g->remote_port == from && net_ipv6_equal(&g->remote, &source))) &&
+            !net_lwip_has(to, &source, from))
             return true;
     return false;
 }
