@@ -1,8 +1,8 @@
 """
 TCP between two machines over a switch that loses, doubles, reorders and spoils frames, each way: what arrives is right, and all of it,
-for each client.
+for each client; and what a machine says of a datagram that never became whole.
 
-Most of the time is TCP's patience, which doubles with each loss: so the machines' clocks are fast.
+Most of the time is patience, TCP's doubles with each loss: so the machines' clocks are fast.
 """
 import pathlib
 import shutil
@@ -11,7 +11,11 @@ import time
 
 import pytest
 
+from scapy.layers.inet import ICMP, IP, UDP
+from scapy.layers.l2 import Ether
+
 from conftest import BUILD
+from images import HOST_IP, HOST_MAC
 from lossy import Switch
 from machine import Machine, Nic, fast_clock
 
@@ -65,3 +69,12 @@ def test_all_echoes_over_a_bad_line_are_whole(pair, percent, size, clients):
     counts, first = echo_through(pair, percent / 100, size, clients)
     assert percent == 0 or sum(counts.values()) > counts["carried"], counts
     assert first == clients or percent == 30  # where TCP may give up: half of all frames don't arrive
+
+
+def test_who_sends_a_part_of_a_datagram_is_told_that_its_time_is_over(pair):
+    _, nics = pair
+    part = Ether(src=HOST_MAC, dst=nics[0].mac) / IP(src=HOST_IP, dst="10.0.2.15", flags="MF", id=5) / UDP(dport=7) / bytes(800)
+    nics[0].send(bytes(part))
+    got = Ether(nics[0].find(lambda f: Ether(f).dst == HOST_MAC and Ether(f).haslayer(ICMP), PATIENCE))
+    assert (got.dst, got[IP].src, got[IP].dst, got[ICMP].type, got[ICMP].code) == (HOST_MAC, "10.0.2.15", HOST_IP, 11, 1)
+    assert bytes(got[ICMP].payload) == bytes(part)[14:42]

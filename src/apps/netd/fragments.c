@@ -215,7 +215,7 @@ static bool is_over(const struct datagram *d, uint32_t now)
     return d->is_used && now - d->begun >= seconds_of(d);
 }
 
-bool fragments_expire(uint32_t now, uint8_t *frame, size_t *length)
+bool fragments_expire(uint32_t now, uint8_t *frame, size_t *length, struct icmp_out *error)
 {
     struct datagram *d = table;
 
@@ -223,6 +223,8 @@ bool fragments_expire(uint32_t now, uint8_t *frame, size_t *length)
         d++;
     if (d == table + FRAGMENTS_DATAGRAMS)
         return false;
+    *error = (struct icmp_out){is_ipv6(d) ? ICMP6_OUT_TIME_EXCEEDED : ICMP_OUT_TIME_EXCEEDED,
+                               ICMP_OUT_REASSEMBLY, 0};
     *length = d->is_bad ? 0 : d->kept;
     if (*length)
         memcpy(frame, d->data + (size_t)UNITS * UNIT, *length);

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "icmp_out.h"
 #include "libos/net/ipv6.h"
 
 #define FRAGMENTS_DATAGRAMS 16    /* under way at once; one more, and the oldest makes room, */
@@ -64,9 +65,9 @@ bool fragments_add(const struct fragments_piece *piece, uint32_t now,
 /*
  * End one whose time is over: false if there is none. Who has sent it is to be told if its first
  * fragment came (RFC 792, RFC 4443, section 3.3): *length bytes of that one's frame are in
- * frame[FRAGMENTS_KEPT] then; else *length is 0.
+ * frame[FRAGMENTS_KEPT] then, and *error is what to say; else *length is 0.
  */
-bool fragments_expire(uint32_t now, uint8_t *frame, size_t *length);
+bool fragments_expire(uint32_t now, uint8_t *frame, size_t *length, struct icmp_out *error);
 
 /* When the next one's time is over; false: there is none. */
 bool fragments_due(uint32_t *when);

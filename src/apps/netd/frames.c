@@ -184,15 +184,12 @@ static void take(const struct answerer *from, const uint8_t *frame, size_t lengt
 static void end_parts(void)
 {
     uint8_t frame[FRAGMENTS_KEPT];
+    struct icmp_out error;
     size_t length;
 
-    while (fragments_expire(seconds(), frame, &length)) {
-        bool is_six = length && net_get16(frame + ETH_TYPE) == ETH_TYPE_IPV6;
-        const struct icmp_out late = {is_six ? ICMP6_OUT_TIME_EXCEEDED : ICMP_OUT_TIME_EXCEEDED,
-                                      ICMP_OUT_REASSEMBLY, 0};
+    while (fragments_expire(seconds(), frame, &length, &error))
         if (length)
-            refuse(frame, length, &late);
-    }
+            refuse(frame, length, &error);
 }
 
 static uint64_t parts_due(void)

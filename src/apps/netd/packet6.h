@@ -6,7 +6,6 @@
 #define NETD_PACKET6_H
 
 #include "fragments.h"
-#include "icmp_out.h"
 
 enum packet6_event {
     PACKET6_NOTHING,  /* yet, or not at all */

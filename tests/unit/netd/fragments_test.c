@@ -273,6 +273,7 @@ static void time_ends(void **state)
 static void what_was_not_whole_in_time_is_given_up(void **state)
 {
     uint8_t frame[FRAGMENTS_KEPT];
+    struct icmp_out error;
     uint32_t when;
     size_t length;
 
@@ -283,15 +284,17 @@ static void what_was_not_whole_in_time_is_given_up(void **state)
     assert_false(add((struct from){1, 3, 102}, data, 0, 800, true));
     assert_false(add((struct from){1, 3, 102}, data + 8, 0, 800, true));
     assert_true(fragments_due(&when) && when == 100 + FRAGMENTS_SECONDS);
-    assert_false(fragments_expire(when - 1, frame, &length));
-    assert_true(fragments_expire(when, frame, &length) && length == FRAGMENTS_KEPT);
+    assert_false(fragments_expire(when - 1, frame, &length, &error));
+    assert_true(fragments_expire(when, frame, &length, &error) && length == FRAGMENTS_KEPT);
+    assert_true(error.type == 11 && error.code == 1 && !error.more);
     assert_int_equal(net_get16(frame + ETH_SIZE + 4), 1);
     assert_memory_equal(frame + ETH_SIZE + IPV4_LEAST, data, length - ETH_SIZE - IPV4_LEAST);
-    assert_false(fragments_expire(when, frame, &length));
+    assert_false(fragments_expire(when, frame, &length, &error));
     assert_true(fragments_due(&when) && when == 101 + FRAGMENTS_SECONDS);
-    assert_true(fragments_expire(when, frame, &length) && !length); /* another than the first */
+    assert_true(fragments_expire(when, frame, &length, &error) &&
+                !length); /* another than the first */
     assert_true(fragments_due(&when) && when == 102 + FRAGMENTS_SECONDS);
-    assert_true(fragments_expire(when, frame, &length) && !length); /* overlapping ones */
+    assert_true(fragments_expire(when, frame, &length, &error) && !length); /* overlapping ones */
     assert_false(fragments_due(&when));
 }
 

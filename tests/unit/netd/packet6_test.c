@@ -207,9 +207,11 @@ static void time_is_a_minute(void **state)
     assert_int_equal(take_at(&first, 261), PACKET6_DATAGRAM);
     assert_int_equal(take_at(&first, 300), PACKET6_NOTHING);
     assert_true(fragments_due(&when) && when == 360);
-    assert_false(fragments_expire(359, quoted, &length));
-    assert_true(fragments_expire(360, quoted, &length) && length == BEGIN + 8 + 800);
+    assert_false(fragments_expire(359, quoted, &length, &error));
+    assert_true(fragments_expire(360, quoted, &length, &error) && length == BEGIN + 8 + 800);
     assert_memory_equal(quoted, frame, length);
+    assert_true(error.type == 3 && error.code == 1 && !error.more);
+    assert_int_not_equal(icmp_out_write(answer, quoted, length, &error, own_mac), 0);
 }
 
 static void packets_that_are_no_fragments_pass_as_they_are(void **state)
