@@ -71,16 +71,19 @@ static void check_files(const char *text, size_t size)
 {
     const char *at = text;
     struct names_host host;
-    uint8_t address[4] = {0};
-    uint16_t port = 1;
+    struct names_server servers[3];
+    char list[NAMES_SEARCH_MAX];
 
     while (names_next_host(&at, text + size, "a", &host))
         assert((host.size == 4 || host.size == 16) && at <= text + size);
     at = text;
     while (names_next_name(&at, text + size, (const uint8_t *)"\1\1\1\1", 4, &host))
         assert(host.name_size && host.name >= text && host.name + host.name_size <= text + size);
-    names_server(text, size, address, &port);
-    assert(port);
+    size_t count = names_servers(text, size, servers, 3);
+    for (size_t i = 0; i < count; i++)
+        assert(servers[i].port && (servers[i].size == 4 || servers[i].size == 16));
+    names_search(text, size, list);
+    assert(memchr(list, 0, sizeof list) && list[0] != ' ' && !strstr(list, "  "));
 }
 
 static void check_address(const uint8_t *data, size_t size)

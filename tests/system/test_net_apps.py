@@ -27,35 +27,63 @@ LIMIT = 20
 
 
 class NameServer:
-    """Answers by what is in zone: {(name, type): [answers]}; a function makes the whole message itself. Keeps the questions."""
+    """Answers by what is in zone: {(name, type): [answers]}; a function makes the whole message itself. Keeps the questions. What
+    is in whole is answered by TCP alone: by UDP it is cut off."""
 
     TYPES = {1: "A", 12: "PTR", 28: "AAAA"}
 
-    def __init__(self):
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 0))
+    def __init__(self, otherwise=3):
+        self.socket, self.listener = self.bound()
         self.port = self.socket.getsockname()[1]
-        self.zone, self.asked = {}, []
+        self.zone, self.whole, self.asked, self.otherwise = {}, {}, [], otherwise
         threading.Thread(target=self.serve, daemon=True).start()
+        threading.Thread(target=self.serve_streams, daemon=True).start()
+
+    @staticmethod
+    def bound():
+        """Sockets of UDP and TCP with one number."""
+        while True:
+            datagrams, streams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), socket.socket()
+            streams.bind(("127.0.0.1", 0))
+            try:
+                datagrams.bind(streams.getsockname())
+            except OSError:
+                continue
+            streams.listen()
+            return datagrams, streams
+
+    def answer(self, message, port, zone):
+        question = DNS(message)
+        name, kind = question.qd.qname.decode().rstrip("."), self.TYPES[question.qd.qtype]
+        self.asked.append((name, kind, question.id, port))
+        is_cut = zone is self.zone and (name, kind) in self.whole
+        found = [] if is_cut else zone.get((name, kind), self.otherwise)
+        if callable(found):
+            found = found(question)
+        if isinstance(found, int):
+            found = DNS(id=question.id, qr=1, ra=1, rcode=found, qd=question.qd)
+        elif isinstance(found, list):
+            answers = found[0] if found else None
+            for more in found[1:]:
+                answers /= more
+            found = DNS(id=question.id, qr=1, tc=is_cut, ra=1, qd=question.qd, an=answers)
+        return found
 
     def serve(self):
         while True:
             message, client = self.socket.recvfrom(4000)
-            question = DNS(message)
-            name, kind = question.qd.qname.decode().rstrip("."), self.TYPES[question.qd.qtype]
-            self.asked.append((name, kind, question.id, client[1]))
-            found = self.zone.get((name, kind), 3)
-            if callable(found):
-                found = found(question)
-            if isinstance(found, int):
-                found = DNS(id=question.id, qr=1, ra=1, rcode=found, qd=question.qd)
-            elif isinstance(found, list):
-                answers = found[0] if found else None
-                for more in found[1:]:
-                    answers /= more
-                found = DNS(id=question.id, qr=1, ra=1, qd=question.qd, an=answers)
+            found = self.answer(message, client[1], self.zone)
             if found is not None:
                 self.socket.sendto(bytes(found), client)
+
+    def serve_streams(self):
+        while True:
+            peer, client = self.listener.accept()
+            with peer, peer.makefile("rb") as said:
+                size = said.read(2)
+                if len(size) == 2:
+                    found = bytes(self.answer(said.read(struct.unpack(">H", size)[0]), client[1], self.whole))
+                    peer.sendall(struct.pack(">H", len(found)) + found)
 
 
 class Up:
@@ -63,10 +91,11 @@ class Up:
 
     def __init__(self, folder):
         self.ctl = Aegisctl(folder)
-        self.server = NameServer()
+        self.server, self.second = NameServer(), NameServer(otherwise=5)  # which refuses
         files = images.cpio_files((BUILD / "guest/initrd.cpio").read_bytes())
         files += [("etc/hosts", b"10.9.8.7 inside inside.test # here\n10.9.8.8 inside\n"),
-                  ("etc/resolv.conf", b"search test\nnameserver [10.0.2.2]:%d\n" % self.server.port)]
+                  ("etc/resolv.conf", b"search none.test test\nnameserver [10.0.2.2]:%d\nnameserver [10.0.2.2]:%d\n" %
+                   (self.server.port, self.second.port))]
         (folder / "initrd").write_bytes(images.cpio(files))
         said = self.ctl.ok("run", "--detach", "--port", f"0:{KV_PORT}", "--port", "0:7100/tcp", "--port", "0:7100",
                            "--initrd", folder / "initrd")
@@ -300,6 +329,23 @@ def test_forged_and_broken_answers_are_not_believed(up):
     assert host(up, "true.test") == (0, has("true.test", "1.2.3.4"))
 
 
+def test_the_next_server_is_asked_where_one_fails(up):
+    up.server.zone = {("away.test", "A"): 2, ("away.test", "AAAA"): []}
+    up.second.zone = {("away.test", "A"): [DNSRR(rrname="away.test", rdata="1.2.3.4")]}
+    assert host(up, "away.test") == (0, has("away.test", "1.2.3.4"))
+    up.second.asked.clear()
+    assert host(up, "nobody.test") == (1, ["host: nobody.test: Name or service not known"])
+    assert not up.second.asked  # the first one's word counts
+
+
+def test_names_without_a_dot_are_searched_for(up):
+    up.server.zone = {("plain.test", "A"): [DNSRR(rrname="plain.test", rdata="1.2.3.4")], ("plain.test", "AAAA"): [],
+                      ("top", "A"): [DNSRR(rrname="top", rdata="1.2.3.5")]}
+    up.server.asked.clear()
+    assert host(up, "plain", "top") == (0, ["plain is plain.test"] + has("plain", "1.2.3.4") + has("top", "1.2.3.5"))
+    assert [row[0] for row in up.server.asked if row[1] == "A"] == ["plain.none.test", "plain.test", "top.none.test", "top.test", "top"]
+
+
 # wget
 
 PAGE = random.Random(2).randbytes(300000)
@@ -350,6 +396,12 @@ def test_wget_prints_pages_and_follows_redirections(up, pages):
         assert (status, hashlib.sha256(got).digest()) == (0, hashlib.sha256(PAGE).digest()), (path, got[:200])
     assert up.sh(f"wget 10.0.2.2:{pages}/endless | cat\n") == (0, "until the end\n")
     assert re.match(r"HTTP/1.0 200 OK\r?\n(.*\n)*until the end\n", up.sh(f"wget -S 10.0.2.2:{pages}/endless 2>&1\n")[1])
+
+
+def test_an_answer_that_is_cut_off_is_asked_for_by_tcp(up, pages):
+    up.server.whole = {("cut.test", "A"): [DNSRR(rrname="cut.test", rdata="10.0.2.2")]}
+    assert up.sh(f"wget cut.test:{pages}/endless\n") == (0, "until the end\n")
+    up.server.whole = {}
 
 
 def test_wget_says_what_went_wrong(up, pages):

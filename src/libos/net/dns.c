@@ -13,6 +13,7 @@
 #define TYPE_CNAME  5
 #define RESPONSE    0x8000 /* of the flags */
 #define OPCODE      0x7800
+#define CUT         0x0200
 #define RECURSION   0x0100
 #define CODE        0x000f
 #define NO_NAME     3 /* NXDOMAIN */
@@ -218,6 +219,7 @@ enum dns_result dns_read(const uint8_t *message, size_t size, const uint8_t *que
     for (int i = 0; i < ALIASES_MAX && follow(message, size, at, &name); i++)
         ;
     memset(answer, 0, sizeof *answer);
+    answer->is_cut = get16(message + 2) & CUT;
     if (type != DNS_PTR)
         write_text(&name, answer->name);
     collect(message, size, at, &name, type, answer);

@@ -11,8 +11,9 @@
 
 #define DNS_PORT          53
 #define DNS_QUESTION_MAX  (12 + 255 + 4)
-#define DNS_MESSAGE_MAX   512 /* over UDP: RFC 1035, section 4.2.1 */
-#define DNS_NAME_MAX      254 /* as text, its zero included */
+#define DNS_MESSAGE_MAX   512   /* over UDP: RFC 1035, section 4.2.1 */
+#define DNS_STREAM_MAX    65535 /* over TCP, where two bytes of its length come first, 4.2.2 */
+#define DNS_NAME_MAX      254   /* as text, its zero included */
 #define DNS_ADDRESSES_MAX 16
 
 enum dns_type { DNS_A = 1, DNS_PTR = 12, DNS_AAAA = 28 };
@@ -29,6 +30,7 @@ enum dns_result {
 struct dns_answer {
     char name[DNS_NAME_MAX]; /* behind all aliases; of DNS_PTR what it points to. Without a dot at
                                 its end; "" if it isn't a name that hosts have */
+    bool is_cut;             /* the message says that there is more: to be had by TCP (RFC 7766) */
     size_t count;
     uint8_t addresses[DNS_ADDRESSES_MAX][16]; /* 4 bytes of DNS_A, 16 of DNS_AAAA */
 };
@@ -41,7 +43,8 @@ size_t dns_ask(uint8_t *message, uint16_t id, const char *name, enum dns_type ty
 
 /*
  * What the message of size bytes answers to the question that dns_ask made. *answer is filled if
- * it is DNS_FOUND. The message must repeat the question; aliases are followed in it, up to 16.
+ * it is DNS_FOUND or DNS_NO_DATA. The message must repeat the question; aliases are followed in it,
+ * up to 16.
  */
 enum dns_result dns_read(const uint8_t *message, size_t size, const uint8_t *question,
                          size_t question_size, struct dns_answer *answer);

@@ -146,10 +146,9 @@ bool names_next_name(const char **at, const char *end, const uint8_t *address, s
     return false;
 }
 
-/* "1.2.3.4" or "[1.2.3.4]:53". */
-static bool read_server(char *text, uint8_t address[4], uint16_t *port)
+/* "1.2.3.4", "::1", "[1.2.3.4]:53" or "[::1]:53". */
+static bool read_server(char *text, struct names_server *server)
 {
-    uint8_t bytes[4];
     char *close = strchr(text, ']');
     long number = 53;
 
@@ -160,25 +159,48 @@ static bool read_server(char *text, uint8_t address[4], uint16_t *port)
         number = names_number(close + 2, UINT16_MAX);
         text++;
     }
-    if (number < 1 || !inet4_read(text, bytes))
-        return false;
-    memcpy(address, bytes, sizeof bytes);
-    *port = (uint16_t)number;
-    return true;
+    server->size = inet4_read(text, server->address) ? 4 : 16;
+    server->port = (uint16_t)number;
+    server->zone = 0;
+    return number >= 1 && (server->size == 4 || inet6_read(text, server->address));
 }
 
-bool names_server(const char *text, size_t size, uint8_t address[4], uint16_t *port)
+static bool is_word(struct word word, const char *text)
+{
+    return word.size == strlen(text) && !memcmp(word.text, text, word.size);
+}
+
+size_t names_servers(const char *text, size_t size, struct names_server *servers, size_t most)
 {
     const char *at = text, *line, *end;
     char server[64];
+    size_t count = 0;
 
+    while (count < most && next_line(&at, text + size, &line, &end))
+        if (is_word(next_word(&line, end), "nameserver") &&
+            copy(next_word(&line, end), server, sizeof server))
+            count += read_server(server, &servers[count]);
+    return count;
+}
+
+void names_search(const char *text, size_t size, char list[NAMES_SEARCH_MAX])
+{
+    const char *at = text, *line, *end;
+    struct word word;
+
+    list[0] = 0;
     while (next_line(&at, text + size, &line, &end)) {
-        struct word word = next_word(&line, end);
-        if (word.size != strlen("nameserver") || memcmp(word.text, "nameserver", word.size) != 0)
+        size_t used = 0;
+        word = next_word(&line, end);
+        if (!is_word(word, "search") && !is_word(word, "domain"))
             continue;
-        if (copy(next_word(&line, end), server, sizeof server) &&
-            read_server(server, address, port))
-            return true;
+        for (list[0] = 0; (word = next_word(&line, end)).size; used += word.size) {
+            if (used)
+                list[used++] = ' ';
+            if (used >= NAMES_SEARCH_MAX || !copy(word, list + used, NAMES_SEARCH_MAX - used)) {
+                list[0] = 0;
+                break;
+            }
+        }
     }
-    return false;
 }

@@ -38,10 +38,24 @@ bool names_next_host(const char **at, const char *end, const char *name, struct 
 bool names_next_name(const char **at, const char *end, const uint8_t *address, size_t size,
                      struct names_host *host);
 
+struct names_server {
+    uint8_t size; /* of the address: 4 or 16 */
+    uint8_t address[16];
+    uint16_t port;
+    uint32_t zone; /* of a link-local address: the interface's number, from 1; 0: none */
+};
+
 /*
- * The first "nameserver" of a resolv.conf that is an IPv4 address: "1.2.3.4", or with a port
- * "[1.2.3.4]:53". false if there is none; then nothing is changed.
+ * The "nameserver" lines of a resolv.conf, up to `most`: addresses of IPv4 or IPv6, or with a port
+ * "[1.2.3.4]:53". Returns how many there are.
  */
-bool names_server(const char *text, size_t size, uint8_t address[4], uint16_t *port);
+size_t names_servers(const char *text, size_t size, struct names_server *servers, size_t most);
+
+/*
+ * The domains in which names without a dot are looked for: the words of its last line "search" or
+ * "domain", in `list` with a blank between two. "" if there is none, or if they don't fit.
+ */
+#define NAMES_SEARCH_MAX 256
+void names_search(const char *text, size_t size, char list[NAMES_SEARCH_MAX]);
 
 #endif

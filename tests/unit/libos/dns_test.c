@@ -71,6 +71,12 @@ static void addresses_are_found(void **state)
     assert_int_equal(answer.count, 1);
     assert_memory_equal(answer.addresses[0], "\1\2\3\4", 4);
     assert_string_equal(answer.name, "example.com");
+    assert_false(answer.is_cut);
+    assert_int_equal(READ("\x12\x34\x83\x80\0\1\0\1\0\0\0\0" ASKED "\xc0\x0c" A "\1\2\3\4"),
+                     DNS_FOUND);
+    assert_true(answer.is_cut);
+    assert_int_equal(READ("\x12\x34\x83\x80\0\1\0\0\0\0\0\0" ASKED), DNS_NO_DATA);
+    assert_true(answer.is_cut);
     /* the case of letters means nothing, nor do records of others */
     assert_int_equal(READ("\x12\x34\x81\x80\0\1\0\3\0\0\0\0"
                           "\7eXAMPLE\3Com\0\0\1\0\1"

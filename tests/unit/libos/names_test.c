@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <setjmp.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -59,32 +60,60 @@ static void hosts_files_are_searched_line_by_line(void **state)
     assert_false(names_next_name(&at, end, (const uint8_t *)"\12\0\0\x8", 4, &host));
 }
 
-static void the_first_server_counts(void **state)
+static void servers_are_taken_as_they_stand(void **state)
 {
     (void)state;
     static const struct {
-        const char *text, *address;
-        uint16_t port;
+        const char *text, *servers; /* as text again, each with its port */
     } rows[] = {
-        {"nameserver 1.2.3.4\n", "1.2.3.4", 53},
-        {"# nameserver 9.9.9.9\nsearch a.b\nnameserver ::1\n nameserver\t[1.2.3.4]:5353 # "
-         "x\nnameserver 8.8.8.8",
-         "1.2.3.4", 5353},
+        {"nameserver 1.2.3.4\n", "1.2.3.4#53 "},
+        {"# nameserver 9.9.9.9\nsearch a.b\nnameserver ::1\n nameserver\t[1.2.3.4]:5353 # x\n"
+         "nameserver 8.8.8.8\nnameserver 7.7.7.7",
+         "::1#53 1.2.3.4#5353 8.8.8.8#53 "},
         {"nameserver [1.2.3.4]\nnameserver [1.2.3.4]:0\nnameserver 1.2.3\nnameserver 5.6.7.8",
-         "5.6.7.8", 53},
-        {"nameserver\nnameservers 1.2.3.4\n", NULL, 0},
-        {"", NULL, 0},
+         "5.6.7.8#53 "},
+        {"nameserver [2001:db8::1]:99\nnameserver fe80::1%1\nnameserver 1.2.3.4 5.6.7.8",
+         "2001:db8::1#99 1.2.3.4#53 "},
+        {"nameserver\nnameservers 1.2.3.4\n", ""},
+        {"", ""},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        uint8_t address[4] = {0}, wanted[4] = {0};
-        uint16_t port = 0;
-        assert_int_equal(names_server(rows[i].text, strlen(rows[i].text), address, &port),
-                         rows[i].address != NULL);
-        if (rows[i].address)
-            inet_pton(AF_INET, rows[i].address, wanted);
-        assert_memory_equal(address, wanted, 4);
-        assert_int_equal(port, rows[i].port);
+        struct names_server servers[3];
+        char said[200] = "";
+        size_t count = names_servers(rows[i].text, strlen(rows[i].text), servers, 3);
+        for (size_t j = 0; j < count; j++) {
+            char text[INET6_ADDRSTRLEN];
+            inet_ntop(servers[j].size == 4 ? AF_INET : AF_INET6, servers[j].address, text,
+                      sizeof text);
+            snprintf(said + strlen(said), sizeof said - strlen(said), "%s#%u ", text,
+                     servers[j].port);
+        }
+        assert_string_equal(said, rows[i].servers);
     }
+}
+
+static void the_last_list_of_domains_counts(void **state)
+{
+    (void)state;
+    static char longer[300] = "search ";
+    char list[NAMES_SEARCH_MAX];
+    const char *const rows[][2] = {
+        {"", ""},
+        {"searches a\n", ""},
+        {"domain a.b\nsearch  c.d\te # f\n", "c.d e"},
+        {"search c.d e\ndomain a.b\n", "a.b"},
+        {"search a\nsearch\n", ""},
+        {longer, ""},
+    };
+    for (size_t i = 0; i < sizeof longer - 8; i++)
+        longer[7 + i] = i % 64 == 63 ? ' ' : 'a';
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        names_search(rows[i][0], strlen(rows[i][0]), list);
+        assert_string_equal(list, rows[i][1]);
+    }
+    longer[7 + 255] = 0; /* as long as fits */
+    names_search(longer, strlen(longer), list);
+    assert_int_equal(strlen(list), 255);
 }
 
 static void compare(const char *text)
@@ -171,7 +200,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(services_have_names_and_numbers),
         cmocka_unit_test(hosts_files_are_searched_line_by_line),
-        cmocka_unit_test(the_first_server_counts),
+        cmocka_unit_test(servers_are_taken_as_they_stand),
+        cmocka_unit_test(the_last_list_of_domains_counts),
         cmocka_unit_test(ipv6_is_read_as_the_c_library_does),
         cmocka_unit_test(ipv6_is_written_as_the_c_library_does),
     };
