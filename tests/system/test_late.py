@@ -118,6 +118,12 @@ def test_bytes_for_nobody_are_answered_by_a_reset(wire):
     assert answer(peer, "FA") == ("R", peer.next, 0)
 
 
+def test_over_the_loop_interface_in_both_families(wire):
+    says = lines(wire, "late")
+    says("late: all is well")
+    says("(environment {env}) has ended")
+
+
 def test_the_port_is_kept_from_all_who_do_not_say_that_they_reuse_it(wire):
     peer, ended = leave(wire, 24, b"c")
     fin(peer)
