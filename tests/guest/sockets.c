@@ -75,7 +75,8 @@ static void refusals(void)
     static char large[1473];
 
     CHECK_ERRNO(socket(11, SOCK_DGRAM, 0), EAFNOSUPPORT);
-    CHECK_ERRNO(socket(AF_INET, 77, 0), EPROTONOSUPPORT);
+    CHECK_ERRNO(socket(AF_INET, 77, 0), EINVAL);
+    CHECK_ERRNO(socket(AF_INET, SOCK_SEQPACKET, 0), EPROTOTYPE);
     CHECK_ERRNO(socket(AF_INET, SOCK_DGRAM, IPPROTO_TCP), EPROTONOSUPPORT);
     CHECK_ERRNO(bind(file, AT(in)), ENOTSOCK);
     CHECK_ERRNO(bind(4000, AT(in)), EBADF);

@@ -15,48 +15,18 @@
 #include "libos/net/service.h"
 #include "libos/time/time.h"
 #include "netd.h"
+#include "sockets6.h"
 #include "test.h"
 
-#define CHECK_ERRNO(call, wanted)                                                                  \
-    do {                                                                                           \
-        errno = 0;                                                                                 \
-        CHECK_EQ((call), -1);                                                                      \
-        CHECK_EQ(errno, wanted);                                                                   \
-    } while (0)
-#define AT(variable) (struct sockaddr *)&(variable), sizeof(variable)
-#define SECOND       1000000000UL
+#define SECOND 1000000000UL
 
-static char link_local[INET6_ADDRSTRLEN], global[INET6_ADDRSTRLEN];
-
-static struct sockaddr_in6 at(const char *address, uint16_t port)
-{
-    struct sockaddr_in6 in = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
-    CHECK_EQ(inet_pton(AF_INET6, address, &in.sin6_addr), 1);
-    return in;
-}
+char link_local[INET6_ADDRSTRLEN], global[INET6_ADDRSTRLEN];
 
 static struct sockaddr_in at4(const char *address, uint16_t port)
 {
     struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
     CHECK_EQ(inet_pton(AF_INET, address, &in.sin_addr), 1);
     return in;
-}
-
-static int udp(bool only)
-{
-    int s = socket(AF_INET6, SOCK_DGRAM, 0), one = 1;
-    CHECK(s >= 0);
-    if (only)
-        CHECK_OK(setsockopt(s, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one));
-    return s;
-}
-
-static int bound(const char *address, uint16_t port)
-{
-    struct sockaddr_in6 in = at(address, port);
-    int s = udp(false);
-    CHECK_OK(bind(s, AT(in)));
-    return s;
 }
 
 static uint16_t port_of(int s)
@@ -66,12 +36,6 @@ static uint16_t port_of(int s)
     CHECK_OK(getsockname(s, (struct sockaddr *)&own, &size));
     CHECK(size == sizeof own && own.sin6_family == AF_INET6);
     return ntohs(own.sin6_port);
-}
-
-static bool is(const struct in6_addr *a, const char *text)
-{
-    char own[INET6_ADDRSTRLEN];
-    return inet_ntop(AF_INET6, a, own, sizeof own) && !strcmp(own, text);
 }
 
 /* The machine's addresses, once the network has said which prefix it has. */
@@ -333,6 +297,8 @@ int main(void)
     ports();
     own_addresses();
     connecting();
+    addresses_go_along();
+    interfaces_have_addresses();
     mapped_addresses();
     the_name_of_another_machine();
     notes_of_other_programs();

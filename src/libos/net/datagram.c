@@ -74,7 +74,7 @@ size_t net_datagram_write(uint8_t *frame, const struct net_datagram *d,
     put_mac(f->mac_source, source);
     f->type = NET_WIRE16(ETH_TYPE_IPV4);
     f->first = NET_IPV4_PLAIN;
-    f->service = 0;
+    f->service = d->service;
     f->total = NET_WIRE16((uint16_t)(IPV4_LEAST + size));
     f->id = 0;
     f->fragment = NET_WIRE16(DONT_FRAGMENT);

@@ -18,6 +18,7 @@ struct net_datagram {
     uint16_t source_port, destination_port;
     const uint8_t *payload;
     size_t size;
+    uint8_t service; /* type of service; of what is written */
 };
 
 /*

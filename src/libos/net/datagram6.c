@@ -35,7 +35,7 @@ size_t net_datagram6_write(uint8_t *frame, const struct net_datagram6 *d,
     memcpy(frame + ETH_DESTINATION, destination, 6);
     memcpy(frame + ETH_SOURCE, source, 6);
     net_put16(frame + ETH_TYPE, ETH_TYPE_IPV6);
-    net_put32(frame + IPV6_FIRST, 0x60000000);
+    net_put32(frame + IPV6_FIRST, 0x60000000 | (uint32_t)d->service << 20);
     net_put16(frame + IPV6_LENGTH, size);
     frame[IPV6_NEXT] = IPV4_UDP;
     frame[IPV6_HOP_LIMIT] = hop_limit;

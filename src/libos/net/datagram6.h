@@ -19,6 +19,7 @@ struct net_datagram6 {
     uint16_t source_port, destination_port;
     const uint8_t *payload;
     size_t size;
+    uint8_t service; /* traffic class; of what is written */
 };
 
 /*

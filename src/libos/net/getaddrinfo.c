@@ -116,7 +116,8 @@ static int read_node(const char *node, const struct addrinfo *hints, struct reso
             a[result->count++] = six;
         return 0;
     }
-    a->size = inet4_read(node, a->bytes) ? 4 : read_ipv6(node, a) ? 16 : 0;
+    const char *end = inet4_read_parts(node, a->bytes);
+    a->size = end && !*end ? 4 : read_ipv6(node, a) ? 16 : 0;
     if (!a->size)
         return hints->ai_flags & AI_NUMERICHOST ? EAI_NONAME : 1;
     if (a->size == 4 && hints->ai_family == AF_INET6 && mapped)

@@ -5,15 +5,17 @@
 
 #define GROUPS 8
 
+/* Without leading zeros, which others would take for octal. */
 bool inet4_read(const char *text, uint8_t address[4])
 {
     for (int i = 0; i < 4; i++) {
         unsigned number = 0, digits = 0;
         if (i && *text++ != '.')
             return false;
+        bool is_odd = text[0] == '0' && text[1] >= '0' && text[1] <= '9';
         for (; *text >= '0' && *text <= '9' && digits < 4; text++, digits++)
             number = number * 10 + (unsigned)(*text - '0');
-        if (digits < 1 || digits > 3 || number > 255)
+        if (is_odd || digits < 1 || digits > 3 || number > 255)
             return false;
         address[i] = (uint8_t)number;
     }
@@ -26,6 +28,44 @@ static int hex(char c)
         return c - '0';
     c |= 0x20;
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* A number as C writes it, up to 32 bits; where it ends, or NULL. */
+static const char *read_part(const char *text, uint32_t *part)
+{
+    uint64_t number = 0;
+    int base = 10, digit;
+
+    if (*text == '0' && (text[1] | 0x20) == 'x')
+        base = 16, text += 2;
+    else if (*text == '0')
+        base = 8;
+    const char *begin = text;
+    for (; (digit = hex(*text)) >= 0 && digit < base; text++)
+        if ((number = number * (unsigned)base + (unsigned)digit) > UINT32_MAX)
+            return NULL;
+    *part = (uint32_t)number;
+    return text == begin ? NULL : text;
+}
+
+const char *inet4_read_parts(const char *text, uint8_t address[4])
+{
+    uint32_t number = 0, part;
+    unsigned bits = 32;
+
+    while ((text = read_part(text, &part)) && *text == '.') {
+        bits -= 8;
+        if (!bits || part > 255)
+            return NULL;
+        number |= part << bits;
+        text++;
+    }
+    if (!text || (bits < 32 && part >> bits))
+        return NULL;
+    number |= part;
+    for (int i = 0; i < 4; i++)
+        address[i] = (uint8_t)(number >> (24 - 8 * i));
+    return text;
 }
 
 /* One group of up to four digits; where it ends, or NULL. */

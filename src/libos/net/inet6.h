@@ -17,4 +17,7 @@ void inet6_write(const uint8_t address[16], char text[INET6_TEXT]);
 /* The same of IPv4: four decimal numbers to 255, of at most three digits. */
 bool inet4_read(const char *text, uint8_t address[4]);
 
+/* The forms of inet_aton (arpa/inet.h); behind the address, or NULL if there is none. */
+const char *inet4_read_parts(const char *text, uint8_t address[4]);
+
 #endif

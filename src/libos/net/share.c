@@ -36,7 +36,7 @@ struct common {
     struct socket_end own, peer;
     uint64_t receive_ns, send_ns;
     int32_t error;
-    uint8_t ttl, broadcast, shut_read, shut_write, is_six, six_only;
+    uint8_t ttl, broadcast, shut_read, shut_write, is_six, six_only, tos;
 };
 
 _Static_assert(sizeof(struct common) <= SHARE_COMMON, "as is said");
@@ -45,7 +45,7 @@ static void put_common(const struct socket *s, struct share_bytes *b)
 {
     const struct common c = {s->own,           s->peer,   s->receive_ns, s->send_ns,
                              s->error,         s->ttl,    s->broadcast,  s->shut[SHUT_RD],
-                             s->shut[SHUT_WR], s->is_six, s->six_only};
+                             s->shut[SHUT_WR], s->is_six, s->six_only,   s->tos};
     share_put(b, &c, sizeof c);
 }
 
@@ -66,6 +66,7 @@ static bool get_common(struct socket *s, struct share_bytes *b)
     s->shut[SHUT_WR] = c.shut_write != 0;
     s->is_six = c.is_six != 0;
     s->six_only = c.six_only != 0;
+    s->tos = c.tos;
     return true;
 }
 

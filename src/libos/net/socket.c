@@ -104,6 +104,8 @@ static ssize_t transfer(int fd, struct socket_transfer *t, bool is_send)
 
 static int make(int domain, int type, int protocol, struct socket **made)
 {
+    bool is_stranger = type == SOCK_RAW || type == SOCK_SEQPACKET;
+
     for (const struct socket_protocol *const *at = socket_protocols; *at; at++) {
         const struct socket_protocol *p = *at;
         if (p->type != type || (protocol && p->number != protocol))
@@ -116,7 +118,9 @@ static int make(int domain, int type, int protocol, struct socket **made)
         (*made)->is_six = domain == AF_INET6;
         return 0;
     }
-    return -EPROTONOSUPPORT;
+    return is_stranger                                 ? -EPROTOTYPE
+           : type == SOCK_STREAM || type == SOCK_DGRAM ? -EPROTONOSUPPORT
+                                                       : -EINVAL;
 }
 
 int socket(int domain, int type, int protocol)
@@ -235,8 +239,11 @@ ssize_t sendto(int fd, const void *bytes, size_t count, int flags, const struct 
                socklen_t size)
 {
     struct iovec vector = {(void *)(uintptr_t)bytes, count};
-    struct socket_transfer t = {
-        .vector = &vector, .count = 1, .size = count, .flags = flags, .has_end = address};
+    struct socket_transfer t = {.vector = &vector,
+                                .count = 1,
+                                .size = count,
+                                .flags = flags & ~SOCKET_INFO,
+                                .has_end = address};
     int error = address ? socket_read_end(address, size, &t.end) : 0;
     if (address && !t.end.address)
         socket_name_self(&t.end);
@@ -252,10 +259,15 @@ ssize_t recvfrom(int fd, void *bytes, size_t count, int flags, struct sockaddr *
                  socklen_t *size)
 {
     struct iovec vector = {bytes, count};
-    struct socket_transfer t = {.vector = &vector, .count = 1, .size = count, .flags = flags};
+    struct socket_transfer t = {
+        .vector = &vector, .count = 1, .size = count, .flags = flags & ~SOCKET_INFO};
     ssize_t result = transfer(fd, &t, false);
-    if (result >= 0 && address && t.has_end)
+    if (result < 0 || !address)
+        return result;
+    if (t.has_end)
         socket_write_end(t.is_six, &t.end, address, size);
+    else
+        *size = 0; /* a stream's bytes don't say it */
     return result;
 }
 
@@ -268,7 +280,7 @@ ssize_t recv(int fd, void *bytes, size_t count, int flags)
 static int read_message(const struct msghdr *message, int flags, struct socket_transfer *t)
 {
     *t = (struct socket_transfer){
-        .vector = message->msg_iov, .count = message->msg_iovlen, .flags = flags};
+        .vector = message->msg_iov, .count = message->msg_iovlen, .flags = flags & ~SOCKET_INFO};
     if (message->msg_iovlen < 0 || message->msg_iovlen > IOV_MAX)
         return -EMSGSIZE;
     for (int i = 0; i < t->count; i++) {
@@ -281,30 +293,39 @@ static int read_message(const struct msghdr *message, int flags, struct socket_t
 
 ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
-    struct socket_transfer t;
-    int error = read_message(message, flags, &t);
+    struct socket_message m = {.interface = 0};
+    struct socket_transfer *t = &m.transfer;
+    int error = read_message(message, flags, t);
     if (!error && message->msg_name) {
-        t.has_end = true;
-        error = socket_read_end(message->msg_name, message->msg_namelen, &t.end);
+        t->has_end = true;
+        error = socket_read_end(message->msg_name, message->msg_namelen, &t->end);
         if (!error)
-            socket_name_self(&t.end);
+            socket_name_self(&t->end);
     }
-    return error ? fd_result(error) : transfer(fd, &t, true);
+    if (!error && message->msg_control && message->msg_controllen) {
+        t->flags |= SOCKET_INFO;
+        error = socket_read_control(message, &m);
+    }
+    return error ? fd_result(error) : transfer(fd, t, true);
 }
 
 ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 {
-    struct socket_transfer t;
-    int error = read_message(message, flags, &t);
+    struct socket_message m = {.interface = 0};
+    struct socket_transfer *t = &m.transfer;
+    int error = read_message(message, flags, t);
     if (error)
         return fd_result(error);
-    ssize_t result = transfer(fd, &t, false);
+    t->flags |= SOCKET_INFO;
+    ssize_t result = transfer(fd, t, false);
     if (result < 0)
         return result;
-    if (message->msg_name && t.has_end)
-        socket_write_end(t.is_six, &t.end, message->msg_name, &message->msg_namelen);
-    message->msg_controllen = 0;
-    message->msg_flags = t.flags;
+    if (message->msg_name && t->has_end)
+        socket_write_end(t->is_six, &t->end, message->msg_name, &message->msg_namelen);
+    else
+        message->msg_namelen = 0;
+    message->msg_flags = t->flags;
+    socket_write_control(t->is_six, &m, message);
     return result;
 }
 
@@ -324,7 +345,7 @@ static int tell_end(int fd, bool is_peer, struct sockaddr *address, socklen_t *s
     int error;
     exos_hold();
     const struct socket *s = find(fd, &error);
-    if (s && is_peer && !s->peer.port)
+    if (s && is_peer && !(s->protocol->has_peer ? s->protocol->has_peer(s) : s->peer.port != 0))
         error = -ENOTCONN;
     if (!error)
         socket_write_end(s->is_six, is_peer ? &s->peer : &s->own, address, size);

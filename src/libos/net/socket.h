@@ -58,11 +58,29 @@ struct socket_transfer {
     const struct iovec *vector;
     int count;
     size_t size; /* of the vector, bytes */
-    int flags;   /* MSG_*; MSG_TRUNC is set where a datagram was cut */
+    int flags;   /* MSG_*, SOCKET_INFO; MSG_TRUNC is set where a datagram was cut */
     bool has_end;
     bool is_six;           /* the socket's */
     struct socket_end end; /* to, or from */
 };
+
+#define SOCKET_INFO 0x400 /* of flags: this is part of a struct socket_message */
+
+/*
+ * What goes along with a datagram (control.c). Received: where it came to, if the program wants to
+ * know; sent: where it is to come from, if the program says so.
+ */
+struct socket_message {
+    struct socket_transfer transfer;
+    bool is_told;          /* the rest says something */
+    unsigned interface;    /* from 1; 0: any */
+    struct socket_end own; /* of ours; any: none */
+};
+
+static inline struct socket_message *socket_message_of(struct socket_transfer *t)
+{
+    return (struct socket_message *)t; /* its first member */
+}
 
 /* A protocol's part. Called with exos_hold held; results as those of struct fd_kind. */
 struct socket_protocol {
@@ -71,6 +89,7 @@ struct socket_protocol {
     size_t size;      /* of its own structure, which begins with struct socket */
     int (*bind)(struct socket *s, const struct socket_end *end);
     int (*connect)(struct socket *s, const struct socket_end *end); /* port 0: dissolve it */
+    bool (*has_peer)(const struct socket *s);                       /* NULL: if peer has a port */
     int (*listen)(struct socket *s, int backlog);                   /* NULL: EOPNOTSUPP */
     /* The next connection, with references 0; or NULL with *error. */
     struct socket *(*accept)(struct socket *s, int *error);
@@ -111,8 +130,8 @@ struct socket {
     bool lost;           /* the frames come to another process */
     bool away;           /* to one that hands them over: share_hold asks for it */
     struct share *share; /* others have it, too; or NULL */
-    uint8_t ttl;
-    bool shut[2]; /* SHUT_RD, SHUT_WR */
+    uint8_t ttl, tos;    /* hop limit; type of service, or traffic class */
+    bool shut[2];        /* SHUT_RD, SHUT_WR */
 };
 
 extern const struct fd_kind socket_kind;
@@ -120,6 +139,8 @@ extern const struct socket_protocol socket_udp, socket_tcp;
 
 /* What this program's sockets can be, up to a NULL: linked by what it names (CMakeLists.txt). */
 extern const struct socket_protocol *const socket_protocols[];
+
+#define SOCKET_TTL 64 /* at first: RFC 1340's recommendation */
 
 extern bool sockets_made; /* by this program, ever */
 
@@ -181,13 +202,28 @@ static inline size_t socket_scatter(const struct socket_transfer *t, size_t at, 
 int socket_read_int(const void *value, socklen_t size, int least, int most, int *number);
 int socket_write_value(void *value, socklen_t *size, const void *from, socklen_t has);
 
-/* Options, of any protocol; results as of the POSIX calls, with negative errno values. */
+/* The same of flags, which take any int. */
+int socket_read_flag(const void *value, socklen_t size, bool *flag);
+int socket_read_linger(const void *value, socklen_t size, struct linger *linger);
+
+/* socket_option.c: options of any protocol; results as of the POSIX calls, with negative errno
+ * values. socket_set_ip: those of IPPROTO_IP and IPPROTO_IPV6, with type of service bits that are
+ * TCP's own. */
 int socket_set(struct socket *s, int level, int option, const void *value, socklen_t size);
-int socket_set_ipv6(struct socket *s, int option, const void *value, socklen_t size);
+int socket_set_ip(struct socket *s, int level, int option, const void *value, socklen_t size,
+                  uint8_t kept_service);
 int socket_get(struct socket *s, int level, int option, void *value, socklen_t *size);
 
 /* Between struct sockaddr and ends; -EINVAL, -EAFNOSUPPORT. AF_UNSPEC gives port 0. */
 int socket_read_end(const struct sockaddr *address, socklen_t size, struct socket_end *end);
+
+/* What a program says in msg_control of a message that is sent: into m->interface and m->own.
+ * -EINVAL. */
+int socket_read_control(const struct msghdr *message, struct socket_message *m);
+
+/* What m tells of a datagram that was received, into msg_control; MSG_CTRUNC into msg_flags if
+ * there is no room. */
+void socket_write_control(bool is_six, const struct socket_message *m, struct msghdr *message);
 
 /* Of whom something is sent to: 0.0.0.0 and :: are this machine, as elsewhere. */
 void socket_name_self(struct socket_end *end);

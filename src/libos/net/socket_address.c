@@ -1,4 +1,5 @@
 /* Addresses as programs write them. */
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -136,7 +137,13 @@ const char *inet_ntop(int family, const void *address, char *text, socklen_t siz
 
 int inet_aton(const char *text, struct in_addr *address)
 {
-    return inet_pton(AF_INET, text, address);
+    uint8_t bytes[4];
+    const char *end = inet4_read_parts(text, bytes);
+
+    if (!end || (*end && !isspace((unsigned char)*end)))
+        return 0;
+    memcpy(address, bytes, sizeof bytes);
+    return 1;
 }
 
 in_addr_t inet_addr(const char *text)

@@ -1,18 +1,13 @@
-/* Sockets as objects of descriptors, and their options. */
+/* Sockets as objects of descriptors. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
-#include <sys/time.h>
 
 #include "libos/net/service.h"
 #include "libos/net/share.h"
 #include "libos/proc/part.h"
 #include "libos/start/start.h"
-
-#define NS          1000000000UL
-#define DEFAULT_TTL 64 /* RFC 1340's recommendation */
 
 bool sockets_made;
 
@@ -27,7 +22,7 @@ struct socket *socket_make(const struct socket_protocol *protocol)
     s->object.kind = &socket_kind;
     s->object.flags = O_RDWR;
     s->protocol = protocol;
-    s->ttl = DEFAULT_TTL;
+    s->ttl = SOCKET_TTL;
     return s;
 }
 
@@ -153,138 +148,3 @@ const struct fd_kind socket_kind = {
     .in_child = kind_in_child,
 };
 FD_KIND(socket_kind);
-
-int socket_read_int(const void *value, socklen_t size, int least, int most, int *number)
-{
-    if (size != sizeof *number)
-        return -EINVAL;
-    memcpy(number, value, sizeof *number);
-    return *number < least || *number > most ? -EINVAL : 0;
-}
-
-static int read_time(const void *value, socklen_t size, uint64_t *ns)
-{
-    struct timeval time;
-
-    if (size != sizeof time)
-        return -EINVAL;
-    memcpy(&time, value, sizeof time);
-    if (time.tv_sec < 0 || time.tv_usec < 0 || time.tv_usec >= 1000000)
-        return -EDOM;
-    if ((uint64_t)time.tv_sec > UINT64_MAX / NS - 1)
-        *ns = 0; /* as good as for ever */
-    else
-        *ns = (uint64_t)time.tv_sec * NS + (uint64_t)time.tv_usec * 1000;
-    return 0;
-}
-
-int socket_set_ipv6(struct socket *s, int option, const void *value, socklen_t size)
-{
-    int number, error;
-
-    switch (option) {
-    case IPV6_V6ONLY:
-        error = socket_read_int(value, size, INT32_MIN, INT32_MAX, &number);
-        if (!error && s->own.port)
-            return -EINVAL; /* too late: its port was taken for the one or for both */
-        s->six_only = error ? s->six_only : number != 0;
-        return error;
-    case IPV6_UNICAST_HOPS:
-        error = socket_read_int(value, size, -1, 255, &number);
-        s->ttl = error ? s->ttl : number < 0 ? DEFAULT_TTL : (uint8_t)number;
-        return error;
-    default:
-        return -ENOPROTOOPT;
-    }
-}
-
-int socket_set(struct socket *s, int level, int option, const void *value, socklen_t size)
-{
-    int number = 0, error = -ENOPROTOOPT;
-
-    if (s->protocol->set)
-        error = s->protocol->set(s, level, option, value, size);
-    if (error != -ENOPROTOOPT)
-        return error;
-    if (level == IPPROTO_IP && option == IP_TTL) {
-        error = socket_read_int(value, size, 1, 255, &number);
-        s->ttl = error ? s->ttl : (uint8_t)number;
-        return error;
-    }
-    if (level == IPPROTO_IPV6 && s->is_six)
-        return socket_set_ipv6(s, option, value, size);
-    if (level != SOL_SOCKET)
-        return -ENOPROTOOPT;
-    switch (option) {
-    case SO_BROADCAST:
-        error = socket_read_int(value, size, INT32_MIN, INT32_MAX, &number);
-        s->broadcast = error ? s->broadcast : number != 0;
-        return error;
-    case SO_REUSEADDR: /* a port comes free with its socket: there is nothing to wait for */
-    case SO_SNDBUF:    /* frames go straight to the device */
-    case SO_RCVBUF:    /* the ring has its size */
-        return socket_read_int(value, size, 0, INT32_MAX, &number);
-    case SO_RCVTIMEO:
-        return read_time(value, size, &s->receive_ns);
-    case SO_SNDTIMEO:
-        return read_time(value, size, &s->send_ns);
-    default:
-        return -ENOPROTOOPT;
-    }
-}
-
-int socket_write_value(void *value, socklen_t *size, const void *from, socklen_t has)
-{
-    if (*size > has)
-        *size = has;
-    memcpy(value, from, *size);
-    return 0;
-}
-
-static int write_time(void *value, socklen_t *size, uint64_t ns)
-{
-    struct timeval time = {(time_t)(ns / NS), (suseconds_t)(ns % NS / 1000)};
-    return socket_write_value(value, size, &time, sizeof time);
-}
-
-/* What there is by now: the protocol may have heard of it only when it was asked. */
-static int take_error(struct socket *s, void *value, socklen_t *size)
-{
-    int error = s->error;
-
-    s->error = 0;
-    return socket_write_value(value, size, &error, sizeof error);
-}
-
-int socket_get(struct socket *s, int level, int option, void *value, socklen_t *size)
-{
-    const struct {
-        int level, option, number;
-    } numbers[] = {
-        {SOL_SOCKET, SO_TYPE, s->protocol->type},
-        {SOL_SOCKET, SO_PROTOCOL, s->protocol->number},
-        {SOL_SOCKET, SO_DOMAIN, s->is_six ? AF_INET6 : AF_INET},
-        {SOL_SOCKET, SO_BROADCAST, s->broadcast},
-        {SOL_SOCKET, SO_REUSEADDR, 0},
-        {SOL_SOCKET, SO_ACCEPTCONN, 0},
-        {IPPROTO_IP, IP_TTL, s->ttl},
-        {IPPROTO_IPV6, IPV6_V6ONLY, s->six_only},
-        {IPPROTO_IPV6, IPV6_UNICAST_HOPS, s->ttl},
-    };
-
-    if (level == IPPROTO_IPV6 && !s->is_six)
-        return -ENOPROTOOPT;
-    int error = s->protocol->get ? s->protocol->get(s, level, option, value, size) : -ENOPROTOOPT;
-    if (error != -ENOPROTOOPT)
-        return error;
-    if (level == SOL_SOCKET && option == SO_ERROR)
-        return take_error(s, value, size);
-    if (level == SOL_SOCKET && option == SO_RCVTIMEO)
-        return write_time(value, size, s->receive_ns);
-    if (level == SOL_SOCKET && option == SO_SNDTIMEO)
-        return write_time(value, size, s->send_ns);
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        if (numbers[i].level == level && numbers[i].option == option)
-            return socket_write_value(value, size, &numbers[i].number, sizeof numbers[i].number);
-    return -ENOPROTOOPT;
-}

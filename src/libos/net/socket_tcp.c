@@ -144,17 +144,25 @@ static void stop_listening(struct stream *t)
     net_lwip_flush();
 }
 
+/* Not any more behind a reset, or once both sides have ended. */
+static bool tcp_has_peer(const struct socket *s)
+{
+    const struct stream *t = (const struct stream *)s;
+    return t->state == STREAM_CONNECTED && t->pcb;
+}
+
 static int tcp_shutdown_socket(struct socket *s, int how)
 {
     struct stream *t = (struct stream *)s;
 
-    if (t->state == STREAM_LISTENS && how != SHUT_WR) {
-        stop_listening(t);
+    if (t->state == STREAM_LISTENS) {
+        if (how != SHUT_WR)
+            stop_listening(t);
         return 0;
     }
-    if (t->state != STREAM_CONNECTED)
+    if (!tcp_has_peer(s))
         return -ENOTCONN;
-    bool ends = how != SHUT_RD && !s->shut[SHUT_WR] && t->pcb;
+    bool ends = how != SHUT_RD && !s->shut[SHUT_WR];
     s->shut[SHUT_RD] |= how != SHUT_WR;
     s->shut[SHUT_WR] |= how != SHUT_RD;
     if (ends)
@@ -220,6 +228,7 @@ const struct socket_protocol socket_tcp = {
     .listen = tcp_listen_socket,
     .accept = tcp_accept_socket,
     .put_back = tcp_put_back,
+    .has_peer = tcp_has_peer,
     .send = stream_send,
     .receive = stream_receive,
     .ready = stream_ready,

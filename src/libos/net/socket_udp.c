@@ -37,59 +37,6 @@ int udp_open_loop(struct udp *u, uint64_t slots)
     return u->lease.loop.ring || net_lease_loop(&u->lease, slots) == 0 ? 0 : -errno;
 }
 
-static bool is_loopback(uint32_t address)
-{
-    return (address & 0xff) == 127; /* its first byte: RFC 1122, 3.2.1.3 */
-}
-
-static int udp_bind(struct socket *s, const struct socket_end *end)
-{
-    struct udp *u = (struct udp *)s;
-
-    if (socket_end_is_ipv6(end))
-        return udp6_bind(u, end);
-    int error = u->has_lease ? -EINVAL : socket_check_own(end->address);
-    u->wanted = 1 + NET_IPV4;
-    if (!error)
-        error = udp_take_port(u, end->port);
-    if (!error && (error = udp_open_loop(u, UDP_SLOTS)) == -ENETUNREACH)
-        error = is_loopback(end->address) ? -EADDRNOTAVAIL : 0;
-    if (error)
-        return error;
-    s->own.address = end->address;
-    u->has_address = end->address != INADDR_ANY;
-    return 0;
-}
-
-static uint32_t source_towards(uint32_t address)
-{
-    return is_loopback(address) ? htonl(INADDR_LOOPBACK) : net_service()->address;
-}
-
-static int udp_connect(struct socket *s, const struct socket_end *end)
-{
-    struct udp *u = (struct udp *)s;
-
-    u->path = 0;
-    if (!end->port) {
-        s->peer = *end;
-        s->own = u->has_address ? s->own : (struct socket_end){.port = s->own.port};
-        return 0;
-    }
-    if (socket_end_is_ipv6(end))
-        return udp6_connect(u, end);
-    int error = udp_take_port(u, 0);
-    bool is_local = !error && net_is_local(net_service(), end->address);
-    if (!error)
-        error = udp_open_loop(u, is_local ? UDP_SLOTS : UDP_NOTE_SLOTS);
-    if (error && (is_local || !u->has_lease))
-        return error;
-    s->peer = *end;
-    if (!u->has_address)
-        s->own.address = source_towards(end->address);
-    return 0;
-}
-
 /* The oldest of what was there before; NULL: there is no more of it. */
 static struct aegis_slot_header *oldest_before(struct udp *u)
 {
@@ -173,13 +120,34 @@ static void consume(struct udp *u)
         net_pieces_forget(&u->pieces);
 }
 
-/* The notes that have come, for who doesn't receive. */
-static void look_for_notes(struct udp *u)
+void udp_look_for_notes(struct udp *u)
 {
     struct net_datagram d;
 
     if (u->has_lease && u->lease.loop.ring && net_next(&u->lease.loop))
         next_datagram(u, &d);
+}
+
+/* The datagram that is there is the program's. */
+static inline ssize_t hand_over(struct udp *u, const struct net_datagram *d,
+                                struct socket_transfer *t)
+{
+    size_t copied = socket_scatter(t, 0, d->payload, d->size);
+    int flags = t->flags;
+
+    t->end = u->is_from_six ? u->sender : socket_end_ipv4(d->source, d->source_port);
+    t->has_end = true;
+    t->flags = copied < d->size ? MSG_TRUNC : 0;
+    if (__builtin_expect(flags & (SOCKET_INFO | MSG_PEEK | MSG_TRUNC), 0)) {
+        if (flags & SOCKET_INFO)
+            udp_tell_info(u, d, t);
+        if (flags & MSG_TRUNC)
+            copied = d->size;
+        if (flags & MSG_PEEK)
+            return (ssize_t)copied;
+    }
+    consume(u);
+    return (ssize_t)copied;
 }
 
 static ssize_t udp_receive(struct socket *s, struct socket_transfer *t)
@@ -210,14 +178,7 @@ static ssize_t udp_receive(struct socket *s, struct socket_transfer *t)
         if (error)
             return error;
     }
-    size_t copied = socket_scatter(t, 0, d.payload, d.size);
-    bool tells_all = t->flags & MSG_TRUNC, peeks = t->flags & MSG_PEEK;
-    t->end = u->is_from_six ? u->sender : socket_end_ipv4(d.source, d.source_port);
-    t->has_end = true;
-    t->flags = copied < d.size ? MSG_TRUNC : 0;
-    if (!peeks)
-        consume(u);
-    return (ssize_t)(tells_all ? d.size : copied);
+    return hand_over(u, &d, t);
 }
 
 /* The hardware address to send to; waits for it, if the call may. */
@@ -250,12 +211,13 @@ int udp_hand_over(struct udp *u, const struct net *by, const uint8_t *frame, siz
     return result == 1 ? 0 : -ENETDOWN;
 }
 
-static int check_destination(const struct socket *s, const struct socket_end *end, size_t size)
+static int check_destination(const struct socket *s, const struct socket_end *end,
+                             const struct socket_transfer *t)
 {
-    if (size > NET_DATAGRAM_MAX)
+    if (t->size > NET_DATAGRAM_MAX)
         return -EMSGSIZE;
     if (!end->port)
-        return -EDESTADDRREQ;
+        return t->has_end ? -EINVAL : -EDESTADDRREQ;
     if (s->broadcast)
         return 0;
     const struct net_host *host = net_service();
@@ -271,7 +233,8 @@ struct way {
     uint8_t to[6] __attribute__((aligned(2)));
 };
 
-static int find_way(struct udp *u, uint32_t address, struct way *way, uint64_t deadline)
+static int find_way(struct udp *u, uint32_t own, uint32_t address, struct way *way,
+                    uint64_t deadline)
 {
     static const uint8_t none[6] __attribute__((aligned(2))); /* as all of the loop interface */
     const struct net_host *host = net_service();
@@ -280,7 +243,7 @@ static int find_way(struct udp *u, uint32_t address, struct way *way, uint64_t d
         *way = (struct way){.by = &u->lease.loop, .from = none};
         return udp_open_loop(u, UDP_SLOTS);
     }
-    if (is_loopback(u->socket.own.address))
+    if (udp_is_loopback(own))
         return -EINVAL;
     way->by = &u->lease.net;
     way->from = host->mac;
@@ -293,29 +256,33 @@ static ssize_t udp_send(struct socket *s, struct socket_transfer *t)
     const struct socket_end *end = t->has_end ? &t->end : &s->peer;
     uint64_t deadline = socket_deadline(s, s->send_ns, t->flags);
     uint8_t *frame = u->out;
+    const struct socket_end *own = &s->own;
     struct way way;
 
     if (s->peer.port)
-        look_for_notes(u);
+        udp_look_for_notes(u);
     if (__builtin_expect(s->error, 0))
         return udp_take_error(u);
     if (__builtin_expect(socket_end_is_ipv6(end), 0))
         return udp6_send(u, t, end);
-    int error = s->shut[SHUT_WR] ? -EPIPE : check_destination(s, end, t->size);
+    int error = s->shut[SHUT_WR] ? -EPIPE : check_destination(s, end, t);
+    if (__builtin_expect(t->flags & (SOCKET_INFO | MSG_OOB), 0) && !error)
+        error = t->flags & MSG_OOB ? -EOPNOTSUPP : udp_find_info(u, t, &own);
     if (!error)
         error = udp_take_port(u, 0);
     if (!error)
-        error = find_way(u, end->address, &way, deadline);
+        error = find_way(u, own->address, end->address, &way, deadline);
     if (error)
         return error;
     if (t->size + NET_DATAGRAM_HEADERS > AEGIS_HEADER_COPY && !(frame = net_send_buffer()))
         return -ENOBUFS;
     frame += NET_FRAME_LEAD;
-    struct net_datagram d = {.source = s->own.address ?: source_towards(end->address),
+    struct net_datagram d = {.source = own->address ?: udp_source_towards(end->address),
                              .destination = end->address,
                              .source_port = s->own.port,
                              .destination_port = end->port,
-                             .size = t->size};
+                             .size = t->size,
+                             .service = s->tos};
     socket_gather(t, frame + NET_DATAGRAM_HEADERS, t->size);
     size_t length = net_datagram_write(frame, &d, way.to, way.from, s->ttl);
     error = udp_hand_over(u, way.by, frame, length, deadline);
@@ -330,9 +297,9 @@ static short udp_ready(struct socket *s, short events)
     bool reads = events & (POLLIN | POLLRDNORM);
 
     if (!reads)
-        look_for_notes(u);
+        udp_look_for_notes(u);
     if ((reads && next_datagram(u, &d)) || s->shut[SHUT_RD])
-        ready |= POLLIN | POLLRDNORM;
+        ready |= POLLIN | POLLRDNORM | (s->shut[SHUT_RD] && s->shut[SHUT_WR] ? POLLHUP : 0);
     if (s->error)
         ready |= POLLERR | POLLIN | POLLRDNORM;
     return ready & (events | POLLERR | POLLHUP);
@@ -351,16 +318,6 @@ static int udp_shutdown(struct socket *s, int how)
     s->shut[SHUT_RD] |= how != SHUT_WR;
     s->shut[SHUT_WR] |= how != SHUT_RD;
     return 0;
-}
-
-/* SO_ERROR tells what is known by now. */
-static int udp_get(struct socket *s, int level, int option, void *value, socklen_t *size)
-{
-    if (level == IPPROTO_IPV6)
-        return udp6_get((struct udp *)s, option, value, size);
-    if (level == SOL_SOCKET && option == SO_ERROR)
-        look_for_notes((struct udp *)s);
-    return -ENOPROTOOPT;
 }
 
 void udp_close(struct socket *s)
@@ -386,6 +343,7 @@ const struct socket_protocol socket_udp = {
     .ready = udp_ready,
     .readable = udp_readable,
     .shutdown = udp_shutdown,
+    .set = udp_set,
     .get = udp_get,
     .close = udp_close,
     .in_child = udp_in_child,

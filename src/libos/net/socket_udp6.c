@@ -48,11 +48,12 @@ int udp_try_again(struct udp *u, uint64_t deadline)
     return socket_wait(&u->socket, NULL, 0, later < deadline ? later : deadline);
 }
 
-static int find_source(struct udp *u, const struct net_ipv6 *to, struct net_ipv6 *source,
-                       uint64_t deadline)
+/* own: what the call says, or NULL. */
+static int find_source(struct udp *u, const struct net_ipv6 *to, const struct socket_end *own,
+                       struct net_ipv6 *source, uint64_t deadline)
 {
-    if (u->has_address) {
-        *source = u->socket.own.six;
+    if (own || u->has_address) {
+        *source = own ? own->six : u->socket.own.six;
         bool is_wrong = net_ipv6_is_loopback(source) && !net_ipv6_is_local(to);
         return is_wrong ? -EINVAL : 0;
     }
@@ -105,7 +106,7 @@ int udp6_connect(struct udp *u, const struct socket_end *end)
     if (!error)
         error = check_zone(end);
     if (!error)
-        error = find_source(u, &to, &source, deadline);
+        error = find_source(u, &to, NULL, &source, deadline);
     if (error)
         return error;
     u->socket.peer = *end;
@@ -130,34 +131,43 @@ int udp6_get(const struct udp *u, int option, void *value, socklen_t *size)
     return u->socket.peer.port ? socket_write_value(value, size, &path, sizeof path) : -ENOTCONN;
 }
 
-static int check_destination(const struct udp *u, const struct socket_end *end, size_t size)
+static int check_destination(const struct udp *u, const struct socket_end *end,
+                             const struct socket_transfer *t)
 {
     const struct socket *s = &u->socket;
+    size_t size = t->size;
 
     if (s->shut[SHUT_WR])
         return -EPIPE;
     if (size > NET_DATAGRAM6_MAX ||
         (end == &s->peer && size + IPV6_SIZE + UDP_SIZE > (size_t)path_of(u)))
         return -EMSGSIZE;
-    return end->port ? 0 : -EDESTADDRREQ;
+    if (t->flags & MSG_OOB)
+        return -EOPNOTSUPP;
+    return end->port ? 0 : t->has_end ? -EINVAL : -EDESTADDRREQ;
 }
 
 ssize_t udp6_send(struct udp *u, struct socket_transfer *t, const struct socket_end *end)
 {
     struct socket *s = &u->socket;
-    struct net_datagram6 d = {
-        .destination = meant(end), .destination_port = end->port, .size = t->size};
+    struct net_datagram6 d = {.destination = meant(end),
+                              .destination_port = end->port,
+                              .size = t->size,
+                              .service = s->tos};
     uint64_t deadline = socket_deadline(s, s->send_ns, t->flags);
     uint8_t to[6] = {0}, from[6] = {0}, *frame = u->out;
     const struct net *by = &u->lease.loop;
 
-    int error = check_destination(u, end, t->size);
+    const struct socket_end *own = NULL;
+    int error = check_destination(u, end, t);
+    if (!error && t->flags & SOCKET_INFO)
+        error = udp_find_info(u, t, &own);
     if (!error)
         error = prepare(u, &d.destination);
     if (!error)
         error = check_zone(end);
     if (!error)
-        error = find_source(u, &d.destination, &d.source, deadline);
+        error = find_source(u, &d.destination, own, &d.source, deadline);
     if (error)
         return error;
     if (!net_ipv6_is_local(&d.destination)) {
@@ -203,5 +213,6 @@ bool udp6_take(struct udp *u, struct aegis_slot_header *slot, struct net_datagra
     d->payload = six.payload;
     d->size = six.size;
     u->sender = (struct socket_end){.port = six.source_port, .is_six = true, .six = six.source};
+    u->receiver = six.destination;
     return udp_note_sender(u, frame, 0);
 }

@@ -48,7 +48,8 @@ static size_t take(struct stream *t, const struct socket_transfer *x, size_t at)
         next = room->next;
         if (!part)
             break;
-        socket_scatter(x, at + taken, room->bytes + room->begin, part);
+        if (!(x->flags & MSG_TRUNC)) /* else they are thrown away, as Linux does */
+            socket_scatter(x, at + taken, room->bytes + room->begin, part);
         taken += part;
         if (!peeks)
             consume(t, part);
@@ -77,9 +78,9 @@ static int await_connection(struct stream *t, uint64_t deadline)
 static bool has_received(struct stream *t, const struct socket_transfer *x, size_t *done,
                          ssize_t *result)
 {
-    bool wants_all = x->flags & MSG_WAITALL && !(x->flags & MSG_PEEK);
+    bool wants_all = x->flags & MSG_WAITALL;
 
-    *done += take(t, x, *done);
+    *done = x->flags & MSG_PEEK ? take(t, x, 0) : *done + take(t, x, *done);
     *result = (ssize_t)*done;
     if (*done == x->size || (*done && !wants_all))
         return true;
@@ -95,7 +96,7 @@ static inline ssize_t take_quickly(struct stream *t, struct socket_transfer *x)
     size_t size = t->waiting;
 
     if (!size || room != t->last || x->count != 1 || x->size < size || !t->pcb ||
-        t->state != STREAM_CONNECTED || x->flags & (MSG_PEEK | MSG_WAITALL | MSG_OOB))
+        t->state != STREAM_CONNECTED || x->flags & (MSG_PEEK | MSG_WAITALL | MSG_OOB | MSG_TRUNC))
         return 0;
     memcpy(x->vector->iov_base, room->bytes + room->begin, size);
     room->begin = room->end = 0;

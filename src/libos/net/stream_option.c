@@ -7,6 +7,7 @@
 #define IDLE_S     7200 /* RFC 9293, 3.8.4: at least two hours unless somebody says otherwise */
 #define INTERVAL_S 75
 #define COUNT      9
+#define CONGESTION 3 /* of the type of service: ECN's bits, which are TCP's own (RFC 3168, 5) */
 
 void stream_begin_options(struct stream *t)
 {
@@ -26,6 +27,7 @@ void stream_apply_options(const struct stream *t)
     if (!pcb)
         return;
     pcb->ttl = t->socket.ttl;
+    pcb->tos = t->socket.tos;
     if (t->reuses)
         ip_set_option(pcb, SOF_REUSEADDR);
     else
@@ -48,6 +50,7 @@ void stream_apply_options(const struct stream *t)
 void stream_inherit_options(struct stream *t, const struct stream *listener)
 {
     t->socket.ttl = listener->socket.ttl;
+    t->socket.tos = listener->socket.tos;
     t->socket.receive_ns = listener->socket.receive_ns;
     t->socket.send_ns = listener->socket.send_ns;
     t->no_delay = listener->no_delay;
@@ -64,21 +67,14 @@ void stream_inherit_options(struct stream *t, const struct stream *listener)
 
 static int set_linger(struct stream *t, const void *value, socklen_t size)
 {
-    const struct linger *linger = value;
+    struct linger linger;
+    int error = socket_read_linger(value, size, &linger);
 
-    if (size != sizeof *linger)
-        return -EINVAL;
-    t->lingers = linger->l_onoff != 0;
-    t->linger_s = linger->l_linger < 0 ? 0 : linger->l_linger;
+    if (error)
+        return error;
+    t->lingers = linger.l_onoff != 0;
+    t->linger_s = linger.l_linger;
     return 0;
-}
-
-static int set_flag(bool *flag, const void *value, socklen_t size)
-{
-    int number, error = socket_read_int(value, size, INT32_MIN, INT32_MAX, &number);
-    if (!error)
-        *flag = number != 0;
-    return error;
 }
 
 static int set_number(int *number, const void *value, socklen_t size, int least, int most)
@@ -89,25 +85,17 @@ static int set_number(int *number, const void *value, socklen_t size, int least,
     return error;
 }
 
-static int set_ttl(struct socket *s, const void *value, socklen_t size)
-{
-    int number, error = socket_read_int(value, size, 1, 255, &number);
-    if (!error)
-        s->ttl = (uint8_t)number;
-    return error;
-}
-
 static int set_tcp(struct stream *t, int option, const void *value, socklen_t size)
 {
     switch (option) {
     case TCP_NODELAY:
-        return set_flag(&t->no_delay, value, size);
+        return socket_read_flag(value, size, &t->no_delay);
     case TCP_KEEPIDLE:
-        return set_number(&t->keep_idle_s, value, size, 1, 32767);
+        return socket_read_int(value, size, 1, 32767, &t->keep_idle_s);
     case TCP_KEEPINTVL:
-        return set_number(&t->keep_interval_s, value, size, 1, 32767);
+        return socket_read_int(value, size, 1, 32767, &t->keep_interval_s);
     case TCP_KEEPCNT:
-        return set_number(&t->keep_count, value, size, 1, 127);
+        return socket_read_int(value, size, 1, 127, &t->keep_count);
     default:
         return -ENOPROTOOPT;
     }
@@ -117,9 +105,9 @@ static int set_socket(struct stream *t, int option, const void *value, socklen_t
 {
     switch (option) {
     case SO_REUSEADDR:
-        return set_flag(&t->reuses, value, size);
+        return socket_read_flag(value, size, &t->reuses);
     case SO_KEEPALIVE:
-        return set_flag(&t->keep_alive, value, size);
+        return socket_read_flag(value, size, &t->keep_alive);
     case SO_LINGER:
         return set_linger(t, value, size);
     case SO_SNDBUF:
@@ -141,10 +129,8 @@ int stream_set(struct socket *s, int level, int option, const void *value, sockl
         error = set_tcp(t, option, value, size);
     else if (level == SOL_SOCKET)
         error = set_socket(t, option, value, size);
-    else if (level == IPPROTO_IP && option == IP_TTL)
-        error = set_ttl(s, value, size);
-    else if (level == IPPROTO_IPV6 && s->is_six)
-        error = socket_set_ipv6(s, option, value, size);
+    else
+        error = socket_set_ip(s, level, option, value, size, CONGESTION);
     if (!error)
         stream_apply_options(t);
     return error;

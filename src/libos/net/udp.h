@@ -23,7 +23,12 @@ struct udp {
     struct net_pieces pieces;
     bool is_from_six;         /* whether it is of IPv6; then */
     struct socket_end sender; /* where it came from */
-    uint16_t path; /* what packets to the peer may be in IPv6, bytes; 0: nobody has said */
+    struct net_ipv6 receiver; /* and, unless it came in pieces, to */
+    uint16_t path;   /* what packets to the peer may be in IPv6, bytes; 0: nobody has said */
+    bool tells_info; /* IP_PKTINFO, IPV6_RECVPKTINFO */
+    /* Said and told again; they mean nothing to datagrams. */
+    bool reuses, keep_alive;
+    struct linger linger;
     /* Of the datagram that was looked at last: the sender, if it is of IPv4, and the hardware
      * addresses (udp_heard). */
     uint32_t heard;
@@ -107,6 +112,33 @@ int udp_try_again(struct udp *u, uint64_t deadline);
 /* Sends a frame; waits for room until deadline. */
 int udp_hand_over(struct udp *u, const struct net *by, const uint8_t *frame, size_t length,
                   uint64_t deadline);
+
+static inline bool udp_is_loopback(uint32_t address)
+{
+    return (address & 0xff) == 127; /* its first byte: RFC 1122, 3.2.1.3 */
+}
+
+/* Which of our addresses datagrams to another come from. */
+static inline uint32_t udp_source_towards(uint32_t address)
+{
+    return udp_is_loopback(address) ? htonl(INADDR_LOOPBACK) : net_service()->address;
+}
+
+/* udp_bind.c: for struct socket_protocol. */
+int udp_bind(struct socket *s, const struct socket_end *end);
+int udp_connect(struct socket *s, const struct socket_end *end);
+
+/* udp_option.c: for struct socket_protocol. */
+int udp_set(struct socket *s, int level, int option, const void *value, socklen_t size);
+int udp_get(struct socket *s, int level, int option, void *value, socklen_t *size);
+
+/* With SOCKET_INFO: tells of the datagram that was received; and takes, of one to be sent, the
+ * source that was said: false if none was. -EINVAL (it isn't ours), -ENODEV. */
+void udp_tell_info(const struct udp *u, const struct net_datagram *d, struct socket_transfer *t);
+int udp_find_info(struct udp *u, struct socket_transfer *t, const struct socket_end **source);
+
+/* The notes that have come, for who doesn't receive. */
+void udp_look_for_notes(struct udp *u);
 
 /* Takes a note: an error into the socket's, a piece into u->pieces. */
 void udp_take_note(struct udp *u, const uint8_t *frame, size_t length);

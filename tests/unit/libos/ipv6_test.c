@@ -84,6 +84,10 @@ static void a_datagram_is_as_rfc_8200_has_it(void **state)
         0, 0, 0, 0,  0,  2,  0x0f, 0xa0, 0,    7,    0,    10,   0x93, 0xb6, 1,    8};
     assert_int_equal(datagram(2), sizeof wanted);
     assert_memory_equal(frame, wanted, sizeof wanted);
+
+    const struct net_datagram6 d = {.service = 0xb9};
+    net_datagram6_write(frame, &d, peer, us, 64);
+    assert_int_equal(net_get32(frame + ETH_SIZE), 0x6b900000);
 }
 
 static void datagrams_are_read_as_they_were_written(void **state)

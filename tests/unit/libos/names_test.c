@@ -1,4 +1,4 @@
-/* Services, hosts files, resolv.conf, and IPv6 addresses as text beside the C library's. */
+/* Services, hosts files, resolv.conf, and addresses as text beside the C library's. */
 #include <stdarg.h>
 #include <setjmp.h>
 #include <stdint.h>
@@ -173,6 +173,69 @@ static void ipv6_is_read_as_the_c_library_does(void **state)
     }
 }
 
+static void compare_parts(const char *text)
+{
+    uint8_t ours[4], theirs[4];
+    const char *end = inet4_read_parts(text, ours);
+    bool read = end && (!*end || *end == ' ');
+
+    if (read != (inet_aton(text, (struct in_addr *)theirs) == 1))
+        fail_msg("\"%s\": %d", text, read);
+    if (read)
+        assert_memory_equal(ours, theirs, 4);
+    read = inet4_read(text, ours);
+    if (read != (inet_pton(AF_INET, text, theirs) == 1))
+        fail_msg("\"%s\", plain: %d", text, read);
+    if (read)
+        assert_memory_equal(ours, theirs, 4);
+}
+
+static void ipv4_is_read_as_the_c_library_does(void **state)
+{
+    (void)state;
+    static const char *const rows[] = {"1.2.3.4",
+                                       "127.1",
+                                       "1.2.65536",
+                                       "1.2.65535",
+                                       "1.16777216",
+                                       "4294967295",
+                                       "4294967296",
+                                       "0x7f000001",
+                                       "0X7F.1",
+                                       "0177.1",
+                                       "08",
+                                       "0x",
+                                       "0xg",
+                                       "0",
+                                       "00.0.0.0",
+                                       "1.2.3.0400",
+                                       "1.2.3.4.5",
+                                       "1.2.3.4 x",
+                                       "01.2.3.4",
+                                       "1.2.3.00",
+                                       "0.0.0.0",
+                                       "1.2.3.4.",
+                                       "256.1",
+                                       "99999999999999999999999",
+                                       "0x100000000",
+                                       "040000000000",
+                                       "",
+                                       ".",
+                                       "1..2",
+                                       "-1"};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        compare_parts(rows[i]);
+    srandom(6);
+    for (int i = 0; i < 100000; i++) {
+        char text[20];
+        size_t size = (size_t)random() % sizeof text;
+        for (size_t j = 0; j < size; j++)
+            text[j] = "....0000123789xXaF "[random() % 19];
+        text[size] = 0;
+        compare_parts(text);
+    }
+}
+
 static void ipv6_is_written_as_the_c_library_does(void **state)
 {
     (void)state;
@@ -202,6 +265,7 @@ int main(void)
         cmocka_unit_test(hosts_files_are_searched_line_by_line),
         cmocka_unit_test(servers_are_taken_as_they_stand),
         cmocka_unit_test(the_last_list_of_domains_counts),
+        cmocka_unit_test(ipv4_is_read_as_the_c_library_does),
         cmocka_unit_test(ipv6_is_read_as_the_c_library_does),
         cmocka_unit_test(ipv6_is_written_as_the_c_library_does),
     };

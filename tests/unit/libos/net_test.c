@@ -200,7 +200,8 @@ static size_t make_datagram(uint8_t *frame, size_t size)
                                    .destination = 0x0202000a,
                                    .source_port = NET_WIRE16(7),
                                    .destination_port = NET_WIRE16(0x1234),
-                                   .size = size};
+                                   .size = size,
+                                   .service = 0xb8};
     return net_datagram_write(frame, &d, to, from, 64);
 }
 
@@ -217,6 +218,7 @@ static void datagrams_are_read_as_they_were_written(void **state)
         size_t length = make_datagram(frame, size);
         assert_int_equal(length, NET_DATAGRAM_HEADERS + size);
         assert_int_equal(plain_sum(frame + IPV4_FIRST, IPV4_LEAST), 0xffff);
+        assert_int_equal(frame[IPV4_FIRST + 1], 0xb8);
         assert_true(net_datagram_read(frame, length, &d));
         assert_true(d.source == 0x0f02000a && d.destination == 0x0202000a);
         assert_true(d.source_port == NET_WIRE16(7) && d.destination_port == NET_WIRE16(0x1234) &&

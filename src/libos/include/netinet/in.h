@@ -64,10 +64,27 @@ extern const struct in6_addr in6addr_any, in6addr_loopback;
 #define IPPROTO_IPV6   41
 #define IPPROTO_ICMPV6 58
 
-#define IP_TTL            2  /* option of IPPROTO_IP: 1 to 255 */
+#define IP_TOS     1 /* option of IPPROTO_IP: 0 to 255, as in IPv4's header */
+#define IP_TTL     2 /* 1 to 255, or -1: the default */
+#define IP_PKTINFO 8 /* recvmsg tells, and sendmsg is told, a struct in_pktinfo */
+
+struct in_pktinfo {
+    int ipi_ifindex;             /* the interface, from 1 (net/if.h); sent: 0, any */
+    struct in_addr ipi_spec_dst; /* our address: to answer, or send, from */
+    struct in_addr ipi_addr;     /* the datagram's destination */
+};
+
 #define IPV6_UNICAST_HOPS 16 /* of IPPROTO_IPV6: 0 to 255, or -1: the default */
 #define IPV6_MTU          24 /* read alone: of the path, of a connected socket of UDP */
 #define IPV6_V6ONLY       26 /* no IPv4 by this socket; before it has a port */
+#define IPV6_RECVPKTINFO  49 /* recvmsg tells IPV6_PKTINFO (RFC 3542, 6) */
+#define IPV6_PKTINFO      50 /* struct in6_pktinfo; sendmsg may be told it in any case */
+#define IPV6_TCLASS       67 /* 0 to 255, or -1: the default, 0; the same as IP_TOS */
+
+struct in6_pktinfo {
+    struct in6_addr ipi6_addr; /* received: the destination; sent: the source, or :: */
+    unsigned ipi6_ifindex;     /* from 1; sent: 0, any */
+};
 
 /* Host byte order. */
 #define INADDR_ANY       ((in_addr_t)0)

@@ -17,14 +17,19 @@ typedef uint16_t sa_family_t;
 #define PF_INET   AF_INET
 #define PF_INET6  AF_INET6
 
-#define SOCK_STREAM   1
-#define SOCK_DGRAM    2
-#define SOCK_NONBLOCK 0x4000 /* with the type: as O_NONBLOCK */
-#define SOCK_CLOEXEC  0x8000 /* with the type: as FD_CLOEXEC */
+#define SOCK_STREAM    1
+#define SOCK_DGRAM     2
+#define SOCK_RAW       3      /* there are none of it, */
+#define SOCK_SEQPACKET 5      /* or of it */
+#define SOCK_NONBLOCK  0x4000 /* with the type: as O_NONBLOCK */
+#define SOCK_CLOEXEC   0x8000 /* with the type: as FD_CLOEXEC */
 
 #define MSG_OOB      0x01 /* refused: there is no urgent data */
 #define MSG_PEEK     0x02
-#define MSG_TRUNC    0x20 /* in: the datagram's length, however short the buffer; out: it was cut */
+#define MSG_CTRUNC   0x08 /* out: there was no room for all of msg_control */
+/* In: the datagram's length, however short the buffer; of a stream: its bytes are thrown away. Out:
+ * a datagram was cut. */
+#define MSG_TRUNC    0x20
 #define MSG_DONTWAIT 0x40
 #define MSG_WAITALL  0x100 /* of a stream: the whole vector, unless it ends or something happens */
 #define MSG_NOSIGNAL 0x4000
@@ -71,10 +76,38 @@ struct msghdr {
     socklen_t msg_namelen;
     struct iovec *msg_iov;
     int msg_iovlen;
-    void *msg_control; /* there is none */
+    void *msg_control; /* NULL, or room for struct cmsghdr, aligned as that is */
     socklen_t msg_controllen;
     int msg_flags;
 };
+
+/* What goes along with a message: each of these begins at a multiple of 8 (RFC 3542, 20.2). */
+struct cmsghdr {
+    socklen_t cmsg_len; /* with its data: CMSG_LEN */
+    int cmsg_level, cmsg_type;
+};
+
+#define CMSG_ALIGN(size)   (((size) + 7) & ~(size_t)7)
+#define CMSG_SPACE(size)   (CMSG_ALIGN(sizeof(struct cmsghdr)) + CMSG_ALIGN(size))
+#define CMSG_LEN(size)     (CMSG_ALIGN(sizeof(struct cmsghdr)) + (size))
+#define CMSG_DATA(control) ((unsigned char *)(control) + CMSG_ALIGN(sizeof(struct cmsghdr)))
+#define CMSG_FIRSTHDR(message)                                                                     \
+    ((message)->msg_controllen >= sizeof(struct cmsghdr)                                           \
+         ? (struct cmsghdr *)(message)->msg_control                                                \
+         : (struct cmsghdr *)0)
+#define CMSG_NXTHDR(message, control) exos_cmsg_next(message, control)
+
+/* The one behind it, or NULL; the first one if it is NULL. */
+static inline struct cmsghdr *exos_cmsg_next(const struct msghdr *message, struct cmsghdr *control)
+{
+    if (!control)
+        return CMSG_FIRSTHDR(message);
+    size_t at = (size_t)((unsigned char *)control - (unsigned char *)message->msg_control);
+    size_t next = at + CMSG_ALIGN(control->cmsg_len);
+    if (control->cmsg_len < sizeof *control || next + sizeof *control > message->msg_controllen)
+        return NULL;
+    return (struct cmsghdr *)((unsigned char *)message->msg_control + next);
+}
 
 int socket(int domain, int type, int protocol);
 int bind(int fd, const struct sockaddr *address, socklen_t size);
