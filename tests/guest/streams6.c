@@ -10,7 +10,10 @@
 #include <unistd.h>
 
 #include "libos/net/ipv6.h"
+#include "libos/net/segment.h"
+#include "libos/net/service.h"
 #include "libos/time/time.h"
+#include "lwip/priv/tcp_priv.h"
 #include "netd.h"
 #include "test.h"
 
@@ -202,6 +205,43 @@ static void refusals(void)
     close(s), close(l), close(c);
 }
 
+/* Over the loop interface, as netd sends what it has put together: is a connection opened? A
+ * program's filter lets it have any prefix, so the library sees to it; what comes from here opens a
+ * connection. */
+static void openings_in_the_name_of_another_machine(void)
+{
+    static const struct net_ipv6 loopback = {{0, 0, 0, NET_WIRE32(1)}};
+    static uint8_t space[NET_FRAME_LEAD + AEGIS_HEADER_COPY] __attribute__((aligned(8)));
+    uint8_t *frame = space + NET_FRAME_LEAD, *tcp = frame + ETH_SIZE + IPV6_SIZE;
+    struct net_ipv6 source = {{NET_WIRE32(0x20010db8)}};
+    struct pollfd listens = {.fd = listener("::1", 4421, 1), .events = POLLIN};
+    struct net_lease lease;
+
+    net_ipv6_link_local(net_service()->mac, &source);
+    source.words[0] = NET_WIRE32(0x20010db8);
+    CHECK_OK(net_lease_family(&lease, IPPROTO_TCP, NET_IPV6, 4420, 4));
+    CHECK_OK(net_lease_loop(&lease, 4));
+    for (int is_own = 0; is_own < 2; is_own++) {
+        memset(space, 0, sizeof space);
+        net_put16(frame + ETH_TYPE, ETH_TYPE_IPV6);
+        net_put32(frame + IPV6_FIRST, 0x60000000);
+        net_put16(frame + IPV6_LENGTH, TCP_LEAST);
+        frame[IPV6_NEXT] = IPPROTO_TCP;
+        memcpy(frame + IPV6_SOURCE, is_own ? &loopback : &source, sizeof source);
+        memcpy(frame + IPV6_DESTINATION, &loopback, sizeof loopback);
+        net_put16(tcp, 4420);
+        net_put16(tcp + 2, 4421);
+        net_put16(tcp + TCP_OFFSET, 0x5002); /* SYN */
+        net_segment6_sum(frame, IPV6_SIZE + TCP_LEAST);
+        CHECK_EQ(net_send_copy(&lease.loop, frame, ETH_SIZE + IPV6_SIZE + TCP_LEAST, AEGIS_FOREVER),
+                 1);
+        CHECK_EQ(poll(&listens, 1, 0), 0);
+        CHECK_EQ(tcp_active_pcbs != NULL, is_own);
+    }
+    net_lease_end(&lease);
+    close(listens.fd);
+}
+
 int main(void)
 {
     if (aegis_info()->netif_count == 0)
@@ -209,6 +249,7 @@ int main(void)
     netd_start();
     netd_introduce();
     await_addresses();
+    openings_in_the_name_of_another_machine();
     refusals();
     one_listener_for_both_families();
     who_is_not_heard_is_refused();
