@@ -86,6 +86,15 @@ static void check_files(const char *text, size_t size)
     assert(memchr(list, 0, sizeof list) && list[0] != ' ' && !strstr(list, "  "));
 }
 
+static void check_list(const uint8_t *data, size_t size)
+{
+    char list[NAMES_SEARCH_MAX];
+
+    dns_list(data, size, list, sizeof list);
+    assert(memchr(list, 0, sizeof list) && list[0] != ' ' && !strstr(list, "  "));
+    assert(!*list || list[strlen(list) - 1] != ' ');
+}
+
 static void check_address(const uint8_t *data, size_t size)
 {
     char *text = malloc(size + 1);
@@ -103,6 +112,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     check_answers(data, size);
     check_files((const char *)data, size);
+    check_list(data, size);
     check_address(data, size);
     return 0;
 }

@@ -34,11 +34,11 @@ target_include_directories(netd_quota_test PRIVATE ${netd_dir})
 aegis_unit_test(netd_linger_test SOURCES unit/netd/linger_test.c ${netd_dir}/linger.c)
 target_include_directories(netd_linger_test PRIVATE ${netd_dir})
 aegis_unit_test(libos_note_test SOURCES unit/libos/note_test.c ${libos_dir}/net/note.c ${libos_dir}/net/pieces.c ${libos_dir}/net/checksum.c)
-set(netd_dhcp ${netd_dir}/dhcp.c ${netd_dir}/dhcp_message.c ${libos_dir}/net/datagram.c ${libos_dir}/net/checksum.c)
+set(netd_dhcp ${netd_dir}/dhcp.c ${netd_dir}/dhcp_message.c ${libos_dir}/net/dns.c ${libos_dir}/net/datagram.c ${libos_dir}/net/checksum.c)
 aegis_unit_test(netd_dhcp_test SOURCES unit/netd/dhcp_test.c ${netd_dhcp})
 target_include_directories(netd_dhcp_test PRIVATE ${netd_dir})
 aegis_fuzz_target(netd_told_fuzz SOURCES fuzz/netd/told.c ${netd_told} ${netd_dir}/dhcp.c ${netd_dir}/dhcp_message.c
-  ${libos_dir}/net/datagram.c INCLUDES ${netd_dir} MAX_LEN 8000)
+  ${libos_dir}/net/dns.c ${libos_dir}/net/datagram.c INCLUDES ${netd_dir} MAX_LEN 8000)
 
 # netd's process in a machine of its own.
 set(netd_world unit/netd/world.c ${netd_dir}/orders.c ${netd_dir}/ports.c ${netd_dir}/left.c ${netd_dir}/quota.c)

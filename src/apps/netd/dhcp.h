@@ -9,8 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define DHCP_CLIENT 68  /* the port that answers come to */
-#define DHCP_FRAME  600 /* bytes of what is sent, at most */
+#define DHCP_CLIENT     68  /* the port that answers come to */
+#define DHCP_FRAME      600 /* bytes of what is sent, at most */
+#define DHCP_SERVERS    3   /* of names, that are kept */
+#define DHCP_SEARCH_MAX 256
 
 enum dhcp_state {
     DHCP_INIT,
@@ -22,7 +24,9 @@ enum dhcp_state {
 };
 
 struct dhcp_lease {
-    uint32_t address, router, dns; /* router, dns: 0 if there is none */
+    uint32_t address, router;     /* router: 0 if there is none */
+    uint32_t dns[DHCP_SERVERS];   /* servers of names; 0: none, nor behind it */
+    char search[DHCP_SEARCH_MAX]; /* domains, with a blank between two */
     uint8_t prefix;
     uint32_t server;
     uint8_t server_mac[6];

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "libos/net/datagram.h"
+#include "libos/net/dns.h"
 
 #define SERVER 67 /* its port */
 
@@ -31,6 +32,7 @@
 #define NETMASK   1
 #define ROUTER    3
 #define DNS       6
+#define DOMAIN    15
 #define REQUESTED 50
 #define SECONDS   51
 #define OVERLOAD  52
@@ -39,6 +41,7 @@
 #define WANTED    55
 #define RENEW     58
 #define REBIND    59
+#define SEARCH    119 /* RFC 3397 */
 #define END       255
 
 static uint8_t *put_number(uint8_t *to, uint8_t option, uint32_t value)
@@ -51,7 +54,8 @@ static uint8_t *put_number(uint8_t *to, uint8_t option, uint32_t value)
 
 static size_t put_options(uint8_t *options, const struct dhcp *d, enum dhcp_kind kind)
 {
-    static const uint8_t wanted[] = {WANTED, 5, NETMASK, ROUTER, DNS, RENEW, REBIND};
+    static const uint8_t wanted[] = {WANTED, 7,     NETMASK, ROUTER, DNS,
+                                     DOMAIN, RENEW, REBIND,  SEARCH};
     uint8_t *to = options;
 
     *to++ = KIND;
@@ -100,12 +104,30 @@ size_t dhcp_write(uint8_t *frame, const struct dhcp *d, enum dhcp_kind kind, uin
     return net_datagram_write(frame, &datagram, to, own, 64);
 }
 
-/* What the options say; each the first time. */
+/* What the options say; each the first time, but for a list that is cut into several. */
 struct said {
     uint8_t kind, overload;
     uint32_t numbers[END + 1]; /* of those with four bytes and more: the first four */
     uint8_t has[END + 1];
+    const uint8_t *dns, *domain; /* NULL: none */
+    uint8_t dns_size, domain_size;
+    uint8_t search[2 * UINT8_MAX]; /* all of them, one behind the other (RFC 3396) */
+    size_t search_size;
 };
+
+static void read_names(uint8_t option, const uint8_t *from, uint8_t size, struct said *said)
+{
+    if (option == DNS && !said->dns) {
+        said->dns = from;
+        said->dns_size = size;
+    } else if (option == DOMAIN && !said->domain) {
+        said->domain = from;
+        said->domain_size = size;
+    } else if (option == SEARCH && size <= sizeof said->search - said->search_size) {
+        memcpy(said->search + said->search_size, from, size);
+        said->search_size += size;
+    }
+}
 
 /* Goes through an area of options; false if one reaches over its end. */
 static bool read_area(const uint8_t *from, const uint8_t *end, struct said *said)
@@ -121,6 +143,7 @@ static bool read_area(const uint8_t *from, const uint8_t *end, struct said *said
             said->has[option] = true;
             said->numbers[option] = net_get32(from);
         }
+        read_names(option, from, size, said);
         if (size == 1 && option == KIND)
             said->kind = *from;
         if (size == 1 && option == OVERLOAD)
@@ -164,6 +187,32 @@ static uint8_t prefix_of(const struct said *said, uint32_t address)
     return 0;
 }
 
+static void take_servers(const struct said *said, struct dhcp_lease *lease)
+{
+    size_t count = 0;
+
+    for (size_t at = 0; at + 4 <= said->dns_size && count < DHCP_SERVERS; at += 4)
+        if (is_somebody(net_get32(said->dns + at)))
+            lease->dns[count++] = net_get32(said->dns + at);
+}
+
+/* The search list, or else the one domain, which is text; some servers end it by a zero. */
+static void take_domains(const struct said *said, struct dhcp_lease *lease)
+{
+    static const char of_names[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+    uint8_t question[DNS_QUESTION_MAX];
+    char *domain = lease->search;
+
+    dns_list(said->search, said->search_size, lease->search, sizeof lease->search);
+    if (said->search_size || !said->domain)
+        return;
+    memcpy(domain, said->domain, said->domain_size);
+    domain[said->domain_size] = 0;
+    if (domain[strspn(domain, of_names)] || !dns_ask(question, 0, domain, DNS_A))
+        domain[0] = 0;
+}
+
 /* A lease that can be used. */
 static bool make_lease(const struct said *said, struct dhcp_lease *lease)
 {
@@ -179,8 +228,8 @@ static bool make_lease(const struct said *said, struct dhcp_lease *lease)
     if (said->has[ROUTER] && is_somebody(said->numbers[ROUTER]) &&
         !((said->numbers[ROUTER] ^ lease->address) & mask_of(lease->prefix)))
         lease->router = said->numbers[ROUTER];
-    if (said->has[DNS] && is_somebody(said->numbers[DNS]))
-        lease->dns = said->numbers[DNS];
+    take_servers(said, lease);
+    take_domains(said, lease);
     lease->seconds = seconds;
     lease->renew = said->has[RENEW] ? said->numbers[RENEW] : seconds / 2;
     lease->rebind = said->has[REBIND] ? said->numbers[REBIND] : seconds - seconds / 8;

@@ -134,6 +134,19 @@ static bool is_same(const volatile struct net_ipv6 *a, const struct net_ipv6 *b)
     return true;
 }
 
+/* Who reads it meanwhile reads again. */
+void discovery_tell(const struct net_told *told)
+{
+    volatile struct net_told *to = &page->told;
+
+    __atomic_store_n(&to->version, to->version + 1, __ATOMIC_SEQ_CST);
+    for (int i = 0; i < NET_SERVERS; i++)
+        to->servers[i] = told->servers[i];
+    for (int i = 0; i < NET_SEARCH_MAX; i++)
+        to->search[i] = told->search[i];
+    __atomic_store_n(&to->version, to->version + 1, __ATOMIC_SEQ_CST);
+}
+
 /* One of this link, and not us. */
 static bool is_neighbour(const struct net_ipv6 *a)
 {

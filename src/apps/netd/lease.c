@@ -7,7 +7,10 @@
 #include "libos/net/headers.h"
 #include "libos/net/service.h"
 #include "libos/time/time.h"
+#include "libos/vm/vm.h"
 #include "netd.h"
+
+_Static_assert(DHCP_SERVERS == NET_SERVERS && DHCP_SEARCH_MAX == NET_SEARCH_MAX, "what is told");
 
 static struct dhcp client;
 static uint32_t root; /* binding that it asks by */
@@ -28,11 +31,31 @@ static uint64_t now_ms(void)
     return time_to_ns(time_now()) / 1000000;
 }
 
+/* The page that netd reads, with what the lease says of names; *cap: READ. */
+static bool show_names(const struct dhcp_lease *lease, struct aegis_cap *cap)
+{
+    static union {
+        struct net_told told;
+        uint8_t page[AEGIS_PAGE_SIZE];
+    } shown __attribute__((aligned(AEGIS_PAGE_SIZE)));
+
+    for (int i = 0; i < NET_SERVERS; i++)
+        shown.told.servers[i] = __builtin_bswap32(lease->dns[i]);
+    memcpy(shown.told.search, lease->search, sizeof shown.told.search);
+    int64_t ppn = vm_page_at(&shown);
+    return ppn >= 0 && aegis_cap_mint(AEGIS_KIND_PAGE, (uint64_t)ppn, AEGIS_RIGHT_READ, cap) == 0;
+}
+
 static void tell_netd(const struct dhcp_lease *lease)
 {
-    const uint64_t words[GATE_WORDS] = {NETD_ADDRESS,
-                                        (uint64_t)lease->address << 32 | lease->router,
-                                        (uint64_t)lease->dns << 32 | lease->prefix};
+    struct aegis_cap cap = {0};
+
+    if (!show_names(lease, &cap))
+        fprintf(stderr, "netd: nobody is told of name servers\n");
+    const uint64_t words[GATE_WORDS] = {
+        NETD_ADDRESS,   (uint64_t)lease->address << 32 | lease->router,
+        lease->prefix,  cap.name,
+        cap.generation, cap.mac};
     if (!frames_ask(words))
         fprintf(stderr, "netd: nobody takes the address\n");
 }
@@ -49,8 +72,9 @@ static void have(void)
     static struct dhcp_lease told;
     const struct dhcp_lease *l = &client.lease;
 
-    if (is_known && told.address == l->address && told.router == l->router && told.dns == l->dns &&
-        told.prefix == l->prefix)
+    if (is_known && told.address == l->address && told.router == l->router &&
+        told.prefix == l->prefix && !memcmp(told.dns, l->dns, sizeof told.dns) &&
+        !strcmp(told.search, l->search))
         return; /* the same for longer */
     told = *l;
     tell_netd(l);

@@ -27,7 +27,6 @@
 struct netd {
     struct net_address address; /* all zero: none yet */
     bool is_leased;             /* it comes by DHCP */
-    uint32_t dns;               /* what DHCP says; 0: nothing */
     uint8_t mac[6];
     uint16_t netif;
     struct aegis_cap root; /* DELEGATE */
@@ -136,6 +135,9 @@ int64_t discovery_page(struct aegis_cap *capability);
 /* Our own address, by enum net_linger_own; false if there is none. Whether one is ours. */
 bool discovery_own(uint8_t which, struct net_ipv6 *own);
 bool discovery_is_own(const struct net_ipv6 *address);
+
+/* What DHCP says of names, into the page. */
+void discovery_tell(const struct net_told *told);
 
 /* As arp_known. */
 void discovery_known(const struct net_ipv6 *address, uint8_t mac[6]);

@@ -6,6 +6,7 @@
 #include "left.h"
 #include "libos/net/headers.h"
 #include "libos/net/service.h"
+#include "libos/vm/vm.h"
 #include "netd.h"
 #include "ports.h"
 
@@ -16,11 +17,10 @@ struct request {
     struct port_wanted wanted;
     struct port *port; /* which it is about: the caller's, or one whose capability is shown */
     struct net_address address;
-    uint32_t dns;
     struct net_ipv6 neighbour;
     struct left left;
-    uint64_t page; /* of the tables of connections, by its capability */
-    struct aegis_cap cap;
+    uint64_t page;        /* of the tables of connections */
+    struct aegis_cap cap; /* for that; or for the page with what DHCP says of names, or none */
 };
 
 /* ---- checks: whether it may be done; nothing changes ---- */
@@ -94,12 +94,12 @@ static int64_t check_resolve6(struct request *r, const uint64_t words[GATE_WORDS
 
 static int64_t check_readdress(struct request *r, const uint64_t words[GATE_WORDS])
 {
-    if ((uint32_t)words[2] > 32)
+    if (words[2] > 32)
         return -EINVAL;
     r->address = (struct net_address){.address = (uint32_t)(words[1] >> 32),
                                       .gateway = (uint32_t)words[1],
                                       .prefix = (uint8_t)words[2]};
-    r->dns = (uint32_t)(words[2] >> 32);
+    r->cap = (struct aegis_cap){words[3], words[4], words[5]};
     return 0;
 }
 
@@ -147,8 +147,8 @@ static int64_t tell_about(const struct request *r, uint64_t words[GATE_WORDS])
     if (arp_page(&page))
         return -ENETDOWN;
     words[1] = (uint64_t)netd.address.address << 32 | netd.address.gateway;
-    words[2] = (uint64_t)netd.dns << 32 | (uint64_t)netd.is_leased << NETD_LEASED_BIT |
-               (uint64_t)netd.netif << 8 | netd.address.prefix;
+    words[2] = (uint64_t)netd.is_leased << NETD_LEASED_BIT | (uint64_t)netd.netif << 8 |
+               netd.address.prefix;
     answer_cap(words + 3, &page);
     return 0;
 }
@@ -209,14 +209,30 @@ static int64_t resolve6(const struct request *r, uint64_t words[GATE_WORDS])
     return discovery_resolve(&r->neighbour);
 }
 
+static bool read_told(const struct aegis_cap *page, struct net_told *told)
+{
+    const struct net_told *at = vm_attach(page, AEGIS_PROT_READ);
+
+    if (!at)
+        return false;
+    *told = *at;
+    told->search[NET_SEARCH_MAX - 1] = 0;
+    vm_free((void *)(uintptr_t)at);
+    return true;
+}
+
 static int64_t readdress(const struct request *r, uint64_t words[GATE_WORDS])
 {
+    struct net_told told = {.version = 0};
+
     (void)words;
+    if (r->cap.name && !read_told(&r->cap, &told))
+        return -ENOBUFS;
     if (r->address.address != netd.address.address)
         ports_take_back();
-    netd.dns = r->dns;
     netd.address = r->address;
     arp_readdress();
+    discovery_tell(&told);
     return 0;
 }
 

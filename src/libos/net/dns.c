@@ -226,6 +226,31 @@ enum dns_result dns_read(const uint8_t *message, size_t size, const uint8_t *que
     return answer->count ? DNS_FOUND : DNS_NO_DATA;
 }
 
+void dns_list(const uint8_t *bytes, size_t size, char *list, size_t most)
+{
+    char text[DNS_NAME_MAX];
+    struct name name;
+    size_t used = 0;
+
+    list[0] = 0;
+    for (size_t at = 0; at < size;) {
+        at = read_name(bytes, size, at, &name);
+        if (at)
+            write_text(&name, text);
+        size_t length = at ? strlen(text) : 0;
+        if (!at || (length && used + 1 + length >= most)) {
+            list[0] = 0;
+            return;
+        }
+        if (!length)
+            continue;
+        if (used)
+            list[used++] = ' ';
+        memcpy(list + used, text, length + 1);
+        used += length;
+    }
+}
+
 void dns_reverse(const uint8_t *address, size_t size, char *text)
 {
     if (size == 4) {

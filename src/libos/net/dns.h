@@ -49,6 +49,13 @@ size_t dns_ask(uint8_t *message, uint16_t id, const char *name, enum dns_type ty
 enum dns_result dns_read(const uint8_t *message, size_t size, const uint8_t *question,
                          size_t question_size, struct dns_answer *answer);
 
+/*
+ * The names in `bytes`, one behind the other, which may point to those before (RFC 3397): as text
+ * in `list`, of `most` bytes, with a blank between two. Ones that hosts don't have are left out; ""
+ * if something is malformed, or doesn't fit.
+ */
+void dns_list(const uint8_t *bytes, size_t size, char *list, size_t most);
+
 /* The name that DNS_PTR asks for: of an address of 4 or 16 bytes, in text of DNS_NAME_MAX. */
 void dns_reverse(const uint8_t *address, size_t size, char *text);
 

@@ -74,6 +74,28 @@ const struct net_ipv6_page *net_ipv6_look(void)
     return &now;
 }
 
+bool net_ipv6_told(struct net_told *told)
+{
+    const volatile struct net_ipv6_page *p = net_ipv6_page();
+    uint64_t version;
+
+    if (!p)
+        return false;
+    do {
+        version = p->told.version;
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+        for (int i = 0; i < NET_SERVERS; i++)
+            told->servers[i] = p->told.servers[i];
+        for (int i = 0; i < NET_SEARCH_MAX; i++)
+            told->search[i] = p->told.search[i];
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+        if (version & 1)
+            aegis_yield(0); /* netd is in the middle of it */
+    } while (version & 1 || version != p->told.version);
+    told->search[NET_SEARCH_MAX - 1] = 0;
+    return true;
+}
+
 bool net_ipv6_is_local(const struct net_ipv6 *address)
 {
     const volatile struct net_ipv6_page *p;

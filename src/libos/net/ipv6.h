@@ -85,6 +85,9 @@ const volatile struct net_ipv6_page *net_ipv6_page(void);
  * the neighbours. */
 const struct net_ipv6_page *net_ipv6_look(void);
 
+/* What DHCP has told netd of names; false with errno if netd can't be asked. */
+bool net_ipv6_told(struct net_told *told);
+
 /* Whether it is ::1 or one of the machine's own addresses: what is sent there goes over the loop
  * interface. */
 bool net_ipv6_is_local(const struct net_ipv6 *address);

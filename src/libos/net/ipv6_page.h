@@ -29,6 +29,24 @@ struct net_neighbour6 {
     unsigned int gap;
 };
 
+/* A server of names that a router tells of (RFC 8106). */
+struct net_ipv6_server {
+    struct net_ipv6 address;
+    unsigned int until; /* over, or none */
+    unsigned int gap;
+};
+
+#define NET_SERVERS    3
+#define NET_SEARCH_MAX 256
+
+/* What DHCP tells of names, of netd's own. */
+struct net_told {
+    unsigned long long version;        /* odd while netd changes what follows */
+    unsigned int servers[NET_SERVERS]; /* IPv4, as on the wire; 0: none, nor behind it */
+    unsigned int gap;
+    char search[NET_SEARCH_MAX]; /* domains, with a blank between two; "": none */
+};
+
 /* Times are since boot, in seconds unless their names say something else. */
 struct net_ipv6_page {
     unsigned long long version; /* odd while the handler changes what is before the neighbours */
@@ -46,12 +64,12 @@ struct net_ipv6_page {
     unsigned int is_wanted; /* an advertisement was asked for: one of any router is taken */
 
     struct net_ipv6 on_link; /* a prefix of 64 bits whose addresses are neighbours */
-    struct net_ipv6 server;  /* of names (RFC 8106) */
-    unsigned int on_link_until, server_until;
+    unsigned int on_link_until;
     unsigned int hop_limit; /* what the router says; 0: nothing */
-    unsigned int gap;
+    struct net_ipv6_server servers[NET_SERVERS];
 
     struct net_neighbour6 neighbours[NET_IPV6_NEIGHBOURS];
+    struct net_told told;
 };
 
 /* The one place of an address in the table. */

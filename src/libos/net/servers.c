@@ -13,6 +13,8 @@
 
 #define FILE_MAX 65536 /* bytes: of longer files the beginning counts */
 
+_Static_assert(NAMES_SEARCH_MAX == NET_SEARCH_MAX, "what netd tells fits");
+
 static const uint8_t default_server[4] = {10, 0, 2, 3}; /* QEMU's user network */
 
 char *servers_load(const char *path, size_t *size)
@@ -38,15 +40,30 @@ static void add(struct servers *s, const void *address, uint8_t size)
     memcpy(server->address, address, size);
 }
 
+static void add_told(struct servers *s)
+{
+    struct net_told told;
+
+    if (!net_ipv6_told(&told))
+        return;
+    for (int i = 0; i < NET_SERVERS && told.servers[i]; i++)
+        add(s, &told.servers[i], sizeof told.servers[i]);
+    if (!s->search[0])
+        memcpy(s->search, told.search, sizeof s->search);
+}
+
 static void add_routers(struct servers *s, const struct net_host *host)
 {
     const struct net_ipv6_page *page = net_ipv6_look();
 
-    if (!page || page->server_until <= time_now() / aegis_info()->timebase)
-        return;
-    add(s, &page->server, sizeof page->server);
-    if (s->count && net_ipv6_is_link_local(&page->server))
-        s->list[s->count - 1].zone = host->netif + 1U;
+    for (int i = 0; page && i < NET_SERVERS; i++) {
+        const struct net_ipv6_server *server = &page->servers[i];
+        if (server->until <= time_now() / aegis_info()->timebase || s->count == SERVERS_MAX)
+            continue;
+        add(s, &server->address, sizeof server->address);
+        if (net_ipv6_is_link_local(&server->address))
+            s->list[s->count - 1].zone = host->netif + 1U;
+    }
 }
 
 void servers_find(struct servers *s)
@@ -62,8 +79,7 @@ void servers_find(struct servers *s)
     }
     free(text);
     if (!s->count && (host = net_service())) {
-        if (host->dns)
-            add(s, &host->dns, sizeof host->dns);
+        add_told(s);
         add_routers(s, host);
     }
     if (!s->count)

@@ -151,7 +151,6 @@ bool net_look(struct aegis_cap *page)
     net_here.address = __builtin_bswap32((uint32_t)(words[1] >> 32));
     net_here.gateway = __builtin_bswap32((uint32_t)words[1]);
     net_here.mask = prefix ? __builtin_bswap32(UINT32_MAX << (32 - prefix)) : 0;
-    net_here.dns = __builtin_bswap32((uint32_t)(words[2] >> 32));
     net_here.is_leased = words[2] >> NETD_LEASED_BIT & 1;
     net_here.netif = (uint16_t)netif;
     for (size_t i = 0; i < sizeof net_here.mac; i++)

@@ -21,8 +21,8 @@
  * words[0] is the order, and afterwards 0 or a negated errno value. Addresses are in host byte
  * order.
  *
- * NETD_ABOUT    -> 1 address << 32 | gateway, 2 name server << 32 | 1 << NETD_LEASED_BIT if the
- *               address comes by DHCP | netif << 8 | prefix, 3 to 5 a capability: READ for the
+ * NETD_ABOUT    -> 1 address << 32 | gateway, 2 1 << NETD_LEASED_BIT if the address comes
+ *               by DHCP | netif << 8 | prefix, 3 to 5 a capability: READ for the
  *               page of neighbours. ENETDOWN while there is no address
  *
  * NETD_TAKE     1 number of ports less 1 << NETD_MORE_BIT | (enum net_family | NET_REUSES or 0) <<
@@ -47,9 +47,10 @@
  * NETD_RESOLVE6 1, 2 address of a neighbour in IPv6, as on the wire: likewise. ENETUNREACH if it is
  *               none, EADDRNOTAVAIL if there is no address of ours to ask from
  *
- * NETD_ADDRESS  1 address << 32 | gateway, 2 name server << 32 | prefix: what the machine is from
- *               now on, all 0: nobody; another address takes back all ports. EPERM but for who has
- *               the interface's root binding, EINVAL
+ * NETD_ADDRESS  1 address << 32 | gateway, 2 prefix: what the machine is from now on, all 0:
+ *               nobody; another address takes back all ports. 3 to 5 a capability, READ, for a page
+ *               that begins with what DHCP says of names (struct net_told), or 0. EPERM but for who
+ *               has the interface's root binding, EINVAL, ENOBUFS
  *
  * NETD_LINGER   1 binding of a port of TCP's | enum net_linger_state << 32 | seconds for which it
  *               lasts, up to 60, << 40, 2 the sequence number behind our FIN << 32 | the next one
@@ -95,7 +96,6 @@ struct net_host {
     uint16_t netif;
     uint8_t mac[6] __attribute__((aligned(2)));
     const volatile struct net_neighbour *neighbours; /* NEIGHBOURS of them */
-    uint32_t dns;   /* as on the wire: the name server that DHCP tells of; 0: none */
     bool is_leased; /* the address comes by DHCP, and may change when a port is taken */
 };
 

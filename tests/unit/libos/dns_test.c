@@ -182,6 +182,33 @@ static void a_chain_of_pointers_makes_no_name_longer_than_255_bytes(void **state
     assert_int_equal(read_for("example.com", DNS_A, message, at), DNS_NO_DATA);
 }
 
+static void lists_of_names_are_read_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        size_t size, most;
+        const char *text;
+    } rows[] = {
+        {"\1A\1b\0\2cd\xc0\2", 11, 100, "a.b cd.b"},
+        {"\1a\0\1b\0", 6, 4, "a b"},
+        {"\1a\0\1b\0", 6, 3, ""},
+        {"\1a\0\0\2* \0\1b\0", 11, 100, "a b"}, /* the root, and what no host is called */
+        {"\1a\0\1b", 5, 100, ""},
+        {"\1a\xc0\2", 4, 100, ""},
+        {"", 0, 100, ""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char *list = malloc(rows[i].most);
+        uint8_t *bytes = malloc(rows[i].size + 1);
+        memcpy(bytes, rows[i].bytes, rows[i].size);
+        dns_list(bytes, rows[i].size, list, rows[i].most);
+        assert_string_equal(list, rows[i].text);
+        free(bytes);
+        free(list);
+    }
+}
+
 static void names_of_addresses(void **state)
 {
     (void)state;
@@ -220,6 +247,7 @@ int main(void)
         cmocka_unit_test(the_servers_codes_are_told_apart),
         cmocka_unit_test(pointers_lead_nowhere_but_back),
         cmocka_unit_test(a_chain_of_pointers_makes_no_name_longer_than_255_bytes),
+        cmocka_unit_test(lists_of_names_are_read_whole_or_not_at_all),
         cmocka_unit_test(names_of_addresses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -100,10 +100,49 @@ static void a_lease_is_what_the_server_says(void **state)
     (void)state;
     bind(usual, sizeof usual);
     assert_true(client.lease.address == OWN && client.lease.prefix == 24 &&
-                client.lease.router == SERVER && client.lease.dns == 0x0a000203 &&
-                client.lease.server == SERVER);
+                client.lease.router == SERVER && client.lease.dns[0] == 0x0a000203 &&
+                !client.lease.dns[1] && client.lease.server == SERVER);
     assert_memory_equal(client.lease.server_mac, server_mac, 6);
     assert_int_equal(client.due, 500 * SECOND);
+}
+
+/* The lease of an answer with the usual options, and these behind them. */
+static const struct dhcp_lease *lease_with(const uint8_t *more, size_t size)
+{
+    static uint8_t options[600];
+
+    memcpy(options, usual, sizeof usual - 1 - 6); /* but for the server of names, and the end */
+    memcpy(options + sizeof usual - 7, more, size);
+    options[sizeof usual - 7 + size] = 255;
+    bind(options, sizeof usual - 6 + size);
+    return &client.lease;
+}
+
+#define LEASE_WITH(text) lease_with((const uint8_t *)(text), sizeof(text) - 1)
+
+static void several_servers_of_names_are_kept(void **state)
+{
+    (void)state;
+    const struct dhcp_lease *l =
+        LEASE_WITH("\6\x14\12\0\2\3\177\0\0\1\12\0\2\4\10\10\10\10\11\11\11\11");
+    assert_true(l->dns[0] == 0x0a000203 && l->dns[1] == 0x0a000204 && l->dns[2] == 0x08080808);
+    l = LEASE_WITH("\6\3\12\0\2");
+    assert_true(!l->dns[0]);
+}
+
+static void domains_are_the_list_or_the_one(void **state)
+{
+    (void)state;
+    assert_string_equal(LEASE_WITH("\17\3a.b")->search, "a.b");
+    assert_string_equal(LEASE_WITH("\17\4a.b\0")->search, "a.b");
+    assert_string_equal(LEASE_WITH("\17\3a b")->search, "");
+    assert_string_equal(LEASE_WITH("\17\4a..b")->search, "");
+    assert_string_equal(LEASE_WITH("\17\3a.b\167\5\1c\1d\0")->search, "c.d");
+    /* in two pieces, the second name of which ends as the first does: RFC 3397, section 3 */
+    assert_string_equal(LEASE_WITH("\167\6\3eng\5a\167\12pple\0\2no\xc0\4")->search,
+                        "eng.apple no.apple");
+    assert_string_equal(LEASE_WITH("\167\3\1c\1")->search, ""); /* cut off */
+    assert_string_equal(LEASE_WITH("\167\2\xc0\0")->search, "");
 }
 
 static void questions_without_an_answer_come_ever_more_seldom(void **state)
@@ -265,6 +304,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_lease_is_what_the_server_says),
+        cmocka_unit_test(several_servers_of_names_are_kept),
+        cmocka_unit_test(domains_are_the_list_or_the_one),
         cmocka_unit_test(questions_without_an_answer_come_ever_more_seldom),
         cmocka_unit_test(a_lease_is_renewed_then_asked_of_all_then_lost),
         cmocka_unit_test(a_refusal_ends_it),

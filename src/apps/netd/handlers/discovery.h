@@ -234,15 +234,42 @@ static __always_inline bool take_prefix(struct net_ipv6_page *page, const struct
     return true;
 }
 
-static __always_inline void take_server(const struct xdp_md *ctx, struct net_ipv6_page *page,
-                                        __u32 at, __u32 now)
+/* One that is known lasts until then; another has a place that is over, if there is one. */
+static __always_inline void take_one_server(struct net_ipv6_page *page, const __u32 address[4],
+                                            __u32 now, __u32 until)
+{
+    __u32 place = NET_SERVERS;
+
+#pragma unroll
+    for (__u32 i = 0; i < NET_SERVERS; i++) {
+        if (is_same(&page->servers[i].address, address)) {
+            page->servers[i].until = until;
+            return;
+        }
+        if (page->servers[i].until <= now && place == NET_SERVERS)
+            place = i;
+    }
+    if (place >= NET_SERVERS || until <= now || is_zero(address) || *(const __u8 *)address == 0xff)
+        return;
+    set(&page->servers[place].address, address);
+    page->servers[place].until = until;
+}
+
+static __always_inline void take_servers(const struct xdp_md *ctx, struct net_ipv6_page *page,
+                                         __u32 at, __u32 now)
 {
     __u32 *option = nd_begin(ctx) + at;
 
-    if (!at || (void *)(option + 6) > nd_end(ctx))
+    if (!at || (void *)(option + 2) > nd_end(ctx))
         return;
-    set(&page->server, option + 2);
-    page->server_until = later(now, bpf_ntohl(option[1]));
+    __u32 until = later(now, bpf_ntohl(option[1])), count = (((__u8 *)option)[1] - 1U) / 2;
+#pragma unroll
+    for (__u32 i = 0; i < NET_SERVERS; i++) {
+        const __u32 *address = option + 2 + 4 * i;
+        if (i >= count || (void *)(address + 4) > nd_end(ctx))
+            return;
+        take_one_server(page, address, now, until);
+    }
 }
 
 static __always_inline int take_router(struct xdp_md *ctx, struct net_ipv6_page *page,
@@ -273,7 +300,7 @@ static __always_inline int take_router(struct xdp_md *ctx, struct net_ipv6_page 
     struct nd_prefix *prefix = nd_begin(ctx) + ND_PREFIX_AT(options);
     if (ND_PREFIX_AT(options) && (void *)(prefix + 1) <= nd_end(ctx))
         is_new = take_prefix(page, prefix, now);
-    take_server(ctx, page, ND_SERVER_AT(options), now);
+    take_servers(ctx, page, ND_SERVER_AT(options), now);
     page->version++;
     return is_new ? ask_for_own(ctx, page, mac) : XDP_DROP;
 }
