@@ -16,9 +16,6 @@ sys.path.insert(0, str(HERE))
 from machine import Machine  # noqa: E402
 
 
-LONG = 150  # seconds: a test that may take more is begun early
-
-
 def limit_of(item):
     return item.get_closest_marker("timeout_s").args[0]
 
@@ -30,17 +27,30 @@ def pytest_collection_modifyitems(items):
     spread_long_tests(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 
 
+def long_tests(items):
+    """[seconds, tests] of those that say how long they last, the longest first; a module's that share a machine stay together."""
+    found = {}
+    for item in items:
+        marker = item.get_closest_marker("timeout_s").kwargs
+        if "lasts" in marker:
+            key = item.path if marker.get("together") else item.nodeid
+            found.setdefault(key, [marker["lasts"], []])[1].append(item)
+    return sorted(found.values(), key=lambda test: test[0], reverse=True)
+
+
 def spread_long_tests(items, workers):
     """The long tests first, shared out between the workers, so that none of them begins when all others are done. What
     xdist gives each worker at the start is a run of a quarter of its even part."""
     batch = max(len(items) // workers // 4, 2)
-    long = sorted((i for i in items if limit_of(i) > LONG), key=limit_of, reverse=True)
-    others = [i for i in items if limit_of(i) <= LONG]
-    shares = [[] for _ in range(workers)]
-    for item in long:
-        min(shares, key=lambda share: sum(map(limit_of, share))).append(item)
+    shares = [[0, []] for _ in range(workers)]
+    for seconds, tests in long_tests(items):
+        share = min(shares, key=lambda share: share[0])
+        share[0] += seconds
+        share[1] += tests
+    long = {item for _, share in shares for item in share}
+    others = [item for item in items if item not in long]
     order = []
-    for share in shares:
+    for _, share in shares:
         room = max(batch - len(share), 0)
         order += share + others[:room]
         others = others[room:]
@@ -48,7 +58,8 @@ def spread_long_tests(items, workers):
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "timeout_s(n): seconds that a test may take")
+    config.addinivalue_line("markers", "timeout_s(n, lasts=m, together=False): seconds that a test may take, and, of a long one, does "
+                            "about; together: m is of all such tests of the module, which share a machine")
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -104,7 +104,7 @@ def stuck(folder):
     nic.socket.close()
 
 
-@pytest.mark.timeout_s(420)
+@pytest.mark.timeout_s(420, lasts=45)
 @pytest.mark.parametrize("append, cpus, kinds", [
     ("", 2, ("PAIR", "PAIR_FIRST", "ATTACK", "ATTACK_ENDED")), ("heavy=1 check=64", 1, ("PAIR_HEAVY", "HEAVY"))],
     ids=["a walk after each call", "many calls"])

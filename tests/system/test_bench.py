@@ -453,6 +453,7 @@ def test_a_row_without_code_says_not_yet():
     assert any(line[0] == "read4k_cached" and "not yet" in line for line in lines)
 
 
+@pytest.mark.timeout_s(120, lasts=12)
 def test_without_its_peer_the_bench_says_so_and_goes_on(folder):
     for program in ("bash", "basename", "dirname", "git", machine.QEMU):
         (folder / program).symlink_to(shutil.which(program))

@@ -25,7 +25,7 @@ def phase(m, name, seconds):
     return {key: int(value) for key, value in re.findall(r"(\w+) (\d+)", line.split(name)[1])}
 
 
-@pytest.mark.timeout_s(150)
+@pytest.mark.timeout_s(150, lasts=15)
 @pytest.mark.parametrize("where", ["ring", "handler", "nobody", "disk"])
 def test_a_flood_for_one_leaves_anothers_share_and_latency_alone(machine, folder, where):
     # 32 nanoseconds an instruction: what the kernel does for a frame weighs 32 times as much, and the test is short.

@@ -137,7 +137,7 @@ def check_marks(data, state):
         assert found <= state[number][3] | {0}, f"block {block} of {number} bears {found}"
 
 
-@pytest.mark.timeout_s(3600)
+@pytest.mark.timeout_s(3600, lasts=5)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_any_prefix_and_order_of_the_writes_leaves_a_table_before_or_after(aegisctl, machine, folder, seed):
     rng = random.Random(seed)
@@ -233,7 +233,7 @@ def filled(number, size):
     return b"".join(b"%07d " % (((number - 1) * 131 + n) % 10_000_000) for n in range(-(-size // 8)))[:size]
 
 
-@pytest.mark.timeout_s(3600)
+@pytest.mark.timeout_s(3600, lasts=5)
 @pytest.mark.parametrize("unit", [512, 4096])
 def test_records_that_were_told_to_be_kept_outlast_kills(aegisctl, folder, unit):
     rng = random.Random(unit)

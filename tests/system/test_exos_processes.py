@@ -6,7 +6,7 @@ from conftest import BUILD
 KERNELS = BUILD / "guest/src/kernel"
 
 
-@pytest.mark.timeout_s(300)
+@pytest.mark.timeout_s(300, lasts=7)
 @pytest.mark.parametrize("kernel, append", [("kernel", "ending=1,1000"), ("kernel-check", "ending=2,1000 check=199")])
 def test_processes_ended_at_random_leave_nothing_behind(machine, kernel, append):
     m = machine(kernel=KERNELS / f"{kernel}.elf", initrd=BUILD / "guest/ending-initrd.cpio", memory=64, nics=0, append=append)

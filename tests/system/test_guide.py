@@ -195,7 +195,7 @@ def judge(command, status, printed):
     return None
 
 
-@pytest.mark.timeout_s(300)
+@pytest.mark.timeout_s(300, lasts=15)
 @pytest.mark.parametrize("page", PAGES)
 def test_what_a_page_says_is_what_happens(page, shell):
     typed = 0

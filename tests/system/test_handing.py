@@ -6,6 +6,7 @@ import pytest
 from conftest import BUILD
 from machine import Machine
 
+pytestmark = pytest.mark.timeout_s(320, lasts=30, together=True)
 INITRD = BUILD / "guest/sockets-initrd.cpio"
 
 
@@ -24,7 +25,6 @@ def run(m, name):
     assert f"{name}: line" not in m.text, m.text[-2000:]
 
 
-@pytest.mark.timeout_s(320)
 def test_sockets_go_to_the_process_that_uses_them(machine):
     run(machine, "handing")
 

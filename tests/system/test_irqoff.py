@@ -12,7 +12,7 @@ from test_check import cards
 BOUND = 50_000
 
 
-@pytest.mark.timeout_s(240)
+@pytest.mark.timeout_s(240, lasts=40)
 @pytest.mark.parametrize("append", ["", "heavy=1"], ids=["attacks", "many calls"])
 def test_no_stretch_with_interrupts_off_is_longer_than_the_bound(machine, append):
     m = machine(kernel=BUILD / "guest/src/kernel/kernel-irqoff.elf", initrd=BUILD / "guest/attack-initrd.cpio", memory=32,
@@ -25,6 +25,7 @@ def test_no_stretch_with_interrupts_off_is_longer_than_the_bound(machine, append
     assert {name: length for name, length in found.items() if length > BOUND} == {}
 
 
+@pytest.mark.timeout_s(120, lasts=10)
 def test_megapages_are_made_and_taken_back_within_the_bound(machine):
     m = machine(kernel=BUILD / "guest/src/kernel/kernel-irqoff.elf", initrd=BUILD / "guest/stretches-initrd.cpio", nics=0,
                 extra=["-icount", "shift=0,sleep=off"])
@@ -33,7 +34,7 @@ def test_megapages_are_made_and_taken_back_within_the_bound(machine):
     assert int(re.search(r"interrupts off for at most (\d+) instructions", m.text)[1]) <= BOUND, m.text
 
 
-@pytest.mark.timeout_s(150)
+@pytest.mark.timeout_s(150, lasts=7)
 def test_rests_of_several_floods_are_taken_one_by_one(machine):
     """Each interface leaves what is above its budget to the next slice, where all of their rests come together."""
     m = machine(kernel=BUILD / "guest/src/kernel/kernel-irqoff.elf", initrd=BUILD / "guest/flooded-initrd.cpio", nics=6,

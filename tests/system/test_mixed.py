@@ -120,7 +120,7 @@ def up():
     shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.mark.timeout_s(SECONDS + 150)
+@pytest.mark.timeout_s(SECONDS + 150, lasts=SECONDS + 15)
 def test_all_kinds_of_traffic_go_on_at_once_and_leave_nothing_behind(up):
     up.run(WARM_UP, 1)
     before, kept = up.left(1)

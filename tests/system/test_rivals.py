@@ -96,7 +96,7 @@ def measured():
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.mark.timeout_s(300)
+@pytest.mark.timeout_s(300, lasts=25, together=True)
 @pytest.mark.parametrize("kind, computing", [(kind, computing) for computing, kinds in RIVALS.items() for kind in kinds])
 def test_a_rival_costs_others_no_more_than_its_slices(measured, kind, computing):
     own, alone = measured[kind], measured[computing]

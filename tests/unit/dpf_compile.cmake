@@ -8,7 +8,7 @@ aegis_unit_test(dpf_compile_sim_test SOURCES ${dpf_compile_test}/sim_test.c ${dp
                 LIBRARIES dpf_compiled dpf_gen dpf vcode_sim vcode_decode)
 # 10^5 pairs; by hand: qemu-riscv64 -cpu rv64 tests/dpf_compile_pairs_guest SEED TRIES
 aegis_riscv64_test(dpf_compile_pairs_guest SOURCES ${dpf_compile_test}/pairs_guest.c ${dpf_compile_members} LIBRARIES dpf
-                   TIMEOUT 120)
+                   TIMEOUT 300)
 aegis_unit_test(dpf_compile_lifted_test SOURCES ${dpf_compile_test}/lifted_test.c
                 LIBRARIES dpf_compiled dpf_lifted dpf vcode_sim vcode_decode)
 

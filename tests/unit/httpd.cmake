@@ -9,7 +9,7 @@ target_include_directories(httpd_show PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SO
 target_compile_options(httpd_show PRIVATE ${AEGIS_CHECKED_OPTIONS})
 target_link_options(httpd_show PRIVATE -fsanitize=address,undefined)
 add_test(NAME httpd_differential_test COMMAND /usr/bin/python3 ${CMAKE_CURRENT_SOURCE_DIR}/unit/httpd/differential_test.py $<TARGET_FILE:httpd_show>)
-set_tests_properties(httpd_differential_test PROPERTIES TIMEOUT 120)
+set_tests_properties(httpd_differential_test PROPERTIES TIMEOUT 300)
 aegis_unit_test(wget_test SOURCES unit/httpd/wget_test.c ${CMAKE_SOURCE_DIR}/src/apps/wget/reply.c)
 target_include_directories(wget_test PRIVATE ${CMAKE_SOURCE_DIR}/src/apps)
 aegis_fuzz_target(wget_fuzz SOURCES fuzz/wget.c ${CMAKE_SOURCE_DIR}/src/apps/wget/reply.c INCLUDES ${CMAKE_SOURCE_DIR}/src/apps)

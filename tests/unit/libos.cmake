@@ -26,7 +26,7 @@ target_compile_options(libos_string PRIVATE -include ${CMAKE_CURRENT_SOURCE_DIR}
 aegis_unit_test(libos_string_test SOURCES unit/libos/string_test.c LIBRARIES libos_string)
 
 add_test(NAME libos_gp_is_free COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/guest/check_gp ${CMAKE_BINARY_DIR}/guest)
-set_tests_properties(libos_gp_is_free PROPERTIES TIMEOUT 60)
+set_tests_properties(libos_gp_is_free PROPERTIES TIMEOUT 300)
 
 aegis_fuzz_target(libos_net_fuzz SOURCES fuzz/libos_net.c ${libos_dir}/net/parse.c ${libos_dir}/net/checksum.c ${libos_dir}/net/echo.c
   ${libos_dir}/net/datagram.c ${libos_dir}/net/datagram6.c)

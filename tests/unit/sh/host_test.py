@@ -282,7 +282,7 @@ def test_a_terminal():
 
 
 def main():
-    signal.alarm(115)
+    signal.alarm(280)
     for name, test in list(globals().items()):
         if name.startswith("test_"):
             test()
