@@ -96,6 +96,7 @@ class Up:
         files += [("etc/hosts", b"10.9.8.7 inside inside.test # here\n10.9.8.8 inside\n"),
                   ("etc/resolv.conf", b"search none.test test\nnameserver [10.0.2.2]:%d\nnameserver [10.0.2.2]:%d\n" %
                    (self.server.port, self.second.port))]
+        files += [("get", request(GET, b"inside"))]
         (folder / "initrd").write_bytes(images.cpio(files))
         said = self.ctl.ok("run", "--detach", "--port", f"0:{KV_PORT}", "--port", "0:7100/tcp", "--port", "0:7100",
                            "--initrd", folder / "initrd")
@@ -236,6 +237,15 @@ def test_kv_readers_never_see_half_a_value(kv):
     for reader in readers:
         reader.join()
     assert not wrong
+
+
+def test_kv_answers_programs_of_the_machine_by_ipv6_too(up, client):
+    assert client.ask(SET, b"inside", b"seen inside")[0] == OK
+    for _ in range(20):  # as a client repeats what isn't answered in time
+        said = up.sh("nc -u -w 1 ::1 7071 < /get | wc -c\n")
+        if said != (0, "0\n"):
+            break
+    assert said == (0, f"{16 + len(b'seen inside')}\n")
 
 
 def test_kv_survives_hostile_requests(client):

@@ -11,3 +11,6 @@ aegis_unit_test(kv_test SOURCES unit/kv/kv_test.c ${kv_sources} ${CMAKE_SOURCE_D
 target_include_directories(kv_test PRIVATE ${CMAKE_SOURCE_DIR}/src/apps)
 add_dependencies(kv_test kv_image)
 aegis_fuzz_target(kv_serve_fuzz SOURCES fuzz/kv_serve.c ${kv_sources} INCLUDES ${CMAKE_SOURCE_DIR}/src/apps)
+aegis_unit_test(kv_wire_test SOURCES unit/kv/wire_test.c ${kv_dir}/wire.c ${kv_sources} ${CMAKE_SOURCE_DIR}/src/libos/net/datagram.c
+  ${CMAKE_SOURCE_DIR}/src/libos/net/datagram6.c)
+target_include_directories(kv_wire_test PRIVATE ${CMAKE_SOURCE_DIR}/src/apps)

@@ -1,6 +1,7 @@
 /*
  * kv: a key-value store over UDP (kv.h says what its clients send). GETs are answered in the kernel
- * by a handler that reads this program's table; SETs and DELETEs come to its ring.
+ * by a handler that reads this program's table; SETs and DELETEs come to its ring, and so does what
+ * comes in IPv6, or over the loop interface.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,23 +9,25 @@
 #include <unistd.h>
 
 #include "apps/program.h"
-#include "kv/request.h"
-#include "libos/net/datagram.h"
+#include "kv/wire.h"
 #include "libos/net/handler.h"
 #include "libos/net/headers.h"
+#include "libos/net/ipv6.h"
 #include "libos/net/service.h"
 #include "libos/start/error.h"
 #include "libos/time/time.h"
 #include "libos/wait/wait.h"
 
 #define RING_SLOTS 64
-#define TTL        64
+#define FEW_SLOTS  16        /* of rings to which no GETs come from outside */
 #define PATIENCE   2000000UL /* ns for room in the device's queue: answers may be lost */
 
 /* handlers/get.c, as ashc compiled it. */
 extern const char kv_get_image[], kv_get_image_end[];
 
-static struct net_lease lease;
+/* The port of each family: IPv4's frames find their handler as fast as if it were the only one. */
+static struct net_lease leases[2];
+static bool has_loop;
 static struct store store;
 
 /* GETs come to the ring until it is bound, and are answered there. A negated enum aegis_error. */
@@ -40,37 +43,32 @@ static int64_t begin(void)
     aegis_entropy(seed, sizeof *seed);
     store.seed = *seed;
     status = net_handler_load(&get);
-    return status < 0 ? status : aegis_handler_bind((uint32_t)status, lease.net.binding);
+    return status < 0 ? status : aegis_handler_bind((uint32_t)status, leases[0].net.binding);
 }
 
-/* To where it came from: no neighbour has to be known, so no sender can make this program wait. */
-static void answer(const uint8_t *frame, const struct net_datagram *asked)
+static bool is_local4(uint32_t address)
 {
+    return net_is_local(net_service(), address);
+}
+
+static void serve(struct net *net, bool is_loop)
+{
+    static const uint8_t none[6] __attribute__((aligned(2)));
     static struct {
         uint8_t lead[NET_FRAME_LEAD];
-        uint8_t frame[NET_DATAGRAM_HEADERS + KV_ANSWER_MAX];
+        uint8_t frame[WIRE_MAX];
     } out __attribute__((aligned(8)));
-    struct net_datagram d = {.source = asked->destination,
-                             .destination = asked->source,
-                             .source_port = asked->destination_port,
-                             .destination_port = asked->source_port};
-
-    d.size = kv_serve(&store, asked->payload, asked->size, out.frame + NET_DATAGRAM_HEADERS);
-    if (!d.size)
-        return;
-    size_t length = net_datagram_write(out.frame, &d, frame + ETH_SOURCE, net_service()->mac, TTL);
-    net_send_copy(&lease.net, out.frame, length, time_after(PATIENCE));
-}
-
-static void serve(void)
-{
+    const struct wire wire = {.mac = is_loop ? none : net_service()->mac,
+                              .is_loop = is_loop,
+                              .is_local4 = is_local4,
+                              .is_local6 = net_ipv6_is_local};
     struct aegis_slot_header *slot;
-    struct net_datagram d;
 
-    while ((slot = net_next(&lease.net))) {
-        if (net_datagram_read(net_frame(slot), slot->length, &d))
-            answer(net_frame(slot), &d);
-        net_release(&lease.net);
+    while ((slot = net_next(net))) {
+        size_t length = wire_answer(&store, &wire, net_frame(slot), slot->length, out.frame);
+        if (length)
+            net_send_copy(net, out.frame, length, time_after(PATIENCE));
+        net_release(net);
     }
 }
 
@@ -84,10 +82,13 @@ int main(int argc, char **argv)
     take_help(argc, argv);
     if (argc > 2 || port < 0)
         return usage();
-    if (net_lease(&lease, IPV4_UDP, (uint16_t)port, RING_SLOTS)) {
+    if (net_lease_family(&leases[0], IPV4_UDP, NET_IPV4, (uint16_t)port, RING_SLOTS) ||
+        net_lease_family(&leases[1], IPV4_UDP, NET_IPV6, (uint16_t)port, FEW_SLOTS)) {
         perror("kv: port");
         return 1;
     }
+    has_loop = net_lease_loop(&leases[0], FEW_SLOTS) == 0 && /* of the first interface alone */
+               net_lease_loop(&leases[1], FEW_SLOTS) == 0;
     int64_t status = begin();
     if (status < 0) {
         fprintf(stderr, "kv: handler: %s\n", aegis_strerror(status));
@@ -96,8 +97,13 @@ int main(int argc, char **argv)
     printf("kv: port %ld\n", port);
     fflush(stdout);
     for (;;) {
-        serve();
-        struct aegis_predicate when = net_readable(&lease.net);
+        uint64_t seen = aegis_env(exos.env)->frames; /* of all rings */
+        for (int i = 0; i < 2; i++) {
+            serve(&leases[i].net, false);
+            if (has_loop)
+                serve(&leases[i].loop, true);
+        }
+        struct aegis_predicate when = AEGIS_WHEN(aegis_env(exos.env)->frames, NE, seen);
         exos_wait(&when, 1, AEGIS_FOREVER);
     }
 }
