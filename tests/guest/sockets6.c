@@ -247,7 +247,7 @@ static void the_name_of_another_machine(void)
 }
 
 /* Notes are netd's: what another program says in the peer's name, even who has the peer's port, and
- * over the loop interface, ends no conversation and is no piece of anything. */
+ * over the loop interface, ends no conversation; pieces are who has the port's to send. */
 static void notes_of_other_programs(void)
 {
     static uint8_t frame[AEGIS_FRAME_MAX];
@@ -276,7 +276,7 @@ static void notes_of_other_programs(void)
         note.destination = note.source;
         size_t length = net_note_write(frame, &note);
         CHECK_EQ(net_send_copy(&lease.loop, frame, length, AEGIS_FOREVER), 1);
-        if (!is_six) /* a datagram of the peer's, with an option */
+        if (!is_six || !is_error) /* in IPv4 an error is a datagram of the peer's, with an option */
             CHECK_EQ(recv(a, got, sizeof got, MSG_DONTWAIT), is_error ? 0 : 3);
         CHECK_ERRNO(recv(a, got, sizeof got, MSG_DONTWAIT), EAGAIN);
         CHECK_OK(getsockopt(a, SOL_SOCKET, SO_ERROR, &error, &size));
@@ -284,6 +284,52 @@ static void notes_of_other_programs(void)
         close(a);
     }
     net_lease_end(&lease);
+}
+
+static char long_one[35000], long_got[36000];
+
+/* Sends so many bytes and finds them at the other end, as from the port that sent them. */
+static void carry_long(int from, const struct sockaddr_in6 *in, size_t size, int to)
+{
+    struct sockaddr_in6 source;
+    socklen_t length = sizeof source;
+
+    for (size_t i = 0; i < size; i++)
+        long_one[i] = (char)rand();
+    CHECK_EQ(sendto(from, long_one, size, 0, AT(*in)), (ssize_t)size);
+    CHECK_EQ(sendto(from, "abc", 3, 0, AT(*in)), 3);
+    CHECK_EQ(recv(to, long_got, 9, MSG_DONTWAIT | MSG_PEEK), 9);
+    CHECK_EQ(recvfrom(to, long_got, sizeof long_got, MSG_DONTWAIT, (void *)&source, &length),
+             (ssize_t)size);
+    CHECK_EQ(memcmp(long_one, long_got, size), 0);
+    CHECK_EQ(ntohs(source.sin6_port), port_of(from));
+    CHECK_EQ(memcmp(&source.sin6_addr, &in->sin6_addr, sizeof in->sin6_addr), 0);
+    CHECK_EQ(recv(to, long_got, sizeof long_got, MSG_DONTWAIT), 3); /* in their order */
+    CHECK_ERRNO(recv(to, long_got, sizeof long_got, MSG_DONTWAIT), EAGAIN);
+}
+
+/* Over the loop interface; others' links take none. */
+static void datagrams_larger_than_a_frame(void)
+{
+    static const size_t sizes[] = {1453, 1473, 2000, 8192, 34560};
+    struct sockaddr_in6 elsewhere = at("2001:db8::1", 4361);
+    int a = bound("::", 4360), b = udp(false);
+
+    for (int is_six = 0; is_six < 2; is_six++) {
+        struct sockaddr_in6 in = at(is_six ? "::1" : "::ffff:127.0.0.1", 4360);
+        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+            carry_long(b, &in, sizes[i], a);
+        CHECK_ERRNO(sendto(b, long_one, 34561, 0, AT(in)), EMSGSIZE);
+        for (int i = 0; i < 12; i++) /* so that the ring has room for a part of it alone */
+            CHECK_EQ(sendto(b, "abc", 3, 0, AT(in)), 3);
+        CHECK_EQ(sendto(b, long_one, 34560, 0, AT(in)), 34560);
+        for (int i = 0; i < 12; i++)
+            CHECK_EQ(recv(a, long_got, sizeof long_got, MSG_DONTWAIT), 3);
+        CHECK_ERRNO(recv(a, long_got, sizeof long_got, MSG_DONTWAIT), EAGAIN);
+        carry_long(b, &in, 5000, a);
+    }
+    CHECK_ERRNO(sendto(b, long_one, 1453, 0, AT(elsewhere)), EMSGSIZE);
+    close(a), close(b);
 }
 
 int main(void)
@@ -302,6 +348,7 @@ int main(void)
     mapped_addresses();
     the_name_of_another_machine();
     notes_of_other_programs();
+    datagrams_larger_than_a_frame();
     netd_end();
     return 0;
 }

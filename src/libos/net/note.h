@@ -4,7 +4,7 @@
  * pieces. A note is a frame on the loop interface, from the peer that it is about to the port. Only
  * who has that interface's root binding can send in the name of another machine; in that of a port
  * of this machine, who has the port as well: so a note says nothing that its peer couldn't bring
- * about otherwise.
+ * about otherwise. Who has a port sends pieces himself to others of this machine (udp_long.c).
  *
  * Ethernet header, all zero but the type, and then
  *   IPv4: a header of eight words, with an option for experiments (RFC 4727) that says what it is;

@@ -88,16 +88,18 @@ static bool next_datagram(struct udp *u, struct net_datagram *d)
 
     if (!u->has_lease)
         return false;
-    if (__builtin_expect(u->pieces.bytes != NULL, 0) && udp_take_pieces(u, d))
+    if (__builtin_expect(u->whole != NULL, 0)) {
+        udp_take_whole(u, d);
         return true;
+    }
     while ((slot = udp_oldest(u))) {
-        if (__builtin_expect(udp_is_from_loop(u) && net_is_told(slot), 0) &&
-            net_is_note(net_frame(slot))) {
-            udp_take_note(u, net_frame(slot), slot->length);
+        if (__builtin_expect(udp_is_from_loop(u), 0) && net_is_note(net_frame(slot)) &&
+            udp_take_note(u, slot, net_frame(slot))) {
             net_release(u->from);
-            if (udp_take_pieces(u, d))
-                return true;
-            continue;
+            if (!u->whole)
+                continue;
+            udp_take_whole(u, d);
+            return true;
         }
         u->is_from_six = u->socket.is_six &&
                          ((const struct net_udp_slot *)slot)->type == NET_WIRE16(ETH_TYPE_IPV6);
@@ -117,7 +119,7 @@ static void consume(struct udp *u)
     if (u->from)
         net_release(u->from);
     else
-        net_pieces_forget(&u->pieces);
+        udp_forget_whole(u);
 }
 
 void udp_look_for_notes(struct udp *u)
@@ -273,7 +275,7 @@ static ssize_t udp_send(struct socket *s, struct socket_transfer *t)
     if (!error)
         error = find_way(u, own->address, end->address, &way, deadline);
     if (error)
-        return error;
+        return error == -EMSGSIZE ? udp_send_long(u, t, end, deadline) : error;
     if (t->size + NET_DATAGRAM_HEADERS > AEGIS_HEADER_COPY && !(frame = net_send_buffer()))
         return -ENOBUFS;
     frame += NET_FRAME_LEAD;
@@ -324,7 +326,7 @@ void udp_close(struct socket *s)
 {
     struct udp *u = (struct udp *)s;
 
-    net_pieces_forget(&u->pieces);
+    udp_forget_pieces(u);
     for (int i = 0; i < 2; i++)
         free(u->before[i].ring);
     if (u->has_lease)

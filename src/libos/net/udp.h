@@ -1,5 +1,5 @@
 /* What the files of UDP's sockets share: socket_udp.c, socket_udp6.c for what is IPv6 there, and
- * udp_note.c. */
+ * udp_*.c. */
 #ifndef EXOS_NET_UDP_H
 #define EXOS_NET_UDP_H
 
@@ -19,8 +19,11 @@ struct udp {
     /* What another process had received before it handed the socket over: each like a ring that
      * nothing is added to, the device's and the loop's. */
     struct net before[2];
-    struct net *from; /* where the oldest datagram lies; NULL: in `pieces` */
-    struct net_pieces pieces;
+    struct net *from; /* where the oldest datagram lies; NULL: in `whole` */
+    /* Datagrams that come in pieces: of this machine's programs, and by netd; so the ones don't get
+     * into the others' way. */
+    struct net_pieces pieces[2];
+    struct net_pieces *whole; /* one of them, if it is */
     bool is_from_six;         /* whether it is of IPv6; then */
     struct socket_end sender; /* where it came from */
     struct net_ipv6 receiver; /* and, unless it came in pieces, to */
@@ -140,11 +143,26 @@ int udp_find_info(struct udp *u, struct socket_transfer *t, const struct socket_
 /* The notes that have come, for who doesn't receive. */
 void udp_look_for_notes(struct udp *u);
 
-/* Takes a note: an error into the socket's, a piece into u->pieces. */
-void udp_take_note(struct udp *u, const uint8_t *frame, size_t length);
+/* Takes a note: an error into the socket's, a piece into u->pieces. false if it is none that is
+ * believed: errors are netd's, pieces also those of a port of this machine. */
+bool udp_take_note(struct udp *u, const struct aegis_slot_header *slot, const uint8_t *frame);
 
-/* A datagram that has come in pieces, if one is whole. */
-bool udp_take_pieces(struct udp *u, struct net_datagram *d);
+/* The datagram that has come in pieces, u->whole. */
+void udp_take_whole(struct udp *u, struct net_datagram *d);
+void udp_forget_whole(struct udp *u);
+void udp_forget_pieces(struct udp *u); /* and those that aren't whole */
+
+/*
+ * Sends what doesn't fit into a frame to this machine, between such addresses; in IPv4 with all
+ * that comes before: EMSGSIZE, if it is for another. At most UDP_LONG_MAX bytes, as others leave a
+ * quarter of the receiver's ring (aegis_ring, share).
+ */
+#define UDP_LONG_MAX (UDP_SLOTS / 4 * 3 * NOTE_PIECE_MAX)
+ssize_t udp_send_pieces(struct udp *u, const struct socket_transfer *t,
+                        const struct net_ipv6 *source, const struct net_ipv6 *destination,
+                        uint16_t port, uint64_t deadline);
+ssize_t udp_send_long(struct udp *u, struct socket_transfer *t, const struct socket_end *end,
+                      uint64_t deadline);
 
 /* What is known against sending and receiving, negated: it is told once. */
 int udp_take_error(struct udp *u);

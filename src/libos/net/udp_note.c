@@ -26,32 +26,67 @@ static bool is_between(const struct udp *u, const struct net_note *n)
                            n->source_port == peer->port);
 }
 
-void udp_take_note(struct udp *u, const uint8_t *frame, size_t length)
+/* Whether it is of this machine: then the kernel's filter has seen to it that its sender has the
+ * port. */
+static bool is_from_here(const struct net_note *n)
 {
+    return net_note_is_ipv6(n) ? net_ipv6_is_local(&n->source)
+                               : net_is_local(net_service(), n->source.words[3]);
+}
+
+static void take_piece(struct udp *u, const struct net_note *n, bool is_told)
+{
+    struct net_pieces *pieces = &u->pieces[is_told];
+    struct net_datagram d;
+
+    net_pieces_take(pieces, n);
+    u->whole = net_pieces_whole(pieces, &d) ? pieces : NULL;
+}
+
+bool udp_take_note(struct udp *u, const struct aegis_slot_header *slot, const uint8_t *frame)
+{
+    bool is_told = net_is_told(slot);
     struct net_note n;
 
-    if (!net_note_read(frame, length, &n) || !is_between(u, &n))
-        return;
+    if (!net_note_read(frame, slot->length, &n))
+        return is_told;
+    if (!is_told && (n.kind != NOTE_PIECE || n.protocol != IPV4_UDP || !is_from_here(&n)))
+        return false;
+    if (!is_between(u, &n))
+        return true;
     if (n.kind == NOTE_PIECE) {
-        net_pieces_take(&u->pieces, &n);
+        take_piece(u, &n, is_told);
         udp_note_sender(u, frame, net_note_is_ipv6(&n) ? 0 : n.source.words[3]);
     } else if (u->socket.peer.port && net_note_errno(&n)) { /* RFC 1122, 4.1.3.3: a peer's alone */
         u->socket.error = net_note_errno(&n);
         if (net_note_is_ipv6(&n) && u->socket.error == EMSGSIZE && (!u->path || n.mtu < u->path))
             u->path = n.mtu;
     }
+    return true;
 }
 
-bool udp_take_pieces(struct udp *u, struct net_datagram *d)
+void udp_take_whole(struct udp *u, struct net_datagram *d)
 {
-    if (!net_pieces_whole(&u->pieces, d))
-        return false;
+    const struct net_ipv6 *source = &u->whole->source;
+
+    net_pieces_whole(u->whole, d);
     u->from = NULL;
-    u->is_from_six = !net_ipv6_is_mapped(&u->pieces.source);
+    u->is_from_six = !net_ipv6_is_mapped(source);
     if (u->is_from_six)
-        u->sender =
-            (struct socket_end){.port = d->source_port, .is_six = true, .six = u->pieces.source};
-    return true;
+        u->sender = (struct socket_end){.port = d->source_port, .is_six = true, .six = *source};
+}
+
+void udp_forget_whole(struct udp *u)
+{
+    net_pieces_forget(u->whole);
+    u->whole = NULL;
+}
+
+void udp_forget_pieces(struct udp *u)
+{
+    net_pieces_forget(&u->pieces[0]);
+    net_pieces_forget(&u->pieces[1]);
+    u->whole = NULL;
 }
 
 int udp_take_error(struct udp *u)

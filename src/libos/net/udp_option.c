@@ -70,7 +70,7 @@ void udp_tell_info(const struct udp *u, const struct net_datagram *d, struct soc
     m->interface = is_loop ? loop_interface() : net_service()->netif + 1U;
     m->own = socket_end_ipv4(u->is_from_six ? 0 : d->destination, 0);
     if (u->is_from_six)
-        m->own.six = u->from ? u->receiver : u->pieces.destination;
+        m->own.six = u->from ? u->receiver : u->whole->destination;
 }
 
 int udp_find_info(struct udp *u, struct socket_transfer *t, const struct socket_end **source)

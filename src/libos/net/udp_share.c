@@ -12,7 +12,7 @@ void udp_in_child(struct socket *s)
     struct udp *u = (struct udp *)s;
 
     u->has_lease = false;
-    net_pieces_forget(&u->pieces);
+    udp_forget_pieces(u);
     for (int i = 0; i < 2; i++) {
         free(u->before[i].ring);
         u->before[i].ring = NULL;
@@ -53,7 +53,7 @@ bool udp_give(struct socket *s, struct share_bytes *b)
     uint8_t *to = b->at;
 
     share_put(b, &head, sizeof head);
-    net_pieces_forget(&u->pieces); /* as if one of them had been lost */
+    udp_forget_pieces(u); /* as if one of them had been lost */
     while (u->has_lease && (slot = udp_oldest(u))) {
         bool is_loop = udp_is_from_loop(u);
         struct kept kept = {(uint16_t)slot->length, is_loop, is_loop && net_is_told(slot)};
