@@ -6,6 +6,8 @@
  *   told path ADDRESS PORT      datagrams, and how large they may be
  *   told sizes PORT             answers each datagram with its size and sum
  *   told sizes6 PORT            the same in IPv6
+ *   told inside OWN PEER PORT   a conversation of this machine's with itself, at OWN from PORT + 1,
+ *                               and what has been said of it once something is of one with PEER
  *   told die PORT               listens, and ends without a word
  */
 #include <arpa/inet.h>
@@ -149,6 +151,36 @@ static int sizes(int family)
     return 1;
 }
 
+/* A socket of the peer's family, with a port of its own if `port` isn't 0. */
+static int make_bound(int port)
+{
+    struct sockaddr_in6 any = {.sin6_family = peer.ss_family, .sin6_port = htons((uint16_t)port)};
+    int s = make(SOCK_DGRAM);
+
+    return bind(s, (struct sockaddr *)&any, peer_size) ? -1 : s;
+}
+
+static bool say_hello(int s)
+{
+    return connect(s, (struct sockaddr *)&peer, peer_size) == 0 && send(s, "x", 1, 0) == 1;
+}
+
+static int inside(const char *there, const char *port)
+{
+    int number = atoi(port), error = 0, told = 0, server = make_bound(number);
+    int client = make_bound(number + 1), other = make(SOCK_DGRAM);
+    socklen_t size = sizeof error;
+
+    if (server < 0 || client < 0 || !say_hello(client))
+        return 1;
+    read_peer(there, port);
+    if (!say_hello(other) || !await_error(other, &told) ||
+        getsockopt(client, SOL_SOCKET, SO_ERROR, &error, &size))
+        return 1;
+    printf("told: outside %s, inside %s\n", strerror(told), strerror(error));
+    return 0;
+}
+
 static int die(void)
 {
     int s = socket(AF_INET, SOCK_STREAM, 0);
@@ -169,6 +201,10 @@ int main(int argc, char **argv)
         if (!strcmp(argv[1], "path"))
             return path();
         return !strcmp(argv[1], "refused") ? refused() : connects();
+    }
+    if (argc == 5) {
+        read_peer(argv[2], argv[4]);
+        return inside(argv[3], argv[4]);
     }
     if (argc != 3)
         return 2;

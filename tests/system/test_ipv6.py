@@ -3,16 +3,19 @@ import os
 import pathlib
 import re
 import shutil
+import socket
+import struct
 import tempfile
 import time
 
 import pytest
-from scapy.layers.inet import TCP, UDP
+from scapy.layers.inet import IP, TCP, UDP, IPOption_NOP
 from scapy.layers.inet6 import (ICMPv6DestUnreach, ICMPv6EchoReply, ICMPv6EchoRequest, ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6ND_RA,
                                 ICMPv6ND_RS, ICMPv6NDOptDstLLAddr, ICMPv6NDOptPrefixInfo, ICMPv6NDOptSrcLLAddr, ICMPv6ParamProblem,
                                 IPv6)
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
+from scapy.utils import checksum
 
 from conftest import BUILD
 from images import HOST_MAC
@@ -388,6 +391,29 @@ def test_tcp_over_ipv6(wire):
         s.ack = p[TCP].seq + 1
         assert p[TCP].ack == s.seq
         s.send("A")
+
+
+def disguised(w, to):
+    """A segment in IPv4, from and to whatever it says, in a frame whose type, and all that the port's filter looks at, is IPv6's."""
+    packet = bytearray(bytes(IP(src="10.0.2.2", dst="127.0.0.1", ihl=15, proto=17, len=80, options=[IPOption_NOP()] * 40)))
+    packet[6] = 6  # IPv6's next header
+    packet[24:40] = socket.inet_pton(socket.AF_INET6, w.own)
+    packet[40:44] = struct.pack(">HH", 4100, to)
+    packet[10:12] = bytes(2)
+    packet[10:12] = struct.pack(">H", checksum(bytes(packet)))
+    segment = bytes(IP(src="10.0.2.2", dst="127.0.0.1") / TCP(sport=4100, dport=to, flags="S"))[20:]
+    return Ether(src=HOST_MAC, dst=w.nic.mac, type=0x86dd) / Raw(bytes(packet) + segment)
+
+
+def test_a_segment_in_the_other_familys_disguise_is_not_seen(wire):
+    """The filter has looked at other addresses, and another port, than IPv4 would."""
+    s = Stream(wire, 5300)
+    wire.nic.send(bytes(disguised(wire, 8)))
+    s.send("S")
+    while not (got := Ether(wire.nic.receive(20))).haslayer(TCP):
+        assert wire.answer(bytes(got)), got.summary()
+    assert got.haslayer(IPv6) and got[TCP].dport == 5300 and got[TCP].flags == "SA"
+    s.send("R")
 
 
 @pytest.mark.parametrize("way", ["global", "by the router", "link-local"])

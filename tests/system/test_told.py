@@ -115,6 +115,14 @@ def test_an_own_port_that_nobody_has_refuses(up, address):
     says("told: send: Connection refused")
 
 
+def test_nobody_outside_is_believed_about_what_has_not_left_the_machine(up):
+    says = lines(up, "told", "inside", GUEST_IP, HOST_IP, "4248")
+    sent = seen(up, lambda p: p.haslayer(UDP) and p[UDP].dport == 4248)
+    up.nics[0].send(bytes(error(up, Ether() / IP(src=GUEST_IP, dst=GUEST_IP) / UDP(sport=4249, dport=4248))))
+    up.nics[0].send(bytes(error(up, sent)))
+    says("told: outside Connection refused, inside Success")
+
+
 def test_the_port_of_a_program_that_ended_without_a_word_is_answered_at_once(up):
     says = lines(up, "told", "die", "4247")
     says("told: listens")

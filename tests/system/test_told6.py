@@ -88,6 +88,14 @@ def test_an_own_port_that_nobody_has_refuses(wire, address):
     lines(wire.m, "told", "refused", wire.own if address == "own" else address, "4248")("told: send: Connection refused")
 
 
+def test_nobody_outside_is_believed_about_what_has_not_left_the_machine(wire):
+    says = lines(wire.m, "told", "inside", wire.own, HOST, "4250")
+    sent = seen(wire, to_port(UDP, 4250))
+    wire.nic.send(bytes(error(wire, wire.frame(UDP(sport=4251, dport=4250), src=wire.own), unreachable(4))))
+    wire.nic.send(bytes(error(wire, sent, unreachable(4))))
+    says("told: outside Connection refused, inside Success")
+
+
 def test_a_datagram_that_is_too_big_for_the_way_is_told_so(wire):
     says = lines(wire.m, "told", "path", NEAR, "4249")
     says("told: path 1500")

@@ -136,6 +136,13 @@ static void refuse(const uint8_t *frame, size_t length, const struct icmp_out *e
         net_send_copy(&by, answer, size, time_now()); /* without room for it: not */
 }
 
+/* What a machine out there says of what has never left this one isn't believed. */
+static void take_error(bool is_loop, const struct net_note *note)
+{
+    if (is_loop || !icmp_error_is_inside(note))
+        tell_error(note);
+}
+
 /* A datagram that came in fragments, or behind extension headers. */
 static void take_datagram(const struct fragments_datagram *datagram)
 {
@@ -146,7 +153,7 @@ static void take_datagram(const struct fragments_datagram *datagram)
         return;
     size_t length = tell_frame(frame, datagram);
     if (length && icmp_error_read(frame, length, &note))
-        tell_error(&note);
+        take_error(false, &note);
     else if (!length || !lease_take(frame, length))
         tell_datagram(datagram);
 }
@@ -175,7 +182,7 @@ static void take(const struct answerer *from, const uint8_t *frame, size_t lengt
     if (lease_take(frame, length) || late_take(from == &loop, frame, length))
         return;
     if (icmp_error_read(frame, length, &note))
-        tell_error(&note);
+        take_error(from == &loop, &note);
     else if (from == &device)
         take_parts(frame, length);
 }

@@ -18,6 +18,8 @@
 #define TOO_LARGE     4 /* a code of UNREACHABLE: and may not be fragmented */
 #define REASSEMBLY    1 /* a code of TIME_EXCEEDED, in IPv6 as well */
 
+#define IN_LOOPBACK 127 /* IPv4's first byte */
+
 /* The ports of what is quoted, and TCP's sequence number. */
 static bool read_ports(const uint8_t *at, uint8_t protocol, struct net_note *n)
 {
@@ -116,4 +118,15 @@ bool icmp_error_read(const uint8_t *frame, size_t length, struct net_note *n)
     uint16_t type = net_get16(frame + ETH_TYPE);
     return type == ETH_TYPE_IPV4 ? read4(frame, length, n)
                                  : type == ETH_TYPE_IPV6 && read6(frame, length, n);
+}
+
+/* All addresses of this machine in IPv6 end alike. */
+bool icmp_error_is_inside(const struct net_note *n)
+{
+    const struct net_ipv6 *peer = &n->source, *own = &n->destination;
+
+    if (!net_note_is_ipv6(n))
+        return peer->words[3] == own->words[3] || (peer->words[3] & 0xff) == IN_LOOPBACK;
+    return net_ipv6_is_loopback(peer) ||
+           (peer->words[2] == own->words[2] && peer->words[3] == own->words[3]);
 }

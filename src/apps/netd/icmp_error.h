@@ -11,4 +11,10 @@
  */
 bool icmp_error_read(const uint8_t *frame, size_t length, struct net_note *note);
 
+/*
+ * Whether what a note is about was for this machine itself: nobody out there can have seen it, so
+ * whatever an interface's network says of it is made up.
+ */
+bool icmp_error_is_inside(const struct net_note *note);
+
 #endif

@@ -130,12 +130,38 @@ static void each_wrong_byte_is_noticed(void **state)
     }
 }
 
+static void what_has_not_left_the_machine_is_known(void **state)
+{
+    (void)state;
+    const struct net_ipv6 own6 = {{NET_WIRE32(0xfe800000), 0, 5, 6}},
+                          peers6[] = {own6, {{1, 2, 5, 6}}, {{0, 0, 0, NET_WIRE32(1)}}},
+                          outside6[] = {{{NET_WIRE32(0xfe800000), 0, 5, 7}},
+                                        {{NET_WIRE32(0xfe800000), 0, 4, 6}},
+                                        {{NET_WIRE32(0x20010db8), 0, 0, NET_WIRE32(1)}}};
+    const uint32_t own4 = NET_WIRE32(0x0a00020f),
+                   peers4[] = {own4, NET_WIRE32(0x7f000001), NET_WIRE32(0x7fffffff)},
+                   outside4[] = {NET_WIRE32(0x0a00020e), NET_WIRE32(0x80000001)};
+
+    for (size_t i = 0; i < 3; i++) {
+        struct net_note n = {.source = peers6[i], .destination = own6};
+        assert_true(icmp_error_is_inside(&n));
+        n.source = outside6[i];
+        assert_false(icmp_error_is_inside(&n));
+        n.source = net_ipv6_mapped(peers4[i]);
+        n.destination = net_ipv6_mapped(own4);
+        assert_true(icmp_error_is_inside(&n));
+        n.source = net_ipv6_mapped(outside4[i % 2]);
+        assert_false(icmp_error_is_inside(&n));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_it_is_about_is_read),
         cmocka_unit_test(what_is_no_error_is_refused),
         cmocka_unit_test(each_wrong_byte_is_noticed),
+        cmocka_unit_test(what_has_not_left_the_machine_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
