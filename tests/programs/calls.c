@@ -147,8 +147,15 @@ void calls_await(int fd, short events)
     }
 }
 
-int main(void)
+const char *calls_program;
+
+int main(int argc, char **argv)
 {
+    calls_program = argv[0];
+    if (argc > 2 && !strcmp(argv[1], "echo")) {
+        calls_echo(atoi(argv[2]));
+        return 7;
+    }
     signal(SIGPIPE, note);
     calls_descriptors();
     calls_ends();
@@ -157,6 +164,7 @@ int main(void)
     calls_polls();
     calls_names();
     calls_control();
+    calls_pairs();
     puts("calls: done");
     return 0;
 }

@@ -44,6 +44,13 @@ void calls_pair_of_datagrams(int ends[2]);
 /* Waits until a descriptor has one of the events, some seconds at most. */
 void calls_await(int fd, short events);
 
+/* What poll and select say of a descriptor. */
+void calls_show(const char *state, int fd);
+
+/* How this program was called; "echo" and a descriptor, and it echoes what comes there. */
+extern const char *calls_program;
+void calls_echo(int fd);
+
 #define P(address) ((struct sockaddr *)&(address))
 
 void calls_descriptors(void);
@@ -53,5 +60,6 @@ void calls_options(void);
 void calls_polls(void);
 void calls_names(void);
 void calls_control(void);
+void calls_pairs(void);
 
 #endif

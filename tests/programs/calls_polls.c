@@ -28,13 +28,6 @@ static long letters(int fd, short events)
     return result;
 }
 
-#define SHOW(state, fd)                                                                            \
-    do {                                                                                           \
-        calls_tell(state ": all", letters(fd, ALL));                                               \
-        calls_tell(state ": none", letters(fd, 0));                                                \
-        calls_tell(state ": select", selected(fd));                                                \
-    } while (0)
-
 static long selected(int fd)
 {
     struct timeval now = {0, 0};
@@ -53,6 +46,18 @@ static long selected(int fd)
            !!FD_ISSET(fd, &special);
 }
 
+void calls_show(const char *state, int fd)
+{
+    char what[64];
+
+    snprintf(what, sizeof what, "%s: all", state);
+    calls_tell(what, letters(fd, ALL));
+    snprintf(what, sizeof what, "%s: none", state);
+    calls_tell(what, letters(fd, 0));
+    snprintf(what, sizeof what, "%s: select", state);
+    calls_tell(what, selected(fd));
+}
+
 static void of_streams(void)
 {
     struct sockaddr_in address = calls_address(0);
@@ -62,40 +67,40 @@ static void of_streams(void)
 
     calls_begin("polls of streams");
     int fd = calls_socket(SOCK_STREAM, NULL);
-    SHOW("new", fd);
-    SHOW("bound", listener);
+    calls_show("new", fd);
+    calls_show("bound", listener);
     TRY(listen(listener, 1));
-    SHOW("listens", listener);
+    calls_show("listens", listener);
     TRY(connect(fd, P(address), sizeof address));
     calls_await(listener, POLLIN);
-    SHOW("somebody there", listener);
+    calls_show("somebody there", listener);
     close(fd), close(listener);
     calls_connect(ends);
-    SHOW("connected", ends[0]);
+    calls_show("connected", ends[0]);
     TRY(send(ends[1], "x", 1, 0));
     calls_await(ends[0], POLLIN);
-    SHOW("a byte", ends[0]);
+    calls_show("a byte", ends[0]);
     TRY(shutdown(ends[1], SHUT_WR));
     TRY(recv(ends[0], &byte, 1, 0));
     calls_await(ends[0], POLLIN);
-    SHOW("the peer's end", ends[0]);
-    SHOW("the own end", ends[1]);
+    calls_show("the peer's end", ends[0]);
+    calls_show("the own end", ends[1]);
     TRY(shutdown(ends[0], SHUT_WR));
     calls_await(ends[1], POLLHUP);
-    SHOW("both ends", ends[1]);
-    SHOW("both ends, there", ends[0]);
+    calls_show("both ends", ends[1]);
+    calls_show("both ends, there", ends[0]);
     close(ends[0]), close(ends[1]);
     calls_connect(ends);
     TRY(shutdown(ends[0], SHUT_RD));
-    SHOW("reading shut", ends[0]);
+    calls_show("reading shut", ends[0]);
     close(ends[0]), close(ends[1]);
     calls_connect(ends);
     TRY(setsockopt(ends[0], SOL_SOCKET, SO_LINGER, &none, sizeof none));
     close(ends[0]);
     calls_await(ends[1], POLLIN);
-    SHOW("reset", ends[1]);
+    calls_show("reset", ends[1]);
     TRY(recv(ends[1], &byte, 1, 0));
-    SHOW("reset, and told", ends[1]);
+    calls_show("reset, and told", ends[1]);
     close(ends[1]);
 }
 
@@ -105,17 +110,17 @@ static void of_datagrams(void)
 
     calls_begin("polls of datagrams");
     int fd = calls_socket(SOCK_DGRAM, NULL);
-    SHOW("new", fd);
+    calls_show("new", fd);
     close(fd);
     calls_pair_of_datagrams(ends);
-    SHOW("connected", ends[0]);
+    calls_show("connected", ends[0]);
     TRY(send(ends[0], "x", 1, 0));
     calls_await(ends[1], POLLIN);
-    SHOW("one there", ends[1]);
+    calls_show("one there", ends[1]);
     TRY(shutdown(ends[0], SHUT_RD));
-    SHOW("reading shut", ends[0]);
+    calls_show("reading shut", ends[0]);
     TRY(shutdown(ends[0], SHUT_WR));
-    SHOW("both shut", ends[0]);
+    calls_show("both shut", ends[0]);
     close(ends[1]);
     close(ends[0]);
 }

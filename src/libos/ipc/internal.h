@@ -30,6 +30,7 @@ struct pipe_end {
     uint32_t peer_place; /* where it was found */
     uint64_t few;        /* bytes that go the quick way at a time */
     uint64_t end;        /* MEMBER_READS or MEMBER_WRITES */
+    bool is_quiet;       /* without SIGPIPE: for socketpair's MSG_NOSIGNAL */
     bool declined;       /* the reader shares no memory with this process, or not this */
     struct pipe *pipe;
 };
@@ -41,6 +42,10 @@ void pipe_view_release(struct pipe *pipe);
 
 /* A new end of it, which has its reference then, with a place among the members. 0 or -errno. */
 int pipe_end_make(struct pipe *pipe, uint64_t end, uint32_t flags, struct fd_object **object);
+
+/* Both ends of a new pipe, with references 0; flags: O_NONBLOCK. Caller must hold exos_hold. 0 or
+ * -errno, and then nothing is left. */
+int pipe_make(struct fd_object *ends[2], uint32_t flags);
 
 ssize_t pipe_read(struct fd_object *object, void *bytes, size_t count);
 ssize_t pipe_write(struct fd_object *object, const void *bytes, size_t count);

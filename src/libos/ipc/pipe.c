@@ -212,8 +212,7 @@ const struct fd_kind pipe_kind = {.tag = FD_TAG('p', 'i', 'p', 'e'),
                                   .in_child = pipe_in_child};
 FD_KIND(pipe_kind);
 
-/* Both ends; caller must hold exos_hold. On failure nothing is left. */
-static int make(struct fd_object *ends[2], uint32_t flags)
+int pipe_make(struct fd_object *ends[2], uint32_t flags)
 {
     struct pipe_page *page = vm_shared_alloc(ALL_PAGES);
     if (!page)
@@ -259,7 +258,7 @@ int pipe2(int fds[2], int flags)
     if (flags & ~(O_CLOEXEC | O_NONBLOCK))
         return (int)fd_result(-EINVAL);
     exos_hold();
-    int error = make(ends, (uint32_t)flags & O_NONBLOCK);
+    int error = pipe_make(ends, (uint32_t)flags & O_NONBLOCK);
     if (!error)
         error = install(ends, fds, flags & O_CLOEXEC ? FD_CLOEXEC : 0);
     exos_release();

@@ -33,7 +33,6 @@ static int read_info6(const struct cmsghdr *control, struct socket_message *m)
     return 0;
 }
 
-/* What is of other levels is theirs. */
 int socket_read_control(const struct msghdr *message, struct socket_message *m)
 {
     const uint8_t *end = (const uint8_t *)message->msg_control + message->msg_controllen;
@@ -44,13 +43,12 @@ int socket_read_control(const struct msghdr *message, struct socket_message *m)
         if (control->cmsg_len < sizeof *control ||
             control->cmsg_len > (size_t)(end - (const uint8_t *)control))
             return -EINVAL;
-        bool is_ip = control->cmsg_level == IPPROTO_IP;
-        if (is_ip && control->cmsg_type == IP_PKTINFO)
+        if (control->cmsg_level == IPPROTO_IP && control->cmsg_type == IP_PKTINFO)
             error = read_info(control, m);
         else if (control->cmsg_level == IPPROTO_IPV6 && control->cmsg_type == IPV6_PKTINFO)
             error = read_info6(control, m);
         else
-            error = is_ip || control->cmsg_level == IPPROTO_IPV6 ? -EINVAL : 0;
+            error = -EINVAL;
     }
     return error;
 }

@@ -7,8 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libos/fd/internal.h"
+#include "libos/ipc/pair.h"
 #include "libos/start/start.h"
 #include "libos/time/time.h"
+
+/* There, if the program names socketpair. */
+extern const struct fd_kind pair_kind __attribute__((weak));
 
 #define SHARED_LOOK 20000000UL /* ns: nothing wakes who waits in a socket that is given away */
 
@@ -69,10 +74,13 @@ int socket_hold_slowly(struct socket *s, int flags)
 /* The socket behind a descriptor, or NULL with *error. Caller must hold exos_hold. flags: MSG_*. */
 static inline struct socket *find_for(int fd, int *error, int flags)
 {
-    struct fd_object *object = fd_object(fd);
+    struct fd_object *object = fd_at(fd);
     struct socket *s = (struct socket *)object;
 
-    *error = !object ? -EBADF : object->kind != &socket_kind ? -ENOTSOCK : 0;
+    *error = !object                        ? -EBADF
+             : object->kind == &socket_kind ? 0
+             : object->kind == &pair_kind   ? 0
+                                            : -ENOTSOCK;
     if (!*error)
         *error = socket_hold(s, flags);
     return *error ? NULL : s;
@@ -347,7 +355,9 @@ static int tell_end(int fd, bool is_peer, struct sockaddr *address, socklen_t *s
     const struct socket *s = find(fd, &error);
     if (s && is_peer && !(s->protocol->has_peer ? s->protocol->has_peer(s) : s->peer.port != 0))
         error = -ENOTCONN;
-    if (!error)
+    if (!error && s->protocol->family)
+        socket_write_family(s->protocol->family, address, size);
+    else if (!error)
         socket_write_end(s->is_six, is_peer ? &s->peer : &s->own, address, size);
     exos_release();
     return (int)fd_result(error);

@@ -61,7 +61,7 @@ struct socket_transfer {
     int flags;   /* MSG_*, SOCKET_INFO; MSG_TRUNC is set where a datagram was cut */
     bool has_end;
     bool is_six;           /* the socket's */
-    struct socket_end end; /* to, or from */
+    struct socket_end end; /* to; or from, and zeros before */
 };
 
 #define SOCKET_INFO 0x400 /* of flags: this is part of a struct socket_message */
@@ -85,6 +85,7 @@ static inline struct socket_message *socket_message_of(struct socket_transfer *t
 /* A protocol's part. Called with exos_hold held; results as those of struct fd_kind. */
 struct socket_protocol {
     int type, number; /* SOCK_*, IPPROTO_* */
+    int family;       /* AF_*; 0: AF_INET or AF_INET6 */
     bool speaks_ipv6; /* as well */
     size_t size;      /* of its own structure, which begins with struct socket */
     int (*bind)(struct socket *s, const struct socket_end *end);
@@ -227,6 +228,8 @@ void socket_write_control(bool is_six, const struct socket_message *m, struct ms
 
 /* Of whom something is sent to: 0.0.0.0 and :: are this machine, as elsewhere. */
 void socket_name_self(struct socket_end *end);
+/* An address of which no more is known. */
+void socket_write_family(int family, struct sockaddr *address, socklen_t *size);
 void socket_write_end(bool is_six, const struct socket_end *end, struct sockaddr *address,
                       socklen_t *size);
 

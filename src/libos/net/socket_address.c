@@ -102,6 +102,14 @@ void socket_write_end(bool is_six, const struct socket_end *end, struct sockaddr
     *size = sizeof in;
 }
 
+void socket_write_family(int family, struct sockaddr *address, socklen_t *size)
+{
+    const sa_family_t value = (sa_family_t)family;
+
+    memcpy(address, &value, *size < sizeof value ? *size : sizeof value);
+    *size = sizeof value;
+}
+
 int inet_pton(int family, const char *text, void *address)
 {
     if (family == AF_INET || family == AF_INET6) {

@@ -110,6 +110,8 @@ int socket_set(struct socket *s, int level, int option, const void *value, sockl
 
     if (error != -ENOPROTOOPT)
         return error;
+    if (level != SOL_SOCKET && s->protocol->family)
+        return -EOPNOTSUPP;
     if (level != SOL_SOCKET)
         return socket_set_ip(s, level, option, value, size, 0);
     switch (option) {
@@ -154,7 +156,10 @@ int socket_get(struct socket *s, int level, int option, void *value, socklen_t *
     } numbers[] = {
         {SOL_SOCKET, SO_TYPE, s->protocol->type},
         {SOL_SOCKET, SO_PROTOCOL, s->protocol->number},
-        {SOL_SOCKET, SO_DOMAIN, s->is_six ? AF_INET6 : AF_INET},
+        {SOL_SOCKET, SO_DOMAIN,
+         s->protocol->family ? s->protocol->family
+         : s->is_six         ? AF_INET6
+                             : AF_INET},
         {SOL_SOCKET, SO_BROADCAST, s->broadcast},
         {SOL_SOCKET, SO_ACCEPTCONN, 0},
         {IPPROTO_IP, IP_TTL, s->ttl},
@@ -166,6 +171,8 @@ int socket_get(struct socket *s, int level, int option, void *value, socklen_t *
 
     if (*size > INT_MAX) /* POSIX's may be negative */
         return -EINVAL;
+    if (level != SOL_SOCKET && s->protocol->family)
+        return -EOPNOTSUPP;
     if (level == IPPROTO_IPV6 && !s->is_six)
         return -ENOPROTOOPT;
     int error = s->protocol->get ? s->protocol->get(s, level, option, value, size) : -ENOPROTOOPT;

@@ -137,7 +137,12 @@ static inline ssize_t hand_over(struct udp *u, const struct net_datagram *d,
     size_t copied = socket_scatter(t, 0, d->payload, d->size);
     int flags = t->flags;
 
-    t->end = u->is_from_six ? u->sender : socket_end_ipv4(d->source, d->source_port);
+    if (u->is_from_six) {
+        t->end = u->sender;
+    } else {
+        t->end.address = d->source;
+        t->end.port = d->source_port;
+    }
     t->has_end = true;
     t->flags = copied < d->size ? MSG_TRUNC : 0;
     if (__builtin_expect(flags & (SOCKET_INFO | MSG_PEEK | MSG_TRUNC), 0)) {

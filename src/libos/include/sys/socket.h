@@ -11,9 +11,13 @@ typedef uint32_t socklen_t;
 typedef uint16_t sa_family_t;
 
 #define AF_UNSPEC 0
+#define AF_UNIX   1 /* of socketpair alone */
+#define AF_LOCAL  AF_UNIX
 #define AF_INET   2
 #define AF_INET6  10
 #define PF_UNSPEC AF_UNSPEC
+#define PF_UNIX   AF_UNIX
+#define PF_LOCAL  AF_UNIX
 #define PF_INET   AF_INET
 #define PF_INET6  AF_INET6
 
@@ -110,6 +114,10 @@ static inline struct cmsghdr *exos_cmsg_next(const struct msghdr *message, struc
 }
 
 int socket(int domain, int type, int protocol);
+
+/* Two connected sockets of AF_UNIX and SOCK_STREAM, of this process and its children. */
+int socketpair(int domain, int type, int protocol, int fds[2]);
+
 int bind(int fd, const struct sockaddr *address, socklen_t size);
 int listen(int fd, int backlog);
 int accept(int fd, struct sockaddr *address, socklen_t *size);
