@@ -10,6 +10,7 @@
 #include "fragments.h"
 #include "icmp_error.h"
 #include "libos/net/datagram.h"
+#include "libos/net/dns.h"
 #include "libos/net/parse.h"
 #include "libos/net/pieces.h"
 #include "whole.h"
@@ -144,6 +145,29 @@ static void check_note(const uint8_t *frame, size_t length)
         net_pieces_forget(&pieces);
 }
 
+/* Servers of names are machines; domains are names, with one blank between two. */
+static void check_names(const struct dhcp_lease *l)
+{
+    uint8_t question[DNS_QUESTION_MAX];
+    char name[DHCP_SEARCH_MAX];
+
+    for (int i = 0; i < DHCP_SERVERS; i++)
+        assert(l->dns[i] ? l->dns[i] >> 24 && l->dns[i] >> 29 != 7
+                         : i + 1 == DHCP_SERVERS || !l->dns[i + 1]);
+    assert(memchr(l->search, 0, sizeof l->search));
+    for (const char *at = l->search; *at;) {
+        size_t length = strcspn(at, " ");
+        memcpy(name, at, length);
+        name[length] = 0;
+        assert(dns_ask(question, 0, name, DNS_A));
+        at += length;
+        assert(!*at || at[1]);
+        at += *at == ' ';
+    }
+}
+
+#define USUAL 261 /* where options go on behind the usual ones */
+
 /* Any options of a DHCP server's that answers what was asked: whatever comes of it can be used. */
 static void check_lease(const uint8_t *bytes, size_t size)
 {
@@ -156,16 +180,25 @@ static void check_lease(const uint8_t *bytes, size_t size)
     struct net_datagram d = {.source_port = NET_WIRE16(67), .destination_port = NET_WIRE16(68)};
     struct dhcp c;
 
-    if (size < 200)
+    bool is_usual = size > 4 && bytes[4] & 1; /* options behind those that make a lease */
+    if (size < (is_usual ? 5 : 200))
         return;
-    d.size = size < 1400 ? size : 1400;
+    d.size = is_usual ? USUAL + size - 5 : size;
+    d.size = d.size < 1400 ? d.size : 1400;
     memset(m, 0, 1472);
     memcpy(m + 16, bytes, 4);
-    memcpy(m + 44, bytes + 4, d.size - 44);
+    if (is_usual)
+        memcpy(m + USUAL, bytes + 5, d.size - USUAL);
+    else
+        memcpy(m + 44, bytes + 4, d.size - 44);
     m[0] = 2;
     m[1] = 1;
     m[2] = 6;
     memcpy(m + 28, mac, 6);
+    if (is_usual) {
+        memcpy(m + 16, "\12\0\2\143", 4);
+        memcpy(m + 240, "\65\1\2\66\4\12\0\2\2\63\4\0\0\3\350\1\4\377\377\377\0", USUAL - 240);
+    }
     net_put32(m + 4, 7);
     net_put32(m + 236, 0x63825363);
     size_t length = net_datagram_write(in.frame, &d, mac, mac, 64);
@@ -180,6 +213,7 @@ static void check_lease(const uint8_t *bytes, size_t size)
             const struct dhcp_lease *l = &c.lease;
             assert(l->seconds >= 4 && l->renew && l->renew <= l->rebind && l->rebind <= l->seconds);
             assert(l->prefix >= 1 && l->prefix <= 32 && l->address >> 24 && l->address >> 29 != 7);
+            check_names(l);
             assert(!l->router || !((l->router ^ l->address) >> (32 - l->prefix)));
         }
         assert(c.state < DHCP_BOUND || c.lease.seconds);
