@@ -202,6 +202,24 @@ static void exceptions_return_where_the_handler_says(void)
     signal(SIGTRAP, SIG_DFL);
 }
 
+/* Also where a slice begins on the way to the handler. */
+static void each_exception_is_handled_once_where_it_was(void)
+{
+    int rounds = 0;
+    handle_info(SIGTRAP, skip, 0);
+    for (uint64_t end = aegis_env(exos.env)->slices + 20; aegis_env(exos.env)->slices < end;) {
+        uint64_t result;
+        __asm__ volatile(".option push\n.option norvc\nli a0, 1\nebreak\n.option pop\nmv %0, a0"
+                         : "=r"(result)
+                         :
+                         : "a0", "fa0", "gp", "memory");
+        CHECK_EQ(result, 4711);
+        CHECK_EQ(count, ++rounds);
+    }
+    sigprocmask(SIG_SETMASK, &(sigset_t){0}, NULL);
+    signal(SIGTRAP, SIG_DFL);
+}
+
 static volatile uint64_t reserved_word;
 
 static void change_and_reserve(int signal, siginfo_t *info, void *context)
@@ -511,6 +529,7 @@ int main(int argc, char **argv)
     flags();
     blocked();
     exceptions_return_where_the_handler_says();
+    each_exception_is_handled_once_where_it_was();
     a_reservation_ends_with_the_handler();
     exceptions_are_mended();
     handlers_may_leave_by_siglongjmp();

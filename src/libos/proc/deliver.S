@@ -28,6 +28,7 @@ signal_here:
         addi    a1, sp, UC_SIZE
         sd      a1, UC_X(2)(sp)
         mv      a0, sp
+        li      a1, 0
         call    signal_dispatch
         j       signal_return
         .size   signal_here, . - signal_here
@@ -43,6 +44,7 @@ signal_trampoline:
         ld      a2, SIGNAL_FROM_SP(a0)
         sd      a1, UC_X(0)(sp)
         sd      a2, UC_X(2)(sp)
+        ld      a1, SIGNAL_FROM_FAULT(a0)
         sd      zero, SIGNAL_FROM_BUSY(a0)
         mv      a0, sp
         call    signal_dispatch

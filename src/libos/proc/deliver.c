@@ -25,15 +25,18 @@ _Static_assert(offsetof(ucontext_t, uc_mcontext.__fpregs) == UC_F(0), "deliver.S
 _Static_assert(offsetof(ucontext_t, uc_mcontext.__fcsr) == UC_FCSR, "deliver.S");
 _Static_assert(sizeof(ucontext_t) <= UC_SIZE, "deliver.S");
 
-/* Where the trampoline was entered from; busy until it has taken that over. */
+/* Where the trampoline was entered from, and the signal of an exception there, 0 for none; busy
+ * until it has taken that over. */
 struct signal_from {
     uint64_t pc, sp;
     uint64_t busy;
+    uint64_t fault;
 };
 extern struct signal_from signal_from;
 struct signal_from signal_from;
 _Static_assert(offsetof(struct signal_from, sp) == SIGNAL_FROM_SP, "deliver.S");
 _Static_assert(offsetof(struct signal_from, busy) == SIGNAL_FROM_BUSY, "deliver.S");
+_Static_assert(offsetof(struct signal_from, fault) == SIGNAL_FROM_FAULT, "deliver.S");
 
 static bool on_alternate(uint64_t sp)
 {
@@ -53,9 +56,9 @@ static uint64_t place_context(int signal, uint64_t sp)
 }
 
 /* Makes pc and sp of what is interrupted those of the trampoline. */
-static void redirect(int signal, uint64_t *pc, uint64_t *sp)
+static void redirect(int signal, bool is_fault, uint64_t *pc, uint64_t *sp)
 {
-    signal_from = (struct signal_from){*pc, *sp, true};
+    signal_from = (struct signal_from){*pc, *sp, true, is_fault ? (uint64_t)signal : 0};
     *pc = (uint64_t)signal_trampoline;
     *sp = place_context(signal, *sp);
 }
@@ -96,14 +99,20 @@ static void run_handler(int signal, ucontext_t *context)
     errno = saved;
 }
 
-/* Called by deliver.S: all that is due, one after the other. */
-void signal_dispatch(ucontext_t *context)
+/*
+ * Called by deliver.S: the signal of the exception that led here, if fault isn't 0, and all that is
+ * due, one after the other. The former is never pending: where a slice begins meanwhile it would be
+ * handled with the context of this function.
+ */
+void signal_dispatch(ucontext_t *context, uint64_t fault)
 {
     uint64_t due;
 
     context->uc_flags = 0;
     context->uc_link = NULL;
     context->uc_stack = signals.stack;
+    if (fault)
+        run_handler((int)fault, context);
     while ((due = signal_due())) {
         int signal = due & SIGNAL_BIT(SIGKILL) ? SIGKILL : lowest(due);
         uint64_t bit = SIGNAL_BIT(signal);
@@ -137,7 +146,7 @@ static void slice_begins(struct aegis_context *context)
         signal_end(SIGKILL);
     if (signals.stopped) /* all else waits */
         return;
-    redirect(lowest(due), &context->pc, &context->x[1]);
+    redirect(lowest(due), false, &context->pc, &context->x[1]);
 }
 
 /* exos_wait asks before it sleeps, and when the doorbell has rung. */
@@ -206,8 +215,7 @@ static bool by_exception(struct upcall_context *context)
     signals.fault = (siginfo_t){.si_signo = cause.signal,
                                 .si_code = cause.code,
                                 .si_addr = (void *)(about_pc ? context->pc : context->value)};
-    __atomic_fetch_or(&signals.pending, SIGNAL_BIT(cause.signal), __ATOMIC_RELAXED);
-    redirect(cause.signal, &context->pc, &context->x[2]);
+    redirect(cause.signal, true, &context->pc, &context->x[2]);
     return true;
 }
 

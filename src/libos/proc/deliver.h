@@ -7,8 +7,9 @@
 #define UC_FCSR 560
 #define UC_SIZE 576 /* a multiple of 16 */
 
-#define SIGNAL_FROM_PC   0
-#define SIGNAL_FROM_SP   8
-#define SIGNAL_FROM_BUSY 16
+#define SIGNAL_FROM_PC    0
+#define SIGNAL_FROM_SP    8
+#define SIGNAL_FROM_BUSY  16
+#define SIGNAL_FROM_FAULT 24
 
 #endif

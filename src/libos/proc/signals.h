@@ -26,7 +26,7 @@ struct signal_state {
     bool stopped;     /* until SIGCONT */
     bool interrupted; /* a handler without SA_RESTART has run since the last wait asked */
     stack_t stack;    /* sigaltstack's */
-    siginfo_t fault;  /* of the exception whose signal is pending; si_signo 0: none */
+    siginfo_t fault;  /* of the exception that is about to be handled; si_signo 0: none */
 };
 extern struct signal_state signals;
 
@@ -45,7 +45,7 @@ void signal_listen(void);
 /* deliver.S */
 void signal_here(void);
 void signal_trampoline(void);
-void signal_dispatch(ucontext_t *context);
+void signal_dispatch(ucontext_t *context, uint64_t fault);
 
 /* Say on stderr that an exception ends the program, and where it was. */
 void signal_report(int signal, const struct upcall_context *context);
