@@ -7,6 +7,7 @@
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "libos/net/datagram6.h"
@@ -332,6 +333,48 @@ static void datagrams_larger_than_a_frame(void)
     close(a), close(b);
 }
 
+/* The first or second half of a datagram, "abcdef", from a port to 4370. */
+static void send_half(uint16_t port, bool is_second)
+{
+    static uint8_t frame[AEGIS_FRAME_MAX];
+    struct net_note note = {.kind = NOTE_PIECE,
+                            .protocol = IPPROTO_UDP,
+                            .at = is_second ? 3 : 0,
+                            .total = 6,
+                            .source_port = htons(port),
+                            .destination_port = htons(4370),
+                            .source = net_ipv6_mapped(htonl(INADDR_LOOPBACK)),
+                            .destination = net_ipv6_mapped(htonl(INADDR_LOOPBACK)),
+                            .payload = (const uint8_t *)(is_second ? "def" : "abc"),
+                            .size = 3};
+    struct net_lease lease;
+
+    CHECK_OK(net_lease_family(&lease, IPPROTO_UDP, NET_IPV4, port, 4));
+    CHECK_OK(net_lease_loop(&lease, 4));
+    CHECK_EQ(net_send_copy(&lease.loop, frame, net_note_write(frame, &note), AEGIS_FOREVER), 1);
+    net_lease_end(&lease);
+}
+
+static void pieces_of_another_program_between(void)
+{
+    int a = bound("::", 4370), status = -1;
+    char got[8] = "";
+
+    send_half(4371, false);
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        send_half(4372, false);
+        _exit(0);
+    }
+    CHECK_EQ(waitpid(pid, &status, 0), pid);
+    CHECK_EQ(status, 0);
+    send_half(4371, true);
+    CHECK_EQ(recv(a, got, sizeof got, MSG_DONTWAIT), 6);
+    CHECK(!strcmp(got, "abcdef"));
+    close(a);
+}
+
 int main(void)
 {
     if (aegis_info()->netif_count == 0)
@@ -349,6 +392,7 @@ int main(void)
     the_name_of_another_machine();
     notes_of_other_programs();
     datagrams_larger_than_a_frame();
+    pieces_of_another_program_between();
     netd_end();
     return 0;
 }

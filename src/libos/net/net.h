@@ -94,18 +94,24 @@ static inline const struct aegis_slot_header *net_slot_of(const uint8_t *frame)
     return (const struct aegis_slot_header *)(const void *)(frame - AEGIS_SLOT_FRAME);
 }
 
-/*
- * Whether a frame that came over the loop interface is from who has that interface's root binding,
- * netd: then it may tell of other machines (note.h). All others are programs', whatever stands in
- * them.
- */
-static inline bool net_is_told(const struct aegis_slot_header *slot)
+/* The environment that has sent a frame over the loop interface; 0: who has that interface's root
+ * binding, netd. */
+static inline uint32_t net_sender(const struct aegis_slot_header *slot)
 {
     const uint8_t *sender = (const uint8_t *)slot + AEGIS_SLOT_SENDER;
     uint32_t env;
 
     memcpy(&env, __builtin_assume_aligned(sender, sizeof env), sizeof env);
-    return env == 0;
+    return env;
+}
+
+/*
+ * Whether such a frame is netd's: then it may tell of other machines (note.h). All others are
+ * programs', whatever stands in them.
+ */
+static inline bool net_is_told(const struct aegis_slot_header *slot)
+{
+    return net_sender(slot) == 0;
 }
 
 /* Give the slots of all frames before number `tail` back to the kernel. */

@@ -13,6 +13,8 @@ void net_pieces_take(struct net_pieces *p, const struct net_note *n)
     if (n->at == 0) {
         net_pieces_forget(p);
         *p = (struct net_pieces){.bytes = malloc(n->total),
+                                 .sender = p->sender,
+                                 .number = p->number,
                                  .total = n->total,
                                  .source = n->source,
                                  .source_port = n->source_port,
@@ -40,4 +42,24 @@ bool net_pieces_whole(const struct net_pieces *p, struct net_datagram *d)
                                .payload = p->bytes,
                                .size = p->total};
     return true;
+}
+
+struct net_pieces *net_pieces_place(struct net_pieces *places, size_t count, uint32_t sender,
+                                    const struct net_note *n)
+{
+    struct net_pieces *place = places;
+    uint64_t last = 0;
+
+    for (struct net_pieces *p = places; p < places + count; p++) {
+        if (p->bytes && p->sender == sender)
+            return p;
+        if (!p->bytes || (place->bytes && p->number < place->number))
+            place = p;
+        last = p->number > last ? p->number : last;
+    }
+    if (n->at)
+        return NULL;
+    place->sender = sender;
+    place->number = last + 1;
+    return place;
 }

@@ -11,6 +11,8 @@
 #include "libos/net/service.h"
 #include "libos/net/socket.h"
 
+#define UDP_SENDERS 4 /* programs that may be sending pieces to a socket at once */
+
 struct udp {
     struct socket socket;
     bool has_lease, has_address; /* of its own, by bind */
@@ -20,9 +22,9 @@ struct udp {
      * nothing is added to, the device's and the loop's. */
     struct net before[2];
     struct net *from; /* where the oldest datagram lies; NULL: in `whole` */
-    /* Datagrams that come in pieces: of this machine's programs, and by netd; so the ones don't get
-     * into the others' way. */
-    struct net_pieces pieces[2];
+    /* Datagrams that come in pieces: by netd, and, each in a place of its own, of this machine's
+     * programs; so the ones don't get into the others' way. */
+    struct net_pieces told, pieces[UDP_SENDERS];
     struct net_pieces *whole; /* one of them, if it is */
     bool is_from_six;         /* whether it is of IPv6; then */
     struct socket_end sender; /* where it came from */

@@ -34,11 +34,14 @@ static bool is_from_here(const struct net_note *n)
                                : net_is_local(net_service(), n->source.words[3]);
 }
 
-static void take_piece(struct udp *u, const struct net_note *n, bool is_told)
+static void take_piece(struct udp *u, const struct net_note *n, uint32_t sender)
 {
-    struct net_pieces *pieces = &u->pieces[is_told];
+    struct net_pieces *pieces =
+        sender ? net_pieces_place(u->pieces, UDP_SENDERS, sender, n) : &u->told;
     struct net_datagram d;
 
+    if (!pieces)
+        return;
     net_pieces_take(pieces, n);
     u->whole = net_pieces_whole(pieces, &d) ? pieces : NULL;
 }
@@ -55,7 +58,7 @@ bool udp_take_note(struct udp *u, const struct aegis_slot_header *slot, const ui
     if (!is_between(u, &n))
         return true;
     if (n.kind == NOTE_PIECE) {
-        take_piece(u, &n, is_told);
+        take_piece(u, &n, net_sender(slot));
         udp_note_sender(u, frame, net_note_is_ipv6(&n) ? 0 : n.source.words[3]);
     } else if (u->socket.peer.port && net_note_errno(&n)) { /* RFC 1122, 4.1.3.3: a peer's alone */
         u->socket.error = net_note_errno(&n);
@@ -84,8 +87,9 @@ void udp_forget_whole(struct udp *u)
 
 void udp_forget_pieces(struct udp *u)
 {
-    net_pieces_forget(&u->pieces[0]);
-    net_pieces_forget(&u->pieces[1]);
+    net_pieces_forget(&u->told);
+    for (int i = 0; i < UDP_SENDERS; i++)
+        net_pieces_forget(&u->pieces[i]);
     u->whole = NULL;
 }
 

@@ -237,6 +237,46 @@ static void pieces_make_a_datagram_in_their_order_alone(void **state)
     expect_a_datagram_of(true);
 }
 
+#define PLACES 4
+
+static void give(struct net_pieces *places, uint32_t sender, const struct net_note *n)
+{
+    struct net_pieces *p = net_pieces_place(places, PLACES, sender, n);
+
+    if (p)
+        net_pieces_take(p, n);
+}
+
+static void a_sender_ends_no_others_datagram(void **state)
+{
+    (void)state;
+    struct net_pieces places[PLACES] = {{0}};
+    struct net_note a = piece(false, 0, 7, 20), b = piece(false, 7, 13, 20);
+    struct net_datagram d;
+
+    for (uint32_t others = 0; others < PLACES; others++) {
+        give(places, 100, &a);
+        for (uint32_t i = 0; i < 50 && others; i++) {
+            give(places, 1 + i % others, &a); /* beginnings */
+            give(places, 1 + i % others, &a);
+            give(places, 200 + i, &b); /* of nothing */
+        }
+        give(places, 100, &b);
+        struct net_pieces *whole = net_pieces_place(places, PLACES, 100, &b);
+        assert_true(whole && net_pieces_whole(whole, &d) && d.size == 20);
+        net_pieces_forget(whole);
+        assert_null(net_pieces_place(places, PLACES, 100, &b));
+    }
+    for (uint32_t sender = 1; sender < 1000; sender++) { /* who comes has a place */
+        give(places, sender, &a);
+        give(places, sender, &b);
+        struct net_pieces *whole = net_pieces_place(places, PLACES, sender, &b);
+        assert_true(whole && net_pieces_whole(whole, &d));
+    }
+    for (size_t i = 0; i < PLACES; i++)
+        net_pieces_forget(&places[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -247,6 +287,7 @@ int main(void)
         cmocka_unit_test(what_is_no_note_is_refused),
         cmocka_unit_test(errors_mean_what_posix_has_for_them),
         cmocka_unit_test(pieces_make_a_datagram_in_their_order_alone),
+        cmocka_unit_test(a_sender_ends_no_others_datagram),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
