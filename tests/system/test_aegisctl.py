@@ -105,9 +105,9 @@ def test_a_start_that_fails_says_why_in_one_line(ctl, fake, parts):
 
 
 @pytest.mark.parametrize("fake, parts", [
-    ("mute-monitor", ["monitor", "1 s"]), ("no-banner", ["no banner", "1 s", "serial.log"]), ("silent", ["agent", "1 s"])])
+    ("mute-monitor", ["monitor", "10 s"]), ("no-banner", ["no banner", "3 s", "serial.log"]), ("silent", ["agent", "3 s"])])
 def test_a_machine_that_does_not_come_up_is_given_up(ctl, fake, parts):
-    done = run(ctl, "--timeout", "1", fake=fake)
+    done = run(ctl, "--timeout", "3", fake=fake)
     assert done.returncode == 1
     one_line(done.stderr, *parts)
 

@@ -308,10 +308,16 @@ def test_a_message_larger_than_any_is_refused(up):
 
 
 def test_many_requests_at_once_are_answered_in_order(up):
+    """At most 50 at a time: what doesn't fit the socket's buffer, because nobody has read yet, QEMU's console drops."""
     import protocol
-    for i in range(200):
-        up.control.send(protocol.LIST, 1000 + i, protocol.encode("list", start=0))
-    assert [up.control.receive()[1] for _ in range(200)] == list(range(1000, 1200))
+    answered = []
+    for sent in range(250):
+        if sent < 200:
+            up.control.send(protocol.LIST, 1000 + sent, protocol.encode("list", start=0))
+        while sent >= 50 and len(answered) <= sent - 50:
+            kind, number, _ = up.control.receive()
+            answered += [number] if kind == protocol.LIST | protocol.REPLY else []  # or an answer to another hello
+    assert answered == list(range(1000, 1200))
 
 
 def test_ip_options_are_seen_through(machine, compile_filter):

@@ -190,7 +190,7 @@ static int start(struct broker *b, struct why *why)
         return -1;
     }
     broker_ram_open(b);
-    return qemu_ports(&b->qemu, b->machine, b->boot_ms, why);
+    return qemu_ports(&b->qemu, b->machine, b->boot_ms < MONITOR_MS ? MONITOR_MS : b->boot_ms, why);
 }
 
 /* QEMU was started, but something is wrong: its own end explains itself better than what we saw of

@@ -10,7 +10,7 @@
 
 /*
  * Run a machine to its end. The instance is claimed.
- * boot_ms: how long QEMU's start, the banner, and then the agent's hello, may take.
+ * boot_ms: how long QEMU's start (10 s at least), the banner, and then the agent's hello, may take.
  * report:  -1 in the foreground: the serial log goes to stdout, messages go to stderr. Else a pipe,
  * into which is written, once, 'R' and a line for people when the machine is up, or 'F' and what
  *          went wrong.

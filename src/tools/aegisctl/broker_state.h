@@ -7,7 +7,8 @@
 #include "clients.h"
 #include "serial.h"
 
-#define HALT_MS 10000
+#define HALT_MS    10000
+#define MONITOR_MS 10000 /* for QEMU's start, however little time the machine has */
 
 enum phase { BANNER, HELLO, UP, HALT };
 

@@ -154,7 +154,7 @@ static int run_detached(const struct instance *instance, struct machine *machine
         return 1;
     }
     waitpid(child, NULL, 0);
-    return await_report(ends[0], 3 * boot_ms + 30000);
+    return await_report(ends[0], 3 * boot_ms + 40000);
 }
 
 /* All that can be checked before anything is started. */
