@@ -8,7 +8,7 @@ import time
 
 import pytest
 from scapy.layers.inet import ICMP, IP, TCP, UDP, IPOption, fragment
-from scapy.layers.l2 import Ether
+from scapy.layers.l2 import ARP, Ether
 from scapy.packet import Raw
 
 from conftest import BUILD
@@ -154,9 +154,17 @@ def test_errors_get_no_errors_and_groups_no_answers(up):
            frame(up, TCP(sport=4000, dport=81, flags="R")), frame(up, TCP(sport=4000, dport=81, flags="RA")),
            frame(up, Raw(b"igmp...."), proto=2), everywhere, from_group,
            *(frame(up, layer, src=source) for layer in (udp, syn, ICMP(type=8))
-             for source in ("0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255", GUEST_IP)),
+             for source in ("0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255", "10.0.2.255", GUEST_IP)),
            *(frame(up, udp, dst=target) for target in ("10.0.2.255", "10.0.2.16", "224.0.0.1", "255.255.255.255")),
            Ether(src=HOST_MAC, dst=mac, type=0x86dd) / bytes(frame(up, udp))[14:])
+
+
+def test_who_says_that_he_is_at_a_groups_hardware_address_is_not_told_where_we_are(up):
+    nic = up.nics[0]
+    for mac in ("ff:ff:ff:ff:ff:ff", "03:00:00:00:00:01", HOST_MAC):
+        nic.send(bytes(Ether(src=HOST_MAC, dst="ff:ff:ff:ff:ff:ff") / ARP(op=1, hwsrc=mac, psrc=HOST_IP, pdst=GUEST_IP)))
+    answer = Ether(nic.find(lambda f: Ether(f).haslayer(ARP) and Ether(f)[ARP].op == 2, 20))
+    assert (answer.dst, answer[ARP].hwdst, answer[ARP].hwsrc) == (HOST_MAC, HOST_MAC, nic.mac)
 
 
 def test_what_is_broken_gets_no_answer(up):

@@ -89,6 +89,12 @@ static void show_lingering(bool is_loop, struct linger_set *sets, uint32_t root)
     late_open(is_loop, sets, root);
 }
 
+static void put_address(struct answerer *a, uint32_t address, uint8_t prefix)
+{
+    a->own->address = __builtin_bswap32(address);
+    a->own->hosts = prefix < 31 ? __builtin_bswap32(UINT32_MAX >> prefix) : 0;
+}
+
 /* Has a handler answer in the name of our address on a root binding. */
 static int64_t answer_begin(struct answerer *a, uint32_t root, bool is_loop)
 {
@@ -102,7 +108,7 @@ static int64_t answer_begin(struct answerer *a, uint32_t root, bool is_loop)
         own->mac[i] = is_loop ? 0 : netd.mac[i];
     own->is_loop = is_loop;
     own->takes_leases = netd.is_leased && !is_loop;
-    own->address = __builtin_bswap32(netd.address.address);
+    put_address(a, netd.address.address, netd.address.prefix);
     own->identifier[0] = NET_WIRE32(net_ipv6_identifier(netd.mac) >> 32);
     own->identifier[1] = NET_WIRE32(net_ipv6_identifier(netd.mac));
     a->ends = net_handler_map(&answer, "ends");
@@ -113,11 +119,11 @@ static int64_t answer_begin(struct answerer *a, uint32_t root, bool is_loop)
     return handler < 0 ? handler : aegis_handler_bind((uint32_t)handler, root);
 }
 
-void frames_address(uint32_t address)
+void frames_address(uint32_t address, uint8_t prefix)
 {
-    device.own->address = __builtin_bswap32(address);
+    put_address(&device, address, prefix);
     if (loop.own)
-        loop.own->address = __builtin_bswap32(address);
+        put_address(&loop, address, prefix);
 }
 
 static uint32_t seconds(void)

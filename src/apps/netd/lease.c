@@ -78,7 +78,7 @@ static void have(void)
         return; /* the same for longer */
     told = *l;
     tell_netd(l);
-    frames_address(l->address);
+    frames_address(l->address, l->prefix);
     print(l);
     is_known = true;
     if (exos.start)
@@ -89,7 +89,7 @@ static void lost(void)
 {
     const struct dhcp_lease none = {0};
 
-    frames_address(0);
+    frames_address(0, 0);
     tell_netd(&none);
     is_known = false;
     puts("netd: the address is lost");

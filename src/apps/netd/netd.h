@@ -43,8 +43,8 @@ int64_t netd_complain(const char *what, int64_t status);
 /* Be the other process; returns only if it can't, the program's status. */
 int frames_run(void);
 
-/* The address in whose name the handlers answer; 0: in nobody's. */
-void frames_address(uint32_t address);
+/* The address in whose name the handlers answer, 0: in nobody's; and its network's prefix, bits. */
+void frames_address(uint32_t address, uint8_t prefix);
 
 /*
  * Ask the netd of this interface, which knows its root's owner from others; those of other

@@ -81,8 +81,10 @@ static void make_maps(struct handler *h)
             memcpy(memory, own_mac, 6);
             memcpy(memory + h->address_at, own_address, 4);
         }
-        if (!strcmp(map->name, ".data") && h->image == netd_answer)
+        if (!strcmp(map->name, ".data") && h->image == netd_answer) {
             put_identifier(memory + offsetof(struct answer_own, identifier));
+            net_put32(memory + offsetof(struct answer_own, hosts), 0xff);
+        }
         if (!strcmp(map->name, "lingering"))
             lingering = (struct linger_set *)memory;
         if (!strcmp(map->name, "ends"))
@@ -195,6 +197,18 @@ static void put_right6(uint8_t *frame, size_t length, uint8_t how)
     net_put16(icmp + 2, (uint16_t)~plain_sum(pseudo6(frame, size), icmp, size));
 }
 
+#define ARP_RIGHT 0xff
+
+/* A question for us, or an answer, from anybody. */
+static void put_right_arp(uint8_t *frame)
+{
+    static const uint8_t kind[] = {0, 1, 8, 0, 6, 4, 0};
+
+    net_put16(frame + ETH_TYPE, ETH_TYPE_ARP);
+    memcpy(frame + ARP_HARDWARE, kind, sizeof kind);
+    memcpy(frame + ARP_TARGET + 6, own_address, sizeof own_address);
+}
+
 /* Makes it ours: one bit of how for each layer. */
 static void put_right(uint8_t *frame, size_t length, uint8_t how)
 {
@@ -203,6 +217,10 @@ static void put_right(uint8_t *frame, size_t length, uint8_t how)
 
     if (length < header + 20 || !(how & 1))
         return;
+    if (how == ARP_RIGHT) {
+        put_right_arp(frame);
+        return;
+    }
     memcpy(frame, own_mac, 6);
     frame[ETH_SOURCE] &= 0xfe;
     net_put16(frame + ETH_TYPE, how & 128 ? ETH_TYPE_ARP : ETH_TYPE_IPV4);
@@ -308,6 +326,7 @@ static void check_answer(const uint8_t *asked, size_t asked_length, const uint8_
     }
     size_t total = net_get16(got + IPV4_LENGTH), size = total - IPV4_LEAST;
     assert(!memcmp(got, asked + ETH_SOURCE, 6));
+    assert(net_get32(got + IPV4_DESTINATION) != 0x0a0002ff);
     assert(length == ETH_SIZE + total && total >= IPV4_LEAST + 8);
     assert(length <= (asked_length > ANSWER_MOST ? asked_length : ANSWER_MOST));
     assert(got[IPV4_FIRST] == 0x45 && plain_sum(0, got + IPV4_FIRST, IPV4_LEAST) == 0xffff);

@@ -77,6 +77,12 @@ static __always_inline bool is_own(__u32 address)
     return (address == own.address && address) || (own.is_loop && bpf_ntohl(address) >> 24 == 127);
 }
 
+/* Everybody's on our network. */
+static __always_inline bool is_broadcast(__u32 address)
+{
+    return own.hosts && (address | own.hosts) == address && !((address ^ own.address) & ~own.hosts);
+}
+
 /* One machine's: not nobody's, a group's, this one's, or of a network that never leaves a machine;
  * on the loop interface this one's. */
 static __always_inline bool is_somebody(__u32 address)
@@ -85,7 +91,8 @@ static __always_inline bool is_somebody(__u32 address)
 
     if (own.is_loop)
         return is_own(address);
-    return first != 0 && first != 127 && first < 224 && address != own.address;
+    return first != 0 && first != 127 && first < 224 && address != own.address &&
+           !is_broadcast(address);
 }
 
 static __always_inline bool is_to_us(const struct ethhdr *eth)

@@ -10,6 +10,8 @@ struct answer_own {
     unsigned int address;       /* IPv4, as on the wire */
     /* What our IPv6 addresses end in, as on the wire; 0: they are nobody's. */
     unsigned int identifier[2];
+    unsigned int hosts; /* what of the address tells machines of its network apart, as on the wire;
+                           0: there is no address of all of them */
 };
 
 enum answer_kind { ANSWER_ECHO, ANSWER_RESET, ANSWER_UNREACHABLE, ANSWER_KINDS };

@@ -49,8 +49,6 @@ static __always_inline void note_sender(const struct arp *arp)
 
     if (!n || n->address != address || !(n->word & NEIGHBOUR_WANTED))
         return;
-    if (arp->sender_mac[0] & 1) /* a group's address is nobody's */
-        return;
     for (int i = 0; i < ETH_ALEN; i++)
         word |= (unsigned long long)arp->sender_mac[i] << 8 * i;
     if (n->word & NEIGHBOUR_KNOWN && (n->word ^ word) & NEIGHBOUR_MAC_MASK)
@@ -89,6 +87,8 @@ static __always_inline int resolve(struct xdp_md *ctx)
     for (int i = 0; i < 4; i++)
         if (arp->target[i] != own.address[i])
             return XDP_DROP;
+    if (arp->sender_mac[0] & 1) /* a group's address is nobody's */
+        return XDP_DROP;
     note_sender(arp);
     return arp->head.ar_op == bpf_htons(ARPOP_REQUEST) ? answer(eth, arp) : XDP_DROP;
 }
