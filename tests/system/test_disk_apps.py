@@ -97,7 +97,7 @@ def test_a_request_that_the_disk_fails_is_told_to_who_made_it_alone(disk, folder
     first = int((disk.from_ if op == "read" else disk.to).split(",")[1])
     (folder / "errors").write_text(f'[inject-error]\nevent = "{op}_aio"\nerrno = "5"\nsector = "{(first + 100) * 8}"\n')
     disk.ok("run", "--detach", "--net", "none", "--disk", f"{disk.image},errors={folder}/errors")
-    disk.ok("start", "dd", f"if={disk.to if op == 'read' else disk.from_}", "of=null", "bs=4096", "depth=1")
+    beside = disk.start("start", "--wait", "dd", f"if={disk.to if op == 'read' else disk.from_}", "of=null", "bs=4096", "depth=1")
     failing = ["dd", f"if={disk.from_}", "of=sum"] if op == "read" else ["dd", "if=zero", f"of={disk.to}"]
     out = start(disk, *failing, "bs=4096", "depth=4", status=1)
     assert "dd: copy: the device reports an error" in out
@@ -105,6 +105,7 @@ def test_a_request_that_the_disk_fails_is_told_to_who_made_it_alone(disk, folder
     # What lies beside it is read and written, by others and by the same program.
     for more in (["count=100"], ["skip=101"] if op == "read" else ["seek=101"]):
         assert "reports an error" not in start(disk, *failing, "bs=4096", *more)
+    assert "reports an error" not in beside.communicate(timeout=60)[0] and beside.returncode == 0
     assert "dd: 3" in start(disk, "dd", f"if={disk.to if op == 'read' else disk.from_}", "of=null", "bs=32768", "count=3")
     assert "panic" not in disk.log()
     disk.ok("stop")
