@@ -72,7 +72,7 @@ static void refusals(void)
     struct sockaddr_in in = at("10.0.2.15", 4100), elsewhere = at("10.0.2.16", 4100);
     int file = open("/dev/null", O_RDWR), s = udp();
     char byte = 0;
-    static char large[1473];
+    static char large[34561];
 
     CHECK_ERRNO(socket(11, SOCK_DGRAM, 0), EAFNOSUPPORT);
     CHECK_ERRNO(socket(AF_INET, 77, 0), EINVAL);

@@ -4,6 +4,7 @@
  *   told refused ADDRESS PORT   a datagram of a connected socket's, and what is said of it
  *   told connect ADDRESS PORT   a connection, and why there is none
  *   told path ADDRESS PORT      datagrams, and how large they may be
+ *   told long ADDRESS PORT      sends a datagram that takes several frames
  *   told sizes PORT             answers each datagram with its size and sum
  *   told sizes6 PORT            the same in IPv6
  *   told inside OWN PEER PORT   a conversation of this machine's with itself, at OWN from PORT + 1,
@@ -127,6 +128,18 @@ static int path(void)
     return 0;
 }
 
+static int send_long(void)
+{
+    static unsigned char bytes[20000];
+
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (unsigned char)(i % 251);
+    ssize_t sent =
+        sendto(make(SOCK_DGRAM), bytes, sizeof bytes, 0, (struct sockaddr *)&peer, peer_size);
+    printf("told: sent %zd\n", sent);
+    return 0;
+}
+
 static int sizes(int family)
 {
     static unsigned char bytes[65536];
@@ -200,6 +213,8 @@ int main(int argc, char **argv)
         read_peer(argv[2], argv[3]);
         if (!strcmp(argv[1], "path"))
             return path();
+        if (!strcmp(argv[1], "long"))
+            return send_long();
         return !strcmp(argv[1], "refused") ? refused() : connects();
     }
     if (argc == 5) {

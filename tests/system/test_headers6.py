@@ -4,13 +4,15 @@ import struct
 import time
 
 import pytest
-from scapy.layers.inet import TCP, UDP
+from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.inet6 import (HBHOptUnknown, ICMPv6DestUnreach, ICMPv6EchoReply, ICMPv6EchoRequest, ICMPv6ParamProblem, IPv6,
                                 IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, IPv6ExtHdrHopByHop, IPv6ExtHdrRouting, PadN)
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
+from images import GUEST_IP, HOST_IP, HOST_MAC
 from test_ipv6 import HOST, PLAYED, Stream, bare, wire  # noqa: F401: fixtures
+from test_sockets import answer_arp
 from test_told import lines, summed
 from test_told6 import error, seen, to_port, unreachable
 
@@ -203,3 +205,34 @@ def test_an_error_is_believed_however_it_comes(wire, how):
                       Raw(bytes(whole[IPv6].payload))]
         send_all(wire, frames)
         says(said)
+
+
+def is_fragment(p, dst):
+    return (p.haslayer(IPv6ExtHdrFragment) and p[IPv6].dst == dst) or (p.haslayer(IP) and p[IP].dst == dst and p[IP].proto == 17)
+
+
+@pytest.mark.parametrize("peer", [HOST, HOST_IP])
+def test_a_datagram_larger_than_a_frame_is_sent_in_fragments(wire, peer):
+    """By netd, for the program that has the port; each IPv6 one is as small as all paths take."""
+    lines(wire.m, "told", "long", peer, "4270")
+    got, end, size = {}, time.monotonic() + 60, 20008
+    while sum(map(len, got.values())) < size:
+        frame = wire.nic.receive(0.5)
+        assert time.monotonic() < end, wire.m.text[-3000:]
+        if frame is None or wire.answer(frame) or answer_arp(wire.nic, frame) or not is_fragment(Ether(frame), peer):
+            continue
+        ip = Ether(frame)[IP] if peer == HOST_IP else Ether(frame)[IPv6]
+        assert len(ip) <= (1500 if peer == HOST_IP else 1280) and Ether(frame).dst == HOST_MAC
+        if peer == HOST_IP:
+            assert IP(bytes(ip)[:20]).chksum == ip.chksum and ip.flags.MF == (ip.frag * 8 + ip.len - 20 < size)
+            got[ip.frag * 8] = bytes(ip)[20:ip.len]
+        else:
+            part = ip[IPv6ExtHdrFragment]
+            got[part.offset * 8] = bytes(ip)[48:40 + ip.plen]
+            assert part.nh == 17 and part.m == (part.offset * 8 + ip.plen - 8 < size)
+    whole = b"".join(got[at] for at in sorted(got))
+    udp = UDP(whole)
+    source = ip.src
+    again = (IP(src=source, dst=peer) if peer == HOST_IP else IPv6(src=source, dst=peer)) / UDP(sport=udp.sport, dport=4270) / udp.payload
+    assert bytes(again)[-size:] == whole and bytes(udp.payload) == bytes(i % 251 for i in range(20000))
+    assert source == (GUEST_IP if peer == HOST_IP else wire.own)

@@ -15,7 +15,7 @@ aegis_fuzz_target(netd_handlers_fuzz SOURCES fuzz/netd/handlers.c ${ash_all} INC
   DEPENDS ${netd_image_files} MAX_LEN 1515)
 
 # What netd's process reads.
-set(netd_told ${netd_dir}/fragments.c ${netd_dir}/icmp_error.c ${libos_dir}/net/note.c ${libos_dir}/net/pieces.c ${libos_dir}/net/checksum.c)
+set(netd_told ${netd_dir}/fragments.c ${netd_dir}/outgoing.c ${netd_dir}/icmp_error.c ${libos_dir}/net/note.c ${libos_dir}/net/pieces.c ${libos_dir}/net/checksum.c)
 aegis_unit_test(netd_fragments_test SOURCES unit/netd/fragments_test.c ${netd_told})
 target_include_directories(netd_fragments_test PRIVATE ${netd_dir})
 aegis_unit_test(netd_icmp_error_test SOURCES unit/netd/icmp_error_test.c ${netd_dir}/icmp_error.c ${libos_dir}/net/checksum.c)
@@ -27,6 +27,8 @@ set(netd_packet6 ${netd_dir}/packet6.c ${netd_dir}/extension.c ${netd_dir}/icmp_
 aegis_unit_test(netd_packet6_test SOURCES unit/netd/packet6_test.c ${netd_packet6})
 target_include_directories(netd_packet6_test PRIVATE ${netd_dir})
 aegis_fuzz_target(netd_packet6_fuzz SOURCES fuzz/netd/packet6.c ${netd_packet6} INCLUDES ${netd_dir} MAX_LEN 4000)
+aegis_unit_test(netd_outgoing_test SOURCES unit/netd/outgoing_test.c ${netd_told})
+target_include_directories(netd_outgoing_test PRIVATE ${netd_dir})
 aegis_unit_test(netd_asking_test SOURCES unit/netd/asking_test.c ${netd_dir}/asking.c)
 target_include_directories(netd_asking_test PRIVATE ${netd_dir})
 aegis_unit_test(netd_quota_test SOURCES unit/netd/quota_test.c)

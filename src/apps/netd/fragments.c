@@ -123,6 +123,24 @@ static struct datagram *begin(const struct fragments_piece *p, uint32_t now)
     return d;
 }
 
+uint16_t fragments_sum(const struct fragments_datagram *d)
+{
+    uint8_t frame[ETH_SIZE + IPV6_SIZE], pseudo[12] = {0};
+
+    if (fragments_is_ipv6(d)) {
+        memcpy(frame + IPV6_SOURCE, &d->source, sizeof d->source);
+        memcpy(frame + IPV6_DESTINATION, &d->destination, sizeof d->destination);
+        return net_ipv6_sum(frame, d->data, d->size, d->protocol);
+    }
+    if (d->protocol == IPV4_ICMP)
+        return net_fold(net_sum(0, d->data, d->size));
+    memcpy(pseudo, &d->source.words[3], 4);
+    memcpy(pseudo + 4, &d->destination.words[3], 4);
+    pseudo[9] = d->protocol;
+    net_put16(pseudo + 10, (uint16_t)d->size);
+    return net_fold(net_sum(net_sum(0, pseudo, sizeof pseudo), d->data, d->size));
+}
+
 bool fragments_read(const uint8_t *frame, size_t length, struct fragments_piece *piece)
 {
     uint32_t source, destination;

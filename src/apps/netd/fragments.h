@@ -52,6 +52,12 @@ static inline bool fragments_is_ipv6(const struct fragments_datagram *d)
     return !net_ipv6_is_mapped(&d->source);
 }
 
+/*
+ * The sum of a datagram of ICMP, ICMPv6 or UDP and of the pseudo header where there is one: folded,
+ * to be stored or, with the field's own value in place, zero. Of both ways, as addresses are added.
+ */
+uint16_t fragments_sum(const struct fragments_datagram *d);
+
 /* A fragment of IPv4: a frame of Ethernet, with a header of five words. false if it is none. */
 bool fragments_read(const uint8_t *frame, size_t length, struct fragments_piece *piece);
 

@@ -18,7 +18,9 @@
 #include "libos/time/time.h"
 #include "libos/vm/vm.h"
 #include "netd.h"
+#include "outgoing.h"
 #include "packet6.h"
+#include "parts.h"
 
 #define PATIENCE 5000000000UL /* ns for netd to serve others */
 
@@ -183,6 +185,7 @@ static void take_parts(const uint8_t *frame, size_t length)
 
 static void take(const struct answerer *from, const uint8_t *frame, size_t length)
 {
+    struct fragments_datagram datagram;
     struct net_note note;
 
     if (lease_take(frame, length) || late_take(from == &loop, frame, length))
@@ -191,6 +194,8 @@ static void take(const struct answerer *from, const uint8_t *frame, size_t lengt
         take_error(from == &loop, &note);
     else if (from == &device)
         take_parts(frame, length);
+    else if (outgoing_take(frame, length, &datagram))
+        parts_send(aegis_info()->netifs[netd.netif].root, &datagram);
 }
 
 /* Datagrams of which something hasn't come. */

@@ -63,7 +63,7 @@ static bool read4(const uint8_t *frame, size_t length, struct net_note *n)
     if (n->type != UNREACHABLE && n->type != TIME_EXCEEDED && n->type != PARAMETER)
         return false;
     if (n->type == TIME_EXCEEDED && n->code == REASSEMBLY)
-        return false; /* of a fragment, and this machine sends none */
+        return false; /* of fragments, and those are UDP's, which sends nothing again */
     if (n->type == UNREACHABLE && n->code == TOO_LARGE)
         n->mtu = net_get16(frame + ICMP + ICMP_MTU);
     memcpy(&destination, frame + IPV4_DESTINATION, 4);
@@ -71,8 +71,7 @@ static bool read4(const uint8_t *frame, size_t length, struct net_note *n)
            n->destination.words[3] == destination; /* we have sent it, and are told */
 }
 
-/* The same of IPv6. Behind extension headers, none of which this machine sends, is nothing of ours.
- */
+/* The same of IPv6. Of what was sent in fragments nobody is told. */
 static bool read_quote6(const uint8_t *quote, size_t size, struct net_note *n)
 {
     const uint8_t *frame = quote - ETH_SIZE;

@@ -188,8 +188,10 @@ static ssize_t udp_receive(struct socket *s, struct socket_transfer *t)
     return hand_over(u, &d, t);
 }
 
-/* The hardware address to send to; waits for it, if the call may. */
-static int find_hop(struct udp *u, uint32_t address, uint8_t mac[6], uint64_t deadline)
+/* The hardware address to send to; waits for it, if the call may. It and what follows are inline,
+ * as a call for each would cost short datagrams more than send_long is worth. */
+static __attribute__((always_inline)) inline int find_hop(struct udp *u, uint32_t address,
+                                                          uint8_t mac[6], uint64_t deadline)
 {
     while (net_next_hop(address, mac, 0)) {
         if (udp_heard(u, u->heard == address, mac))
@@ -218,8 +220,9 @@ int udp_hand_over(struct udp *u, const struct net *by, const uint8_t *frame, siz
     return result == 1 ? 0 : -ENETDOWN;
 }
 
-static int check_destination(const struct socket *s, const struct socket_end *end,
-                             const struct socket_transfer *t)
+static __attribute__((always_inline)) inline int check_destination(const struct socket *s,
+                                                                   const struct socket_end *end,
+                                                                   const struct socket_transfer *t)
 {
     if (t->size > NET_DATAGRAM_MAX)
         return -EMSGSIZE;
@@ -240,8 +243,8 @@ struct way {
     uint8_t to[6] __attribute__((aligned(2)));
 };
 
-static int find_way(struct udp *u, uint32_t own, uint32_t address, struct way *way,
-                    uint64_t deadline)
+static __attribute__((always_inline)) inline int
+find_way(struct udp *u, uint32_t own, uint32_t address, struct way *way, uint64_t deadline)
 {
     static const uint8_t none[6] __attribute__((aligned(2))); /* as all of the loop interface */
     const struct net_host *host = net_service();
@@ -255,6 +258,30 @@ static int find_way(struct udp *u, uint32_t own, uint32_t address, struct way *w
     way->by = &u->lease.net;
     way->from = host->mac;
     return find_hop(u, address, way->to, deadline);
+}
+
+/* What doesn't fit into a frame, as far as that is the only thing that is against it. */
+static __attribute__((noinline)) ssize_t send_long(struct udp *u, struct socket_transfer *t,
+                                                   const struct socket_end *end, uint64_t deadline)
+{
+    struct socket_transfer rest = *t;
+    const struct socket_end *own = &u->socket.own;
+    struct way way;
+
+    rest.size = 0;
+    int error = t->size > UDP_LONG_MAX ? -EMSGSIZE : check_destination(&u->socket, end, &rest);
+    if (t->flags & (SOCKET_INFO | MSG_OOB) && !error)
+        error = t->flags & MSG_OOB ? -EOPNOTSUPP : udp_find_info(u, t, &own);
+    if (!error)
+        error = udp_take_port(u, 0);
+    if (!error)
+        error = find_way(u, own->address, end->address, &way, deadline);
+    if (error)
+        return error;
+    const struct net_ipv6 source =
+        net_ipv6_mapped(own->address ?: udp_source_towards(end->address));
+    const struct socket_end there = {.port = end->port, .six = net_ipv6_mapped(end->address)};
+    return udp_send_pieces(u, t, &source, &there, way.to, deadline);
 }
 
 static ssize_t udp_send(struct socket *s, struct socket_transfer *t)
@@ -280,7 +307,7 @@ static ssize_t udp_send(struct socket *s, struct socket_transfer *t)
     if (!error)
         error = find_way(u, own->address, end->address, &way, deadline);
     if (error)
-        return error == -EMSGSIZE ? udp_send_long(u, t, end, deadline) : error;
+        return error == -EMSGSIZE ? send_long(u, t, end, deadline) : error;
     if (t->size + NET_DATAGRAM_HEADERS > AEGIS_HEADER_COPY && !(frame = net_send_buffer()))
         return -ENOBUFS;
     frame += NET_FRAME_LEAD;

@@ -131,13 +131,11 @@ int udp6_get(const struct udp *u, int option, void *value, socklen_t *size)
     return u->socket.peer.port ? socket_write_value(value, size, &path, sizeof path) : -ENOTCONN;
 }
 
-/* To this machine goes also what doesn't fit into a frame. */
+/* What doesn't fit into a frame goes in fragments; what doesn't fit on the way is told. */
 static bool fits(const struct udp *u, const struct socket_end *end, size_t size)
 {
-    const struct net_ipv6 to = meant(end);
-
     if (size > NET_DATAGRAM6_MAX)
-        return size <= UDP_LONG_MAX && net_ipv6_is_local(&to);
+        return size <= UDP_LONG_MAX;
     return end != &u->socket.peer || size + IPV6_SIZE + UDP_SIZE <= (size_t)path_of(u);
 }
 
@@ -185,8 +183,10 @@ ssize_t udp6_send(struct udp *u, struct socket_transfer *t, const struct socket_
         if (error)
             return error;
     }
-    if (t->size > NET_DATAGRAM6_MAX)
-        return udp_send_pieces(u, t, &d.source, &d.destination, end->port, deadline);
+    if (t->size > NET_DATAGRAM6_MAX) {
+        const struct socket_end there = {.port = end->port, .is_six = true, .six = d.destination};
+        return udp_send_pieces(u, t, &d.source, &there, to, deadline);
+    }
     d.source_port = s->own.port;
     if (t->size + NET_DATAGRAM6_HEADERS > AEGIS_HEADER_COPY && !(frame = net_send_buffer()))
         return -ENOBUFS;

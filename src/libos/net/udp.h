@@ -155,16 +155,14 @@ void udp_forget_whole(struct udp *u);
 void udp_forget_pieces(struct udp *u); /* and those that aren't whole */
 
 /*
- * Sends what doesn't fit into a frame to this machine, between such addresses; in IPv4 with all
- * that comes before: EMSGSIZE, if it is for another. At most UDP_LONG_MAX bytes, as others leave a
- * quarter of the receiver's ring (aegis_ring, share).
+ * Sends what doesn't fit into a frame: from an address, IPv4's mapped, to a port of the like, by
+ * the next hop's hardware address, zero: to this machine. At most UDP_LONG_MAX bytes, as others
+ * leave a quarter of the receiver's ring (aegis_ring, share).
  */
 #define UDP_LONG_MAX (UDP_SLOTS / 4 * 3 * NOTE_PIECE_MAX)
 ssize_t udp_send_pieces(struct udp *u, const struct socket_transfer *t,
-                        const struct net_ipv6 *source, const struct net_ipv6 *destination,
-                        uint16_t port, uint64_t deadline);
-ssize_t udp_send_long(struct udp *u, struct socket_transfer *t, const struct socket_end *end,
-                      uint64_t deadline);
+                        const struct net_ipv6 *source, const struct socket_end *end,
+                        const uint8_t mac[6], uint64_t deadline);
 
 /* What is known against sending and receiving, negated: it is told once. */
 int udp_take_error(struct udp *u);

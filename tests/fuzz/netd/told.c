@@ -13,6 +13,7 @@
 #include "libos/net/dns.h"
 #include "libos/net/parse.h"
 #include "libos/net/pieces.h"
+#include "outgoing.h"
 #include "whole.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -121,6 +122,18 @@ static void check_error(const uint8_t *frame, size_t length)
     assert(!memcmp(&n.source.words[3], quote + 16, 4) &&
            !memcmp(&n.destination.words[3], quote + 12, 4));
     assert(ports + 8 <= frame + length && !memcmp(&n.destination_port, ports, 2));
+}
+
+/* What a program hands over to be sent in fragments: whole, and with a right sum. */
+static void check_outgoing(const uint8_t *frame, size_t length)
+{
+    struct fragments_datagram d;
+
+    if (!outgoing_take(frame, length, &d))
+        return;
+    assert(d.size > UDP_SIZE && d.size == net_get16(d.data + UDP_LENGTH));
+    assert(net_get16(d.data + UDP_CHECKSUM) && fragments_sum(&d) == 0);
+    assert(!memcmp(d.mac, frame, 6) && d.protocol == IPV4_UDP);
 }
 
 static void check_note(const uint8_t *frame, size_t length)
@@ -232,6 +245,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         uint8_t *frame = malloc(length + 1);
         memcpy(frame, data + 2, length);
         check_note(frame, length);
+        check_outgoing(frame, length);
         check_error(frame, length);
         put_right(frame, length);
         if (length > IPV4_SOURCE + 8)
@@ -248,5 +262,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         size -= 2 + length;
     }
     fragments_forget();
+    outgoing_forget();
     return 0;
 }

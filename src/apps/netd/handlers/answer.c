@@ -8,7 +8,8 @@
  *   any other but ICMP and IGMP     protocol unreachable (3.2.2.1)
  *   IPv6                            likewise (answer6.h)
  *   ICMP errors, fragments, DHCP    kept for netd's process (queue.h),
- *   and segments of connections     that programs have left to netd (linger.h)
+ *   segments of connections         that programs have left to netd (linger.h),
+ *   and pieces of datagrams         that netd is to send in fragments (note.h)
  *
  * Only whole, unfragmented datagrams without IPv4 options get one, from one neighbour to this
  * machine alone, with right sums; and only so many a second, so that nobody has others flooded in
@@ -118,6 +119,19 @@ static __always_inline bool is_fragment(const struct xdp_md *ctx)
 
     return (const void *)(ip + 1) <= end_of(ctx) && ip->frag_off & bpf_htons(FRAGMENT) &&
            is_for_us(eth, ip);
+}
+
+/* A piece of a datagram that is for another machine (libos/net/note.h): netd sends it in fragments.
+ * Whose port it is from, the filter of who has sent it has seen to. */
+static __always_inline bool is_piece(const struct xdp_md *ctx)
+{
+    const struct ethhdr *eth = begin_of(ctx);
+    const struct iphdr *ip = (const void *)(eth + 1);
+
+    return own.is_loop && (const void *)(ip + 1) <= end_of(ctx) &&
+           eth->h_proto == bpf_htons(ETH_P_IP) && *(const __u8 *)ip == 0x48 &&
+           ip->protocol == IPPROTO_UDP && own.address && ip->saddr == own.address &&
+           !is_own(ip->daddr);
 }
 
 /* For DHCP's client: to us or to everybody, who have no address yet. */
@@ -315,7 +329,7 @@ int answer(struct xdp_md *ctx)
 
     if ((const void *)(eth + 1) <= end_of(ctx) && eth->h_proto == bpf_htons(ETH_P_IPV6))
         return answer6(ctx);
-    if (is_fragment(ctx) || is_lease(ctx))
+    if (is_fragment(ctx) || is_lease(ctx) || is_piece(ctx))
         return keep(ctx);
     if (!is_whole(ctx, &size))
         return XDP_PASS;

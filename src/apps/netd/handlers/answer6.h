@@ -215,11 +215,25 @@ static __always_inline int answer_udp6(struct xdp_md *ctx, __u32 size)
     return answer_error6(ctx, size, ICMP6_UNREACHABLE, ICMP6_NO_PORT);
 }
 
+/* As is_piece of IPv4. */
+static __always_inline bool is_piece6(const struct xdp_md *ctx)
+{
+    const struct ethhdr *eth = nd_begin(ctx);
+    const struct ipv6hdr *ip = (const void *)(eth + 1);
+
+    return own.is_loop && (const void *)(ip + 1) <= nd_end(ctx) &&
+           *(const __u32 *)ip == bpf_htonl(0x6fffffff) && ip->nexthdr == IPPROTO_UDP &&
+           ip->saddr.in6_u.u6_addr32[2] == own.identifier[0] &&
+           ip->saddr.in6_u.u6_addr32[3] == own.identifier[1] && !is_own6(ip->daddr.in6_u.u6_addr32);
+}
+
 /* A frame of IPv6. */
 static __always_inline int answer6(struct xdp_md *ctx)
 {
     __u32 size;
 
+    if (is_piece6(ctx))
+        return keep(ctx);
     if (!is_whole6(ctx, &size))
         return XDP_PASS;
     struct ipv6hdr *ip = nd_begin(ctx) + sizeof(struct ethhdr);
