@@ -12,7 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 
+#include "libos/ipc/pair.h"
+#include "libos/proc/session.h"
 #include "libos/time/time.h"
 #include "pipe_test.h"
 
@@ -324,6 +327,36 @@ static void signals_come_though_a_peer_keeps_busy(void)
     close(fds[1]);
 }
 
+/* A socketpair's peer that keeps both locks of a pipe: who mustn't wait doesn't, who does is
+ * interrupted, and all goes on once it has ended. */
+static void a_pairs_peer_that_keeps_locks_holds_up_none_who_must_not_wait(void)
+{
+    struct sigaction action = {.sa_handler = note_alarm};
+    char byte = 'x';
+    int fds[2];
+
+    CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    CHECK_EQ(send(fds[1], &byte, 1, 0), 1);
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    if (pid == 0)
+        for (;;)
+            pause();
+    struct pair *p = (struct pair *)fd_object(fds[0]);
+    p->in->page->reader = p->out->page->writer = member_of(proc_env(pid, NULL));
+    CHECK_FAILS(recv(fds[0], &byte, 1, MSG_DONTWAIT), EAGAIN);
+    CHECK_FAILS(send(fds[0], &byte, 1, MSG_DONTWAIT), EAGAIN);
+    sigaction(SIGALRM, &action, NULL);
+    alarm(1);
+    CHECK_FAILS(recv(fds[0], &byte, 1, 0), EINTR);
+    kill(pid, SIGKILL);
+    finish(pid);
+    CHECK_EQ(recv(fds[0], &byte, 1, 0), 1);
+    CHECK_EQ(send(fds[0], &byte, 1, 0), 1);
+    close(fds[0]);
+    close(fds[1]);
+}
+
 static const struct {
     const char *name;
     int (*run)(void);
@@ -342,5 +375,6 @@ int main(int argc, char **argv)
     long_writes_end_with_either_side();
     who_takes_an_offer_may_lie_about_it();
     signals_come_though_a_peer_keeps_busy();
+    a_pairs_peer_that_keeps_locks_holds_up_none_who_must_not_wait();
     return 0;
 }

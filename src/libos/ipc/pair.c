@@ -15,6 +15,7 @@
 #define READS      (POLLIN | POLLRDNORM)
 #define WRITES     (POLLOUT | POLLWRNORM)
 #define LOOK_AGAIN 10000000UL /* ns: where a wait has no predicate left for something */
+#define TRIES      3
 
 static void let_go(struct pipe_end **end)
 {
@@ -38,6 +39,21 @@ static int await(struct pipe_end *end, short events, uint64_t deadline)
         if (error)
             return error;
     }
+}
+
+/*
+ * An end that had one of the events, and yet nothing could be done: another was quicker, or keeps
+ * the pipe's lock, maybe for ever. 0: to be tried again, at once a few times.
+ */
+static int await_other(struct pipe_end *end, unsigned *tries, uint64_t deadline)
+{
+    uint64_t soon = time_after(LOOK_AGAIN);
+
+    if (++*tries < TRIES)
+        return 0;
+    if (time_now() >= deadline)
+        return -EAGAIN;
+    return fd_wait(&end->object, NULL, 0, soon < deadline ? soon : deadline);
 }
 
 static uint64_t deadline_of(const struct socket *s, uint64_t limit_ns, int flags)
@@ -66,15 +82,17 @@ static ssize_t receive_part(struct pipe_end *end, const struct iovec *part, int 
                             uint64_t deadline)
 {
     uint8_t *to = part->iov_base;
+    unsigned tries = 0;
     size_t done = 0;
 
     while (done < part->iov_len) {
-        int error = await(end, READS, done && !(flags & MSG_WAITALL) ? 0 : deadline);
+        uint64_t until = done && !(flags & MSG_WAITALL) ? 0 : deadline;
+        int error = await(end, READS, until);
         ssize_t n = error;
         if (!error)
             n = flags & MSG_PEEK ? peek(end, to, part->iov_len)
                                  : pipe_read(&end->object, to + done, part->iov_len - done);
-        if (n == -EAGAIN && !error) /* another was quicker */
+        if (n == -EAGAIN && !error && (n = await_other(end, &tries, until)) == 0)
             continue;
         if (n <= 0)
             return done ? (ssize_t)done : n;
@@ -137,6 +155,7 @@ static ssize_t break_pipe(int flags)
 static ssize_t send_part(struct pipe_end *end, const struct iovec *part, uint64_t deadline)
 {
     const uint8_t *from = part->iov_base;
+    unsigned tries = 0;
     size_t done = 0;
 
     while (done < part->iov_len) {
@@ -144,7 +163,7 @@ static ssize_t send_part(struct pipe_end *end, const struct iovec *part, uint64_
         ssize_t n = await(end, WRITES, deadline);
         if (!n) {
             n = pipe_write(&end->object, from + done, most < PIPE_SIZE ? most : PIPE_SIZE);
-            if (n == -EAGAIN) /* another was quicker */
+            if (n == -EAGAIN && (n = await_other(end, &tries, deadline)) == 0)
                 continue;
         }
         if (n < 0)
