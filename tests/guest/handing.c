@@ -17,6 +17,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "libos/net/ipv6.h"
+#include "libos/net/share_internal.h"
 #include "libos/vm/vm.h"
 
 #define FAIL(...)                                                                                  \
@@ -622,6 +624,102 @@ static void fresh_sockets_are_copies(void)
     CHECK_EQ(close(gate[1]), 0);
 }
 
+/* Binds what a port has of one peer on the loop interface, or on the device's, inside of what a
+ * capability names. */
+static int64_t bind_frames(const struct aegis_cap *parent, uint16_t port, uint16_t peer,
+                           bool is_loop)
+{
+    const struct net_host *host = net_service();
+    const struct net_ipv6 loopback = {{0, 0, 0, NET_WIRE32(1)}};
+    struct net_port_range range = {.protocol = IPPROTO_TCP,
+                                   .family = is_six ? NET_IPV6 : NET_IPV4,
+                                   .address = ntohl(host->address),
+                                   .identifier = net_ipv6_identifier(host->mac),
+                                   .low = port,
+                                   .high = port,
+                                   .peer_port = peer,
+                                   .peer =
+                                       is_six ? loopback : net_ipv6_mapped(htonl(INADDR_LOOPBACK)),
+                                   .is_loop = is_loop};
+    struct net_filter received, sent;
+
+    if (!is_loop)
+        memcpy(range.mac, host->mac, sizeof range.mac);
+    net_filter_received(&received, &range);
+    net_filter_sent(&sent, &range);
+    const struct aegis_net_binding request = {.parent = *parent,
+                                              .ingress = received.words,
+                                              .ingress_size = received.size,
+                                              .egress = sent.words,
+                                              .egress_size = sent.size};
+    return net_bind(&request);
+}
+
+/* Looks for the capabilities by which a socket is handed over, and tries what can be had by them:
+ * the connection itself, and nothing of another one's port. */
+static int grab(uint16_t own, uint16_t others, uint16_t peer)
+{
+    const struct vm_region *region = vm_region_next(VM_SHARED_BASE);
+
+    while (region && ((const struct share_page *)region->start)->magic != SHARE_MAGIC)
+        region = vm_region_next(region->end);
+    CHECK(region);
+    const struct net_offer offer = ((const struct share_page *)region->start)->offer;
+    const struct aegis_cap *caps[] = {&offer.port.parent, &offer.inside[0], &offer.loop,
+                                      &offer.inside[1]};
+    for (int i = 0; i < 8; i++)
+        CHECK(bind_frames(caps[i / 2], others, i % 2 ? peer : 0, i / 4) < 0);
+    int64_t binding = bind_frames(&offer.inside[1], own, peer, true);
+    CHECK(binding >= 0);
+    CHECK_EQ(aegis_net_unbind((uint32_t)binding), 0);
+    echo(0, 0);
+    return 0;
+}
+
+static uint16_t port_of(int s)
+{
+    struct sockaddr_in6 name; /* its port is where that of struct sockaddr_in is */
+    socklen_t size = sizeof name;
+
+    CHECK_EQ(getsockname(s, (struct sockaddr *)&name, &size), 0);
+    return ntohs(name.sin6_port);
+}
+
+static int hidden(int s)
+{
+    CHECK(s >= 0);
+    CHECK_EQ(fcntl(s, F_SETFD, FD_CLOEXEC), 0);
+    return s;
+}
+
+/* Of two connections of a block of ports: what the program is given is one of them. */
+static void who_is_given_one_connection_gets_no_other(void)
+{
+    int listener = hidden(listen_at(4350)), a[2], b[2];
+    char numbers[3][8], byte = 'x';
+    char *argv[] = {"handing", is_six ? "grab6" : "grab", numbers[0], numbers[1], numbers[2], NULL};
+
+    for (int i = 0; i < 2; i++) {
+        a[i] = hidden(dial(4350));
+        b[i] = hidden(accept(listener, NULL, NULL));
+        snprintf(numbers[i], sizeof numbers[i], "%d", port_of(a[i]));
+    }
+    snprintf(numbers[2], sizeof numbers[2], "%d", port_of(listener));
+    pid_t pid = spawn(argv, a[0], -1);
+    CHECK_EQ(close(a[0]), 0);
+    for (int i = 0; i < 2; i++) {
+        CHECK_EQ(write(b[i], &byte, 1), 1);
+        CHECK_EQ(read(i ? a[i] : b[i], &byte, 1), 1);
+    }
+    CHECK_EQ(shutdown(b[0], SHUT_WR), 0);
+    wait_for(pid, 0);
+    CHECK_EQ(read(b[0], &byte, 1), 0);
+    CHECK_EQ(close(a[1]), 0);
+    CHECK_EQ(close(b[0]), 0);
+    CHECK_EQ(close(b[1]), 0);
+    CHECK_EQ(close(listener), 0);
+}
+
 static void execve_takes_it_along(void)
 {
     char *argv[] = {"handing", "echo", "5", "5", NULL};
@@ -720,6 +818,7 @@ static const struct {
     {"unread datagrams", datagrams_that_nobody_reads, false},
     {"a late close", a_late_close_lingers, false},
     {"fresh sockets", fresh_sockets_are_copies, false},
+    {"one connection of many", who_is_given_one_connection_gets_no_other, true},
     {"execve", execve_takes_it_along, false},
     {"a scribbling child", a_child_that_scribbles_spoils_the_conversation_alone, true},
 };
@@ -746,6 +845,10 @@ int main(int argc, char **argv)
         CHECK(s >= 0);
         echo(s, s);
         return 0;
+    }
+    if (argc == 5 && !strncmp(argv[1], "grab", 4)) {
+        is_six = argv[1][4] == '6';
+        return grab((uint16_t)atoi(argv[2]), (uint16_t)atoi(argv[3]), (uint16_t)atoi(argv[4]));
     }
     for (int six = 0; six < 2; six++) {
         is_six = six;

@@ -8,6 +8,12 @@
 #include "libos/net/service.h"
 #include "libos/net/service_internal.h"
 
+static int64_t note_binding(struct net *net, uint32_t binding)
+{
+    *net = (struct net){.binding = binding, .generation = aegis_binding(binding)->generation};
+    return 0;
+}
+
 int net_bind_inside(struct net_lease *lease, const struct aegis_cap *parent, bool is_loop,
                     uint64_t slots)
 {
@@ -33,7 +39,9 @@ int net_bind_inside(struct net_lease *lease, const struct aegis_cap *parent, boo
     request.egress = sent.words;
     request.egress_size = sent.size;
     int64_t binding = net_bind(&request);
-    int64_t status = binding < 0 ? binding : net_open(net, (uint32_t)binding, slots);
+    int64_t status = binding < 0 ? binding
+                     : slots     ? net_open(net, (uint32_t)binding, slots)
+                                 : note_binding(net, (uint32_t)binding);
     if (status == 0)
         return 0;
     if (binding >= 0)
@@ -126,7 +134,8 @@ static struct left {
     struct net net;
 } * left;
 
-static void sweep(void)
+/* One that goes may have been inside of another. */
+void net_sweep(void)
 {
     for (struct left **at = &left, *l; (l = *at);) {
         if (net_alive(&l->net) && aegis_net_unbind(l->net.binding) < 0) {
@@ -136,16 +145,15 @@ static void sweep(void)
         net_close(&l->net);
         *at = l->next;
         free(l);
+        at = &left;
     }
 }
 
 /* One that can't be undone stays and is filled by what nobody reads. */
-static void close_or_leave(struct net *net)
+void net_give_up(struct net *net)
 {
     struct left *l;
 
-    if (!net->ring)
-        return;
     if (!net_alive(net) || aegis_net_unbind(net->binding) != -AEGIS_E_IN_USE) {
         net_close(net);
     } else if ((l = malloc(sizeof *l))) {
@@ -157,10 +165,12 @@ static void close_or_leave(struct net *net)
 
 void net_lease_end(struct net_lease *lease)
 {
-    close_or_leave(&lease->loop);
-    close_or_leave(&lease->net);
+    if (lease->loop.ring)
+        net_give_up(&lease->loop);
+    if (lease->net.ring)
+        net_give_up(&lease->net);
     net_give_back(&lease->parents[0]);
-    sweep();
+    net_sweep();
 }
 
 int net_lease_linger(const struct net_lease *lease, const struct net_linger *c)

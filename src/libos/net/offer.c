@@ -26,6 +26,7 @@ static bool is_inside(uint32_t binding)
 
 bool net_lease_has_others(const struct net_lease *lease)
 {
+    net_sweep();
     return (lease->net.ring && is_inside(lease->net.binding)) ||
            (lease->loop.ring && is_inside(lease->loop.binding));
 }
@@ -51,6 +52,51 @@ void net_lease_offer(const struct net_lease *lease, uint16_t port, struct net_of
     }
     if (lease->loop.ring)
         offer->has_loop = 1;
+}
+
+static int set_apart(const struct net_lease *lease, struct net_apart *apart, uint16_t port,
+                     const struct net_ipv6 *peer, uint16_t peer_port, bool is_loop)
+{
+    const struct net *around = is_loop ? &lease->loop : &lease->net;
+    struct aegis_cap parent;
+    struct net_lease narrow = {.port = port,
+                               .count = 1,
+                               .protocol = lease->protocol,
+                               .family = net_ipv6_is_mapped(peer) ? NET_IPV4 : NET_IPV6,
+                               .peer_port = peer_port,
+                               .peer = *peer};
+
+    if (!around->ring || !net_alive(around) ||
+        aegis_cap_mint(AEGIS_KIND_BINDING, around->binding, AEGIS_RIGHT_DELEGATE, &parent) < 0) {
+        errno = ENETDOWN;
+        return -1;
+    }
+    if (net_bind_inside(&narrow, &parent, is_loop, 0))
+        return -1;
+    *apart = (struct net_apart){is_loop ? narrow.loop : narrow.net, is_loop, true};
+    return 0;
+}
+
+int net_lease_set_apart(const struct net_lease *lease, struct net_apart *apart,
+                        const struct net_ipv6 *peer, uint16_t peer_port, bool is_loop,
+                        struct net_offer *offer)
+{
+    const struct aegis_cap none = {0};
+
+    if (!apart->is_there && set_apart(lease, apart, offer->port.number, peer, peer_port, is_loop))
+        return -1;
+    offer->inside[!apart->is_loop] = none;
+    if (aegis_cap_mint(AEGIS_KIND_BINDING, apart->net.binding, AEGIS_RIGHT_DELEGATE,
+                       &offer->inside[apart->is_loop]) < 0)
+        offer->inside[apart->is_loop] = none;
+    return 0;
+}
+
+void net_apart_end(struct net_apart *apart)
+{
+    if (apart->is_there)
+        net_give_up(&apart->net);
+    *apart = (struct net_apart){0};
 }
 
 int net_lease_hold(const struct net_port *port, uint32_t env)

@@ -194,6 +194,26 @@ int net_lease_join(struct net_lease *lease, const struct net_offer *offer,
                    const struct net_ipv6 *peer, uint16_t peer_port, uint64_t slots, bool device,
                    bool loop);
 
+/*
+ * One connection of a port that a program has: a binding of the program's inside of its port's,
+ * without a ring. Its frames come to the port's ring as before; but whoever is let into it has them
+ * alone, and not those of the port's other connections.
+ */
+struct net_apart {
+    struct net net;
+    bool is_loop, is_there;
+};
+
+/*
+ * Make one of a lease's connections (peer as net_lease_join has it), and offer it in place of the
+ * lease's own bindings; one that is there is offered again. Returns 0, or -1 with errno ENETDOWN,
+ * ENOBUFS.
+ */
+int net_lease_set_apart(const struct net_lease *lease, struct net_apart *apart,
+                        const struct net_ipv6 *peer, uint16_t peer_port, bool is_loop,
+                        struct net_offer *offer);
+void net_apart_end(struct net_apart *apart); /* if it is there */
+
 /* Whether others' bindings lie inside of the lease's own, or may. */
 bool net_lease_is_outermost(const struct net_lease *lease);
 bool net_lease_has_others(const struct net_lease *lease);

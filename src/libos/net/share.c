@@ -98,10 +98,8 @@ bool share_give(struct share *share, uint64_t turn)
     struct share_page *page = share->page;
     struct share_bytes b = state_of(share, SIZE_MAX);
     const uint8_t *begin = b.at;
-    struct net_lease *lease = s->protocol->lease(s);
 
-    if (lease)
-        net_lease_offer(lease, ntohs(s->own.port), &page->offer);
+    share_offer_port(s, page); /* if it has one yet */
     put_common(s, &b);
     if (!s->protocol->give(s, &b))
         return false;

@@ -58,6 +58,9 @@ void share_drop_view(struct share *share);
 /* share.c: write down what there is, and let go, for `turn` to take it; false: not now. */
 bool share_give(struct share *share, uint64_t turn);
 
+/* share_pass.c: offer a socket's port to those who have the page: 0 or a negated errno value. */
+int share_offer_port(struct socket *s, struct share_page *page);
+
 /* exos_wait's hook, of who has no streams. */
 uint64_t share_meanwhile(struct aegis_predicate *all, size_t *total, uint64_t until);
 

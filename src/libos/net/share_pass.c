@@ -62,22 +62,35 @@ void share_drop_view(struct share *share)
     free(share);
 }
 
+/* Never more than that stands in the page, where others read it at any time. */
+int share_offer_port(struct socket *s, struct share_page *page)
+{
+    struct net_lease *lease = s->protocol->lease ? s->protocol->lease(s) : NULL;
+    struct net_offer offer = page->offer;
+
+    if (!lease)
+        return -EOPNOTSUPP;
+    net_lease_offer(lease, ntohs(s->own.port), &offer);
+    int error = s->protocol->narrow ? s->protocol->narrow(s, lease, &offer) : 0;
+    if (!error)
+        page->offer = offer;
+    return error;
+}
+
 /* Makes the pages for a socket that is going to have others. 0 or a negated errno value. */
 static int begin(struct socket *s)
 {
-    struct net_lease *lease = s->protocol->lease ? s->protocol->lease(s) : NULL;
-
-    if (!lease)
+    if (!s->protocol->lease || !s->protocol->lease(s))
         return -EOPNOTSUPP;
     size_t pages = 1 + vm_pages(s->protocol->state_size(s) + SHARE_COMMON);
     struct share_page *page = pages <= SHARE_PAGES_MOST ? vm_shared_alloc(pages) : NULL;
     if (!page)
         return -ENOMEM;
-    net_lease_offer(lease, ntohs(s->own.port), &page->offer);
-    struct share *share = share_view(s, page, pages, &page->offer.port);
+    int error = share_offer_port(s, page);
+    struct share *share = error ? NULL : share_view(s, page, pages, &page->offer.port);
     if (!share) {
         vm_free(page);
-        return -ENOMEM;
+        return error ? error : -ENOMEM;
     }
     page->magic = SHARE_MAGIC;
     page->number = (uint32_t)s->protocol->number;

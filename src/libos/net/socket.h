@@ -108,12 +108,14 @@ struct socket_protocol {
 
     /*
      * For sockets of several processes (share.h); all NULL: there are none. lease: of its port, or
-     * NULL. state_size: what give may write, at most. give: writes the socket's state, and lets go
-     * of its ring and connection; false: it can't now. take: the other half, with what give wrote,
-     * or NULL, if that is lost; 0 or a negated errno value. forget: somebody else has it now, for
-     * good.
+     * NULL. narrow: makes what is offered of that (as to share_offer_port) no more than the socket
+     * has; 0 or a negated errno value; NULL: it has all. state_size: what give may write, at most.
+     * give: writes the socket's state, and lets go of its ring and connection; false: it can't now.
+     * take: the other half, with what give wrote, or NULL, if that is lost; 0 or a negated errno
+     * value. forget: somebody else has it now, for good.
      */
     struct net_lease *(*lease)(struct socket *s);
+    int (*narrow)(struct socket *s, const struct net_lease *lease, struct net_offer *offer);
     size_t (*state_size)(const struct socket *s);
     bool (*give)(struct socket *s, struct share_bytes *b);
     int (*take)(struct socket *s, const struct net_offer *offer, struct share_bytes *b);

@@ -202,6 +202,7 @@ static void tcp_close_socket(struct socket *s)
     if (pcb && ((t->lingers && !t->linger_s) || t->waiting || tcp_close(pcb) != ERR_OK))
         tcp_abort(pcb);
     stream_drop_received(t);
+    net_apart_end(&t->apart);
     net_lwip_flush();
     if (pcb && t->lingers && t->linger_s && t->state == STREAM_CONNECTED)
         linger(t);
@@ -216,6 +217,7 @@ static void tcp_in_child(struct socket *s)
     t->queue = NULL;
     t->queued = 0;
     t->gone.is_listed = false;
+    t->apart.is_there = false;
 }
 
 const struct socket_protocol socket_tcp = {
@@ -239,6 +241,7 @@ const struct socket_protocol socket_tcp = {
     .close = tcp_close_socket,
     .in_child = tcp_in_child,
     .lease = stream_lease,
+    .narrow = stream_narrow,
     .state_size = stream_state_size,
     .give = stream_give,
     .take = stream_take,

@@ -9,6 +9,7 @@
 #define EXOS_NET_STREAM_H
 
 #include "libos/net/lwip/move.h"
+#include "libos/net/service.h"
 #include "libos/net/socket.h"
 #include "lwip/tcp.h"
 
@@ -44,6 +45,7 @@ struct stream {
     struct stream *next; /* in a listener's queue */
 
     struct net_lwip_gone gone; /* while another process has it */
+    struct net_apart apart;    /* of a connection that others have or had, too */
 
     /* Options; they count from the first pcb on, and for the connections of a listener. */
     bool no_delay, keep_alive, reuses;
@@ -69,6 +71,13 @@ static inline struct socket_end stream_end(const ip_addr_t *address, u16_t port)
 static inline struct net_ipv6 stream_peer(const struct socket_end *peer)
 {
     return peer->address ? net_ipv6_mapped(peer->address) : peer->six;
+}
+
+/* Whether a peer is of this machine. */
+static inline bool stream_is_local(const struct socket_end *peer)
+{
+    return peer->address ? net_is_local(net_service(), peer->address)
+                         : net_ipv6_is_local(&peer->six);
 }
 
 /* The address of one; any of both families is lwIP's "any type". */
@@ -141,6 +150,7 @@ size_t stream_state_size(const struct socket *s);
 bool stream_give(struct socket *s, struct share_bytes *b);
 int stream_take(struct socket *s, const struct net_offer *offer, struct share_bytes *b);
 void stream_forget(struct socket *s);
+int stream_narrow(struct socket *s, const struct net_lease *lease, struct net_offer *offer);
 
 /* stream_option.c */
 void stream_begin_options(struct stream *t); /* of a new socket */

@@ -78,8 +78,7 @@ static bool is_connection(const struct socket_end *own, const struct socket_end 
 static int join(const struct net_offer *offer, const struct socket_end *peer)
 {
     const struct net_ipv6 address = stream_peer(peer);
-    bool is_local =
-        peer->address ? net_is_local(net_service(), peer->address) : net_ipv6_is_local(&peer->six);
+    bool is_local = stream_is_local(peer);
 
     return net_lwip_join(offer, &address, ntohs(peer->port), !is_local, is_local);
 }

@@ -126,8 +126,24 @@ int stream_take(struct socket *s, const struct net_offer *offer, struct share_by
     return error;
 }
 
+/* A connection of a port that this process has for others, too. */
+int stream_narrow(struct socket *s, const struct net_lease *lease, struct net_offer *offer)
+{
+    struct stream *t = (struct stream *)s;
+    const struct net_ipv6 peer = stream_peer(&s->peer);
+
+    if (t->state != STREAM_CONNECTED || lease->peer_port)
+        return 0;
+    bool failed = net_lease_set_apart(lease, &t->apart, &peer, ntohs(s->peer.port),
+                                      stream_is_local(&s->peer), offer);
+    return failed ? -errno : 0;
+}
+
 void stream_forget(struct socket *s)
 {
-    net_lwip_come_back(&((struct stream *)s)->gone);
+    struct stream *t = (struct stream *)s;
+
+    net_lwip_come_back(&t->gone);
+    net_apart_end(&t->apart);
     net_lwip_reap();
 }
