@@ -70,7 +70,8 @@ static inline struct opened *net_lwip_opened_to(uint16_t port, uint32_t remote,
     return o ? o : net_lwip_opened(port);
 }
 
-/* Whether a segment is for what this process has let go of (move.h). ip and tcp: the headers. */
+/* gone.c: whether a segment is for what this process has let go of (move.h). ip and tcp: the
+ * headers. */
 extern struct net_lwip_gone *net_lwip_gone;
 bool net_lwip_is_gone(const uint8_t *ip, const uint8_t *tcp);
 

@@ -1,11 +1,9 @@
 /* The ports that lwIP has: which are open, for whom, and until when. */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "libos/net/headers.h"
 #include "libos/net/lwip/internal.h"
-#include "libos/net/segment.h"
 #include "libos/time/time.h"
 #include "lwip/priv/tcp_priv.h"
 
@@ -22,7 +20,6 @@
 struct opened *net_lwip_ports;
 uint64_t net_lwip_next_reap = AEGIS_FOREVER;
 unsigned net_lwip_narrow;
-struct net_lwip_gone *net_lwip_gone;
 
 struct opened *net_lwip_opened(uint16_t port)
 {
@@ -281,53 +278,6 @@ int net_lwip_join(const struct net_offer *offer, const struct net_ipv6 *peer, ui
     net_lwip_ports = o;
     net_lwip_narrow += peer_port != 0;
     return 0;
-}
-
-bool net_lwip_is_gone(const uint8_t *ip, const uint8_t *tcp)
-{
-    uint16_t from = net_get16(tcp + UDP_SOURCE), to = net_get16(tcp + UDP_DESTINATION);
-    struct net_ipv6 source = net_ipv6_mapped(0);
-
-    if (*ip >> 4 == 6)
-        memcpy(&source, ip + IPV6_SOURCE - ETH_SIZE, sizeof source);
-    else
-        memcpy(&source.words[3], ip + IPV4_SOURCE - ETH_SIZE, sizeof source.words[3]);
-    for (const struct net_lwip_gone *g = net_lwip_gone; g; g = g->next)
-        if (g->local_port == to &&
-            (!g->remote_port || (g->remote_port == from && net_ipv6_equal(&g->remote, &source))) &&
-            !net_lwip_has(to, &source, from))
-            return true;
-    return false;
-}
-
-void net_lwip_let_go(struct net_lwip_gone *gone)
-{
-    gone->next = net_lwip_gone;
-    gone->is_listed = true;
-    net_lwip_gone = gone;
-    for (struct opened *o = net_lwip_ports; o; o = o->next)
-        if (o->is_block && net_lease_has(&o->lease, gone->local_port))
-            o->retired |= 1UL << (gone->local_port - o->lease.port);
-}
-
-bool net_lwip_has_gone(uint16_t port)
-{
-    const struct net_lwip_gone *g = net_lwip_gone;
-
-    while (g && (g->local_port != port || !g->remote_port))
-        g = g->next;
-    return g != NULL;
-}
-
-void net_lwip_come_back(struct net_lwip_gone *gone)
-{
-    struct net_lwip_gone **at = &net_lwip_gone;
-
-    while (*at && *at != gone)
-        at = &(*at)->next;
-    if (*at)
-        *at = gone->next;
-    gone->is_listed = false;
 }
 
 /* Whether a connection that others have is bound inside of a port that this process has. */
