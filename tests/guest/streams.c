@@ -533,7 +533,8 @@ static void say_bye(uint16_t port)
     }
 }
 
-/* A child has the connection, and echoes. */
+/* A child has the connection, and echoes; its first word says that it has it, since what comes
+ * while it is handed over may be lost, and be sent again by a true peer. */
 static void serve_by_a_child(int c)
 {
     char bytes[100];
@@ -542,6 +543,7 @@ static void serve_by_a_child(int c)
 
     CHECK(pid >= 0);
     if (pid == 0) {
+        CHECK_EQ(write(c, "!", 1), 1);
         for (ssize_t part; (part = read(c, bytes, sizeof bytes)) > 0;)
             CHECK_EQ(write(c, bytes, (size_t)part), part);
         _exit(close(c) == 0 ? 43 : 1);

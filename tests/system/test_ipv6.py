@@ -446,6 +446,9 @@ def test_a_child_goes_on_with_a_connection(wire, way):
     s = Stream(wire, 5200, to=port, **ip)
     s.open()
     s.send("PA", b"f")
+    assert bytes(s.take(lambda t: len(bytes(t.payload)))[TCP].payload) == b"!"
+    s.ack += 1
+    s.send("A")
     for piece in (b"to", b" your child", os.urandom(100)):
         assert s.echo(piece) == piece
     s.send("FA")

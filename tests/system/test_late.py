@@ -146,10 +146,11 @@ def test_who_is_terminated_says_goodbye_and_leaves_the_rest(wire):
 
 def test_a_child_goes_on_with_a_connection_and_leaves_its_end(wire):
     peer, ended = leave(wire, 28, b"f")
+    peer.until(b"!")
     for piece in (b"to", b" your child"):
         peer.segment("PA", payload=piece)
         peer.sent += len(piece)
-        peer.until(b"to your child"[:peer.sent - 1])
+        peer.until(b"!to your child"[:peer.sent])
     peer.segment("FA")
     peer.sent += 1
     fin(peer)
