@@ -23,7 +23,17 @@ static bool is_of(const struct outgoing *o, const struct net_note *n)
            net_ipv6_equal(&p->destination, &n->destination);
 }
 
-/* Where a piece belongs; NULL: it doesn't begin a datagram, and that one isn't there. */
+/* Whether it begins another datagram of the same port, which then has made room for it. */
+static bool is_next_of(const struct outgoing *o, const struct net_note *n)
+{
+    const struct net_pieces *p = &o->pieces;
+
+    return !n->at && p->bytes && p->source_port == n->source_port &&
+           net_ipv6_equal(&p->source, &n->source);
+}
+
+/* Where a piece belongs; NULL: it doesn't begin a datagram, and that one isn't there. A port has
+ * one at a time, so who begins many with it ends his own alone. */
 static struct outgoing *find(const struct net_note *n)
 {
     struct outgoing *oldest = table;
@@ -31,6 +41,8 @@ static struct outgoing *find(const struct net_note *n)
     for (struct outgoing *o = table; o < table + OUTGOING_DATAGRAMS; o++) {
         if (is_of(o, n))
             return o;
+        if (is_next_of(o, n))
+            net_pieces_forget(&o->pieces);
         if (!o->pieces.bytes)
             o->number = 0;
         if (o->number < oldest->number)

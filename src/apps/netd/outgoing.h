@@ -5,7 +5,8 @@
 
 #include "fragments.h"
 
-#define OUTGOING_DATAGRAMS 4 /* under way at once; one more, and the oldest makes room */
+/* Under way at once, each of a port of its own; one more, and the oldest makes room. */
+#define OUTGOING_DATAGRAMS 4
 
 /*
  * Take a frame of the loop interface that the handler has kept: a piece, in the name of a port
